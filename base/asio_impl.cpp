@@ -1,0 +1,4 @@
+// asio_impl - the one place where Asio, its TLS part and Beast are compiled (BOOST_ASIO_SEPARATE_COMPILATION)
+#include <boost/asio/impl/src.hpp>
+#include <boost/asio/ssl/impl/src.hpp>
+#include <boost/beast/src.hpp>

@@ -1,0 +1,154 @@
+#include "base/log.h"
+
+#include <spdlog/async.h>
+#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/sinks/syslog_sink.h>
+#include <spdlog/spdlog.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <mutex>
+
+namespace tamis::log {
+namespace {
+
+constexpr std::size_t line_limit = 980;  // amavisd's $logline_maxlen
+
+std::atomic<int>  current_level{0};
+std::atomic<bool> capturing{false};
+
+struct Sinks {
+    std::mutex                             mutex;
+    std::shared_ptr<spdlog::logger>        logger;
+    std::shared_ptr<spdlog::details::thread_pool> pool;  // syslog may block: its lines are written by another thread
+    bool                                   priorities = false;  // journal: "<N>" before each line
+    std::vector<std::string>               captured;
+};
+Sinks& sinks() {
+    static Sinks instance;
+    return instance;
+}
+
+spdlog::level::level_enum spd_level(Level level) {
+    switch (level) {
+        case Level::error: return spdlog::level::err;
+        case Level::warning: return spdlog::level::warn;
+        case Level::notice: return spdlog::level::info;
+        case Level::info:
+        case Level::detail: return spdlog::level::info;
+        case Level::debug:
+        case Level::trace: return spdlog::level::debug;
+    }
+    return spdlog::level::err;
+}
+
+int priority(Level level) {
+    switch (level) {
+        case Level::error: return LOG_ERR;
+        case Level::warning: return LOG_WARNING;
+        case Level::notice: return LOG_NOTICE;
+        case Level::info:
+        case Level::detail: return LOG_INFO;
+        default: return LOG_DEBUG;
+    }
+}
+
+void emit(Sinks& to, Level level, const std::string& line) {
+    if (capturing) {
+        to.captured.push_back(line);
+    } else if (!to.logger) {
+        fmt::print(stderr, "{}\n", line);
+    } else if (to.priorities) {
+        to.logger->log(spd_level(level), "<{}>{}", priority(level), line);
+    } else {
+        to.logger->log(spd_level(level), "{}", line);
+    }
+}
+
+}  // namespace
+
+Done open(const Options& options) {
+    auto& to = sinks();
+    const std::lock_guard lock(to.mutex);
+    current_level = options.level;
+    try {
+        std::shared_ptr<spdlog::logger> logger;
+        bool priorities = false;
+        std::string pattern = "%v";
+        if (options.target == "stderr" || options.target == "journal") {
+            logger = std::make_shared<spdlog::logger>(options.ident, std::make_shared<spdlog::sinks::stderr_sink_mt>());
+            priorities = options.target == "journal";
+            if (!priorities) pattern = fmt::format("%b %d %H:%M:%S {}[%P]: %v", options.ident);
+        } else if (options.target == "syslog") {
+            if (!to.pool) to.pool = std::make_shared<spdlog::details::thread_pool>(8192, 1);
+            auto sink = std::make_shared<spdlog::sinks::syslog_sink_mt>(options.ident, LOG_PID | LOG_NDELAY, LOG_MAIL,
+                                                                        false);
+            logger = std::make_shared<spdlog::async_logger>(options.ident, std::move(sink), to.pool,
+                                                            spdlog::async_overflow_policy::overrun_oldest);
+        } else if (options.target.starts_with("file:")) {
+            auto sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(options.target.substr(5));
+            logger = std::make_shared<spdlog::logger>(options.ident, std::move(sink));
+            std::string host(256, '\0');
+            if (gethostname(host.data(), host.size() - 1) != 0) host = "localhost";
+            host.resize(host.find('\0'));
+            pattern = fmt::format("%b %d %H:%M:%S {} {}[%P]: %v", host, options.ident);
+        } else {
+            return fail(Errc::bad_input, fmt::format("log target \"{}\": expected stderr, syslog, journal or file:/path",
+                                                     options.target));
+        }
+        logger->set_level(spdlog::level::trace);
+        logger->set_pattern(pattern);
+        logger->flush_on(spdlog::level::trace);
+        to.logger = std::move(logger);
+        to.priorities = priorities;
+    } catch (const std::exception& trouble) {
+        return fail(Errc::unavailable, fmt::format("cannot open log \"{}\": {}", options.target, trouble.what()));
+    }
+    return {};
+}
+
+bool enabled(Level level) noexcept { return static_cast<int>(level) <= current_level.load(std::memory_order_relaxed); }
+
+void write(Level level, std::string_view id, std::string_view line) noexcept {
+    if (!enabled(level)) return;
+    try {
+        const std::string prefix = id.empty() ? std::string() : fmt::format("({}) ", id);
+        const std::string_view mark = level == Level::error ? "(!!)" : level == Level::warning ? "(!)" : "";
+        auto& to = sinks();
+        const std::lock_guard lock(to.mutex);
+        std::string out = prefix;
+        out += mark;
+        for (;;) {
+            const std::size_t room = line_limit - out.size();
+            if (line.size() <= room) {
+                out += line;
+                emit(to, level, out);
+                return;
+            }
+            out += line.substr(0, room - 3);
+            out += "...";
+            emit(to, level, out);
+            line.remove_prefix(room - 3);
+            out = prefix + "...";
+        }
+    } catch (...) {  // a log that fails must not fail mail; there is nowhere left to say so
+        return;
+    }
+}
+
+void capture(bool on) {
+    auto& to = sinks();
+    const std::lock_guard lock(to.mutex);
+    capturing = on;
+    to.captured.clear();
+}
+
+std::vector<std::string> captured() {
+    auto& to = sinks();
+    const std::lock_guard lock(to.mutex);
+    return std::exchange(to.captured, {});
+}
+
+}  // namespace tamis::log

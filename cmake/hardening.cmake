@@ -1,0 +1,13 @@
+# Warnings are errors; release is hardened, asan is checked.
+add_compile_options(-Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror)
+add_compile_options(-fno-omit-frame-pointer)
+add_compile_definitions(_GLIBCXX_ASSERTIONS)
+if(TAMIS_SANITIZE)
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=address,undefined)
+else()
+  add_compile_options(-fstack-protector-strong -fstack-clash-protection -fcf-protection=full)
+  add_compile_options($<$<CONFIG:RelWithDebInfo,Release>:-U_FORTIFY_SOURCE>)
+  add_compile_options($<$<CONFIG:RelWithDebInfo,Release>:-D_FORTIFY_SOURCE=3>)
+  add_link_options(-Wl,-z,relro,-z,now -Wl,-z,noexecstack)
+endif()

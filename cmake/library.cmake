@@ -1,0 +1,10 @@
+# One library per folder: every .cpp below it, linked only to what the folder may know.
+function(tamis_library name)
+  cmake_parse_arguments(ARG "" "" "LINK;EXCLUDE" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  foreach(pattern IN LISTS ARG_EXCLUDE)
+    list(FILTER sources EXCLUDE REGEX ${pattern})
+  endforeach()
+  add_library(tamis_${name} STATIC ${sources})
+  target_link_libraries(tamis_${name} PUBLIC ${ARG_LINK})
+endfunction()

@@ -1,0 +1,71 @@
+// recipient_policy - every setting that can differ from one recipient to the next (amavis-policy.md section 4)
+//
+// Site-wide values come from the configuration; SQL rows and static tables overlay them field by field. Pure data.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "mail/category.h"
+
+namespace tamis::policy {
+
+// Destiny - what happens to a message of a blocking category (amavis-policy.md section 3)
+enum class Destiny { pass, discard, bounce, reject, tempfail };
+
+struct SpamLevels {
+    std::optional<double> tag;    // headers from here on; nothing: always
+    std::optional<double> tag2;   // spammy: subject tag, X-Spam-Flag: YES
+    std::optional<double> tag3;   // spammy, second degree
+    std::optional<double> kill;   // spam
+    std::optional<double> dsn_cutoff;
+    std::optional<double> quarantine_cutoff;
+};
+
+struct Destinies {
+    Destiny virus = Destiny::discard;
+    Destiny banned = Destiny::discard;
+    Destiny unchecked = Destiny::pass;
+    Destiny spam = Destiny::discard;
+    Destiny bad_header = Destiny::pass;
+    Destiny oversized = Destiny::bounce;
+    Destiny mta_tempfailed = Destiny::tempfail;
+    Destiny mta_rejected = Destiny::reject;
+    Destiny of(mail::ContentCategory category) const noexcept;
+};
+
+struct SpamSubjectTags {
+    std::string tag, tag2 = "***SPAM*** ", tag3;
+};
+
+// QuarantineTargets - where a copy goes by category; empty: nowhere. "sql:" is the database; other methods: issue 3
+struct QuarantineTargets {
+    std::string virus = "sql:", banned = "sql:", spam = "sql:", unchecked, bad_header = "sql:", clean, archive;
+};
+
+struct RecipientPolicy {
+    bool is_local = false;
+    bool virus_lover = false, spam_lover = false, unchecked_lover = false, banned_lover = false,
+         bad_header_lover = false;
+    bool bypass_virus_checks = false, bypass_spam_checks = false, bypass_banned_checks = false,
+         bypass_header_checks = false;
+    SpamLevels          levels;
+    Destinies           destinies;
+    SpamSubjectTags     subject_tags;
+    std::string         virus_subject_tag = "***INFECTED*** ";
+    std::string         unchecked_subject_tag = "***UNCHECKED*** ";
+    QuarantineTargets   quarantine;
+    std::array<std::string, 4> address_extension;  // virus, spam, banned, bad header
+    bool                warn_virus = false, warn_banned = false, warn_bad_header = false;
+    std::string         virus_admin, new_virus_admin, spam_admin, banned_admin, bad_header_admin;
+    std::optional<std::uint64_t> size_limit;       // bytes; nothing: no limit
+    std::vector<std::string> banned_rule_names = {"DEFAULT"};
+    std::string         forward_method;            // empty: the site's
+    bool                blacklisted = false, whitelisted = false;
+    double              score_boost = 0;           // soft white/blacklisting
+};
+
+}  // namespace tamis::policy

@@ -1,0 +1,1 @@
+// placeholder so that the folder is a library; replaced by the first real source

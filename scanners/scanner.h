@@ -1,0 +1,53 @@
+// scanner - the one interface of every engine
+//
+// An adapter is one folder: settings, dialogue (sans-io parsing) and I/O. It registers itself by one line in
+// scanners/registry.cpp. A Scanner object is shared by all threads of the daemon: scan() may be called from any
+// io_context at the same time and runs on the caller's executor; per-thread connections are the adapter's business.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/async.h"
+#include "base/deadline.h"
+#include "base/setting.h"
+#include "mail/envelope.h"
+#include "mail/evidence.h"
+#include "mail/message.h"
+
+namespace tamis::scanners {
+
+// ScanRequest - valid until scan() has returned
+struct ScanRequest {
+    const mail::Message*  message = nullptr;
+    const mail::Envelope* envelope = nullptr;
+    std::string_view      hostname;   // ours
+    std::string_view      client_address;  // of the original client (XFORWARD), may be empty
+};
+
+class Scanner {
+public:
+    virtual ~Scanner() = default;
+    virtual std::string_view name() const noexcept = 0;
+    virtual bool finds_viruses() const noexcept = 0;
+    // is_required - a failure makes the message `unchecked` or tempfails it, by setting
+    virtual bool is_required() const noexcept = 0;
+    // scan - never throws, ends by the deadline, and answers Failed for everything it is not sure of
+    virtual Task<mail::ScanOutcome> scan(const ScanRequest& request, Deadline deadline) = 0;
+    // health - one line for the operator: "ok", or which address failed, why and since when
+    virtual std::string health() const = 0;
+};
+
+using ScannerList = std::vector<std::shared_ptr<Scanner>>;
+
+// open_scanners - one scanner per table under [scanners]; problems go to `problems`
+ScannerList open_scanners(const ConfigTable& config, Problems& problems);
+// scanner_setting_lines - every setting of every adapter, for --print-config and docs/settings.md
+std::vector<SettingLine> scanner_setting_lines(const ConfigTable* config);
+
+// scan_all - all of them at the same time under one deadline; one report each, in the order of the list
+Task<std::vector<mail::ScanReport>> scan_all(const ScannerList& scanners, const ScanRequest& request, Deadline deadline);
+
+}  // namespace tamis::scanners

@@ -1,0 +1,29 @@
+// dsn - where a database is, in every form an administrator may already have
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/setting.h"
+
+namespace tamis::storage {
+
+struct Dsn {
+    enum class Kind { postgresql, sqlite };
+    Kind        kind = Kind::sqlite;
+    std::string conninfo;  // libpq connection string without the password; empty for SQLite
+    Secret      password;  // empty when none was given
+    std::string path;      // SQLite: file path or ":memory:"
+    std::string shown;     // for logs: never holds the password
+};
+
+// parse_dsn - postgresql:// and postgres:// URIs, libpq "key=value" strings, sqlite:/path, sqlite::memory:, amavisd's
+// "DBI:Pg:dbname=...;host=...;port=..." and "DBI:SQLite:dbname=/path", with user and password beside it when given
+Result<Dsn> parse_dsn(std::string_view text, std::string_view user = {}, std::string_view password = {});
+
+// load_dsns - the value of lookup_dsn or storage_dsn: a text, a table { dsn, user, password }, or a list of these
+std::vector<Dsn> load_dsns(const ConfigValue& from, std::string_view setting, Problems& problems);
+
+}  // namespace tamis::storage
