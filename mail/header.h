@@ -13,7 +13,7 @@
 
 namespace tamis::mail {
 
-constexpr std::size_t header_limit = 1024 * 1024;
+constexpr std::size_t header_limit = 256 * 1024;
 
 struct Field {
     std::uint32_t begin = 0;       // offset of the first byte of the field in the message

@@ -23,7 +23,7 @@ class SealedSpool {
 public:
     SealedSpool(int descriptor, std::uint64_t size, std::string head) noexcept
         : descriptor_(descriptor), size_(size), head_(std::move(head)) {}
-    ~SealedSpool();
+    virtual ~SealedSpool();
     SealedSpool(const SealedSpool&) = delete;
     SealedSpool& operator=(const SealedSpool&) = delete;
 

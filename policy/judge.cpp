@@ -1,0 +1,252 @@
+#include "policy/judge.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+
+namespace tamis::policy {
+
+using mail::ContentCategory;
+using mail::Major;
+
+Destiny Destinies::of(ContentCategory category) const noexcept {
+    switch (category.major) {
+        case Major::virus: return virus;
+        case Major::banned: return banned;
+        case Major::unchecked: return unchecked;
+        case Major::spam: return spam;
+        case Major::bad_header: return bad_header;
+        case Major::oversized: return oversized;
+        case Major::mta: return category.minor == 2 ? mta_rejected : mta_tempfailed;
+        case Major::spammy:
+        case Major::clean:
+        case Major::catchall: return Destiny::pass;
+    }
+    return Destiny::tempfail;
+}
+
+Findings findings_from(const mail::Evidence& evidence) {
+    Findings found;
+    constexpr int minor_failed = 0;
+    constexpr int minor_over_limits = 2;
+    for (const auto& scan : evidence.scans) {
+        if (const auto* infected = std::get_if<mail::Infected>(&scan.outcome)) {
+            found.virus_check_done = true;
+            for (const auto& name : infected->names)
+                if (std::ranges::find(found.viruses, name) == found.viruses.end()) found.viruses.push_back(name);
+        } else if (const auto* scored = std::get_if<mail::Scored>(&scan.outcome)) {
+            if (scan.finds_viruses) found.virus_check_done = true;
+            found.score = found.score.value_or(0) + scored->score;
+            found.tests.insert(found.tests.end(), scored->tests.begin(), scored->tests.end());
+        } else if (const auto* failed = std::get_if<mail::Failed>(&scan.outcome)) {
+            found.failed_engines.push_back(fmt::format("{}: {}", scan.scanner, describe(failed->fault)));
+            if (!scan.required) continue;
+            const int minor = failed->fault.is(Errc::over_limit) ? minor_over_limits : minor_failed;
+            found.unchecked_minor = std::max(found.unchecked_minor.value_or(minor), minor);
+        } else if (scan.finds_viruses) {
+            found.virus_check_done = true;
+        }
+    }
+    return found;
+}
+
+namespace {
+
+bool is_lover(const RecipientPolicy& policy, ContentCategory category) {
+    switch (category.major) {
+        case Major::virus: return policy.virus_lover;
+        case Major::banned: return policy.banned_lover;
+        case Major::unchecked: return policy.unchecked_lover;
+        case Major::spam:
+        case Major::spammy: return policy.spam_lover;
+        case Major::bad_header: return policy.bad_header_lover;
+        default: return false;
+    }
+}
+
+void set_levels(const Findings& findings, const RecipientPolicy& policy, RecipientVerdict& verdict) {
+    constexpr double whitelist_bonus = -10;
+    if (policy.bypass_spam_checks) return;
+    if (findings.score || policy.score_boost != 0) verdict.score = findings.score.value_or(0) + policy.score_boost;
+    verdict.tests = findings.tests;
+    if (policy.score_boost != 0) verdict.tests.insert(verdict.tests.begin(), {"AM.WBL", policy.score_boost});
+    const double score = verdict.score.value_or(0);
+    const auto reached = [&](const std::optional<double>& level) {
+        if (policy.whitelisted) return false;
+        return policy.blacklisted || (level && verdict.score && score >= *level);
+    };
+    const double tag_score = score + (policy.whitelisted ? whitelist_bonus : 0);
+    verdict.tag = policy.blacklisted || !policy.levels.tag || tag_score >= *policy.levels.tag;
+    verdict.tag3 = policy.levels.tag3 && reached(policy.levels.tag3);
+    verdict.tag2 = reached(policy.levels.tag2) || verdict.tag3;
+    verdict.kill = reached(policy.levels.kill);
+}
+
+void set_categories(const Findings& findings, const RecipientPolicy& policy, RecipientVerdict& verdict) {
+    auto& list = verdict.categories;
+    const auto add = [&](Major major, int minor = 0) { list.push_back({major, minor}); };
+    if (!findings.viruses.empty() && !policy.bypass_virus_checks) add(Major::virus);
+    if (!findings.banned_reason.empty() && !policy.bypass_banned_checks) add(Major::banned);
+    constexpr int minor_ambiguous = 3;
+    if (findings.unchecked_minor && (!policy.bypass_virus_checks || *findings.unchecked_minor == minor_ambiguous))
+        add(Major::unchecked, *findings.unchecked_minor);
+    if (verdict.kill) add(Major::spam);
+    if (verdict.tag3) add(Major::spammy, 1);
+    if (verdict.tag2) add(Major::spammy);
+    if (!policy.bypass_header_checks)
+        for (const auto& [minor, text] : findings.header_problems) add(Major::bad_header, minor);
+    if (policy.size_limit && findings.size > *policy.size_limit) add(Major::oversized);
+    if (verdict.tag) add(Major::clean, 1);
+    add(Major::clean);
+    std::ranges::sort(list, std::greater<>());
+    list.erase(std::unique(list.begin(), list.end()), list.end());
+}
+
+void set_outcome(const Findings& findings, const RecipientPolicy& policy, RecipientVerdict& verdict) {
+    for (const auto category : verdict.categories) {
+        const Destiny destiny = policy.destinies.of(category);
+        if (destiny == Destiny::pass || is_lover(policy, category)) continue;
+        if (category.major == Major::bad_header && destiny == Destiny::bounce &&
+            (findings.null_sender || findings.is_bulk))
+            continue;
+        verdict.blocking = category;
+        verdict.destiny = destiny;
+        return;
+    }
+}
+
+void set_quarantine(const RecipientPolicy& policy, RecipientVerdict& verdict) {
+    const auto category = verdict.blocking.value_or(verdict.main());
+    const auto& to = policy.quarantine;
+    switch (category.major) {
+        case Major::virus: verdict.quarantine = to.virus; break;
+        case Major::banned: verdict.quarantine = to.banned; break;
+        case Major::unchecked: verdict.quarantine = to.unchecked; break;
+        case Major::spam: verdict.quarantine = to.spam; break;
+        case Major::bad_header: verdict.quarantine = to.bad_header; break;
+        case Major::clean: verdict.quarantine = to.clean; break;
+        default: break;  // none for spammy, oversized and mta (amavis-policy.md section 8)
+    }
+    const bool above_cutoff = policy.levels.quarantine_cutoff && verdict.score &&
+                              *verdict.score >= *policy.levels.quarantine_cutoff;
+    if (category.major == Major::spam && (policy.blacklisted || above_cutoff)) verdict.quarantine.clear();
+}
+
+void set_subject_tag(const RecipientPolicy& policy, RecipientVerdict& verdict) {
+    if (!policy.is_local) return;
+    for (const auto category : verdict.categories) {
+        std::string_view tag;
+        if (category.major == Major::virus) tag = policy.virus_subject_tag;
+        else if (category.major == Major::unchecked) tag = policy.unchecked_subject_tag;
+        else if (category.major == Major::spammy) tag = category.minor == 1 ? policy.subject_tags.tag3 : policy.subject_tags.tag2;
+        else if (category.major == Major::clean && category.minor == 1) tag = policy.subject_tags.tag;
+        if (tag.empty()) continue;
+        verdict.subject_tag = tag;
+        return;
+    }
+}
+
+}  // namespace
+
+RecipientVerdict judge(const Findings& findings, const RecipientPolicy& policy) {
+    RecipientVerdict verdict;
+    set_levels(findings, policy, verdict);
+    set_categories(findings, policy, verdict);
+    set_outcome(findings, policy, verdict);
+    set_quarantine(policy, verdict);
+    set_subject_tag(policy, verdict);
+    return verdict;
+}
+
+std::optional<ContentCategory> worst_blocking(const std::vector<RecipientVerdict>& verdicts) {
+    std::optional<ContentCategory> worst;
+    for (const auto& verdict : verdicts)
+        if (verdict.blocking && (!worst || *verdict.blocking > *worst)) worst = verdict.blocking;
+    return worst;
+}
+
+ContentCategory worst_main(const std::vector<RecipientVerdict>& verdicts) {
+    ContentCategory worst{Major::catchall, 0};
+    for (const auto& verdict : verdicts) worst = std::max(worst, verdict.main());
+    return worst;
+}
+
+std::string blocked_reason(ContentCategory category, std::string_view log_id, const Findings& findings) {
+    static constexpr std::string_view bad_header[] = {"",
+                                                      ": MIME error",
+                                                      ": nonencoded 8-bit character",
+                                                      ": contains invalid control character",
+                                                      ": line made up entirely of whitespace",
+                                                      ": line longer than RFC 5322 limit",
+                                                      ": syntax error",
+                                                      ": missing required header field",
+                                                      ": duplicate header field"};
+    static constexpr std::string_view unchecked[] = {"", ": encrypted", ": over limits", ": ambiguous content"};
+    const auto at = [&](auto& list) {
+        const auto index = static_cast<std::size_t>(std::max(category.minor, 0));
+        return index < std::size(list) ? list[index] : std::string_view();
+    };
+    std::string what;
+    switch (category.major) {
+        case Major::virus: what = "INFECTED: " + join(findings.viruses, ", "); break;
+        case Major::banned: what = "BANNED: " + findings.banned_reason; break;
+        case Major::unchecked: what = fmt::format("UNCHECKED{}", at(unchecked)); break;
+        case Major::spam: what = "spam"; break;
+        case Major::spammy: what = category.minor == 1 ? "spammy (tag3)" : "spammy"; break;
+        case Major::bad_header: what = fmt::format("BAD HEADER{}", at(bad_header)); break;
+        case Major::oversized: what = "Message size exceeds recipient's size limit"; break;
+        case Major::mta:
+            what = category.minor == 1   ? "Temporary MTA failure on relaying"
+                   : category.minor == 2 ? "Rejected by next-hop MTA on relaying"
+                                         : "Unable to relay message back to MTA";
+            break;
+        case Major::clean: what = "CLEAN"; break;
+        case Major::catchall: what = "OTHER"; break;
+    }
+    constexpr std::size_t limit = 450;
+    return fmt::format("id={} - {}", log_id, what).substr(0, limit);
+}
+
+Response blocked_response(const RecipientVerdict& verdict, std::string_view log_id, const Findings& findings,
+                          bool soft_bounce) {
+    const auto category = verdict.blocking.value_or(verdict.main());
+    Response out{554, "5.7.0", {}};
+    if (category.major == Major::bad_header) out.enhanced = category.minor == mail::bad_header_8bit ? "5.6.3" : "5.6.0";
+    if (category.major == Major::oversized) out = {552, "5.3.4", {}};
+    if (category.major == Major::mta) out = {550, "5.3.5", {}};
+    std::string verb;
+    switch (verdict.destiny) {
+        case Destiny::reject: verb = "Reject"; break;
+        case Destiny::bounce: verb = "Bounce"; break;
+        case Destiny::discard:
+            verb = "Ok, discarded";
+            out.code = 250;
+            break;
+        case Destiny::tempfail:
+            verb = "Temporary failure";
+            out.code = 450;
+            break;
+        case Destiny::pass:
+            verb = "Ok";
+            out.code = 250;
+            break;
+    }
+    out.text = fmt::format("{}, {}", verb, blocked_reason(category, log_id, findings));
+    if (soft_bounce && out.code >= 500) {
+        out.code = 450;
+        out.text += " (soft_bounce)";
+    }
+    out.enhanced[0] = static_cast<char>('0' + out.code / 100);
+    return out;
+}
+
+std::string format_score(double score) {
+    std::string text = fmt::format("{:.3f}", score);
+    while (text.ends_with('0')) text.pop_back();
+    if (text.ends_with('.')) text.pop_back();
+    return text == "-0" ? "0" : text;
+}
+
+}  // namespace tamis::policy

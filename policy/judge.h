@@ -1,0 +1,73 @@
+// judge - from evidence and each recipient's policy to one verdict per recipient; pure, cannot fail
+//
+// amavis-policy.md sections 2 to 4, 7.3, 8 and 11.2: categories with minors, the walk over destinies and lovers, levels,
+// quarantine targets and subject tags. Everything that can be decided before delivery is decided here.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "mail/category.h"
+#include "mail/evidence.h"
+#include "policy/recipient_policy.h"
+
+namespace tamis::policy {
+
+// Findings - what is true of the whole message
+struct Findings {
+    std::uint64_t                size = 0;           // RFC 1870
+    bool                         is_bulk = false;    // amavis-policy.md section 7.4
+    bool                         null_sender = false;
+    std::vector<std::string>     viruses;
+    std::optional<double>        score;              // sum over the spam scanners that answered; nothing: none did
+    std::vector<mail::SpamTest>  tests;              // of all spam scanners, in their order
+    bool                         virus_check_done = false;  // at least one antivirus engine looked
+    std::optional<int>           unchecked_minor;    // a required engine failed (0), over limits (2), ambiguous (3), ...
+    std::vector<std::string>     failed_engines;     // "clamd: connect to ...: refused"
+    std::string                  banned_reason;      // issue 4; empty: nothing banned
+    std::vector<std::pair<int, std::string>> header_problems;  // issue 4: minor and text
+};
+
+// findings_from - what the scan reports say together
+Findings findings_from(const mail::Evidence& evidence);
+
+struct RecipientVerdict {
+    std::vector<mail::ContentCategory>    categories;  // worst first, always ends in clean
+    std::optional<mail::ContentCategory>  blocking;    // nothing: passes
+    Destiny                               destiny = Destiny::pass;
+    std::optional<double>                 score;       // with this recipient's boost
+    std::vector<mail::SpamTest>           tests;
+    bool                                  tag = false, tag2 = false, tag3 = false, kill = false;
+    std::string                           quarantine;  // method, empty: none
+    std::string                           subject_tag; // raw, placeholders not yet filled in
+
+    mail::ContentCategory main() const { return categories.front(); }
+    bool                  passes() const { return !blocking.has_value(); }
+};
+
+RecipientVerdict judge(const Findings& findings, const RecipientPolicy& policy);
+
+// worst_blocking / worst_main - over all recipients (the message's own category, amavis-policy.md section 2)
+std::optional<mail::ContentCategory> worst_blocking(const std::vector<RecipientVerdict>& verdicts);
+mail::ContentCategory                worst_main(const std::vector<RecipientVerdict>& verdicts);
+
+// Response - what is said about one recipient
+struct Response {
+    int         code = 250;
+    std::string enhanced = "2.0.0";
+    std::string text;
+    std::string line() const { return std::to_string(code) + " " + enhanced + " " + text; }
+};
+
+// blocked_reason - "id=<id> - INFECTED: Eicar-Test-Signature" (amavis-smtp.md section 2.11)
+std::string blocked_reason(mail::ContentCategory category, std::string_view log_id, const Findings& findings);
+// blocked_response - code, enhanced code and text of a blocked recipient; with `soft_bounce` a 5xx is a 450
+Response blocked_response(const RecipientVerdict& verdict, std::string_view log_id, const Findings& findings,
+                          bool soft_bounce = false);
+
+// format_score - 3 decimals, trailing zeros trimmed: "6.2", "-0.001", "1000"
+std::string format_score(double score);
+
+}  // namespace tamis::policy

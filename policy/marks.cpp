@@ -1,0 +1,231 @@
+#include "policy/marks.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "base/text.h"
+#include "mail/address.h"
+
+namespace tamis::policy {
+
+using mail::Major;
+
+namespace {
+
+constexpr int    level_bar_limit = 64;
+constexpr double blacklisted_score = 64;
+
+std::string level_bar(double score, const std::string& character) {
+    const double bounded = std::clamp(score, 0.0, static_cast<double>(level_bar_limit));
+    std::string bar;
+    for (int i = 0; i < static_cast<int>(bounded); ++i) bar += character;
+    return bar;
+}
+
+double shown_score(const RecipientVerdict& verdict, const RecipientPolicy& policy) {
+    double score = verdict.score.value_or(0);
+    if (policy.blacklisted) score = std::max(score, blacklisted_score);
+    if (policy.whitelisted) score = std::min(score, 0.0);
+    return score;
+}
+
+std::string level_text(const std::optional<double>& level) { return level ? format_score(*level) : "x"; }
+
+// test_items - "tests=[A=1," "B=2]" as items to be folded between
+void add_test_items(std::vector<std::string>& items, const std::vector<mail::SpamTest>& tests) {
+    constexpr std::size_t shown_limit = 50;  // amavisd's $macro_tests_sanity_limit
+    std::string open = "tests=[";
+    const std::size_t count = std::min(tests.size(), shown_limit);
+    for (std::size_t i = 0; i < count; ++i) {
+        const bool last = i + 1 == count;
+        const std::string end = !last ? "," : count < tests.size() ? ",...]" : "]";
+        items.push_back(fmt::format("{}{}={}{}", open, printable_or(tests[i].name, '_'), format_score(tests[i].score), end));
+        open.clear();
+    }
+    if (count == 0) items.push_back("tests=[]");
+}
+
+std::string status_body(const RecipientVerdict& verdict, const RecipientPolicy& policy) {
+    std::vector<std::string> items = {
+        verdict.tag2 ? "Yes," : "No,",
+        "score=" + format_score(shown_score(verdict, policy)),
+        "tagged_above=" + level_text(policy.levels.tag),
+        "required=" + level_text(policy.levels.tag2),
+    };
+    if (policy.blacklisted) items.emplace_back("BLACKLISTED");
+    if (policy.whitelisted) items.emplace_back("WHITELISTED");
+    add_test_items(items, verdict.tests);
+    return mail::fold_items("X-Spam-Status", items);
+}
+
+void replace_all(std::string& text, std::string_view from, std::string_view to) {
+    for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
+        text.replace(at, from.size(), to);
+}
+
+}  // namespace
+
+std::string rfc5322_date(std::chrono::system_clock::time_point when) {
+    const std::tm local = fmt::localtime(std::chrono::system_clock::to_time_t(when));
+    // the C locale's names: RFC 5322 knows no others, whatever locale the daemon runs in
+    static constexpr std::array<std::string_view, 7> days = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    static constexpr std::array<std::string_view, 12> months = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                                "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    const long offset = local.tm_gmtoff / 60;
+    return fmt::format("{}, {:2} {} {} {:02}:{:02}:{:02} {}{:02}{:02} ({})", days[static_cast<std::size_t>(local.tm_wday)],
+                       local.tm_mday, months[static_cast<std::size_t>(local.tm_mon)], local.tm_year + 1900,
+                       local.tm_hour, local.tm_min, local.tm_sec, offset < 0 ? '-' : '+', std::abs(offset) / 60,
+                       std::abs(offset) % 60, local.tm_zone);
+}
+
+std::string received_body(const mail::Envelope& envelope, const mail::Message& message, const Site& site) {
+    const std::string helo = envelope.peer_helo.empty() ? "unknown" : printable_or(envelope.peer_helo, '?').substr(0, 255);
+    const std::string peer = envelope.peer_address.empty() ? "localhost" : fmt::format("[{}]", envelope.peer_address);
+    const std::string tls = envelope.tls.empty() ? "" : fmt::format("\n (using {})", envelope.tls);
+    const std::string listener = envelope.listener.starts_with('/') ? "unix socket" : "port " + envelope.listener;
+    const std::string own = envelope.socket_address.empty() ? "" : fmt::format(" [{}]", envelope.socket_address);
+    const std::string recipient =
+        envelope.recipients.size() == 1 ? " for " + mail::smtp_form(envelope.recipients.front().address) : "";
+    return fmt::format("from {} ({}){}\n by {} ({}{}) (Tamis, {}) with {}\n id {}{};\n {}", helo, peer, tls,
+                       site.localhost_name, site.hostname, own, listener, envelope.protocol, message.mail_id.get(),
+                       recipient, rfc5322_date(message.received_at));
+}
+
+std::vector<std::string> alert_texts(const std::vector<mail::ContentCategory>& categories, const Findings& findings) {
+    std::vector<std::string> texts;
+    const auto has = [&](Major major) {
+        return std::ranges::any_of(categories, [&](auto category) { return category.major == major; });
+    };
+    if (has(Major::virus)) texts.push_back("INFECTED, message contains virus: " + join(findings.viruses, ", "));
+    if (has(Major::banned)) texts.push_back("BANNED, message contains " + findings.banned_reason);
+    if (has(Major::bad_header) && !findings.header_problems.empty())
+        texts.push_back("BAD HEADER SECTION, " + findings.header_problems.front().second);
+    return texts;
+}
+
+std::string fill_subject_tag(std::string_view tag, const RecipientVerdict& verdict, const RecipientPolicy& policy,
+                             const mail::Message& message, const Site& site) {
+    std::string out(tag);
+    if (out.find('_') == std::string::npos) return out;
+    replace_all(out, "_SCORE_", format_score(shown_score(verdict, policy)));
+    replace_all(out, "_REQD_", level_text(policy.levels.tag2));
+    replace_all(out, "_YESNOCAPS_", verdict.tag2 ? "YES" : "NO");
+    replace_all(out, "_YESNO_", verdict.tag2 ? "Yes" : "No");
+    replace_all(out, "_HOSTNAME_", site.hostname);
+    replace_all(out, "_DATE_", rfc5322_date(message.received_at));
+    replace_all(out, "_LOGID_", message.log_id.get());
+    replace_all(out, "_MAILID_", message.mail_id.get());
+    return out;
+}
+
+namespace {
+
+constexpr std::array<std::string_view, 7> spam_headers = {"X-Spam-Status", "X-Spam-Level",  "X-Spam-Flag",
+                                                          "X-Spam-Score",  "X-Spam-Report", "X-Spam-Checker-Version",
+                                                          "X-Spam-Tests"};
+
+void tag_subject(mail::HeaderEdits& edits, const std::string& tag, const mail::Message& message) {
+    const auto head = message.spool->head();
+    const auto* field = message.header.find("Subject", head);
+    const std::string encoded = mail::encode_words(tag, std::string_view("Subject: ").size());
+    if (field == nullptr) return edits.prepend("Subject", encoded);
+    auto old = mail::HeaderBlock::value(*field, head);
+    while (!old.empty() && is_blank(old.front())) old.remove_prefix(1);
+    // the original bytes stay as they are behind the tag; a tag that is already there is not put twice
+    while (trim(tag).size() >= 3 && old.starts_with(trim(tag))) {
+        old.remove_prefix(trim(tag).size());
+        while (!old.empty() && is_blank(old.front())) old.remove_prefix(1);
+    }
+    const bool apart = tag.ends_with(' ') || encoded.ends_with("?=");
+    std::string body = encoded.ends_with(' ') ? encoded : encoded + (apart ? " " : "");
+    body += old;
+    edits.replace_first("Subject", body);
+}
+
+}  // namespace
+
+mail::HeaderEdits edits_for(const RecipientVerdict& verdict, const RecipientPolicy& policy, const Findings& findings,
+                            const mail::Envelope& envelope, const mail::Message& message, const Site& site,
+                            bool quarantined) {
+    mail::HeaderEdits edits;
+    if (policy.is_local && quarantined) edits.prepend("X-Quarantine-ID", "<" + message.mail_id.get() + ">");
+    if (findings.virus_check_done && !policy.bypass_virus_checks) edits.prepend(site.virus_header, site.virus_header_text);
+    for (const auto& text : alert_texts(verdict.categories, findings)) edits.prepend("X-Amavis-Alert", text);
+    if (policy.is_local && verdict.tag && verdict.score) {
+        const double score = shown_score(verdict, policy);
+        edits.prepend("X-Spam-Flag", verdict.tag2 ? "YES" : "NO");
+        edits.prepend("X-Spam-Score", format_score(score));
+        edits.prepend("X-Spam-Level", policy.whitelisted ? "" : level_bar(score, site.spam_level_character));
+        edits.prepend("X-Spam-Status", status_body(verdict, policy));
+    }
+    if (!verdict.subject_tag.empty())
+        tag_subject(edits, fill_subject_tag(verdict.subject_tag, verdict, policy, message, site), message);
+    if (site.add_received) edits.prepend("Received", received_body(envelope, message, site));
+    if (site.remove_existing_spam_headers)
+        for (const auto name : spam_headers) edits.remove(name);
+    edits.remove("X-Amavis-Hold");
+    edits.remove("X-Amavis-Alert");   // a stranger's claim about our findings
+    edits.remove("X-Quarantine-ID");
+    return edits;
+}
+
+std::string quarantine_prefix(const std::vector<RecipientVerdict>& verdicts,
+                              const std::vector<RecipientPolicy>& policies, const Findings& findings,
+                              const mail::Envelope& envelope, const mail::Message& message, const Site& site) {
+    std::string out = mail::field_text("X-Envelope-From", mail::smtp_form(envelope.sender));
+    std::string all;
+    std::string blocked;
+    std::vector<mail::ContentCategory> categories;
+    std::optional<double> lowest;
+    std::optional<double> highest;
+    std::vector<mail::SpamTest> tests;
+    SpamLevels levels;
+    bool tag2 = false;
+    const auto least = [](std::optional<double>& into, const std::optional<double>& value) {
+        if (value && (!into || *value < *into)) into = value;
+    };
+    for (std::size_t i = 0; i < verdicts.size(); ++i) {
+        const auto& verdict = verdicts[i];
+        const std::string shown = mail::smtp_form(envelope.recipients[i].address);
+        all += (all.empty() ? "" : ",\n ") + shown;
+        if (!verdict.passes()) blocked += (blocked.empty() ? "" : ",\n ") + shown;
+        categories.insert(categories.end(), verdict.categories.begin(), verdict.categories.end());
+        tag2 = tag2 || verdict.tag2;
+        least(levels.tag, policies[i].levels.tag);
+        least(levels.tag2, policies[i].levels.tag2);
+        least(levels.kill, policies[i].levels.kill);
+        if (!verdict.score) continue;
+        const double score = shown_score(verdict, policies[i]);
+        lowest = std::min(lowest.value_or(score), score);
+        highest = std::max(highest.value_or(score), score);
+        for (const auto& test : verdict.tests)
+            if (std::ranges::none_of(tests, [&](const auto& known) { return known.name == test.name; }))
+                tests.push_back(test);
+    }
+    out += mail::field_text("X-Envelope-To", all);
+    out += mail::field_text("X-Envelope-To-Blocked", blocked);
+    out += mail::field_text("X-Quarantine-ID", "<" + message.mail_id.get() + ">");
+    for (const auto& text : alert_texts(categories, findings)) out += mail::field_text("X-Amavis-Alert", text);
+    if (highest) {
+        std::ranges::sort(tests, {}, &mail::SpamTest::name);
+        const std::string range = *lowest == *highest
+                                      ? format_score(*lowest)
+                                      : fmt::format("{}..{}", format_score(*lowest), format_score(*highest));
+        std::vector<std::string> items = {tag2 ? "Yes," : "No,", "score=" + range, "tag=" + level_text(levels.tag),
+                                          "tag2=" + level_text(levels.tag2), "kill=" + level_text(levels.kill)};
+        add_test_items(items, tests);
+        out += mail::field_text("X-Spam-Flag", tag2 ? "YES" : "NO");
+        out += mail::field_text("X-Spam-Score", format_score(*highest));
+        out += mail::field_text("X-Spam-Level", level_bar(*highest, site.spam_level_character));
+        out += mail::field_text("X-Spam-Status", mail::fold_items("X-Spam-Status", items));
+    }
+    if (site.add_received) out += mail::field_text("Received", received_body(envelope, message, site));
+    std::erase(out, '\r');
+    return out;
+}
+
+}  // namespace tamis::policy

@@ -1,0 +1,52 @@
+// marks - the header fields and subject tags a message gets, per recipient (amavis-policy.md sections 8 and 11)
+//
+// Pure. Every text that a stranger may have chosen goes through mail::HeaderEdits, which cannot be broken out of.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "mail/envelope.h"
+#include "mail/header_edit.h"
+#include "mail/message.h"
+#include "policy/judge.h"
+
+namespace tamis::policy {
+
+// Site - names and switches that are the same for everybody
+struct Site {
+    std::string hostname = "localhost";          // amavisd's $myhostname
+    std::string localhost_name = "localhost";    // in "by ..." of Received
+    std::string virus_header = "X-Virus-Scanned";
+    std::string virus_header_text = "Tamis";     // "Tamis at example.com"
+    std::string spam_level_character = "*";
+    bool        add_received = true;
+    bool        remove_existing_spam_headers = true;
+};
+
+// received_body - amavis-smtp.md section 5; `for` only with a single recipient
+std::string received_body(const mail::Envelope& envelope, const mail::Message& message, const Site& site);
+
+// edits_for - what changes in the message for this recipient. `quarantined`: a copy was kept.
+mail::HeaderEdits edits_for(const RecipientVerdict& verdict, const RecipientPolicy& policy, const Findings& findings,
+                            const mail::Envelope& envelope, const mail::Message& message, const Site& site,
+                            bool quarantined);
+
+// alert_texts - the X-Amavis-Alert bodies of these categories
+std::vector<std::string> alert_texts(const std::vector<mail::ContentCategory>& categories, const Findings& findings);
+
+// quarantine_prefix - the fields on top of the quarantined copy, LF line ends (amavis-policy.md section 8)
+std::string quarantine_prefix(const std::vector<RecipientVerdict>& verdicts,
+                              const std::vector<RecipientPolicy>& policies, const Findings& findings,
+                              const mail::Envelope& envelope, const mail::Message& message, const Site& site);
+
+// fill_subject_tag - the placeholders _SCORE_ _REQD_ _YESNO_ _YESNOCAPS_ _HOSTNAME_ _DATE_ _LOGID_ _MAILID_
+std::string fill_subject_tag(std::string_view tag, const RecipientVerdict& verdict, const RecipientPolicy& policy,
+                             const mail::Message& message, const Site& site);
+
+// rfc5322_date - "Tue, 3 Jan 2023 10:00:00 +0100 (CET)" in local time
+std::string rfc5322_date(std::chrono::system_clock::time_point when);
+
+}  // namespace tamis::policy

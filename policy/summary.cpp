@@ -1,0 +1,271 @@
+#include "policy/summary.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/endpoint.h"
+#include "base/text.h"
+#include "mail/address.h"
+
+namespace tamis::policy {
+namespace {
+
+using mail::ContentCategory;
+using mail::Major;
+
+// the words of amavisd's actions: what happened, then in which direction
+std::string action_word(const RecipientOutcome& outcome, const RecipientVerdict& verdict, bool dsn_sent) {
+    if (outcome.relayed) return verdict.tag2 ? "RelayedTagged" : "Relayed";
+    if (outcome.tempfailed()) return "TempFailed";
+    if (verdict.destiny == Destiny::discard && !verdict.passes()) return "Discarded";
+    if (verdict.destiny == Destiny::bounce && !verdict.passes()) return dsn_sent ? "Bounced" : "NoBounce";
+    if (outcome.response.code / 100 == 5) return "Rejected";
+    return "Accepted";
+}
+
+std::string direction(bool originating, bool is_local) {
+    if (originating) return is_local ? "Internal" : "Outbound";
+    return is_local ? "Inbound" : "OpenRelay";
+}
+
+std::string actions(const SummaryInput& in) {
+    std::set<std::string> words;
+    for (std::size_t i = 0; i < in.outcomes->size(); ++i)
+        words.insert(action_word((*in.outcomes)[i], (*in.verdicts)[i], in.dsn_sent) +
+                     direction(in.originating, (*in.policies)[i].is_local));
+    std::vector<std::string> list(words.begin(), words.end());
+    if (!in.quarantine_locations.empty()) list.emplace_back("Quarantined");
+    if (in.archived) list.emplace_back("Archived");
+    return join(list, ",");
+}
+
+std::string category_word(ContentCategory category, const Findings& findings) {
+    std::string word = mail::log_word(category);
+    if (category.major == Major::banned) word += fmt::format(" ({})", findings.banned_reason);
+    if (category.major == Major::virus) word += fmt::format(" ({})", join(findings.viruses, ", "));
+    return escaped(word, 700);
+}
+
+std::string hits(const std::vector<RecipientVerdict>& verdicts) {
+    std::optional<double> lowest;
+    std::optional<double> highest;
+    for (const auto& verdict : verdicts) {
+        if (!verdict.score) continue;
+        lowest = std::min(lowest.value_or(*verdict.score), *verdict.score);
+        highest = std::max(highest.value_or(*verdict.score), *verdict.score);
+    }
+    if (!lowest) return "-";
+    if (*lowest == *highest) return format_score(*lowest);
+    return fmt::format("{}..{}", format_score(*lowest), format_score(*highest));
+}
+
+std::string header_text(const mail::Message& message, std::string_view name) {
+    const auto head = message.spool->head();
+    const auto* field = message.header.find(name, head);
+    return field == nullptr ? "" : mail::unfolded(mail::HeaderBlock::value(*field, head));
+}
+
+// log_text - UTF-8 stays readable, everything else that cannot stand in a log line is escaped
+std::string log_text(std::string_view text, std::size_t limit) {
+    std::string out;
+    const bool valid = is_utf8(text);
+    for (const char c : text.substr(0, limit)) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < 0x20 || byte == 0x7f || (byte >= 0x80 && !valid))
+            out += escaped(std::string_view(&c, 1));
+        else
+            out += c;
+    }
+    if (text.size() > limit) out += "...";
+    return is_utf8(out) ? out : escaped(out, limit);
+}
+
+std::string client_part(const SummaryInput& in) {
+    const auto& client = in.envelope->client;
+    if (!client.address) return "";
+    std::string out = in.originating ? " LOCAL" : "";
+    out += fmt::format(" [{}]", printable_or(*client.address, '?'));
+    if (client.port) out += fmt::format(":{}", printable_or(*client.port, '?'));
+    return out;
+}
+
+}  // namespace
+
+std::string queue_id_of(std::string_view reply) {
+    constexpr std::string_view mark = "queued as ";
+    const auto at = reply.rfind(mark);
+    if (at != std::string_view::npos) {
+        const auto id = reply.substr(at + mark.size());
+        if (!id.empty() && std::ranges::all_of(id, [](char c) { return is_alpha(c) || is_digit(c); }))
+            return std::string(id);
+    }
+    return std::string(reply);
+}
+
+std::string oldest_public_address(const mail::Message& message) {
+    static const AddressList private_networks =
+        AddressList::parse({"127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16",
+                            "100.64.0.0/10", "0.0.0.0/8", "224.0.0.0/3", "::/127", "fe80::/10", "fc00::/7", "ff00::/8"})
+            .value();
+    const auto head = message.spool->head();
+    std::string oldest;
+    for (const auto& field : message.header.fields) {
+        if (!equal_fold(mail::HeaderBlock::name(field, head), "Received")) continue;
+        auto value = mail::HeaderBlock::value(field, head).substr(0, 1000);
+        for (auto open = value.find('['); open != std::string_view::npos; open = value.find('[', open + 1)) {
+            const auto close = value.find(']', open);
+            if (close == std::string_view::npos) break;
+            const std::string address = normal_address(value.substr(open, close - open + 1));
+            if (!address.empty() && !private_networks.contains(address)) oldest = address;
+        }
+    }
+    return oldest;
+}
+
+std::vector<std::string> summary_lines(const SummaryInput& in) {
+    std::vector<std::string> passed;
+    std::vector<std::string> blocked;
+    std::vector<std::string> queued;
+    for (std::size_t i = 0; i < in.outcomes->size(); ++i) {
+        const auto& outcome = (*in.outcomes)[i];
+        const std::string address = log_text(mail::smtp_form(in.envelope->recipients[i].address), 330);
+        (outcome.relayed ? passed : blocked).push_back(address);
+        if (outcome.relayed && !outcome.queued_as.empty() &&
+            std::ranges::find(queued, outcome.queued_as) == queued.end())
+            queued.push_back(outcome.queued_as);
+    }
+    const auto blocking = worst_blocking(*in.verdicts);
+    const auto main = worst_main(*in.verdicts);
+    const std::string oldest = oldest_public_address(*in.message);
+    std::string middle = in.policy_path.empty() ? "" : " " + in.policy_path;
+    middle += client_part(in);
+    if (!oldest.empty()) middle += fmt::format(" [{}]", oldest);
+    middle += " " + log_text(mail::smtp_form(in.envelope->sender), 330);
+
+    std::string tail;
+    if (!in.quarantine_locations.empty()) tail += ", quarantine: " + join(in.quarantine_locations, ",");
+    if (in.envelope->client.ident) tail += ", Queue-ID: " + log_text(*in.envelope->client.ident, 60);
+    if (const auto id = header_text(*in.message, "Message-ID"); !id.empty()) tail += ", Message-ID: " + log_text(id, 250);
+    if (const auto id = header_text(*in.message, "Resent-Message-ID"); !id.empty())
+        tail += ", Resent-Message-ID: " + log_text(id, 250);
+    tail += fmt::format(", mail_id: {}, Hits: {}, size: {}", in.message->mail_id.get(), hits(*in.verdicts),
+                        in.message->size);
+    const std::string end = fmt::format(", {} ms", in.elapsed.count());
+    std::vector<std::string> lines;
+    if (!passed.empty()) {
+        const std::string queued_as = queued.empty() ? "" : ", queued_as: " + log_text(join(queued, "/"), 300);
+        lines.push_back(fmt::format("Passed {} {{{}}},{} -> {}{}{}{}", category_word(blocking.value_or(main), *in.findings),
+                                    actions(in), middle, join(passed, ","), tail, queued_as, end));
+    }
+    if (!blocked.empty()) {
+        // a recipient that was to pass and did not was stopped by the next hop
+        ContentCategory why = blocking.value_or(ContentCategory{Major::mta, 0});
+        lines.push_back(fmt::format("Blocked {} {{{}}},{} -> {}{}{}", category_word(why, *in.findings), actions(in),
+                                    middle, join(blocked, ","), tail, end));
+    }
+    return lines;
+}
+
+namespace {
+
+std::string json_text(std::string_view text) {
+    std::string out = "\"";
+    for (const char c : utf8_or_replaced(text, 2000)) {
+        if (c == '"' || c == '\\') {
+            out += '\\';
+            out += c;
+        } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+            out += fmt::format("\\u{:04x}", static_cast<unsigned>(static_cast<unsigned char>(c)));
+        } else {
+            out += c;
+        }
+    }
+    return out + '"';
+}
+
+std::string json_list(const std::vector<std::string>& items) {
+    std::vector<std::string> quoted;
+    for (const auto& item : items) quoted.push_back(json_text(item));
+    return "[" + join(quoted, ",") + "]";
+}
+
+std::string_view destiny_word(Destiny destiny) {
+    switch (destiny) {
+        case Destiny::pass: return "PASS";
+        case Destiny::discard: return "DISCARD";
+        case Destiny::bounce: return "BOUNCE";
+        case Destiny::reject: return "REJECT";
+        case Destiny::tempfail: return "TEMPFAIL";
+    }
+    return "?";
+}
+
+}  // namespace
+
+std::string summary_json(const SummaryInput& in) {
+    std::vector<std::string> fields;
+    const auto add = [&](std::string_view key, const std::string& value) {
+        fields.push_back(fmt::format("\"{}\":{}", key, value));
+    };
+    const auto add_text = [&](std::string_view key, std::string_view value) {
+        if (!value.empty()) add(key, json_text(value));
+    };
+    std::vector<std::string> addresses;
+    std::vector<std::string> recipients;
+    std::vector<std::string> queued;
+    for (std::size_t i = 0; i < in.outcomes->size(); ++i) {
+        const auto& outcome = (*in.outcomes)[i];
+        const auto& verdict = (*in.verdicts)[i];
+        const auto& address = in.envelope->recipients[i].address;
+        addresses.push_back(address);
+        if (outcome.relayed && !outcome.queued_as.empty()) queued.push_back(outcome.queued_as);
+        std::vector<std::string> item = {
+            "\"rcpt_to\":" + json_text(address),
+            fmt::format("\"rcpt_is_local\":{}", (*in.policies)[i].is_local),
+            fmt::format("\"action\":\"{}\"", destiny_word(verdict.destiny)),
+            "\"smtp_response\":" + json_text(outcome.response.line()),
+            fmt::format("\"smtp_code\":\"{}\"", outcome.response.code),
+            fmt::format("\"ccat_main\":\"{}\"", mail::display_name(verdict.main())),
+        };
+        if (verdict.blocking) item.push_back(fmt::format("\"ccat_blocking\":\"{}\"", mail::display_name(*verdict.blocking)));
+        if (verdict.score) item.push_back("\"spam_score\":" + format_score(*verdict.score));
+        if (!outcome.queued_as.empty()) item.push_back("\"queued_as\":" + json_text(outcome.queued_as));
+        recipients.push_back("{" + join(item, ",") + "}");
+    }
+    add_text("type", "amavis");
+    add_text("log_id", in.message->log_id.get());
+    add_text("mail_id", in.message->mail_id.get());
+    if (in.envelope->client.address) add_text("client_ip", *in.envelope->client.address);
+    if (in.envelope->client.port) add_text("client_port", *in.envelope->client.port);
+    if (in.envelope->client.ident) add_text("queue_id", *in.envelope->client.ident);
+    add_text("protocol", in.envelope->protocol);
+    add("mail_from", json_text(in.envelope->sender));
+    add("rcpt_to", json_list(addresses));
+    add("rcpt_num", std::to_string(addresses.size()));
+    add("recipients", "[" + join(recipients, ",") + "]");
+    add_text("subject", mail::decode_words(header_text(*in.message, "Subject")));
+    add_text("message_id", header_text(*in.message, "Message-ID"));
+    add_text("policy_banks", in.policy_path);
+    add("size", std::to_string(in.message->size));
+    add_text("digest_body", in.message->digest);
+    if (!in.quarantine_locations.empty()) add("quarantine", json_list(in.quarantine_locations));
+    std::vector<std::string> tests;
+    if (!in.verdicts->empty())
+        for (const auto& test : in.verdicts->front().tests) tests.push_back(test.name + "=" + format_score(test.score));
+    if (!tests.empty()) add("tests", json_list(tests));
+    if (!in.findings->viruses.empty()) add("virusnames", json_list(in.findings->viruses));
+    add("originating", in.originating ? "true" : "false");
+    add_text("actions_performed", actions(in));
+    if (!queued.empty()) add("queued_as", json_list(queued));
+    const auto seconds = std::chrono::duration<double>(in.message->received_at.time_since_epoch()).count();
+    add("time_unix", fmt::format("{:.3f}", seconds));
+    const auto moment = std::chrono::time_point_cast<std::chrono::seconds>(in.message->received_at);
+    add_text("@timestamp", fmt::format("{:%Y-%m-%dT%H:%M:%S}Z", fmt::gmtime(std::chrono::system_clock::to_time_t(moment))));
+    add("elapsed", fmt::format("{{\"Total\":{:.3f}}}", static_cast<double>(in.elapsed.count()) / 1000.0));
+    return "{" + join(fields, ",") + "}";
+}
+
+}  // namespace tamis::policy

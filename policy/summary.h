@@ -1,0 +1,51 @@
+// summary - the one line per message that log parsers read, in amavisd's exact short format (amavis-ops.md section 2)
+//
+// Up to two lines: "Passed ..." for the recipients that got the mail, "Blocked ..." for the others. Attacker text is
+// escaped. Pure.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "mail/envelope.h"
+#include "mail/message.h"
+#include "policy/judge.h"
+
+namespace tamis::policy {
+
+// RecipientOutcome - how it ended for one recipient
+struct RecipientOutcome {
+    Response    response;           // what our client was told about this recipient, before one-response-for-all
+    bool        relayed = false;    // the next hop took it
+    std::string queued_as;          // the next hop's queue id or its whole reply, empty when not relayed
+    bool        tempfailed() const { return response.code / 100 == 4; }
+};
+
+struct SummaryInput {
+    const mail::Envelope*                envelope = nullptr;
+    const mail::Message*                 message = nullptr;
+    const Findings*                      findings = nullptr;
+    const std::vector<RecipientVerdict>* verdicts = nullptr;
+    const std::vector<RecipientPolicy>*  policies = nullptr;
+    const std::vector<RecipientOutcome>* outcomes = nullptr;
+    std::string                          policy_path;        // "MYNETS/..."
+    bool                                 originating = false;
+    std::vector<std::string>             quarantine_locations;
+    bool                                 archived = false;
+    bool                                 dsn_sent = false;   // else: suppressed
+    std::chrono::milliseconds            elapsed{};
+};
+
+std::vector<std::string> summary_lines(const SummaryInput& input);
+// summary_json - the same as one JSON object (amavis-ops.md "JSON report", the keys we know)
+std::string summary_json(const SummaryInput& input);
+
+// queue_id_of - "3BD2F41C0A" of "250 2.0.0 Ok: queued as 3BD2F41C0A", otherwise the whole reply
+std::string queue_id_of(std::string_view reply);
+
+// oldest_public_address - the first public IP address in the Received fields, from the oldest; empty when none
+std::string oldest_public_address(const mail::Message& message);
+
+}  // namespace tamis::policy

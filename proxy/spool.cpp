@@ -1,0 +1,135 @@
+#include "proxy/spool.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "mail/header.h"
+
+namespace tamis::proxy {
+namespace {
+
+constexpr std::size_t write_block = 256 * 1024;
+constexpr std::uint64_t growth_step = 256 * 1024;
+
+std::error_code last_error() { return {errno, std::system_category()}; }
+
+// HeldSpool - a sealed spool together with the memory it is charged for
+struct HeldSpool final : mail::SealedSpool {
+    HeldSpool(int descriptor, std::uint64_t size, std::string head, Slots::Units held) noexcept
+        : SealedSpool(descriptor, size, std::move(head)), units(std::move(held)) {}
+    Slots::Units units;
+};
+
+}  // namespace
+
+SpoolWriter::SpoolWriter(const SpoolOptions& options, Slots& memory, Slots::Units first)
+    : options_(&options), memory_(&memory), units_(std::move(first)) {}
+
+SpoolWriter::~SpoolWriter() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+bool SpoolWriter::append(std::string_view bytes) {
+    if (fault_.code) return false;
+    if (head_.size() < spool_head_limit && spilled_ == 0) {
+        const auto part = bytes.substr(0, spool_head_limit - head_.size());
+        if (!admitted(head_.size() + part.size())) {
+            fault_ = {make_error_code(Errc::over_limit), "no memory for a message larger than its declared SIZE"};
+            return false;
+        }
+        head_ += part;
+        bytes.remove_prefix(part.size());
+    }
+    if (bytes.empty()) return true;
+    spilled_ += bytes.size();
+    pending_ += bytes;
+    if (pending_.size() < write_block) return true;
+    return write_out(std::exchange(pending_, {}));
+}
+
+// admitted - whether that many bytes are admitted, now or by taking more at once
+bool SpoolWriter::admitted(std::uint64_t bytes) {
+    if (bytes <= units_.amount()) return true;
+    const std::uint64_t wanted = (bytes - units_.amount() + growth_step - 1) / growth_step * growth_step;
+    auto more = memory_->try_take(wanted);
+    if (more.amount() != wanted) return false;
+    units_.absorb(std::move(more));
+    return true;
+}
+
+bool SpoolWriter::write_out(std::string_view bytes) {
+    if (!is_file_ && (size() > options_->memory_limit || !admitted(size())) && !move_to_file()) return false;
+    if (descriptor_ < 0) {
+        descriptor_ = ::memfd_create("tamis-message", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        if (descriptor_ < 0) {
+            fault_ = {last_error(), "cannot create a memory file for the message"};
+            return false;
+        }
+    }
+    const auto all = [&](std::string_view rest) {
+        while (!rest.empty()) {
+            const ssize_t done = ::write(descriptor_, rest.data(), rest.size());
+            if (done < 0) {
+                if (errno == EINTR) continue;
+                fault_ = {last_error(), is_file_ ? fmt::format("cannot write the spool file in {}", options_->directory)
+                                                 : std::string("cannot write the message to memory")};
+                return false;
+            }
+            rest.remove_prefix(static_cast<std::size_t>(done));
+        }
+        return true;
+    };
+    if (!head_written_) {
+        head_written_ = true;
+        if (!all(head_)) return false;
+    }
+    return all(bytes);
+}
+
+bool SpoolWriter::move_to_file() {
+    const int file = ::open(options_->directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (file < 0) {
+        fault_ = {last_error(), fmt::format("cannot create a spool file in {}", options_->directory)};
+        return false;
+    }
+    if (descriptor_ >= 0) {
+        off_t offset = 0;
+        const off_t end = ::lseek(descriptor_, 0, SEEK_END);
+        while (offset < end) {
+            const ssize_t done = ::sendfile(file, descriptor_, &offset, static_cast<std::size_t>(end - offset));
+            if (done <= 0) {
+                fault_ = {last_error(), fmt::format("cannot write the spool file in {}", options_->directory)};
+                ::close(file);
+                return false;
+            }
+        }
+        ::close(descriptor_);
+    }
+    descriptor_ = file;
+    is_file_ = true;
+    units_.give_back(units_.amount() > spool_head_limit ? units_.amount() - spool_head_limit : 0);
+    return true;
+}
+
+Result<std::shared_ptr<const mail::SealedSpool>> SpoolWriter::seal() {
+    if (!fault_.code) write_out(std::exchange(pending_, {}));
+    if (fault_.code) return std::unexpected(fault_);
+    const std::uint64_t total = size();
+    if (!is_file_ && units_.amount() > total) units_.give_back(units_.amount() - total);
+    if (is_file_) {
+        // the file has no name and this is its only descriptor: re-opened read-only, nobody can write to it
+        const int reader = ::open(fmt::format("/proc/self/fd/{}", descriptor_).c_str(), O_RDONLY | O_CLOEXEC);
+        if (reader < 0) return fail(last_error(), "cannot reopen the spool file");
+        ::close(std::exchange(descriptor_, reader));
+    } else if (::fcntl(descriptor_, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) != 0) {
+        return fail(last_error(), "cannot seal the message");
+    }
+    return std::make_shared<HeldSpool>(std::exchange(descriptor_, -1), total, std::move(head_), std::move(units_));
+}
+
+}  // namespace tamis::proxy

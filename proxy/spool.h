@@ -1,0 +1,64 @@
+// spool - where a message lies while we have it: a memfd that is sealed when complete, or an unlinked file when large
+//
+// Memory is admitted before it is taken: the units live as long as the spool. A message that outgrows `memory_limit`,
+// or for which no more memory is admitted, moves to an unlinked file in `directory` (O_TMPFILE); nothing ever has a
+// name that somebody else could open. Writing may touch the disk's page cache but never waits for the disk. One thread
+// at a time; the sealed result may be shared.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "base/slots.h"
+#include "mail/message.h"
+
+namespace tamis::proxy {
+
+// the first bytes of a message are kept in memory as well: a smaller message is written with one system call, and the
+// header section is at hand
+constexpr std::size_t spool_head_limit = 256 * 1024;
+
+struct SpoolOptions {
+    std::string   directory;                         // for large messages
+    std::uint64_t memory_limit = 8 * 1024 * 1024;    // above it: a file
+};
+
+class SpoolWriter {
+public:
+    // `memory` admits bytes; it must outlive what seal() returns. `first` are the units taken for the beginning before
+    // anything was read: spool_head_limit, or the declared SIZE when that is smaller. More is taken as the message
+    // grows, at once or not at all, so that no two messages ever wait for each other.
+    SpoolWriter(const SpoolOptions& options, Slots& memory, Slots::Units first);
+    ~SpoolWriter();
+    SpoolWriter(const SpoolWriter&) = delete;
+    SpoolWriter& operator=(const SpoolWriter&) = delete;
+
+    // append - false when it cannot be stored; fault() says why (no space, no descriptor)
+    bool         append(std::string_view bytes);
+    const Fault& fault() const noexcept { return fault_; }
+    std::uint64_t size() const noexcept { return head_.size() + spilled_; }
+
+    // seal - the finished message: nobody can change it any more
+    Result<std::shared_ptr<const mail::SealedSpool>> seal();
+
+private:
+    bool write_out(std::string_view bytes);
+    bool admitted(std::uint64_t bytes);
+    bool move_to_file();
+
+    const SpoolOptions* options_;
+    Slots*              memory_;
+    Slots::Units        units_;
+    std::string         head_;         // the first bytes, kept in memory as well
+    std::uint64_t       spilled_ = 0;  // bytes in the descriptor only
+    int                 descriptor_ = -1;
+    bool                is_file_ = false;
+    bool                head_written_ = false;
+    std::string         pending_;      // collected for one larger write
+    Fault               fault_;
+};
+
+}  // namespace tamis::proxy
