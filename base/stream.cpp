@@ -263,6 +263,12 @@ bool Stream::is_stale() noexcept {
     return got >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
 }
 
+bool Stream::is_closed_by_peer() noexcept {
+    char byte = 0;
+    const ssize_t got = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+}
+
 namespace {
 
 Task<Done> connect_one(Stream& stream, asio::generic::stream_protocol::endpoint to, Deadline deadline) {

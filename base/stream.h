@@ -49,6 +49,8 @@ public:
 
     // is_stale - the peer has closed or has sent something that nobody asked for; for connections kept idle
     bool is_stale() noexcept;
+    // is_closed_by_peer - the peer has ended its side and everything it sent was read; unread bytes mean no
+    bool is_closed_by_peer() noexcept;
     void close() noexcept;
     asio::any_io_executor executor();
     Socket& socket() noexcept { return socket_; }

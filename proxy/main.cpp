@@ -1,1 +1,79 @@
-int main() { return 0; }
+// main - tamisd: reads its arguments and its configuration, then runs the daemon in the foreground
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <exception>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "proxy/app.h"
+#include "proxy/services.h"
+
+namespace {
+
+int report(const tamis::Problems& problems) {
+    for (const auto& line : problems.lines()) fmt::print(stderr, "{}\n", line);
+    return 1;
+}
+
+int run(int argc, char** argv) {
+    CLI::App cli("tamisd - mail content filter between two MTAs, the modern amavisd");
+    std::string file = "/etc/tamis/tamis.toml";
+    bool check = false;
+    bool print = false;
+    bool manual = false;
+    bool version = false;
+    cli.add_option("-c,--config", file, "configuration file")->capture_default_str();
+    cli.add_flag("--check", check, "check the configuration and exit: 0 good, 1 bad with FILE:LINE:COL: what is wrong");
+    cli.add_flag("--print-config", print, "print every setting, its value and where it comes from");
+    cli.add_flag("--settings-manual", manual, "print docs/settings.md");
+    cli.add_flag("-V,--version", version, "print the version");
+    CLI11_PARSE(cli, argc, argv);
+    if (version) {
+        fmt::print("tamisd {}\n", TAMIS_VERSION);
+        return 0;
+    }
+    if (manual) {
+        fmt::print("{}", tamis::proxy::settings_manual());
+        return 0;
+    }
+    tamis::Problems problems(file);
+    const auto settings = tamis::proxy::load_settings_file(file, problems);
+    if (!problems.none()) return report(problems);
+    if (check || print) {
+        if (!tamis::proxy::make_snapshot(settings, problems)) return report(problems);
+        if (print)
+            fmt::print("{}", tamis::proxy::print_config(*settings));
+        else
+            fmt::print("{}: fine\n", file);
+        return 0;
+    }
+    const auto& log = settings->log;
+    if (auto done = tamis::log::open({log.target, log.ident, static_cast<int>(log.level)}); !done) {
+        fmt::print(stderr, "{}: {}\n", file, tamis::describe(done.error()));
+        return 1;
+    }
+    std::signal(SIGPIPE, SIG_IGN);
+    tamis::proxy::App app(settings);
+    if (auto done = app.start(problems); !done) {
+        for (const auto& line : problems.lines()) tamis::log::error({}, "{}", line);
+        tamis::log::error({}, "cannot start: {}", tamis::describe(done.error()));
+        fmt::print(stderr, "tamisd: cannot start: {}\n", tamis::describe(done.error()));
+        for (const auto& line : problems.lines()) fmt::print(stderr, "{}\n", line);
+        return 1;
+    }
+    return app.run();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    try {
+        return run(argc, argv);
+    } catch (const std::exception& trouble) {
+        fmt::print(stderr, "tamisd: {}\n", trouble.what());
+        return 1;
+    }
+}

@@ -1,0 +1,304 @@
+#include "proxy/app.h"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <csignal>
+#include <fstream>
+#include <set>
+#include <thread>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "proxy/listener.h"
+#include "proxy/pipeline.h"
+#include "proxy/privileges.h"
+#include "proxy/services.h"
+#include "proxy/smtp/session.h"
+
+namespace tamis::proxy {
+
+// Thread - one event loop with everything that lives on it
+struct App::Thread {
+    explicit Thread(Services& shared, ReinjectOptions options)
+        : services(shared), reinjector(std::move(options)), pipeline(shared, reinjector), sweep_timer(context) {}
+
+    void start() {
+        asio::co_spawn(context, sweep(), asio::detached);  // ends when stop() cancels its timer
+        thread = std::thread([this] { context.run(); });
+    }
+    Task<void> sweep() {
+        for (;;) {
+            sweep_timer.expires_after(std::chrono::seconds(5));
+            auto [error] = co_await sweep_timer.async_wait(as_result);
+            if (error) co_return;
+            reinjector.close_idle();
+        }
+    }
+    void take(const Accepted& accepted) {
+        const asio::generic::stream_protocol protocol =
+            accepted.is_unix   ? asio::generic::stream_protocol(asio::local::stream_protocol())
+            : accepted.is_ipv6 ? asio::generic::stream_protocol(asio::ip::tcp::v6())
+                               : asio::generic::stream_protocol(asio::ip::tcp::v4());
+        Stream::Socket socket(context, protocol, accepted.descriptor);
+        auto session = std::make_shared<Session>(std::make_unique<Stream>(std::move(socket)),
+                                                 Peer{accepted.peer_address, accepted.socket_address, accepted.listener},
+                                                 services, pipeline);
+        sessions.insert(session.get());
+        asio::co_spawn(context, session->run(), [this, session](const std::exception_ptr&) {
+            sessions.erase(session.get());
+            load.fetch_sub(1, std::memory_order_relaxed);
+        });
+    }
+    void stop_sessions() {
+        for (auto* session : sessions) session->stop();
+    }
+    void join() {
+        asio::post(context, [this] {
+            sweep_timer.cancel();
+            reinjector.close_all();
+        });
+        guard.reset();
+        if (thread.joinable()) thread.join();
+    }
+
+    Services&                                                     services;
+    asio::io_context                                              context{1};
+    asio::executor_work_guard<asio::io_context::executor_type>    guard{context.get_executor()};
+    Reinjector                                                    reinjector;
+    Pipeline                                                      pipeline;
+    asio::steady_timer                                            sweep_timer;
+    std::set<Session*>                                            sessions;  // only on this thread
+    std::atomic<std::size_t>                                      load{0};
+    std::thread                                                   thread;
+};
+
+struct App::Impl {
+    std::shared_ptr<const Settings>      settings;
+    std::unique_ptr<Services>            services;
+    std::vector<std::unique_ptr<Thread>> threads;
+    asio::io_context                     context{1};  // main thread: accepting and signals
+    std::vector<ListeningSocket>         listeners;
+    std::vector<std::unique_ptr<Acceptor>> acceptors;
+    asio::signal_set                     signals{context, SIGTERM, SIGINT, SIGHUP};
+    bool                                 stopped_in_time = true;
+
+    Task<void> handle_signals();
+    Task<void> drain();
+    void       reload();
+    void       hand_out(Accepted accepted);
+    void       log_start() const;
+    void       close_listeners() {
+        for (const auto& listener : std::exchange(listeners, {})) {
+            ::close(listener.descriptor);
+            if (!listener.path.empty()) ::unlink(listener.path.c_str());
+        }
+    }
+};
+
+std::shared_ptr<const Snapshot> make_snapshot(std::shared_ptr<const Settings> settings, Problems& problems) {
+    auto out = std::make_shared<Snapshot>();
+    const auto& server = settings->server;
+    const ConfigTable none;
+    const auto* scanners = settings->config.find("scanners");
+    out->scanners = scanners::open_scanners(scanners != nullptr && scanners->table() != nullptr ? *scanners->table() : none, problems);
+    out->site.hostname = server.hostname;
+    out->site.localhost_name = server.localhost_name;
+    out->site.virus_header = settings->policy.virus_header;
+    out->site.virus_header_text = settings->policy.virus_header_text;
+    out->site.add_received = settings->policy.add_received;
+    out->site.remove_existing_spam_headers = settings->policy.remove_existing_spam_headers;
+    out->spool = {server.state_dir, settings->limits.spool_memory.count};
+    if (!server.tls_certificate.empty()) {
+        auto context = TlsContext::server(server.tls_certificate, server.tls_key);
+        if (context)
+            out->tls = std::move(*context);
+        else
+            problems.add({}, describe(context.error()));
+    }
+    out->settings = std::move(settings);
+    return problems.none() ? out : nullptr;
+}
+
+namespace {
+
+Result<ReinjectOptions> reinject_options(const Settings& settings) {
+    ReinjectOptions out;
+    out.ehlo_name = settings.server.localhost_name;
+    if (settings.server.forward_tls == "none") return out;
+    out.require_tls = settings.server.forward_tls == "encrypt";
+    auto context = TlsContext::client(settings.server.forward_ca, out.require_tls);
+    if (!context) return std::unexpected(context.error());
+    out.tls = std::move(*context);
+    return out;
+}
+
+void raise_descriptor_limit() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+}  // namespace
+
+App::App(std::shared_ptr<const Settings> settings) : impl_(std::make_unique<Impl>()) { impl_->settings = std::move(settings); }
+
+App::~App() {
+    for (auto& thread : impl_->threads) thread->join();
+    if (impl_->services) impl_->services->swap(nullptr);  // scanners' idle connections belong to the threads' loops
+    impl_->acceptors.clear();
+    impl_->close_listeners();
+}
+
+Done App::start(Problems& problems) {
+    auto& in = *impl_;
+    const auto& settings = *in.settings;
+    raise_descriptor_limit();
+    in.listeners = inherited_listeners();
+    if (in.listeners.empty()) {
+        const auto mode = static_cast<unsigned>(std::stoul(settings.server.socket_mode, nullptr, 8));
+        auto opened = open_listeners(settings.server.listen, static_cast<int>(settings.limits.backlog), mode);
+        if (!opened) return std::unexpected(opened.error());
+        in.listeners = std::move(*opened);
+    }
+    if (auto done = own_directory(settings.server.state_dir, settings.server.user, settings.server.group); !done) return done;
+    if (!settings.server.pid_file.empty()) {
+        std::ofstream file(settings.server.pid_file);
+        file << ::getpid() << '\n';
+        if (!file) return fail(Errc::unavailable, fmt::format("cannot write server.pid_file {}", settings.server.pid_file));
+    }
+    if (auto done = become_user(settings.server.user, settings.server.group); !done) return done;
+    ::umask(0027);
+
+    in.services = std::make_unique<Services>(settings.limits.memory.count);
+    auto snapshot = make_snapshot(in.settings, problems);
+    if (!snapshot) return fail(Errc::bad_input, "the configuration has problems");
+    in.services->swap(std::move(snapshot));
+    if (!settings.storage_dsns.empty()) {
+        storage::StoreOptions options;
+        options.connections = static_cast<std::size_t>(settings.storage.connections);
+        options.remembered_limit = static_cast<std::size_t>(settings.storage.remembered);
+        options.state_dir = settings.server.state_dir;
+        auto store = storage::open_record_store(settings.storage_dsns, options);
+        if (!store) return std::unexpected(store.error());
+        in.services->records = std::move(*store);
+    }
+    auto reinject = reinject_options(settings);
+    if (!reinject) return std::unexpected(reinject.error());
+    const std::size_t count = settings.server.threads != 0 ? static_cast<std::size_t>(settings.server.threads)
+                                                           : std::max(1U, std::thread::hardware_concurrency());
+    for (std::size_t i = 0; i < count; ++i) in.threads.push_back(std::make_unique<Thread>(*in.services, *reinject));
+    for (auto& thread : in.threads) thread->start();
+    return {};
+}
+
+void App::Impl::hand_out(Accepted accepted) {
+    Thread* least = threads.front().get();
+    for (auto& thread : threads)
+        if (thread->load.load(std::memory_order_relaxed) < least->load.load(std::memory_order_relaxed)) least = thread.get();
+    least->load.fetch_add(1, std::memory_order_relaxed);
+    asio::post(least->context, [least, accepted = std::move(accepted)] { least->take(accepted); });
+}
+
+void App::Impl::log_start() const {
+    std::vector<std::string> names;
+    for (const auto& listener : listeners) names.push_back(listener.name);
+    std::vector<std::string> engines;
+    for (const auto& scanner : services->snapshot()->scanners) engines.emplace_back(scanner->name());
+    log::notice({}, "Tamis {} started, listening on {}, forwarding to {}, scanners: {}, {} threads", TAMIS_VERSION,
+                join(names, ", "), settings->forward.shown, engines.empty() ? "none" : join(engines, ", "), threads.size());
+    if (engines.empty()) log::warning({}, "no scanner is configured: mail passes unchecked");
+}
+
+void App::Impl::reload() {
+    notify_service_manager("RELOADING=1");
+    Problems problems(settings->file);
+    auto next = load_settings_file(settings->file, problems);
+    std::shared_ptr<const Snapshot> snapshot;
+    if (problems.none()) snapshot = make_snapshot(next, problems);
+    if (!snapshot) {
+        for (const auto& line : problems.lines()) log::error({}, "reload: {}", line);
+        log::error({}, "reload refused, the settings in force stay as they are");
+    } else {
+        const log::Options options{next->log.target, next->log.ident, static_cast<int>(next->log.level)};
+        if (auto done = log::open(options); !done) log::error({}, "reload: {}", describe(done.error()));
+        const auto before = setting_lines(settings.get());
+        for (const auto& line : setting_lines(next.get()))
+            for (const auto& old : before)
+                if (!line.reloadable && old.section == line.section && old.name == line.name && old.value != line.value)
+                    log::warning({}, "reload: {}.{} takes effect after a restart", line.section, line.name);
+        settings = next;
+        services->swap(std::move(snapshot));
+        log::notice({}, "reloaded {}", settings->file);
+    }
+    notify_service_manager("READY=1");
+}
+
+Task<void> App::Impl::handle_signals() {
+    for (;;) {
+        auto [error, signal] = co_await signals.async_wait(as_result);
+        if (error) co_return;
+        if (signal != SIGHUP) break;
+        reload();
+    }
+    co_await drain();
+    context.stop();
+}
+
+Task<void> App::Impl::drain() {
+    notify_service_manager("STOPPING=1");
+    log::notice({}, "stopping: no new connections, messages in hand may finish within {} s",
+                std::chrono::duration_cast<std::chrono::seconds>(settings->limits.drain).count());
+    services->stopping = true;
+    for (auto& acceptor : acceptors) acceptor->stop();
+    close_listeners();
+    const Deadline end = Deadline::in(settings->limits.drain);
+    const auto busy = [&] {
+        std::size_t count = 0;
+        for (const auto& thread : threads) count += thread->load.load(std::memory_order_relaxed);
+        return count;
+    };
+    asio::steady_timer pause(co_await asio::this_coro::executor);
+    while (busy() != 0 && !end.passed()) {
+        for (auto& thread : threads) asio::post(thread->context, [raw = thread.get()] { raw->stop_sessions(); });
+        pause.expires_after(std::chrono::milliseconds(20));
+        co_await pause.async_wait(as_result);
+    }
+    if (busy() != 0) log::warning({}, "{} connections did not finish in time; their mail stays with the MTA", busy());
+    stopped_in_time = busy() == 0;
+    if (services->records) {
+        const auto left = co_await services->records->drain(Deadline::in(std::chrono::seconds(10)));
+        if (left != 0) log::error({}, "{} records of delivered mail could not be written before the end", left);
+    }
+    log::notice({}, "stopped");
+}
+
+int App::run() {
+    auto& in = *impl_;
+    for (const auto& listener : in.listeners) {
+        in.acceptors.push_back(std::make_unique<Acceptor>(in.context.get_executor(), listener));
+        asio::co_spawn(in.context, in.acceptors.back()->run([&in](Accepted accepted) { in.hand_out(std::move(accepted)); }),
+                       asio::detached);  // ends with Acceptor::stop()
+    }
+    asio::co_spawn(in.context, in.handle_signals(), asio::detached);
+    in.log_start();
+    notify_service_manager(fmt::format("READY=1\nMAINPID={}", ::getpid()));
+    in.context.run();
+    if (!in.stopped_in_time) std::_Exit(0);  // sessions that hang in a peer's silence are cut off here, on purpose
+    return 0;
+}
+
+}  // namespace tamis::proxy

@@ -1,0 +1,63 @@
+// pipeline - one message from the end of its data to our answer: the steps 4 to 10 of docs/life-of-a-message.md
+//
+// Guarantees: 250 means handed over with a 2xx, or durably quarantined, or discarded by policy with a committed record.
+// Any trouble of ours is a 4xx. Never throws; ends by the deadline. One Pipeline per thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "base/async.h"
+#include "base/deadline.h"
+#include "mail/envelope.h"
+#include "mail/message.h"
+#include "policy/summary.h"
+#include "proxy/deliver/reinject.h"
+#include "proxy/services.h"
+#include "proxy/smtp/reply.h"
+
+namespace tamis::proxy {
+
+// Job - a received message and what is needed to answer it
+struct Job {
+    mail::Envelope                  envelope;
+    mail::Message                   message;
+    std::shared_ptr<const Snapshot> snapshot;
+    bool                            per_recipient_replies = false;  // LMTP
+    std::function<bool()>           client_is_gone;                 // asked once before anything is handed over
+    std::chrono::steady_clock::time_point received_end;             // when the end of data was seen
+};
+
+struct Answer {
+    std::vector<Reply>                    replies;    // one for SMTP, one per recipient for LMTP
+    std::vector<policy::RecipientOutcome> outcomes;   // for reply_lost
+};
+
+class Pipeline {
+public:
+    Pipeline(Services& services, Reinjector& reinjector) : services_(services), reinjector_(reinjector) {}
+
+    // process - the job must stay alive until it returns
+    Task<Answer> process(Job& job, Deadline deadline);
+
+    // reply_lost - the client did not get our answer: what was handed over is remembered for its next try
+    void reply_lost(const Job& job, const Answer& answer);
+
+private:
+    struct State;
+    Task<Done> look_up(State& state, Deadline deadline);
+    Task<Done> scan(State& state, Deadline deadline);
+    void       judge(State& state);
+    Task<Done> keep(State& state, Deadline deadline);
+    Task<void> deliver(State& state, Deadline deadline);
+    Task<Done> notify(State& state, Deadline deadline);
+    Task<void> record(State& state, Deadline deadline);
+    Answer     answer(State& state);
+    Answer     failed(State& state, std::string_view section, const Fault& fault);
+
+    Services&   services_;
+    Reinjector& reinjector_;
+};
+
+}  // namespace tamis::proxy

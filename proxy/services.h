@@ -1,0 +1,57 @@
+// services - what the threads of the daemon share: the settings snapshot, scanners, stores, admission, the journal
+//
+// A message takes one Snapshot at its beginning and keeps it to its end, whatever SIGHUP does meanwhile.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+
+#include "base/slots.h"
+#include "base/tls.h"
+#include "policy/marks.h"
+#include "proxy/deliver/reinject.h"
+#include "proxy/delivered_journal.h"
+#include "proxy/settings.h"
+#include "proxy/spool.h"
+#include "scanners/scanner.h"
+#include "storage/store.h"
+
+namespace tamis::proxy {
+
+struct Snapshot {
+    std::shared_ptr<const Settings>   settings;
+    scanners::ScannerList             scanners;
+    policy::Site                      site;
+    SpoolOptions                      spool;
+    std::shared_ptr<const TlsContext> tls;  // null: STARTTLS is not offered
+};
+
+class Services {
+public:
+    explicit Services(std::uint64_t memory_limit) : memory(memory_limit) {}
+
+    std::shared_ptr<const Snapshot> snapshot() const {
+        const std::lock_guard lock(mutex_);
+        return snapshot_;
+    }
+    void swap(std::shared_ptr<const Snapshot> next) {
+        const std::lock_guard lock(mutex_);
+        snapshot_ = std::move(next);
+    }
+
+    Slots                                 memory;   // bytes of mail we hold at once
+    std::shared_ptr<storage::RecordStore> records;
+    DeliveredJournal                      delivered;
+    std::atomic<bool>                     stopping{false};
+    std::atomic<std::uint64_t>            connections{0};  // ever accepted; part of the log ids
+
+private:
+    mutable std::mutex              mutex_;
+    std::shared_ptr<const Snapshot> snapshot_;
+};
+
+// make_snapshot - opens what the settings name; problems are added, and then nothing is returned
+std::shared_ptr<const Snapshot> make_snapshot(std::shared_ptr<const Settings> settings, Problems& problems);
+
+}  // namespace tamis::proxy

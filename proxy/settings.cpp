@@ -1,0 +1,309 @@
+#include "proxy/settings.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <array>
+#include <fstream>
+#include <sstream>
+
+#include "base/text.h"
+#include "scanners/scanner.h"
+
+namespace tamis::proxy {
+namespace {
+
+const std::vector<std::string> destinies = {"pass", "discard", "bounce", "reject", "tempfail"};
+
+const std::vector<Setting<ServerSettings>>& server_rows() {
+    using S = ServerSettings;
+    static const std::vector<Setting<S>> rows = {
+        {"listen", &S::listen, "Where tamisd accepts mail: host:port or unix:/path; sockets passed by systemd replace it.", 0, 0, false},
+        {"forward", &S::forward, "Where mail that may pass is handed to: smtp:[host]:port, lmtp:[host]:port or smtp:/path."},
+        {"hostname", &S::hostname, "This host's full name, in Received fields, msgs.host and notices; the machine's name when not set."},
+        {"local_domains", &S::local_domains, "Recipients here are ours and get spam headers and subject tags: \"example.com\", \".example.com\" (with subdomains), \"user@example.com\", \"!\" excludes."},
+        {"mynetworks", &S::mynetworks, "Clients (by XFORWARD address) whose mail counts as originating here."},
+        {"state_dir", &S::state_dir, "Directory for the embedded database and for spool files of large messages.", 0, 0, false},
+        {"user", &S::user, "The unprivileged user tamisd becomes when it is started by root.", 0, 0, false},
+        {"group", &S::group, "The group it becomes; the user's own when not set.", 0, 0, false},
+        {"threads", &S::threads, "Event loops; 0 is one per core.", 0, 256, false},
+        {"pid_file", &S::pid_file, "Where to write the process id; not written when empty.", 0, 0, false},
+        {"socket_mode", &S::socket_mode, "Permissions of unix sockets we listen on, in octal.", 0, 0, false},
+        {"allowed_peers", &S::allowed_peers, "Who may connect over TCP (amavisd's @inet_acl); others get a 554 greeting and a log line."},
+        {"xforward_peers", &S::xforward_peers, "Whose XFORWARD is believed; unix sockets always are."},
+        {"tls_certificate", &S::tls_certificate, "PEM file with our certificate chain; STARTTLS is offered when it and tls_key are set."},
+        {"tls_key", &S::tls_key, "PEM file with the private key."},
+        {"tls_required", &S::tls_required, "Refuse mail before STARTTLS with 530."},
+        {"forward_tls", &S::forward_tls, "STARTTLS towards the next hop: none, may (when offered) or encrypt (or not at all).", 0, 0, false, {"none", "may", "encrypt"}},
+        {"forward_ca", &S::forward_ca, "PEM file with the CA certificates that may sign the next hop's certificate when forward_tls is encrypt; the system's when not set.", 0, 0, false},
+        {"localhost_name", &S::localhost_name, "The name we give in EHLO to the next hop and in our Received field.", 0, 0, false},
+    };
+    return rows;
+}
+
+const std::vector<Setting<LimitSettings>>& limit_rows() {
+    using S = LimitSettings;
+    static const std::vector<Setting<S>> rows = {
+        {"message_size", &S::message_size, "Largest message in octets (announced by SIZE, enforced at MAIL and at the end of data); 0 is no limit.", 0, 1e15},
+        {"recipients", &S::recipients, "Most RCPT commands in one transaction; then 452.", 1, 100'000},
+        {"errors", &S::errors, "Errors a client may make in one connection before it is closed with 421; 0 is no limit.", 0, 1e6},
+        {"line", &S::line, "Longest command line in octets.", 512, 65536},
+        {"idle", &S::idle, "How long we wait for a client's next bytes.", 1, 86400},
+        {"session", &S::session, "How long a connection may last in all; it is closed between two messages.", 10, 1e6},
+        {"message", &S::message, "Deadline for one message from the end of data to our answer; stay below Postfix's data_done_timeout (600 s).", 1, 3600},
+        {"scan", &S::scan, "Deadline for all scanners of one message together.", 0.1, 3600},
+        {"memory", &S::memory, "Memory for messages being received and processed, of all sessions together; more mail waits or goes to disk.", 1 << 20, 1e13, false},
+        {"spool_memory", &S::spool_memory, "A message larger than this is kept in an unlinked file in state_dir.", 256 * 1024, 1e13},
+        {"drain", &S::drain, "At SIGTERM, how long messages in hand may take to finish.", 0, 3600},
+        {"backlog", &S::backlog, "Length of the listen queue.", 1, 65535, false},
+    };
+    return rows;
+}
+
+const std::vector<Setting<LogSettings>>& log_rows() {
+    using S = LogSettings;
+    static const std::vector<Setting<S>> rows = {
+        {"target", &S::target, "Where log lines go: syslog, journal, stderr or file:/path."},
+        {"ident", &S::ident, "The program name in the log; \"amavis\" is what log parsers look for."},
+        {"level", &S::level, "0 one line per message, 1-2 more, 3-5 debugging.", 0, 5},
+        {"format", &S::format, "The line per message: amavis (its exact short format), json, or both.", 0, 0, true, {"amavis", "json", "both"}},
+    };
+    return rows;
+}
+
+const std::vector<Setting<PolicySettings>>& policy_rows() {
+    using S = PolicySettings;
+    constexpr double low = -1e6;
+    constexpr double high = 1e6;
+    static const std::vector<Setting<S>> rows = {
+        {"spam_tag_level", &S::spam_tag_level, "Spam headers are added from this score on; \"none\": always.", low, high},
+        {"spam_tag2_level", &S::spam_tag2_level, "From here on mail is marked as spam: X-Spam-Flag: YES and the subject tag.", low, high},
+        {"spam_tag3_level", &S::spam_tag3_level, "A second degree of marking, with its own subject tag.", low, high},
+        {"spam_kill_level", &S::spam_kill_level, "From here on final_spam_destiny and the spam quarantine apply.", low, high},
+        {"spam_dsn_cutoff_level", &S::spam_dsn_cutoff_level, "From here on no bounce is ever sent for spam.", low, high},
+        {"spam_quarantine_cutoff_level", &S::spam_quarantine_cutoff_level, "From here on spam is not even quarantined.", low, high},
+        {"final_virus_destiny", &S::final_virus_destiny, "What happens to infected mail.", 0, 0, true, destinies},
+        {"final_banned_destiny", &S::final_banned_destiny, "What happens to mail with banned contents.", 0, 0, true, destinies},
+        {"final_spam_destiny", &S::final_spam_destiny, "What happens to mail at or above spam_kill_level.", 0, 0, true, destinies},
+        {"final_unchecked_destiny", &S::final_unchecked_destiny, "What happens to mail a required scanner could not check.", 0, 0, true, destinies},
+        {"final_bad_header_destiny", &S::final_bad_header_destiny, "What happens to mail with a bad header section.", 0, 0, true, destinies},
+        {"final_oversized_destiny", &S::final_oversized_destiny, "What happens to mail above a recipient's size limit.", 0, 0, true, destinies},
+        {"virus_quarantine", &S::virus_quarantine, "Where infected mail is kept: \"sql:\" or \"\" for nowhere.", 0, 0, true, {"sql:", ""}},
+        {"banned_quarantine", &S::banned_quarantine, "Where banned mail is kept.", 0, 0, true, {"sql:", ""}},
+        {"spam_quarantine", &S::spam_quarantine, "Where mail at or above spam_kill_level is kept.", 0, 0, true, {"sql:", ""}},
+        {"unchecked_quarantine", &S::unchecked_quarantine, "Where unchecked mail is kept.", 0, 0, true, {"sql:", ""}},
+        {"bad_header_quarantine", &S::bad_header_quarantine, "Where mail with a bad header section is kept.", 0, 0, true, {"sql:", ""}},
+        {"clean_quarantine", &S::clean_quarantine, "Where a copy of clean mail is kept.", 0, 0, true, {"sql:", ""}},
+        {"spam_subject_tag", &S::spam_subject_tag, "Put before the subject from spam_tag_level on."},
+        {"spam_subject_tag2", &S::spam_subject_tag2, "Put before the subject from spam_tag2_level on."},
+        {"spam_subject_tag3", &S::spam_subject_tag3, "Put before the subject from spam_tag3_level on."},
+        {"virus_subject_tag", &S::virus_subject_tag, "Put before the subject of infected mail that passes."},
+        {"unchecked_subject_tag", &S::unchecked_subject_tag, "Put before the subject of mail that could not be checked and passes."},
+        {"scanner_failure", &S::scanner_failure, "A required scanner failed: the mail becomes \"unchecked\", or \"tempfail\" (451, the MTA tries again).", 0, 0, true, {"unchecked", "tempfail"}},
+        {"soft_bounce", &S::soft_bounce, "For trials: every 5xx of ours becomes a 450."},
+        {"virus_header", &S::virus_header, "Name of the header field that says a virus scanner looked."},
+        {"virus_header_text", &S::virus_header_text, "Its text; \"Tamis at HOSTNAME\" when not set."},
+        {"add_received", &S::add_received, "Whether we add our Received field."},
+        {"remove_existing_spam_headers", &S::remove_existing_spam_headers, "Remove X-Spam-* fields that strangers put in."},
+    };
+    return rows;
+}
+
+const std::vector<Setting<StorageSettings>>& storage_rows() {
+    using S = StorageSettings;
+    static const std::vector<Setting<S>> rows = {
+        {"connections", &S::connections, "Database sessions of the record store, whatever the number of messages in hand.", 1, 8, false},
+        {"partition_tag", &S::partition_tag, "Value of the partition_tag columns (amavisd's $partition_tag).", 0, 2147483647},
+        {"record_all", &S::record_all, "Record clean mail too, not only what is quarantined or blocked (amavisd's $sql_store_info_for_all_msgs)."},
+        {"wait", &S::wait, "How long a message waits for a database that is away before it gets a 451.", 0, 300},
+        {"remembered", &S::remembered, "Records of delivered mail kept in memory while the database is away.", 0, 1e7, false},
+    };
+    return rows;
+}
+
+policy::Destiny destiny_of(const std::string& name) {
+    if (name == "pass") return policy::Destiny::pass;
+    if (name == "discard") return policy::Destiny::discard;
+    if (name == "bounce") return policy::Destiny::bounce;
+    if (name == "reject") return policy::Destiny::reject;
+    return policy::Destiny::tempfail;
+}
+
+policy::RecipientPolicy site_policy(const PolicySettings& from) {
+    policy::RecipientPolicy out;
+    out.levels = {from.spam_tag_level, from.spam_tag2_level, from.spam_tag3_level, from.spam_kill_level,
+                  from.spam_dsn_cutoff_level, from.spam_quarantine_cutoff_level};
+    out.destinies.virus = destiny_of(from.final_virus_destiny);
+    out.destinies.banned = destiny_of(from.final_banned_destiny);
+    out.destinies.spam = destiny_of(from.final_spam_destiny);
+    out.destinies.unchecked = destiny_of(from.final_unchecked_destiny);
+    out.destinies.bad_header = destiny_of(from.final_bad_header_destiny);
+    out.destinies.oversized = destiny_of(from.final_oversized_destiny);
+    out.quarantine = {from.virus_quarantine,      from.banned_quarantine,     from.spam_quarantine,
+                      from.unchecked_quarantine,  from.bad_header_quarantine, from.clean_quarantine, {}};
+    out.subject_tags = {from.spam_subject_tag, from.spam_subject_tag2, from.spam_subject_tag3};
+    out.virus_subject_tag = from.virus_subject_tag;
+    out.unchecked_subject_tag = from.unchecked_subject_tag;
+    return out;
+}
+
+std::string machine_name() {
+    std::array<char, 256> name{};
+    if (gethostname(name.data(), name.size() - 1) != 0) return "localhost";
+    return name.data();
+}
+
+Position position_of(const ConfigTable* table, std::string_view key) {
+    if (table == nullptr) return {};
+    const auto* value = table->find(key);
+    return value == nullptr ? Position{} : value->position;
+}
+
+const ConfigTable* section(const ConfigTable& config, std::string_view name, Problems& problems) {
+    const auto* value = config.find(name);
+    if (value == nullptr) return nullptr;
+    if (value->table() == nullptr) problems.add(value->position, fmt::format("{} must be a table: [{}]", name, name));
+    return value->table();
+}
+
+void derive(Settings& settings, const ConfigTable* server, Problems& problems) {
+    const auto take = [&](std::string_view key, auto parsed, auto& into) {
+        if (parsed)
+            into = std::move(*parsed);
+        else
+            problems.add(position_of(server, key), fmt::format("server.{}: {}", key, parsed.error().detail));
+    };
+    if (settings.server.hostname.empty()) settings.server.hostname = machine_name();
+    take("forward", parse_next_hop(settings.server.forward), settings.forward);
+    take("allowed_peers", AddressList::parse(settings.server.allowed_peers), settings.allowed_peers);
+    take("xforward_peers", AddressList::parse(settings.server.xforward_peers), settings.xforward_peers);
+    take("mynetworks", AddressList::parse(settings.server.mynetworks), settings.mynetworks);
+    if (settings.server.listen.empty()) problems.add(position_of(server, "listen"), "server.listen is empty: nothing to listen on");
+    for (const auto& entry : settings.server.listen) {
+        Endpoint ignored;
+        take("listen", parse_endpoint(entry), ignored);
+    }
+    if (settings.server.tls_certificate.empty() != settings.server.tls_key.empty())
+        problems.add(position_of(server, "tls_certificate"), "server.tls_certificate and server.tls_key must be set together");
+    if (settings.server.tls_required && settings.server.tls_certificate.empty())
+        problems.add(position_of(server, "tls_required"), "server.tls_required needs tls_certificate and tls_key");
+    const auto& mode = settings.server.socket_mode;
+    if (mode.size() < 3 || mode.size() > 4 || mode.find_first_not_of("01234567") != std::string::npos)
+        problems.add(position_of(server, "socket_mode"), "server.socket_mode must be octal digits such as \"0660\"");
+    if (settings.limits.scan > settings.limits.message)
+        problems.add({}, "limits.scan is longer than limits.message: the answer would come too late");
+    if (settings.policy.virus_header_text.empty()) settings.policy.virus_header_text = "Tamis at " + settings.server.hostname;
+    settings.site_policy = site_policy(settings.policy);
+}
+
+void load_storage(Settings& settings, const ConfigTable* table, Problems& problems) {
+    const std::string embedded = "sqlite:" + settings.server.state_dir + "/tamis.db";
+    const auto load = [&](std::string_view key, std::vector<storage::Dsn>& into) {
+        const auto* value = table == nullptr ? nullptr : table->find(key);
+        if (value != nullptr) {
+            into = storage::load_dsns(*value, fmt::format("storage.{}", key), problems);
+            return;
+        }
+        if (auto dsn = storage::parse_dsn(embedded)) into = {std::move(*dsn)};
+    };
+    load("lookup_dsn", settings.lookup_dsns);
+    load("storage_dsn", settings.storage_dsns);
+}
+
+}  // namespace
+
+std::shared_ptr<const Settings> load_settings_file(const std::string& path, Problems& problems) {
+    auto settings = std::make_shared<Settings>();
+    settings->file = path;
+    std::ifstream stream(path, std::ios::binary);
+    if (!stream) {
+        problems.add({}, fmt::format("cannot be read: {}", std::error_code(errno, std::generic_category()).message()));
+        return settings;
+    }
+    std::ostringstream text;
+    text << stream.rdbuf();
+    settings->config = parse_config(text.str(), problems);
+    if (!problems.none()) return settings;
+    const auto& config = settings->config;
+    const std::vector<std::string> sections = {"server", "limits", "log", "policy", "storage", "scanners"};
+    for (const auto& [key, at] : config.keys)
+        if (std::find(sections.begin(), sections.end(), key) == sections.end())
+            detail::unknown_key("", key, at, sections, problems);
+    const auto* server = section(config, "server", problems);
+    const auto* storage = section(config, "storage", problems);
+    if (server != nullptr) load_settings(*server, "server", server_rows(), settings->server, problems);
+    if (const auto* table = section(config, "limits", problems)) load_settings(*table, "limits", limit_rows(), settings->limits, problems);
+    if (const auto* table = section(config, "log", problems)) load_settings(*table, "log", log_rows(), settings->log, problems);
+    if (const auto* table = section(config, "policy", problems)) load_settings(*table, "policy", policy_rows(), settings->policy, problems);
+    if (storage != nullptr)
+        load_settings(*storage, "storage", storage_rows(), settings->storage, problems, {"lookup_dsn", "storage_dsn"});
+    derive(*settings, server, problems);
+    load_storage(*settings, storage, problems);
+    return settings;
+}
+
+std::vector<SettingLine> setting_lines(const Settings* settings) {
+    static const Settings defaults;
+    const Settings& current = settings != nullptr ? *settings : defaults;
+    std::vector<SettingLine> lines;
+    const auto add = [&](std::string_view name, const auto& rows, const auto& values) {
+        const auto* value = settings == nullptr ? nullptr : settings->config.find(name);
+        auto more = describe_settings(name, rows, values, value == nullptr ? nullptr : value->table());
+        lines.insert(lines.end(), more.begin(), more.end());
+    };
+    add("server", server_rows(), current.server);
+    add("limits", limit_rows(), current.limits);
+    add("log", log_rows(), current.log);
+    add("policy", policy_rows(), current.policy);
+    add("storage", storage_rows(), current.storage);
+    for (const auto* key : {"lookup_dsn", "storage_dsn"}) {
+        const auto& dsns = std::string_view(key) == "lookup_dsn" ? current.lookup_dsns : current.storage_dsns;
+        std::vector<std::string> shown;
+        for (const auto& dsn : dsns) shown.push_back("\"" + dsn.shown + "\"");
+        const auto* table = settings == nullptr || settings->config.find("storage") == nullptr
+                                ? nullptr
+                                : settings->config.find("storage")->table();
+        const auto* value = table == nullptr ? nullptr : table->find(key);
+        lines.push_back({"storage", key, "DSN or list of DSNs", "[" + join(shown, ", ") + "]",
+                         "[\"sqlite:STATE_DIR/tamis.db\"]",
+                         std::string_view(key) == "lookup_dsn"
+                             ? "Databases with the tables users, policy, mailaddr and wblist, tried in order at every connect."
+                             : "Databases with the tables maddr, msgs, msgrcpt and quarantine, tried in order at every connect.",
+                         value != nullptr, false, value != nullptr ? value->position.line : 0});
+    }
+    const auto* scanners = settings == nullptr ? nullptr : settings->config.find("scanners");
+    auto more = scanners::scanner_setting_lines(scanners == nullptr ? nullptr : scanners->table());
+    lines.insert(lines.end(), more.begin(), more.end());
+    return lines;
+}
+
+std::string print_config(const Settings& settings) {
+    std::string out = fmt::format("# effective settings of {}\n", settings.file);
+    std::string section;
+    for (const auto& line : setting_lines(&settings)) {
+        if (line.section != section) out += fmt::format("\n[{}]\n", section = line.section);
+        out += fmt::format("{} = {}   # {}\n", line.name, line.value,
+                           line.from_file ? fmt::format("line {}", line.line) : std::string("default"));
+    }
+    return out;
+}
+
+std::string settings_manual() {
+    std::string out =
+        "# Settings\n\n"
+        "Made from the rows in the sources by `tamisd --settings-manual`; a test keeps it in step. Times are seconds or a\n"
+        "text such as \"8m\"; sizes are octets or a text such as \"50 MB\". *Reload*: takes effect on SIGHUP; the others\n"
+        "need a restart. A list of one may be written as a single text.\n";
+    std::string section;
+    for (const auto& line : setting_lines(nullptr)) {
+        if (line.section != section)
+            out += fmt::format("\n## [{}]\n\n| Setting | Type | Default | Reload | Meaning |\n|---|---|---|---|---|\n",
+                               section = line.section);
+        std::string fallback = line.fallback;
+        out += fmt::format("| `{}` | {} | `{}` | {} | {} |\n", line.name, line.type, fallback,
+                           line.reloadable ? "yes" : "no", line.text);
+    }
+    return out;
+}
+
+}  // namespace tamis::proxy

@@ -1,0 +1,115 @@
+// settings - everything tamisd can be told, from one TOML file; rows, defaults and bounds in settings.cpp
+//
+// A Settings object never changes after loading; SIGHUP loads a new one and swaps it (shared_ptr<const Settings>).
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/endpoint.h"
+#include "base/log.h"
+#include "base/setting.h"
+#include "policy/recipient_policy.h"
+#include "proxy/deliver/next_hop.h"
+#include "storage/dsn.h"
+
+namespace tamis::proxy {
+
+struct ServerSettings {
+    std::vector<std::string> listen = {"127.0.0.1:10024"};
+    std::string              forward = "smtp:[127.0.0.1]:10025";
+    std::string              hostname;  // empty: the machine's name
+    std::vector<std::string> local_domains;
+    std::vector<std::string> mynetworks = {"127.0.0.0/8", "[::1]/128", "10.0.0.0/8", "172.16.0.0/12",
+                                           "192.168.0.0/16", "169.254.0.0/16", "[fe80::]/10", "[fc00::]/7"};
+    std::string              state_dir = "/var/lib/tamis";
+    std::string              user;
+    std::string              group;
+    std::int64_t             threads = 0;
+    std::string              pid_file;
+    std::string              socket_mode = "0660";
+    std::vector<std::string> allowed_peers = {"127.0.0.1", "[::1]"};
+    std::vector<std::string> xforward_peers = {"127.0.0.1", "[::1]"};
+    std::string              tls_certificate;
+    std::string              tls_key;
+    bool                     tls_required = false;
+    std::string              forward_tls = "none";
+    std::string              forward_ca;
+    std::string              localhost_name = "localhost";
+};
+
+struct LimitSettings {
+    Bytes        message_size{0};
+    std::int64_t recipients = 1100;
+    std::int64_t errors = 20;
+    Bytes        line{4096};
+    Seconds      idle{480'000};
+    Seconds      session{3'600'000};
+    Seconds      message{480'000};
+    Seconds      scan{240'000};
+    Bytes        memory{512ULL * 1024 * 1024};
+    Bytes        spool_memory{8ULL * 1024 * 1024};
+    Seconds      drain{60'000};
+    std::int64_t backlog = 1024;
+};
+
+struct LogSettings {
+    std::string  target = "syslog";
+    std::string  ident = "amavis";
+    std::int64_t level = 0;
+    std::string  format = "amavis";
+};
+
+struct PolicySettings {
+    std::optional<double>    spam_tag_level = 2.0, spam_tag2_level = 6.2, spam_tag3_level, spam_kill_level = 6.9;
+    std::optional<double>    spam_dsn_cutoff_level = 10.0, spam_quarantine_cutoff_level;
+    std::string              final_virus_destiny = "discard", final_spam_destiny = "discard",
+                             final_unchecked_destiny = "pass", final_oversized_destiny = "bounce",
+                             final_banned_destiny = "discard", final_bad_header_destiny = "pass";
+    std::string              virus_quarantine = "sql:", spam_quarantine = "sql:", unchecked_quarantine, clean_quarantine,
+                             banned_quarantine = "sql:", bad_header_quarantine;
+    std::string              spam_subject_tag, spam_subject_tag2 = "***SPAM*** ", spam_subject_tag3;
+    std::string              virus_subject_tag = "***INFECTED*** ", unchecked_subject_tag = "***UNCHECKED*** ";
+    std::string              scanner_failure = "unchecked";
+    bool                     soft_bounce = false;
+    std::string              virus_header = "X-Virus-Scanned";
+    std::string              virus_header_text;
+    bool                     add_received = true;
+    bool                     remove_existing_spam_headers = true;
+};
+
+struct StorageSettings {
+    std::int64_t connections = 4;
+    std::int64_t partition_tag = 0;
+    bool         record_all = true;
+    Seconds      wait{10'000};
+    std::int64_t remembered = 100'000;
+};
+
+struct Settings {
+    std::string     file;
+    ConfigTable     config;  // as read; the scanners load their own tables from it
+    ServerSettings  server;
+    LimitSettings   limits;
+    LogSettings     log;
+    PolicySettings  policy;
+    StorageSettings storage;
+
+    // derived
+    NextHop                    forward;
+    AddressList                allowed_peers, xforward_peers, mynetworks;
+    std::vector<storage::Dsn>  lookup_dsns, storage_dsns;
+    policy::RecipientPolicy    site_policy;  // what every recipient starts from
+};
+
+// load_settings_file - reads and checks the whole file (the scanners' tables are checked by the scanners)
+std::shared_ptr<const Settings> load_settings_file(const std::string& path, Problems& problems);
+
+// setting_lines - every setting with value, default and where it comes from; `settings` null: the defaults
+std::vector<SettingLine> setting_lines(const Settings* settings);
+
+std::string print_config(const Settings& settings);   // --print-config
+std::string settings_manual();                        // docs/settings.md
+
+}  // namespace tamis::proxy

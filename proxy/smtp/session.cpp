@@ -1,0 +1,328 @@
+#include "proxy/smtp/session.h"
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+#include <unistd.h>
+
+#include <array>
+
+#include "base/log.h"
+#include "base/metric.h"
+#include "base/text.h"
+#include "mail/address.h"
+#include "proxy/smtp/data_receiver.h"
+
+namespace tamis::proxy {
+namespace {
+
+constexpr std::size_t input_capacity = 64 * 1024;
+
+metric::Counter& denied_total() {
+    static metric::Counter counter("tamis_connections_denied_total", "connections from peers that are not allowed");
+    return counter;
+}
+
+// BodyDigest - SHA-256 of everything behind the header section, as the bytes come in
+class BodyDigest {
+public:
+    BodyDigest() : context_(EVP_MD_CTX_new()) { EVP_DigestInit_ex(context_.get(), sha256(), nullptr); }
+
+    void feed(std::string_view bytes) {
+        if (!in_body_) {
+            bytes = skip_header(bytes);
+            if (!in_body_) return;
+        }
+        EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size());
+    }
+    std::string hex() {
+        std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+        unsigned size = 0;
+        EVP_DigestFinal_ex(context_.get(), digest.data(), &size);
+        std::string raw(size, '\0');
+        std::transform(digest.begin(), digest.begin() + size, raw.begin(), [](unsigned char c) { return static_cast<char>(c); });
+        return to_hex(raw);
+    }
+
+private:
+    struct Free {
+        void operator()(EVP_MD_CTX* context) const noexcept { EVP_MD_CTX_free(context); }
+    };
+    static const EVP_MD* sha256() {
+        static EVP_MD* const method = EVP_MD_fetch(nullptr, "SHA256", nullptr);  // fetching each time is slow
+        return method;
+    }
+    // skip_header - what is behind the empty line; lines here always end in CRLF
+    std::string_view skip_header(std::string_view bytes) {
+        while (!bytes.empty()) {
+            const auto newline = bytes.find('\n');
+            const auto line = bytes.substr(0, newline == std::string_view::npos ? bytes.size() : newline);
+            line_size_ += line.size() - (line.ends_with('\r') ? 1U : 0U);
+            if (newline == std::string_view::npos) return {};
+            bytes.remove_prefix(newline + 1);
+            if (line_size_ == 0) {
+                in_body_ = true;
+                return bytes;
+            }
+            line_size_ = 0;
+        }
+        return {};
+    }
+
+    std::unique_ptr<EVP_MD_CTX, Free> context_;
+    bool                              in_body_ = false;
+    std::size_t                       line_size_ = 0;
+};
+
+}  // namespace
+
+Session::Session(std::unique_ptr<Stream> stream, Peer peer, Services& services, Pipeline& pipeline)
+    : stream_(std::move(stream)),
+      peer_(std::move(peer)),
+      services_(services),
+      pipeline_(pipeline),
+      snapshot_(services.snapshot()),
+      dialog_(dialog_options()),
+      input_(input_capacity),
+      session_end_(Deadline::in(snapshot_->settings->limits.session)),
+      connection_(++services.connections) {}
+
+Session::~Session() = default;
+
+DialogOptions Session::dialog_options() const {
+    const auto& settings = *snapshot_->settings;
+    const bool local = peer_.address.empty();
+    DialogOptions out;
+    out.hostname = settings.server.hostname;
+    out.socket_address = peer_.socket_address;
+    out.peer_address = peer_.address;
+    out.listener = peer_.listener;
+    out.recipient_limit = static_cast<std::size_t>(settings.limits.recipients);
+    out.size_limit = settings.limits.message_size.count;
+    out.error_limit = static_cast<unsigned>(settings.limits.errors);
+    out.may_xforward = local || settings.xforward_peers.contains(peer_.address);
+    out.offers_tls = snapshot_->tls != nullptr;
+    out.requires_tls = settings.server.tls_required;
+    return out;
+}
+
+Deadline Session::command_deadline() const { return session_end_.sooner(snapshot_->settings->limits.idle); }
+
+Task<Done> Session::send(const std::string& text) { co_return co_await stream_->write(text, command_deadline()); }
+
+void Session::stop() {
+    if (!waiting_) return;
+    boost::system::error_code ignored;
+    stream_->socket().cancel(ignored);
+}
+
+Task<void> Session::run() {
+    bool broken = false;
+    try {
+        co_await talk();
+    } catch (const std::exception& trouble) {
+        log::error({}, "bug: session with {} ended by an exception: {}", peer_.address, escaped(trouble.what(), 300));
+        broken = true;
+    }
+    if (broken) {
+        const auto done = co_await send(reply(421, "4.3.2", "Service shutting down, internal error").wire());
+        if (!done) log::debug({}, "could not say 421: {}", describe(done.error()));
+    }
+    stream_->close();
+}
+
+// next_line - one command line without CRLF. A line that is none is answered here and the next one is read. A Fault
+// ends the session: Errc::stopping when the 421 was said, otherwise the peer is gone.
+Task<Result<std::string_view>> Session::next_line() {
+    const std::size_t limit = snapshot_->settings->limits.line.count;
+    bool skipping = false;  // the rest of a line that was too long
+    for (;;) {
+        const auto text = input_.unread();
+        const auto newline = text.find('\n');
+        if (newline != std::string_view::npos) {
+            const auto line = text.substr(0, newline);
+            input_.consume(newline + 1);
+            if (std::exchange(skipping, false) || newline > limit)
+                output_ += dialog_.bad_line("line too long").reply.wire();
+            else if (!line.ends_with('\r'))
+                output_ += dialog_.bad_line("a line must end in CRLF").reply.wire();
+            else
+                co_return line.substr(0, line.size() - 1);
+            continue;
+        }
+        if (text.size() > limit) {
+            skipping = true;
+            input_.clear();
+        }
+        if (!output_.empty()) {
+            auto sent = co_await send(std::exchange(output_, {}));
+            if (!sent) co_return std::unexpected(sent.error());
+        }
+        const bool idle = dialog_.state() == Dialog::State::fresh || dialog_.state() == Dialog::State::greeted;
+        waiting_ = idle && text.empty();
+        if (waiting_ && services_.stopping) {
+            output_ += reply(421, "4.3.2", "Service shutting down, closing channel").wire();
+            co_return fail(Errc::stopping, "shutting down");
+        }
+        auto got = co_await input_.fill(*stream_, command_deadline());
+        waiting_ = false;
+        if (got) continue;
+        if (services_.stopping && idle) {
+            output_ += reply(421, "4.3.2", "Service shutting down, closing channel").wire();
+        } else if (got.error().is(Errc::timeout)) {
+            output_ += reply(421, "4.4.2", "Error: timeout exceeded, closing channel").wire();
+            log::info({}, "connection from {} timed out", peer_.address.empty() ? "unix socket" : peer_.address);
+        }
+        co_return std::unexpected(got.error());
+    }
+}
+
+Task<bool> Session::start_tls() {
+    if (!input_.unread().empty()) {
+        log::warning({}, "STARTTLS pipelining violation attempt from {}, {} octets of plain text thrown away",
+                     peer_.address, input_.unread().size());
+        input_.clear();
+    }
+    auto done = co_await stream_->start_tls_server(*snapshot_->tls, command_deadline());
+    if (!done) {
+        log::warning({}, "TLS handshake with {} failed: {}", peer_.address, describe(done.error()));
+        co_return false;
+    }
+    dialog_.tls_started(stream_->tls_description());
+    co_return true;
+}
+
+Task<void> Session::talk() {
+    const bool local = peer_.address.empty();
+    if (!local && !snapshot_->settings->allowed_peers.contains(peer_.address)) {
+        denied_total().add();
+        log::warning({}, "DENIED ACCESS from IP {} to {}: not in server.allowed_peers", peer_.address, peer_.listener);
+        const auto done = co_await send(
+            reply(554, {}, fmt::format("[{}] access denied for {}", peer_.socket_address, peer_.address)).wire());
+        if (!done) log::debug({}, "could not say 554: {}", describe(done.error()));
+        co_return;
+    }
+    output_ = dialog_.greeting().wire();
+    for (;;) {
+        auto line = co_await next_line();
+        if (!line) break;
+        auto step = dialog_.on_line(*line);
+        output_ += step.reply.wire();
+        if (step.next == Dialog::Next::close) break;
+        if (step.next == Dialog::Next::start_tls) {
+            auto sent = co_await send(std::exchange(output_, {}));
+            if (!sent || !co_await start_tls()) co_return;
+        } else if (step.next == Dialog::Next::data) {
+            if (!input_.unread().empty()) {  // content sent before our 354: nobody who keeps to RFC 2920 does that
+                output_.clear();
+                output_ = reply(554, "5.5.0", "Error: SMTP protocol synchronization: data sent before 354").wire();
+                log::warning({}, "data before 354 from {}, connection closed", peer_.address);
+                break;
+            }
+            if (!co_await receive_and_answer()) break;
+            if (Deadline::Clock::now() >= session_end_.at) {
+                output_ += reply(421, "4.4.2", "Error: session time limit reached, closing channel").wire();
+                break;
+            }
+            snapshot_ = services_.snapshot();
+        }
+    }
+    if (!output_.empty()) {
+        const auto done = co_await send(std::exchange(output_, {}));
+        if (!done) log::debug({}, "last reply to {} not sent: {}", peer_.address, describe(done.error()));
+    }
+}
+
+// receive_and_answer - steps 3 to 10; false: the connection is of no more use
+Task<bool> Session::receive_and_answer() {
+    const auto& settings = *snapshot_->settings;
+    Job job;
+    job.snapshot = snapshot_;
+    job.per_recipient_replies = dialog_.is_lmtp();
+    const bool lmtp = dialog_.is_lmtp();
+    job.envelope = dialog_.take_envelope();
+    const std::size_t count = lmtp ? job.envelope.recipients.size() : 1;
+    const auto say = [&](const Reply& text) {
+        for (std::size_t i = 0; i < count; ++i) output_ += text.wire();
+    };
+    ++transaction_;
+    std::string id = fmt::format("{:05}-{:02}", getpid(), connection_ % 1'000'000);
+    if (transaction_ > 1) id += fmt::format("-{}", transaction_);
+    job.message.log_id = mail::LogId(std::move(id));
+
+    // memory is admitted before the client may send; it waits its turn, and Postfix keeps the mail meanwhile
+    const std::uint64_t declared = job.envelope.declared_size.value_or(0);
+    const std::uint64_t first = declared == 0 ? spool_head_limit : std::min<std::uint64_t>(spool_head_limit, declared + 4096);
+    auto units = co_await services_.memory.take(first, command_deadline());
+    if (!units) {
+        log::error(job.message.log_id.get(), "no memory for another message: {} of {} octets of limits.memory are in use",
+                   services_.memory.used(), services_.memory.limit());
+        output_ = reply(452, "4.3.1", "Insufficient memory, try again later").wire();  // instead of 354
+        co_return true;
+    }
+    auto sent = co_await send(std::exchange(output_, {}));
+    if (!sent) co_return false;
+
+    SpoolWriter spool(snapshot_->spool, services_.memory, std::move(*units));
+    BodyDigest digest;
+    DataReceiver receiver(settings.limits.message_size.count, [&](std::string_view bytes) {
+        digest.feed(bytes);
+        return spool.append(bytes);
+    });
+    while (!receiver.finished()) {
+        if (input_.unread().empty()) {
+            auto got = co_await input_.fill(*stream_, command_deadline());
+            if (!got) {
+                log::info(job.message.log_id.get(), "{} -> {} recipient(s): connection lost or idle while receiving data, nothing was processed: {}",
+                          mail::smtp_form(job.envelope.sender), job.envelope.recipients.size(), describe(got.error()));
+                if (got.error().is(Errc::timeout)) output_ = reply(421, "4.4.2", "Error: timeout in DATA, closing channel").wire();
+                co_return false;
+            }
+        }
+        input_.consume(receiver.feed(input_.unread()));
+    }
+    job.received_end = std::chrono::steady_clock::now();
+    if (receiver.too_big()) {
+        log::notice(job.message.log_id.get(), "Blocked OVERSIZED, {} -> {} recipient(s), size: {}, limit: {}",
+                    mail::smtp_form(job.envelope.sender), job.envelope.recipients.size(), receiver.size(),
+                    settings.limits.message_size.count);
+        say(reply(552, "5.3.4", fmt::format("Message size ({} B) exceeds size limit of {} B", receiver.size(),
+                                            settings.limits.message_size.count)));
+        co_return true;
+    }
+    if (receiver.sink_failed()) {
+        log::error(job.message.log_id.get(), "message of {} octets cannot be stored: {}", receiver.size(), describe(spool.fault()));
+        say(reply(452, "4.3.1", fmt::format("Insufficient system storage, id={}", job.message.log_id.get())));
+        co_return true;
+    }
+    auto sealed = spool.seal();
+    if (!sealed) {
+        log::error(job.message.log_id.get(), "message of {} octets cannot be stored: {}", receiver.size(), describe(sealed.error()));
+        say(reply(452, "4.3.1", fmt::format("Insufficient system storage, id={}", job.message.log_id.get())));
+        co_return true;
+    }
+    auto& message = job.message;
+    auto ids = mail::draw_message_ids();
+    message.mail_id = std::move(ids.mail_id);
+    message.secret_id = std::move(ids.secret_id);
+    message.spool = std::move(*sealed);
+    message.header = mail::parse_header(message.spool->head());
+    message.size = receiver.size();
+    message.has_8bit = receiver.has_8bit();
+    message.has_8bit_header = receiver.has_8bit() && !is_ascii(message.spool->head().substr(0, message.header.size));
+    message.normalised = receiver.normalised();
+    message.digest = digest.hex();
+    message.received_at = std::chrono::system_clock::now();
+    job.client_is_gone = [this] { return input_.unread().empty() && stream_->is_closed_by_peer(); };
+
+    auto answer = co_await pipeline_.process(job, Deadline::in(settings.limits.message));
+    const bool gone = stream_->is_closed_by_peer();
+    for (const auto& text : answer.replies) output_ += text.wire();
+    sent = co_await send(std::exchange(output_, {}));
+    if (sent && !gone) co_return true;
+    pipeline_.reply_lost(job, answer);
+    log::info(message.log_id.get(), "the client was gone before it got our answer: {}",
+              sent ? "connection closed" : describe(sent.error()));
+    co_return false;
+}
+
+}  // namespace tamis::proxy

@@ -1,0 +1,56 @@
+// session - one connection: moves bytes between the socket, the dialog, the data receiver and the pipeline
+//
+// Lives on one io_context from accept to close. Every await has a deadline. One last catch: whatever goes wrong inside,
+// the client gets a 421 or a closed connection and the daemon goes on.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/async.h"
+#include "base/stream.h"
+#include "proxy/pipeline.h"
+#include "proxy/services.h"
+#include "proxy/smtp/dialog.h"
+
+namespace tamis::proxy {
+
+struct Peer {
+    std::string address;         // "" on a unix socket
+    std::string socket_address;  // ours
+    std::string listener;        // "10024" or the path
+};
+
+class Session {
+public:
+    Session(std::unique_ptr<Stream> stream, Peer peer, Services& services, Pipeline& pipeline);
+    ~Session();
+
+    Task<void> run();
+    // stop - the daemon is shutting down: an idle session says 421 and ends, a busy one after its message
+    void stop();
+
+private:
+    Task<void> talk();
+    Task<bool> receive_and_answer();
+    Task<Done> send(const std::string& text);
+    Task<Result<std::string_view>> next_line();
+    Deadline   command_deadline() const;
+    DialogOptions dialog_options() const;
+    Task<bool> start_tls();
+
+    std::unique_ptr<Stream>         stream_;
+    Peer                            peer_;
+    Services&                       services_;
+    Pipeline&                       pipeline_;
+    std::shared_ptr<const Snapshot> snapshot_;
+    Dialog                          dialog_;
+    InputBuffer                     input_;
+    std::string                     output_;        // replies not sent yet (pipelining)
+    Deadline                        session_end_;
+    std::uint64_t                   connection_ = 0;
+    std::uint64_t                   transaction_ = 0;
+    bool                            waiting_ = false;  // for a command, outside a transaction
+};
+
+}  // namespace tamis::proxy
