@@ -4,8 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#define TOML_EXCEPTIONS 0
-#define TOML_ENABLE_FORMATTERS 0
 #include <toml++/toml.h>
 
 #include "base/text.h"
@@ -94,12 +92,12 @@ void Problems::add(Position at, std::string_view what) {
 }
 
 ConfigTable parse_config(std::string_view text, Problems& problems) {
-    const toml::parse_result parsed = toml::parse(text);
-    if (!parsed) {
-        problems.add(position_of(parsed.error().source()), parsed.error().description());
+    try {
+        return convert(toml::parse(text));
+    } catch (const toml::parse_error& error) {  // Debian's library reports by exception; it goes no further
+        problems.add(position_of(error.source()), error.description());
         return {};
     }
-    return convert(parsed.table());
 }
 
 std::optional<Bytes> parse_bytes(std::string_view text) {
