@@ -1,7 +1,10 @@
 // notices - who is told, and when nobody may be: delivery status notifications (RFC 3464, RFC 6533), pure
 //
-// The suppression rules are amavis-policy.md section 10: no backscatter, ever. The text of a notice is a complete
-// message with CRLF line ends, ready to be submitted with the null reverse-path.
+// The suppression rules are amavis-policy.md section 10, and one more: mail from outside that is infected, banned or
+// spam is never answered to its alleged sender, unless the site says so (no backscatter). The text of a notice is a
+// complete message with CRLF line ends, ready to be submitted with the null reverse-path. What strangers wrote (sender,
+// recipients, HELO, XFORWARD, virus names, replies of the next hop, their header) can never break out of its place:
+// not out of a field, not out of a MIME part.
 #pragma once
 
 #include <chrono>
@@ -26,7 +29,8 @@ struct DsnInput {
     const std::vector<RecipientOutcome>* outcomes = nullptr;  // response: before one-response-for-all
     bool        per_recipient_replies = false;  // LMTP: a 5xx can be given back, the MTA bounces itself
     bool        next_hop_takes_dsn = true;      // NOTIFY=SUCCESS was passed on
-    bool        originating = false;
+    bool        originating = false;            // from our own users
+    bool        bounces_outside_mail = false;   // amavisd's way: viruses and spam from outside may be bounced as well
     bool        sender_is_fake = true;          // a virus that fakes senders (the default for all)
     std::string hostname;                       // ours, for Reporting-MTA and From
     std::string postmaster;                     // "postmaster@host" for From
@@ -34,13 +38,18 @@ struct DsnInput {
     std::chrono::system_clock::time_point now;
 };
 
-enum class DsnKind { none, suppressed, failed, relayed, delayed };
+// DsnKind - none: nothing to tell, the answer of the dialogue tells it. suppressed: it should be told and may not be.
+enum class DsnKind { none, suppressed, failed, relayed };
 
 // DsnDecision - per recipient: whether the sender is told, and when not, why
 struct DsnDecision {
     DsnKind     kind = DsnKind::none;
     std::string why;  // for the log: "NOTIFY=NEVER", "null sender", "bulk mail", "score 15 >= dsn cutoff 10", ...
 };
+
+// decide_dsn - one decision per recipient, in their order; verdicts, policies and outcomes have one entry each. The
+// rules apply in the order of amavis-policy.md section 10. A recipient that was to pass and got a 5xx was refused by the
+// next hop: the destiny of that is Destinies::mta_rejected.
 std::vector<DsnDecision> decide_dsn(const DsnInput& input);
 
 // Notice - a message of our own
@@ -51,10 +60,14 @@ struct Notice {
     bool                     smtputf8 = false;
 };
 
-// delivery_status_notification - one for all recipients that are to be reported; nothing when there are none
+// delivery_status_notification - one for all recipients that are to be reported; nothing when there are none, and for
+// the null sender whatever the decisions say. multipart/report (RFC 6522) of a text, the status (RFC 3464; RFC 6533 when
+// the message came with SMTPUTF8) and the header of the message, at most 64 KiB of it; never its body. Pure ASCII unless
+// `smtputf8` is set: then it needs SMTPUTF8 and 8BITMIME.
 std::optional<Notice> delivery_status_notification(const DsnInput& input, const std::vector<DsnDecision>& decisions);
 
-// is_bulk_mail - mailing lists, automatic answers and bulk (amavis-policy.md section 7.4)
+// is_bulk_mail - mailing lists, automatic answers and bulk (amavis-policy.md section 7.4), so nothing may be answered
+// automatically; true for the null sender
 bool is_bulk_mail(const mail::Envelope& envelope, const mail::Message& message);
 
 }  // namespace tamis::policy

@@ -20,6 +20,9 @@ struct RecipientOutcome {
     Response    response;           // what our client was told about this recipient, before one-response-for-all
     bool        relayed = false;    // the next hop took it
     std::string queued_as;          // the next hop's queue id or its whole reply, empty when not relayed
+    std::string remote_mta = {};      // name or address of the next hop that answered; empty: it was never asked
+    std::string remote_reply = {};    // its reply about this recipient, as it came; for Diagnostic-Code
+    std::string final_address = {};   // what it was told in RCPT, when that is not the envelope's address
     bool        tempfailed() const { return response.code / 100 == 4; }
 };
 

@@ -1,0 +1,297 @@
+// notices_test - who is told and who may not be: every rule of amavis-policy.md section 10 as a row
+#include "policy/notices.h"
+
+#include <catch2/catch.hpp>
+
+#include <functional>
+
+#include "unit/policy/fixture.h"
+
+namespace tamis::policy {
+namespace {
+
+using mail::Major;
+using test::Story;
+
+struct Setup {
+    Story    story{1};
+    DsnInput input;
+    DsnInput finish() {
+        input.envelope = &story.envelope;
+        input.message = &story.message;
+        input.findings = &story.findings;
+        input.verdicts = &story.verdicts;
+        input.policies = &story.policies;
+        input.outcomes = &story.outcomes;
+        return input;
+    }
+};
+
+constexpr mail::ContentCategory virus{Major::virus, 0}, spam{Major::spam, 0}, banned{Major::banned, 0},
+    bad_header{Major::bad_header, 5}, oversized{Major::oversized, 0}, spammy{Major::spammy, 0};
+
+struct Row {
+    const char*                 name;
+    std::function<void(Setup&)> change;
+    DsnKind                     kind;
+    const char*                 why;
+};
+
+const std::vector<Row> rows = {
+    {"4xx", [](Setup& s) { s.story.block(0, spam, Destiny::tempfail); }, DsnKind::none,
+     "temporary failure, the MTA tries again"},
+    {"4xx even when a rule below would suppress",
+     [](Setup& s) { s.story.block(0, spam, Destiny::tempfail); s.story.envelope.sender.clear(); }, DsnKind::none,
+     "temporary failure, the MTA tries again"},
+    {"soft_bounce turned the 5xx into a 4xx",
+     [](Setup& s) { s.story.block(0, oversized, Destiny::bounce); s.story.outcomes[0].response.code = 450; }, DsnKind::none,
+     "temporary failure, the MTA tries again"},
+    {"no reply at all", [](Setup& s) { s.story.outcomes[0].response.code = 0; }, DsnKind::none, "no final reply"},
+    {"REJECT over SMTP, the only recipient", [](Setup& s) { s.story.block(0, spam, Destiny::reject); }, DsnKind::none,
+     "the rejection is passed back"},
+    {"REJECT over LMTP",
+     [](Setup& s) { s.input.per_recipient_replies = true; s.story.block(0, spam, Destiny::reject); }, DsnKind::none,
+     "the rejection is passed back"},
+    {"the next hop's 5xx over SMTP, the only recipient",
+     [](Setup& s) { s.story.outcomes[0] = {{554, "5.7.1", "no"}, false, ""}; }, DsnKind::none,
+     "the rejection is passed back"},
+    {"the next hop's 5xx, and rejects of the next hop are bounced",
+     [](Setup& s) {
+         s.story.outcomes[0] = {{554, "5.7.1", "no"}, false, ""};
+         s.story.policies[0].destinies.mta_rejected = Destiny::bounce;
+     },
+     DsnKind::failed, "failed"},
+    {"the next hop's 5xx, and rejects of the next hop are discarded",
+     [](Setup& s) {
+         s.story.outcomes[0] = {{554, "5.7.1", "no"}, false, ""};
+         s.story.policies[0].destinies.mta_rejected = Destiny::discard;
+     },
+     DsnKind::suppressed, "destiny DISCARD"},
+    {"BOUNCE over SMTP", [](Setup& s) { s.story.block(0, oversized, Destiny::bounce); }, DsnKind::failed, "failed"},
+    {"BOUNCE over LMTP",
+     [](Setup& s) { s.input.per_recipient_replies = true; s.story.block(0, oversized, Destiny::bounce); },
+     DsnKind::failed, "failed"},
+    {"NOTIFY=FAILURE",
+     [](Setup& s) { s.story.block(0, oversized, Destiny::bounce); s.story.envelope.recipients[0].notify = "SUCCESS,FAILURE"; },
+     DsnKind::failed, "failed"},
+    {"NOTIFY=NEVER",
+     [](Setup& s) { s.story.block(0, oversized, Destiny::bounce); s.story.envelope.recipients[0].notify = "never"; },
+     DsnKind::suppressed, "NOTIFY=NEVER"},
+    {"NOTIFY=NEVER wins over FAILURE beside it",
+     [](Setup& s) { s.story.block(0, oversized, Destiny::bounce); s.story.envelope.recipients[0].notify = "NEVER,FAILURE"; },
+     DsnKind::suppressed, "NOTIFY=NEVER"},
+    {"NOTIFY=SUCCESS,DELAY",
+     [](Setup& s) { s.story.block(0, oversized, Destiny::bounce); s.story.envelope.recipients[0].notify = "SUCCESS,DELAY"; },
+     DsnKind::suppressed, "NOTIFY without FAILURE"},
+    {"null sender", [](Setup& s) { s.story.block(0, oversized, Destiny::bounce); s.story.envelope.sender.clear(); },
+     DsnKind::suppressed, "null sender"},
+    {"null sender with NOTIFY=FAILURE",
+     [](Setup& s) {
+         s.story.block(0, oversized, Destiny::bounce);
+         s.story.envelope.sender.clear();
+         s.story.envelope.recipients[0].notify = "FAILURE";
+     },
+     DsnKind::suppressed, "null sender"},
+    {"delivered", [](Setup&) {}, DsnKind::none, "success, not asked for"},
+    {"delivered, SUCCESS asked for and passed on", [](Setup& s) { s.story.envelope.recipients[0].notify = "SUCCESS"; },
+     DsnKind::none, "success, NOTIFY was passed on"},
+    {"delivered, SUCCESS asked for, the next hop does not know DSN",
+     [](Setup& s) { s.story.envelope.recipients[0].notify = "SUCCESS"; s.input.next_hop_takes_dsn = false; },
+     DsnKind::relayed, "NOTIFY=SUCCESS"},
+    {"delivered, SUCCESS asked for by the null sender",
+     [](Setup& s) {
+         s.story.envelope.recipients[0].notify = "SUCCESS";
+         s.story.envelope.sender.clear();
+         s.input.next_hop_takes_dsn = false;
+     },
+     DsnKind::none, "success, not asked for"},
+    {"DISCARD", [](Setup& s) { s.story.block(0, spam, Destiny::discard); }, DsnKind::none, "success, not asked for"},
+    {"DISCARD with NOTIFY=SUCCESS",
+     [](Setup& s) { s.story.block(0, oversized, Destiny::discard); s.story.envelope.recipients[0].notify = "SUCCESS"; },
+     DsnKind::suppressed, "destiny DISCARD"},
+    {"virus that fakes its sender",
+     [](Setup& s) { s.story.block(0, virus, Destiny::bounce); s.input.originating = true; }, DsnKind::suppressed,
+     "INFECTED, the sender is probably faked"},
+    {"virus that does not, from our own user",
+     [](Setup& s) { s.story.block(0, virus, Destiny::bounce); s.input.originating = true; s.input.sender_is_fake = false; },
+     DsnKind::failed, "failed"},
+    {"below the cutoff",
+     [](Setup& s) {
+         s.story.block(0, spam, Destiny::bounce);
+         s.input.originating = true;
+         s.story.verdicts[0].score = 9.999;
+         s.story.policies[0].levels.dsn_cutoff = 10;
+     },
+     DsnKind::failed, "failed"},
+    {"at the cutoff",
+     [](Setup& s) {
+         s.story.block(0, spam, Destiny::bounce);
+         s.input.originating = true;
+         s.story.verdicts[0].score = 10;
+         s.story.policies[0].levels.dsn_cutoff = 10;
+     },
+     DsnKind::suppressed, "score 10 >= dsn cutoff 10"},
+    {"no score at all and a negative cutoff",
+     [](Setup& s) { s.story.block(0, oversized, Destiny::bounce); s.story.policies[0].levels.dsn_cutoff = -5; },
+     DsnKind::failed, "failed"},
+    {"blacklisted",
+     [](Setup& s) {
+         s.story.block(0, spam, Destiny::bounce);
+         s.input.originating = true;
+         s.story.policies[0].blacklisted = true;
+         s.story.policies[0].levels.dsn_cutoff = 10;
+     },
+     DsnKind::suppressed, "blacklisted sender"},
+    {"blacklisted and whitelisted",
+     [](Setup& s) {
+         s.story.block(0, oversized, Destiny::bounce);
+         s.story.policies[0].blacklisted = s.story.policies[0].whitelisted = true;
+         s.story.policies[0].levels.dsn_cutoff = 10;
+     },
+     DsnKind::failed, "failed"},
+    {"blacklisted without a cutoff",
+     [](Setup& s) { s.story.block(0, oversized, Destiny::bounce); s.story.policies[0].blacklisted = true; },
+     DsnKind::failed, "failed"},
+    {"bulk mail with a bad header",
+     [](Setup& s) { s.story.block(0, bad_header, Destiny::bounce); s.story.findings.is_bulk = true; },
+     DsnKind::suppressed, "bulk mail"},
+    {"bulk mail refused by the next hop",
+     [](Setup& s) {
+         s.story.outcomes[0] = {{554, "5.7.1", "no"}, false, ""};
+         s.story.policies[0].destinies.mta_rejected = Destiny::bounce;
+         s.story.findings.is_bulk = true;
+     },
+     DsnKind::suppressed, "bulk mail"},
+    {"bulk mail that is clean and relayed",
+     [](Setup& s) {
+         s.story.envelope.recipients[0].notify = "SUCCESS";
+         s.input.next_hop_takes_dsn = false;
+         s.story.findings.is_bulk = true;
+     },
+     DsnKind::relayed, "NOTIFY=SUCCESS"},
+    {"spam from outside", [](Setup& s) { s.story.block(0, spam, Destiny::bounce); }, DsnKind::suppressed,
+     "SPAM from outside"},
+    {"spammy from outside", [](Setup& s) { s.story.block(0, spammy, Destiny::bounce); }, DsnKind::suppressed,
+     "SPAMMY from outside"},
+    {"banned from outside", [](Setup& s) { s.story.block(0, banned, Destiny::bounce); }, DsnKind::suppressed,
+     "BANNED from outside"},
+    {"virus with an honest sender from outside",
+     [](Setup& s) { s.story.block(0, virus, Destiny::bounce); s.input.sender_is_fake = false; }, DsnKind::suppressed,
+     "INFECTED from outside"},
+    {"spam from outside where the site wants amavisd's way",
+     [](Setup& s) { s.story.block(0, spam, Destiny::bounce); s.input.bounces_outside_mail = true; }, DsnKind::failed,
+     "failed"},
+    {"spam from our own user",
+     [](Setup& s) { s.story.block(0, spam, Destiny::bounce); s.input.originating = true; }, DsnKind::failed, "failed"},
+    {"bad header from outside", [](Setup& s) { s.story.block(0, bad_header, Destiny::bounce); }, DsnKind::failed,
+     "failed"},
+};
+
+TEST_CASE("each rule of the DSN decision") {
+    for (const auto& row : rows) {
+        CAPTURE(row.name);
+        Setup setup;
+        row.change(setup);
+        const auto decisions = decide_dsn(setup.finish());
+        REQUIRE(decisions.size() == 1);
+        CHECK(static_cast<int>(decisions[0].kind) == static_cast<int>(row.kind));
+        CHECK(decisions[0].why == row.why);
+    }
+}
+
+TEST_CASE("a rejection among other answers can only be told by a DSN over SMTP") {
+    struct Mixed {
+        bool    lmtp;
+        Destiny other;
+        DsnKind rejected, neighbour;
+    };
+    const auto row = GENERATE(Mixed{false, Destiny::pass, DsnKind::failed, DsnKind::none},
+                              Mixed{true, Destiny::pass, DsnKind::none, DsnKind::none},
+                              Mixed{false, Destiny::reject, DsnKind::none, DsnKind::none},
+                              Mixed{false, Destiny::bounce, DsnKind::failed, DsnKind::failed},
+                              Mixed{true, Destiny::bounce, DsnKind::none, DsnKind::failed},
+                              Mixed{false, Destiny::discard, DsnKind::failed, DsnKind::none},
+                              Mixed{false, Destiny::tempfail, DsnKind::none, DsnKind::none},
+                              Mixed{true, Destiny::tempfail, DsnKind::none, DsnKind::none});
+    Setup setup;
+    setup.story = Story(2);
+    setup.input.per_recipient_replies = row.lmtp;
+    setup.story.block(0, oversized, Destiny::reject);
+    if (row.other != Destiny::pass) setup.story.block(1, oversized, row.other);
+    const auto decisions = decide_dsn(setup.finish());
+    REQUIRE(decisions.size() == 2);
+    CAPTURE(row.lmtp, static_cast<int>(row.other));
+    CHECK(decisions[0].kind == row.rejected);
+    CHECK(decisions[1].kind == row.neighbour);
+}
+
+TEST_CASE("a bounce beside a temporary failure waits for the last try over SMTP, and is sent at once over LMTP") {
+    const bool lmtp = GENERATE(false, true);
+    Setup setup;
+    setup.story = Story(2);
+    setup.input.per_recipient_replies = lmtp;
+    setup.story.block(0, oversized, Destiny::bounce);
+    setup.story.block(1, oversized, Destiny::tempfail);
+    const auto decisions = decide_dsn(setup.finish());
+    CHECK(decisions[0].kind == (lmtp ? DsnKind::failed : DsnKind::none));
+    CHECK(decisions[0].why == (lmtp ? "failed" : "the MTA tries the whole message again"));
+    CHECK(decisions[1].kind == DsnKind::none);
+}
+
+TEST_CASE("S13: viruses, spam and banned mail from outside never make a notice, whatever the destiny and protocol") {
+    std::size_t decided = 0;
+    for (const auto category : {virus, banned, spam, spammy})
+        for (const auto destiny : {Destiny::discard, Destiny::bounce, Destiny::reject, Destiny::tempfail})
+            for (const bool lmtp : {false, true})
+                for (const bool fake : {false, true})
+                    for (const char* notify : {"", "FAILURE", "SUCCESS,FAILURE,DELAY", "NEVER"}) {
+                        Setup setup;
+                        setup.story = Story(2);
+                        setup.input.per_recipient_replies = lmtp;
+                        setup.input.sender_is_fake = fake;
+                        setup.input.next_hop_takes_dsn = true;
+                        for (auto& recipient : setup.story.envelope.recipients) recipient.notify = notify;
+                        setup.story.block(0, category, destiny);
+                        const auto input = setup.finish();
+                        const auto decisions = decide_dsn(input);
+                        CHECK_FALSE(delivery_status_notification(input, decisions));
+                        ++decided;
+                    }
+    CHECK(decided == 4 * 4 * 2 * 2 * 4);
+}
+
+TEST_CASE("bulk mail is known by its header, its sender and its author") {
+    struct Bulk {
+        const char* sender;
+        const char* header;
+        bool        want;
+    };
+    const auto row = GENERATE(
+        Bulk{"ann@example.net", "From: ann@example.net\r\n", false}, Bulk{"", "From: ann@example.net\r\n", true},
+        Bulk{"a@b", "List-Id: <x.y>\r\n", true}, Bulk{"a@b", "LIST-POST: <mailto:x@y>\r\n", true},
+        Bulk{"a@b", "List-Unsubscribe: <http://x>\r\n", true}, Bulk{"a@b", "Mailing-List: x\r\n", true},
+        Bulk{"a@b", "List-Archive: x\r\n", false}, Bulk{"a@b", "Precedence: list\r\n", true},
+        Bulk{"a@b", "Precedence: bulk\r\n", true}, Bulk{"a@b", "Precedence: JUNK\r\n", true},
+        Bulk{"a@b", "Precedence: bulky\r\n", false}, Bulk{"a@b", "Precedence: first-class\r\n", false},
+        Bulk{"a@b", "Precedence: auto-reply\r\n", true}, Bulk{"a@b", "Precedence: auto_reply\r\n", true},
+        Bulk{"a@b", "Precedence: autoreply\r\n", true}, Bulk{"a@b", "Precedence:\r\n auto_reply\r\n", true},
+        Bulk{"a@b", "Precedence: auto\r\n", false}, Bulk{"a@b", "Auto-Submitted: no\r\n", false},
+        Bulk{"a@b", "Auto-Submitted: No (really)\r\n", false}, Bulk{"a@b", "Auto-Submitted: auto-replied\r\n", true},
+        Bulk{"a@b", "Auto-Submitted: auto-generated; x=y\r\n", true}, Bulk{"x-request@b", "", true},
+        Bulk{"X-Bounces@b", "", true}, Bulk{"x-owner@b", "", true}, Bulk{"x-admin@b", "", true},
+        Bulk{"owner-x@b", "", true}, Bulk{"owner-@b", "", false}, Bulk{"-owner@b", "", false},
+        Bulk{"request@b", "", false}, Bulk{"mailer-daemon@b", "", true}, Bulk{"MAILER-DAEMON", "", true},
+        Bulk{"double-bounce@b", "", true}, Bulk{"mailer@b", "", true}, Bulk{"autoreply@b", "", true},
+        Bulk{"mailers@b", "", false}, Bulk{"postmaster@b", "", false}, Bulk{"a@b", "From: <x-request@c>\r\n", true},
+        Bulk{"a@b", "From: x-admin@c\r\n", false}, Bulk{"a@b", "From: \"A, B\" <owner-x@c>\r\n", true},
+        Bulk{"a@b", "From: news-relay@c\r\n", true}, Bulk{"a@b", "From: postmaster@c\r\n", true},
+        Bulk{"a@b", "From: Uucp@c\r\n", true}, Bulk{"a@b", "From: postmasters@c\r\n", false},
+        Bulk{"a@b", "From: a@c, postmaster@c\r\n", false});
+    mail::Envelope envelope;
+    envelope.sender = row.sender;
+    CAPTURE(row.sender, row.header);
+    CHECK(is_bulk_mail(envelope, test::message_of(std::string(row.header) + "\r\nList-Id: body\r\n")) == row.want);
+}
+
+}  // namespace
+}  // namespace tamis::policy
