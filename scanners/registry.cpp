@@ -1,0 +1,71 @@
+// registry - every adapter there is, one line each
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include "scanners/clamd/clamd.h"
+#include "scanners/rspamd/rspamd.h"
+#include "scanners/scanner.h"
+#include "scanners/spamd/spamd.h"
+#include "scanners/yara/yara.h"
+
+namespace tamis::scanners {
+namespace {
+
+struct Adapter {
+    std::string_view name;  // of its table under [scanners]
+    std::shared_ptr<Scanner> (*open)(const ConfigTable& table, Problems& problems);
+    std::vector<SettingLine> (*lines)(const ConfigTable* table);
+};
+
+constexpr std::array adapters{
+    Adapter{"clamd", open_clamd, clamd_setting_lines},
+    Adapter{"spamd", open_spamd, spamd_setting_lines},
+    Adapter{"rspamd", open_rspamd, rspamd_setting_lines},
+    Adapter{"yara", open_yara, yara_setting_lines},
+};
+
+const ConfigTable* scanners_table(const ConfigTable& config) {
+    const auto* value = config.find("scanners");
+    return value != nullptr ? value->table() : nullptr;
+}
+
+}  // namespace
+
+ScannerList open_scanners(const ConfigTable& config, Problems& problems) {
+    ScannerList list;
+    const auto* all = config.find("scanners");
+    if (all == nullptr) return list;
+    if (all->table() == nullptr) {
+        problems.add(all->position, "scanners must be a table: [scanners.clamd] and so on");
+        return list;
+    }
+    std::vector<std::string> known;
+    for (const auto& adapter : adapters) {
+        known.emplace_back(adapter.name);
+        const auto* value = all->table()->find(adapter.name);
+        if (value == nullptr) continue;
+        if (const auto* table = value->table()) {
+            if (auto scanner = adapter.open(*table, problems)) list.push_back(std::move(scanner));
+        } else {
+            problems.add(value->position, "scanners." + std::string(adapter.name) + " must be a table");
+        }
+    }
+    for (const auto& [name, at] : all->table()->keys)
+        if (std::ranges::find(known, name) == known.end())
+            detail::unknown_key("scanners", name, at, known, problems);
+    return list;
+}
+
+std::vector<SettingLine> scanner_setting_lines(const ConfigTable* config) {
+    std::vector<SettingLine> lines;
+    const auto* all = config != nullptr ? scanners_table(*config) : nullptr;
+    for (const auto& adapter : adapters) {
+        const auto* value = all != nullptr ? all->find(adapter.name) : nullptr;
+        auto part = adapter.lines(value != nullptr ? value->table() : nullptr);
+        lines.insert(lines.end(), part.begin(), part.end());
+    }
+    return lines;
+}
+
+}  // namespace tamis::scanners
