@@ -39,7 +39,8 @@ void ClientDialog::decide_rest(const SubmissionResult& result) {
 // from_reply - amavis-smtp.md 3.3; `subject` is what follows the class in an enhanced code the server did not give
 SubmissionResult ClientDialog::from_reply(const RemoteReply& reply, std::string_view subject) const {
     SubmissionResult result;
-    result.code = reply.code == 421 ? 451 : reply.code;  // 421 would say that *we* close the connection
+    result.code = is_ok(reply) ? 250 : reply.code;
+    if (reply.code == 421) result.code = 451;  // 421 would say that *we* close the connection
     result.enhanced = reply.enhanced().empty() ? fmt::format("{}.{}", reply.code / 100, subject)
                                                : std::string(reply.enhanced());
     result.remote_reply = reply.one_line();
@@ -130,7 +131,8 @@ void ClientDialog::say(std::string line) {
 
 void ClientDialog::on_fault(const Fault& fault) {
     if (state_ == State::closed || what_ == nullptr) return;
-    if (state_ == State::probe) return die_early(escaped(describe(fault), 200));  // even when it was only late: a new connection tells
+    const auto error = printable_or(describe(fault), '?').substr(0, 200);
+    if (state_ == State::probe) return die_early(error);  // even when it was only late: a new connection tells
     if (fault.is(Errc::timeout)) {
         auto result = refused(450, "4.4.2", fmt::format("Timed out during {}, MTA({}), id={}", section(), to_.shown,
                                                         what_->log_id));
@@ -147,7 +149,6 @@ void ClientDialog::on_fault(const Fault& fault) {
         want_ = Want::nothing;
         return;
     }
-    const auto error = escaped(describe(fault), 200);
     if (fault.is(Errc::bad_reply) || fault.is(Errc::over_limit)) return close_with_error(error);
     die_early(error);
 }

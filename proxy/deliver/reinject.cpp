@@ -198,6 +198,24 @@ struct Reinjector::Attempt {
             connection = nullptr;  // a new connection is never retried: this ends
         }
     }
+
+    static Task<std::vector<SubmissionResult>> guarded(std::shared_ptr<Cache> cache, NextHop to, Submission what,
+                                                       Deadline deadline) {
+        if (what.recipients.empty()) co_return std::vector<SubmissionResult>();
+        if (what.envelope == nullptr)
+            co_return same_for_all(
+                what, refused(451, "4.5.0", fmt::format("Internal error: no envelope, id={}", what.log_id)));
+        std::string broken;
+        try {
+            co_return co_await run(cache, to, what, deadline);
+        } catch (const std::exception& error) {
+            broken = error.what();
+        }
+        log::error(what.log_id, "submitting to {}: {}", to.shown, broken);
+        auto result = refused(451, "4.5.0", fmt::format("Internal error while submitting, id={}", what.log_id));
+        result.unknown_outcome = true;
+        co_return same_for_all(what, std::move(result));
+    }
 };
 
 Reinjector::Reinjector(ReinjectOptions options) : cache_(std::make_shared<Cache>(std::move(options))) {}
@@ -206,21 +224,9 @@ Reinjector::~Reinjector() { cache_->idle.stop(); }
 void Reinjector::close_idle() { cache_->idle.close_idle(); }
 void Reinjector::close_all() { cache_->idle.close_all(); }
 
+// No coroutine itself: it must take hold of the cache now, not when it is first resumed.
 Task<std::vector<SubmissionResult>> Reinjector::submit(NextHop to, Submission what, Deadline deadline) {
-    const auto cache = cache_;
-    if (what.recipients.empty()) co_return std::vector<SubmissionResult>();
-    if (what.envelope == nullptr)
-        co_return same_for_all(what, refused(451, "4.5.0", fmt::format("Internal error: no envelope, id={}", what.log_id)));
-    std::string broken;
-    try {
-        co_return co_await Attempt::run(cache, to, what, deadline);
-    } catch (const std::exception& error) {
-        broken = error.what();
-    }
-    log::error(what.log_id, "submitting to {}: {}", to.shown, broken);
-    auto result = refused(451, "4.5.0", fmt::format("Internal error while submitting, id={}", what.log_id));
-    result.unknown_outcome = true;
-    co_return same_for_all(what, std::move(result));
+    return Attempt::guarded(cache_, std::move(to), std::move(what), deadline);
 }
 
 }  // namespace tamis::proxy

@@ -34,7 +34,7 @@ struct Submission {
 
 // SubmissionResult - for one recipient, in the order of Submission::recipients
 struct SubmissionResult {
-    int         code = 451;         // 2xx: the next hop has taken responsibility; its 421 is told as 451
+    int         code = 451;         // 250: the next hop has taken responsibility; else 4xx or 5xx; its 421 is told as 451
     std::string enhanced = "4.5.0";
     std::string text;               // without code and enhanced code: "from MTA(smtp:[127.0.0.1]:10025): 250 2.0.0 Ok: queued as X"
     std::string remote_reply;       // the next hop's own words, one line, printable: "250 2.0.0 Ok: queued as X"; may be empty
@@ -54,7 +54,7 @@ struct ReinjectOptions {
     std::chrono::seconds probe_after{18};   // idle longer: NOOP first
     std::size_t          cached_connections = 64;  // per thread
     bool                 use_xforward = true;
-    std::shared_ptr<const TlsContext> tls;  // STARTTLS when offered; null: never
+    std::shared_ptr<const TlsContext> tls = nullptr;  // STARTTLS when offered; null: never
     bool                 require_tls = false;
 };
 
