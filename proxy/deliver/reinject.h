@@ -34,7 +34,7 @@ struct Submission {
 
 // SubmissionResult - for one recipient, in the order of Submission::recipients
 struct SubmissionResult {
-    int         code = 451;         // 2xx: the next hop has taken responsibility
+    int         code = 451;         // 250: the next hop has taken responsibility; else 4xx or 5xx; its 421 is told as 451
     std::string enhanced = "4.5.0";
     std::string text;               // without code and enhanced code: "from MTA(smtp:[127.0.0.1]:10025): 250 2.0.0 Ok: queued as X"
     std::string remote_reply;       // the next hop's own words, one line, printable: "250 2.0.0 Ok: queued as X"; may be empty
@@ -54,11 +54,12 @@ struct ReinjectOptions {
     std::chrono::seconds probe_after{18};   // idle longer: NOOP first
     std::size_t          cached_connections = 64;  // per thread
     bool                 use_xforward = true;
-    std::shared_ptr<const TlsContext> tls;  // STARTTLS when offered; null: never
+    std::shared_ptr<const TlsContext> tls = nullptr;  // STARTTLS when offered; null: never
     bool                 require_tls = false;
 };
 
-// Reinjector - the connections of one thread; all calls on that thread's executor
+// Reinjector - the connections of one thread; all calls on that thread's executor. It may be destroyed while a submit
+// is under way: that submit ends normally and closes its connection.
 class Reinjector {
 public:
     explicit Reinjector(ReinjectOptions options);
@@ -66,7 +67,8 @@ public:
     Reinjector(const Reinjector&) = delete;
     Reinjector& operator=(const Reinjector&) = delete;
 
-    // submit - never throws; ends by the deadline; always one result per recipient
+    // submit - never throws; ends by the deadline; always one result per recipient. The envelope must outlive it. A
+    // kept connection that is found dead before the next hop accepted anything is replaced by a new one, once.
     Task<std::vector<SubmissionResult>> submit(NextHop to, Submission what, Deadline deadline);
     // close_idle - closes cached connections that are over their limits; call it now and then
     void close_idle();
@@ -74,7 +76,8 @@ public:
 
 private:
     struct Cache;
-    std::unique_ptr<Cache> cache_;
+    struct Attempt;
+    std::shared_ptr<Cache> cache_;
 };
 
 }  // namespace tamis::proxy
