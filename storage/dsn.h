@@ -21,6 +21,8 @@ struct Dsn {
 
 // parse_dsn - postgresql:// and postgres:// URIs, libpq "key=value" strings, sqlite:/path, sqlite::memory:, amavisd's
 // "DBI:Pg:dbname=...;host=...;port=..." and "DBI:SQLite:dbname=/path", with user and password beside it when given
+// (these win over what the text says). A Fault (bad_input) says what is expected and never shows any part of the value
+// that could be a password. SQLite paths are absolute.
 Result<Dsn> parse_dsn(std::string_view text, std::string_view user = {}, std::string_view password = {});
 
 // load_dsns - the value of lookup_dsn or storage_dsn: a text, a table { dsn, user, password }, or a list of these

@@ -6,6 +6,7 @@
 // back-off and jitter.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -29,7 +30,9 @@ public:
     // keep - writes everything of a message that is final now: maddr, msgs, msgrcpt and, when given, the quarantine
     // chunks, as one transaction; many messages share one commit. Returns after the commit. A second keep() of the
     // same mail_id is Errc::conflict. When the connection dies before the commit was acknowledged, the store finds out
-    // whether it happened (the mail_id is unique) before it tries again, until the deadline.
+    // whether it happened (the mail_id is unique) before it tries again, until the deadline. A record whose content is
+    // '\0' is stored with NULL there: the message is still being processed. Errc::timeout leaves it open whether the
+    // message was stored.
     virtual Task<Done> keep(mail::MessageRecord record, std::optional<mail::QuarantineCopy> quarantine,
                             Deadline deadline) = 0;
 
@@ -60,7 +63,10 @@ struct Dsn;  // storage/dsn.h
 struct StoreOptions {
     std::size_t connections = 4;           // PostgreSQL sessions, at most 8
     std::size_t remembered_limit = 100'000;
-    std::string state_dir;
+    std::string state_dir{};
+    // for how long after the database went away callers still wait for it (a restart goes unnoticed); later they get
+    // Errc::unavailable at once
+    std::chrono::milliseconds patience{10'000};
 };
 
 // open_record_store - starts the store's own thread(s); succeeds also when the database is away (it will be tried

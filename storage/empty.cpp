@@ -1,1 +1,0 @@
-// placeholder so that the folder is a library; replaced by the first real source

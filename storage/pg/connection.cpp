@@ -1,0 +1,296 @@
+#include "storage/pg/connection.h"
+
+#include <fmt/format.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <map>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "storage/pg/connect_advice.h"
+#include "storage/pg/name_lookup.h"
+
+namespace tamis::storage::pg {
+namespace {
+
+using namespace asio::experimental::awaitable_operators;
+using Words = std::map<std::string, std::string, std::less<>>;
+using Descriptor = asio::posix::stream_descriptor;
+
+struct FreeOptions {
+    void operator()(PQconninfoOption* options) const noexcept { PQconninfoFree(options); }
+};
+using Options = std::unique_ptr<PQconninfoOption, FreeOptions>;
+
+void add_all(Words& words, const PQconninfoOption* option) {
+    for (; option != nullptr && option->keyword != nullptr; ++option)
+        if (option->val != nullptr && *option->val != '\0') words.try_emplace(option->keyword, option->val);
+}
+
+// words_of - what the DSN says, then libpq's defaults (environment, service) for the host, then ours
+Words words_of(const Dsn& dsn) {
+    Words words;
+    add_all(words, Options(PQconninfoParse(dsn.conninfo.c_str(), nullptr)).get());
+    if (!dsn.password.empty()) words["password"] = dsn.password.reveal();
+    if (!words.contains("host") && !words.contains("hostaddr") && !words.contains("service")) {
+        Words defaults;
+        add_all(defaults, Options(PQconndefaults()).get());
+        for (const auto* name : {"host", "hostaddr"})
+            if (const auto found = defaults.find(name); found != defaults.end()) words.insert(*found);
+    }
+    for (const auto& [keyword, value] :
+         Words{{"client_encoding", "UTF8"}, {"fallback_application_name", "tamis"}, {"keepalives", "1"},
+               {"keepalives_idle", "30"}, {"keepalives_interval", "10"}, {"keepalives_count", "3"}, {"tcp_user_timeout", "40000"}})
+        words.try_emplace(keyword, value);
+    return words;
+}
+
+// with_addresses - every host of the list once per address, so that libpq itself never asks the resolver
+Task<Result<Words>> with_addresses(Words words, Deadline deadline) {
+    const auto host = words.find("host");
+    if (host == words.end() || words.contains("hostaddr")) co_return words;
+    std::vector<std::string> hosts, addresses, ports;
+    const auto port_list = split(words["port"], ',');
+    std::optional<Fault> trouble;
+    std::size_t index = 0;
+    for (const auto name : split(host->second, ',')) {
+        const std::string port(port_list[std::min(index++, port_list.size() - 1)]);
+        if (name.starts_with('/') || name.starts_with('@') || name.empty()) {
+            hosts.emplace_back(name);
+            addresses.emplace_back();
+            ports.push_back(port);
+            continue;
+        }
+        auto found = co_await resolve(std::string(name), deadline);
+        if (!found) trouble = found.error();
+        if (!found) continue;
+        for (auto& address : *found) {
+            hosts.emplace_back(name);
+            addresses.push_back(std::move(address));
+            ports.push_back(port);
+        }
+    }
+    if (hosts.empty()) co_return std::unexpected(std::move(*trouble));
+    if (std::ranges::all_of(addresses, &std::string::empty)) co_return words;
+    words["host"] = join(hosts, ",");
+    words["hostaddr"] = join(addresses, ",");
+    words["port"] = join(ports, ",");
+    co_return words;
+}
+
+}  // namespace
+
+std::string one_line(std::string_view message) {
+    std::string line(trim(message));
+    std::ranges::replace(line, '\n', ' ');
+    return escaped(line, 300);
+}
+
+// Alarm - ends waiting when the limit has passed; outlives the Connection as long as its timer's handler is pending
+struct Connection::Alarm : std::enable_shared_from_this<Connection::Alarm> {
+    Alarm(asio::io_context& loop, Descriptor& socket) : timer(loop), watched(&socket) {}
+    asio::steady_timer timer;
+    Descriptor*        watched;  // null when the Connection is gone
+    Deadline           limit = Deadline::never();
+    bool               running = false;
+    bool               late = false;
+
+    void start() {
+        running = true;
+        timer.expires_at(limit.at);
+        timer.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
+            if (error) return;  // set anew, or over
+            self->running = false;
+            if (self->watched == nullptr) return;
+            if (!self->limit.passed()) return self->start();
+            self->late = true;
+            self->watched->cancel();
+        });
+    }
+};
+
+Connection::Connection(asio::io_context& loop, Dsn dsn)
+    : dsn_(std::move(dsn)), socket_(loop), alarm_(std::make_shared<Alarm>(loop, socket_)) {}
+
+Connection::~Connection() {
+    alarm_->watched = nullptr;
+    alarm_->timer.cancel();
+    boost::system::error_code ignored;
+    socket_.close(ignored);
+}
+
+void Connection::set_limit(Deadline limit) {
+    alarm_->limit = limit;
+    if (!alarm_->running || alarm_->timer.expiry() > limit.at) alarm_->start();
+}
+
+Task<Result<std::unique_ptr<Connection>>> Connection::open(asio::io_context& loop, Dsn dsn, Deadline deadline) {
+    std::unique_ptr<Connection> connection(new Connection(loop, std::move(dsn)));
+    auto connected = co_await connection->connect(deadline);
+    if (!connected) co_return std::unexpected(std::move(connected.error()));
+    co_return connection;
+}
+
+Task<Done> Connection::connect(Deadline deadline) {
+    auto words = co_await with_addresses(words_of(dsn_), deadline);
+    if (!words) co_return fail(words.error().code, fmt::format("{}: {}", dsn_.shown, words.error().detail));
+    std::vector<const char*> keywords, values;
+    for (const auto& [keyword, value] : *words) {
+        keywords.push_back(keyword.c_str());
+        values.push_back(value.c_str());
+    }
+    keywords.push_back(nullptr);
+    values.push_back(nullptr);
+    handle_.reset(PQconnectStartParams(keywords.data(), values.data(), 0));
+    if (!handle_) co_return fail(Errc::unavailable, fmt::format("{}: out of memory", dsn_.shown));
+    PQsetNoticeReceiver(handle_.get(), [](void*, const PGresult*) {}, nullptr);
+    set_limit(deadline);
+    auto connected = co_await poll_until_connected();
+    if (!connected) co_return connected;
+    if (PQsetnonblocking(handle_.get(), 1) != 0 || PQenterPipelineMode(handle_.get()) != 1) co_return lost("entering pipeline mode");
+    co_return follow_socket();
+}
+
+Task<Done> Connection::poll_until_connected() {
+    auto want = PGRES_POLLING_WRITING;
+    while (PQstatus(handle_.get()) != CONNECTION_BAD && want != PGRES_POLLING_OK && want != PGRES_POLLING_FAILED) {
+        if (auto followed = follow_socket(); !followed) co_return followed;
+        if (auto ready = co_await wait(want == PGRES_POLLING_READING, want == PGRES_POLLING_WRITING); !ready)
+            co_return fail(ready.error().code, fmt::format("{}: no answer while connecting", dsn_.shown));
+        want = PQconnectPoll(handle_.get());
+    }
+    if (PQstatus(handle_.get()) == CONNECTION_OK) co_return Done{};
+    co_return fail(Errc::unavailable, fmt::format("{}: {}", dsn_.shown, connect_advice(handle_.get())));
+}
+
+// follow_socket - watches a duplicate of the socket that libpq uses now
+Done Connection::follow_socket() {
+    boost::system::error_code error;
+    socket_.close(error);
+    const int copy = fcntl(PQsocket(handle_.get()), F_DUPFD_CLOEXEC, 3);
+    if (copy < 0) return fail(std::error_code(errno, std::system_category()), fmt::format("{}: duplicating the socket", dsn_.shown));
+    socket_.assign(copy, error);
+    if (error) {
+        ::close(copy);
+        return fail(error, fmt::format("{}: watching the socket", dsn_.shown));
+    }
+    return {};
+}
+
+Task<Done> Connection::wait(bool readable, bool writable) {
+    boost::system::error_code error;
+    if (readable && writable) {
+        const auto first = co_await (socket_.async_wait(Descriptor::wait_read, as_result) ||
+                                     socket_.async_wait(Descriptor::wait_write, as_result));
+        error = first.index() == 0 ? std::get<0>(std::get<0>(first)) : std::get<0>(std::get<1>(first));
+    } else {
+        const auto [waited] = co_await socket_.async_wait(readable ? Descriptor::wait_read : Descriptor::wait_write, as_result);
+        error = waited;
+    }
+    if (alarm_->late) co_return fail(Errc::timeout, fmt::format("{}: the server does not answer", dsn_.shown));
+    if (error) co_return fail(Errc::unavailable, fmt::format("{}: {}", dsn_.shown, error.message()));
+    co_return Done{};
+}
+
+std::unexpected<Fault> Connection::lost(std::string_view doing) const {
+    return fail(Errc::unavailable, fmt::format("{}: connection lost while {}: {}", dsn_.shown, doing, complaint()));
+}
+
+std::string Connection::complaint() const { return one_line(PQerrorMessage(handle_.get())); }
+
+std::string_view Connection::parameter(const char* name) const noexcept {
+    const char* value = PQparameterStatus(handle_.get(), name);
+    return value == nullptr ? std::string_view() : std::string_view(value);
+}
+
+Done Connection::prepare(const char* name, const std::string& sql) {
+    if (PQsendPrepare(handle_.get(), name, sql.c_str(), 0, nullptr) != 1) return lost("preparing");
+    return {};
+}
+
+Done Connection::send(const char* name, std::span<const Value> values, bool binary_result) {
+    constexpr std::size_t most = 32;
+    std::array<const char*, most> data;
+    std::array<int, most> sizes;
+    std::array<int, most> formats;
+    if (values.size() > most) return fail(Errc::broken, "a statement with too many values");
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        data[i] = values[i].data;
+        sizes[i] = values[i].size;
+        formats[i] = values[i].binary ? 1 : 0;
+    }
+    if (PQsendQueryPrepared(handle_.get(), name, static_cast<int>(values.size()), data.data(), sizes.data(), formats.data(),
+                            binary_result ? 1 : 0) != 1)
+        return lost("sending");
+    return {};
+}
+
+Done Connection::sync() {
+    if (PQpipelineSync(handle_.get()) != 1) return lost("sending");
+    return {};
+}
+
+Task<Done> Connection::flush() {
+    for (;;) {
+        const int left = PQflush(handle_.get());
+        if (left == 0) co_return Done{};
+        if (left < 0) co_return lost("sending");
+        if (auto ready = co_await wait(true, true); !ready) co_return ready;
+        if (PQconsumeInput(handle_.get()) != 1) co_return lost("sending");
+    }
+}
+
+Task<Result<Reply>> Connection::next() {
+    for (;;) {
+        while (PQisBusy(handle_.get()) == 1) {
+            if (auto ready = co_await wait(true, false); !ready) co_return std::unexpected(std::move(ready.error()));
+            if (PQconsumeInput(handle_.get()) != 1) co_return lost("waiting for the answer");
+        }
+        Reply reply(PQgetResult(handle_.get()));
+        if (reply) {
+            owed_null_ = PQresultStatus(reply.get()) != PGRES_PIPELINE_SYNC;
+            co_return reply;
+        }
+        if (is_lost() || !owed_null_) co_return lost("waiting for the answer");
+        owed_null_ = false;
+    }
+}
+
+std::optional<Reply> Connection::next_now() {
+    while (PQisBusy(handle_.get()) == 0) {
+        Reply reply(PQgetResult(handle_.get()));
+        if (reply) {
+            owed_null_ = PQresultStatus(reply.get()) != PGRES_PIPELINE_SYNC;
+            return reply;
+        }
+        if (!owed_null_) return {};
+        owed_null_ = false;
+    }
+    return {};
+}
+
+Task<bool> Connection::wait_idle(asio::steady_timer& wake) {
+    set_limit(Deadline::never());
+    const auto first = co_await (socket_.async_wait(Descriptor::wait_read, as_result) || wake.async_wait(as_result));
+    if (first.index() == 1) co_return false;
+    co_return PQconsumeInput(handle_.get()) != 1 || is_lost();
+}
+
+Task<Result<Reply>> Connection::run(const std::string& sql) {
+    if (PQsendQueryParams(handle_.get(), sql.c_str(), 0, nullptr, nullptr, nullptr, nullptr, 0) != 1) co_return lost("sending");
+    if (auto sent = sync(); !sent) co_return std::unexpected(std::move(sent.error()));
+    if (auto sent = co_await flush(); !sent) co_return std::unexpected(std::move(sent.error()));
+    auto reply = co_await next();
+    if (!reply) co_return reply;
+    auto end = co_await next();
+    if (!end) co_return end;
+    const auto status = PQresultStatus(reply->get());
+    if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
+        co_return fail(Errc::unavailable, fmt::format("{}: {}", dsn_.shown, one_line(PQresultErrorMessage(reply->get()))));
+    co_return reply;
+}
+
+}  // namespace tamis::storage::pg

@@ -1,0 +1,271 @@
+#include "storage/pg/records.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/asio/steady_timer.hpp>
+#include <random>
+
+#include "base/log.h"
+#include "base/metric.h"
+#include "storage/pg/pool.h"
+#include "storage/pg/refusal.h"
+#include "storage/pg/statements.h"
+#include "storage/pg/transaction.h"
+#include "storage/queued_store.h"
+
+namespace tamis::storage::pg {
+namespace {
+
+constexpr std::size_t               batch_messages = 128;
+constexpr std::uint64_t             batch_bytes = 1024 * 1024;
+constexpr std::chrono::milliseconds linger{50};   // how long remembered records are collected
+constexpr std::chrono::milliseconds slow{25};     // a message that waits longer gets a session of its own
+constexpr int                       repeats = 5;  // of a transaction after a deadlock
+constexpr std::chrono::seconds      read_limit{60};
+
+// Our statements touch single rows by index; a plan made when a table was empty must not scan it when it is large.
+constexpr const char* session_sql =
+    "SELECT set_config('statement_timeout', '20000', false), "
+    "set_config('idle_in_transaction_session_timeout', '60000', false), set_config('enable_seqscan', 'off', false), "
+    "set_config('enable_hashjoin', 'off', false), set_config('enable_mergejoin', 'off', false), "
+    "set_config('jit', 'off', false)";
+
+metric::Counter& written() {
+    static metric::Counter counter("tamis_storage_messages_total", "Messages written to PostgreSQL");
+    return counter;
+}
+metric::Counter& commits() {
+    static metric::Counter counter("tamis_storage_commits_total", "Transactions committed to PostgreSQL");
+    return counter;
+}
+
+// InHand - jobs a session works on: what is not finished goes back to the queue, also when the coroutine is destroyed
+class InHand {
+public:
+    InHand(std::shared_ptr<RecordQueue> queue, Jobs jobs) : queue_(std::move(queue)), jobs_(std::move(jobs)) {}
+    ~InHand() { queue_->put_back(std::move(jobs_)); }
+    InHand(const InHand&) = delete;
+    InHand& operator=(const InHand&) = delete;
+    const Jobs& jobs() const { return jobs_; }
+    void finish(const std::shared_ptr<Job>& job, Job::Answer answer) {
+        queue_->finish(*job, std::move(answer));
+        std::erase(jobs_, job);
+    }
+
+private:
+    std::shared_ptr<RecordQueue> queue_;
+    Jobs                         jobs_;
+};
+
+class Records final : public QueuedStore, private Pool::Work {
+public:
+    Records(std::vector<Dsn> dsns, const StoreOptions& options)
+        : QueuedStore(dsns.front().shown, options),
+          pool_(std::move(dsns), {std::clamp<std::size_t>(options.connections, 1, 8)}, health_, *this) {
+        pool_.start();
+    }
+    ~Records() override {
+        pool_.stop();
+        refuse_rest();
+    }
+
+private:
+    void wake(Urgency urgency) override {
+        if (urgency == Urgency::now)
+            pool_.wake();
+        else
+            pool_.wake_later(linger);
+    }
+
+    Pool::Wish wish(std::size_t busy) const override {
+        const auto load = queue_->load();
+        if (load.waiting == 0) return load.unwritten > 0 && busy == 0 ? Pool::Wish::now : Pool::Wish::none;
+        if (busy == 0 || load.waiting >= batch_messages || Deadline::Clock::now() - load.oldest > slow) return Pool::Wish::now;
+        return Pool::Wish::soon;
+    }
+
+    void away(const Fault& why) override { queue_->fail_waiting(why); }
+
+    Task<Done>          set_up(Connection& connection) override;
+    Task<Pool::Outcome> run(Connection& connection) override;
+    Task<Pool::Outcome> read(Connection& connection, InHand& hand);
+    Task<Pool::Outcome> write(Connection& connection, InHand& hand);
+    Task<Pool::Outcome> write_group(Connection& connection, InHand& hand, Jobs group, std::deque<Jobs>& more);
+    Pool::Outcome       give_up(InHand& hand, const Fault& why);
+    Task<Done>          settle_one(Connection& connection, std::shared_ptr<Job> job, Attempt attempt);
+    Task<Result<std::vector<std::string>>> select(Connection& connection, const char* name, const MessageRows& rows);
+    void answer(InHand& hand, const std::shared_ptr<Job>& job, Done done);
+
+    Pool pool_;  // last: its thread uses the rest
+};
+
+Task<Done> Records::set_up(Connection& connection) {
+    auto dialect = co_await detect_records(connection);
+    if (!dialect) co_return std::unexpected(std::move(dialect.error()));
+    if (!dialect->is_writable)
+        co_return fail(Errc::unavailable, fmt::format("{}: the server is read-only (a standby, or default_transaction_read_only "
+                                                      "is set); list the primary's DSN as well", connection.dsn().shown));
+    if (auto set = co_await connection.run(session_sql); !set) co_return std::unexpected(std::move(set.error()));
+    const auto statements = record_statements(*dialect);
+    for (const auto& statement : statements)
+        if (auto sent = connection.prepare(statement.name, statement.sql); !sent) co_return sent;
+    if (auto sent = connection.sync(); !sent) co_return sent;
+    if (auto sent = co_await connection.flush(); !sent) co_return sent;
+    std::optional<Fault> trouble;
+    for (;;) {
+        auto reply = co_await connection.next();
+        if (!reply) co_return std::unexpected(std::move(reply.error()));
+        const auto status = PQresultStatus(reply->get());
+        if (status == PGRES_PIPELINE_SYNC) break;
+        if (status != PGRES_COMMAND_OK && !trouble)
+            trouble = Fault{make_error_code(Errc::unavailable),
+                            fmt::format("{}: {}", connection.dsn().shown, one_line(PQresultErrorMessage(reply->get())))};
+    }
+    if (trouble) co_return std::unexpected(std::move(*trouble));
+    connection.notes() = std::move(*dialect);
+    co_return Done{};
+}
+
+Task<Pool::Outcome> Records::run(Connection& connection) {
+    InHand hand(queue_, queue_->take(batch_messages, batch_bytes));
+    if (hand.jobs().empty()) co_return Pool::Outcome::done;
+    if (hand.jobs().front()->kind == Job::Kind::read) co_return co_await read(connection, hand);
+    co_return co_await write(connection, hand);
+}
+
+// select - the first column of every row
+Task<Result<std::vector<std::string>>> Records::select(Connection& connection, const char* name, const MessageRows& rows) {
+    const Value values[] = {Value::text(rows.partition_tag), Value::bytes(rows.mail_id)};
+    connection.set_limit(Deadline::in(read_limit));
+    auto sent = connection.send(name, values, true);
+    if (sent) sent = connection.sync();
+    if (sent) sent = co_await connection.flush();
+    if (!sent) co_return std::unexpected(std::move(sent.error()));
+    auto reply = co_await connection.next();
+    if (!reply) co_return std::unexpected(std::move(reply.error()));
+    if (auto end = co_await connection.next(); !end) co_return std::unexpected(std::move(end.error()));
+    if (PQresultStatus(reply->get()) != PGRES_TUPLES_OK)
+        co_return fail(Errc::unavailable, fmt::format("{}: {}", connection.dsn().shown, one_line(PQresultErrorMessage(reply->get()))));
+    std::vector<std::string> found;
+    for (int row = 0; row < PQntuples(reply->get()); ++row)
+        found.emplace_back(PQgetvalue(reply->get(), row, 0), static_cast<std::size_t>(PQgetlength(reply->get(), row, 0)));
+    co_return found;
+}
+
+Task<Pool::Outcome> Records::read(Connection& connection, InHand& hand) {
+    const auto job = hand.jobs().front();
+    const MessageRows rows = make_rows(job->record, {});
+    auto chunks = co_await select(connection, statement::select_chunks, rows);
+    if (!chunks && connection.is_lost()) co_return Pool::Outcome::reconnect;  // it is tried again
+    if (!chunks) {
+        hand.finish(job, std::unexpected(chunks.error()));
+        co_return Pool::Outcome::reconnect;
+    }
+    if (chunks->empty()) {
+        hand.finish(job, fail(Errc::not_found, fmt::format("no quarantined message with mail_id {} (partition {})",
+                                                           rows.mail_id, rows.partition_tag)));
+        co_return Pool::Outcome::done;
+    }
+    std::string text;
+    for (const auto& chunk : *chunks) text += chunk;
+    hand.finish(job, std::move(text));
+    co_return Pool::Outcome::done;
+}
+
+Task<Pool::Outcome> Records::write(Connection& connection, InHand& hand) {
+    std::deque<Jobs> groups;
+    Jobs together;
+    for (const auto& job : hand.jobs()) {
+        if (job->uncertain)
+            groups.push_back({job});
+        else
+            together.push_back(job);
+    }
+    if (!together.empty()) groups.push_front(std::move(together));
+    while (!groups.empty()) {
+        Jobs group = std::move(groups.front());
+        groups.pop_front();
+        const auto outcome = co_await write_group(connection, hand, std::move(group), groups);
+        if (outcome != Pool::Outcome::done) co_return outcome;
+    }
+    co_return Pool::Outcome::done;
+}
+
+Task<Pool::Outcome> Records::write_group(Connection& connection, InHand& hand, Jobs group, std::deque<Jobs>& more) {
+    const auto& dialect = std::any_cast<const Dialect&>(connection.notes());
+    Attempt attempt;
+    for (int i = 0;; ++i) {
+        Transaction transaction(connection, dialect, group);
+        attempt = co_await transaction.run();
+        if (attempt.end != Attempt::End::refused || refusal_of(attempt.sqlstate) != Refusal::again || i == repeats) break;
+        asio::steady_timer pause(co_await asio::this_coro::executor, std::chrono::milliseconds(std::random_device{}() % (10U << i)));
+        co_await pause.async_wait(as_result);
+    }
+    if (attempt.end == Attempt::End::lost) {
+        log::info({}, "storage: {} ({} messages are tried again)", attempt.why.detail, hand.jobs().size());
+        for (const auto& job : group) job->uncertain = job->uncertain || attempt.commit_sent;
+        co_return Pool::Outcome::reconnect;
+    }
+    if (attempt.end == Attempt::End::committed) {
+        commits().add();
+        written().add(static_cast<double>(group.size()));
+        for (std::size_t i = 0; i < group.size(); ++i)
+            answer(hand, group[i], std::ranges::count(attempt.not_found, i) > 0
+                                       ? Done(fail(Errc::not_found, fmt::format("no record of mail_id {} to finish",
+                                                                                group[i]->record.mail_id.get())))
+                                       : Done());
+        co_return Pool::Outcome::done;
+    }
+    const auto refusal = attempt.sqlstate.empty() ? Refusal::message : refusal_of(attempt.sqlstate);
+    if (refusal == Refusal::reconnect) co_return Pool::Outcome::reconnect;
+    if (refusal == Refusal::trouble || refusal == Refusal::again) co_return give_up(hand, attempt.why);
+    if (group.size() == 1) {
+        auto settled = co_await settle_one(connection, group.front(), attempt);
+        if (!settled && connection.is_lost()) co_return Pool::Outcome::reconnect;
+        answer(hand, group.front(), std::move(settled));
+        co_return Pool::Outcome::done;
+    }
+    if (!attempt.guilty) {
+        for (const auto& job : group) more.push_back({job});
+        co_return Pool::Outcome::done;
+    }
+    more.push_back({group[*attempt.guilty]});
+    group.erase(group.begin() + static_cast<std::ptrdiff_t>(*attempt.guilty));
+    more.push_front(std::move(group));
+    co_return Pool::Outcome::done;
+}
+
+// settle_one - a message that was refused all by itself: it may be there already, by a commit whose answer was lost
+Task<Done> Records::settle_one(Connection& connection, std::shared_ptr<Job> job, Attempt attempt) {
+    if (refusal_of(attempt.sqlstate) != Refusal::duplicate)
+        co_return fail(attempt.sqlstate.empty() ? Errc::broken : Errc::bad_input, attempt.why.detail);
+    const MessageRows rows = make_rows(job->record, {});
+    auto secret = co_await select(connection, statement::select_secret, rows);
+    if (!secret) co_return std::unexpected(std::move(secret.error()));
+    if (job->uncertain && !secret->empty() && secret->front() == rows.secret_id) co_return Done{};
+    co_return fail(Errc::conflict, fmt::format("{}: mail_id {} exists already (partition {})", connection.dsn().shown,
+                                               rows.mail_id, rows.partition_tag));
+}
+
+// give_up - whoever waits is told at once; remembered records stay and are tried again
+Pool::Outcome Records::give_up(InHand& hand, const Fault& why) {
+    health_->down(why);
+    const Jobs jobs = hand.jobs();
+    for (const auto& job : jobs)
+        if (job->kind != Job::Kind::remember) hand.finish(job, fail(Errc::unavailable, why.detail));
+    return Pool::Outcome::trouble;
+}
+
+void Records::answer(InHand& hand, const std::shared_ptr<Job>& job, Done done) {
+    if (!done && job->kind == Job::Kind::remember) lose(job->record, describe(done.error()));
+    hand.finish(job, done ? Job::Answer() : std::unexpected(std::move(done.error())));
+}
+
+}  // namespace
+
+std::shared_ptr<RecordStore> open_records(std::vector<Dsn> dsns, const StoreOptions& options) {
+    return std::make_shared<Records>(std::move(dsns), options);
+}
+
+}  // namespace tamis::storage::pg

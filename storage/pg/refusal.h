@@ -1,0 +1,18 @@
+// refusal - what an error of the server means for the messages of the transaction: a pure decision by SQLSTATE
+#pragma once
+
+#include <string_view>
+
+namespace tamis::storage::pg {
+
+enum class Refusal {
+    message,    // the message itself cannot be stored
+    duplicate,  // its mail_id exists already
+    again,      // the same transaction may succeed when it is repeated (deadlock, serialization)
+    reconnect,  // not this connection: read-only, going down, statements forgotten
+    trouble,    // the database cannot take anything now (disk, locks, rights, tables)
+};
+
+Refusal refusal_of(std::string_view sqlstate);
+
+}  // namespace tamis::storage::pg

@@ -1,0 +1,76 @@
+// transaction - writes a group of jobs in one transaction and one round trip
+//
+// Statements are queued in pipeline mode and flushed whenever 128 KiB are waiting, so a message of any size needs constant
+// memory. The first error of the server stops the sending and rolls everything back. One object per attempt.
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "storage/pg/connection.h"
+#include "storage/pg/dialect.h"
+#include "storage/record_queue.h"
+
+namespace tamis::storage::pg {
+
+// Attempt - how it ended
+struct Attempt {
+    enum class End {
+        committed,  // the server said so
+        refused,    // an error; nothing was written: sqlstate, message and perhaps whose fault it was
+        lost,       // the connection broke or is late; when the commit had been sent, nobody knows yet
+    };
+    End                        end = End::lost;
+    bool                       commit_sent = false;
+    std::string                sqlstate;        // empty: the fault is ours (`why`)
+    Fault                      why;
+    std::optional<std::size_t> guilty;          // index of the job whose statement failed
+    std::vector<std::size_t>   not_found;       // committed: `finish` jobs without a record
+};
+
+class Transaction {
+public:
+    Transaction(Connection& connection, const Dialect& dialect, const Jobs& jobs)
+        : connection_(connection), dialect_(dialect), jobs_(jobs) {}
+
+    Task<Attempt> run();
+
+private:
+    enum class Step { begin, addresses, row, update, commit, rollback };
+    struct Expected {
+        Step        step;
+        std::size_t job;  // no_job when the statement serves all
+    };
+    static constexpr std::size_t no_job = static_cast<std::size_t>(-1);
+
+    Task<Done> send_all();
+    Task<Done> end_it();
+    Done       send_addresses();
+    Done       send_message(std::size_t job);
+    Done       send_update(std::size_t job);
+    Task<Done> send_chunks(std::size_t job);
+    Done       send(Step step, std::size_t job, const char* name, std::span<const Value> values, std::size_t bytes = 300);
+    Task<Done> relieve();
+    Task<Done> flush();
+    Task<Done> collect();
+    void       take(const PGresult* reply);
+    bool       has_failed() const noexcept { return failed_; }
+    void       fail_locally(std::size_t job, const Fault& why);
+
+    Connection&              connection_;
+    const Dialect&           dialect_;
+    const Jobs&              jobs_;
+    std::vector<MessageRows> rows_;
+    std::deque<Expected>     expected_;
+    std::size_t              queued_ = 0;  // bytes since the last flush, roughly
+    bool                     failed_ = false;
+    bool                     committed_ = false;
+    Attempt                  attempt_;
+};
+
+// array_literal - PostgreSQL's text form of an array of bytea or varchar
+std::string array_literal(const std::vector<std::string>& values, bool bytea);
+
+}  // namespace tamis::storage::pg

@@ -1,0 +1,166 @@
+#include "storage/sqlite/database.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <climits>
+#include <filesystem>
+
+#include "storage/schema.h"
+
+namespace tamis::storage::sqlite {
+namespace {
+
+constexpr int busy_milliseconds = 500;  // how long SQLite itself waits for another process; we go on asking afterwards
+
+// why_not_open - what the operator can do about a file that cannot be opened or written
+std::string why_not_open(const std::string& path) {
+    const auto folder = std::filesystem::path(path).parent_path();
+    std::error_code ignored;
+    if (!std::filesystem::exists(folder, ignored))
+        return fmt::format("the directory {} does not exist; create it for the user this program runs as", folder.string());
+    if (std::filesystem::is_directory(path, ignored)) return "it is a directory; expected the path of a file";
+    if (access(folder.c_str(), W_OK | X_OK) != 0)
+        return fmt::format("no permission to write in the directory {} (uid {})", folder.string(), geteuid());
+    if (std::filesystem::exists(path, ignored) && access(path.c_str(), R_OK | W_OK) != 0)
+        return fmt::format("no permission to read and write the file (uid {})", geteuid());
+    return "the file cannot be opened";
+}
+
+}  // namespace
+
+void Statement::bind_text(int index, std::string_view text) noexcept {
+    sqlite3_bind_text64(statement_.get(), index, text.data() != nullptr ? text.data() : "", text.size(), SQLITE_STATIC, SQLITE_UTF8);
+}
+
+void Statement::bind_blob(int index, std::string_view bytes) noexcept {
+    sqlite3_bind_blob64(statement_.get(), index, bytes.data() != nullptr ? bytes.data() : "", bytes.size(), SQLITE_STATIC);
+}
+
+void Statement::bind_null(int index) noexcept { sqlite3_bind_null(statement_.get(), index); }
+
+Result<bool> Statement::step() {
+    const int code = sqlite3_step(statement_.get());
+    if (code == SQLITE_ROW) return true;
+    if (code == SQLITE_DONE) return false;
+    Fault fault = database_->fault(code);
+    reset();
+    return std::unexpected(std::move(fault));
+}
+
+Done Statement::run() {
+    const auto stepped = step();
+    reset();
+    if (!stepped) return std::unexpected(stepped.error());
+    return {};
+}
+
+void Statement::reset() noexcept { sqlite3_reset(statement_.get()); }
+
+std::string_view Statement::column(int index) const noexcept {
+    const void* bytes = sqlite3_column_blob(statement_.get(), index);
+    const int size = sqlite3_column_bytes(statement_.get(), index);
+    return bytes == nullptr ? std::string_view() : std::string_view(static_cast<const char*>(bytes), static_cast<std::size_t>(size));
+}
+
+std::int64_t Statement::integer(int index) const noexcept { return sqlite3_column_int64(statement_.get(), index); }
+
+Result<std::unique_ptr<Database>> Database::open(const std::string& path, const std::string& shown) {
+    std::unique_ptr<Database> database(new Database(path, shown));
+    sqlite3* handle = nullptr;
+    const int code = sqlite3_open_v2(path.c_str(), &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+    database->handle_.reset(handle);
+    if (code != SQLITE_OK) return std::unexpected(database->fault(code));
+    sqlite3_extended_result_codes(handle, 1);
+    sqlite3_busy_timeout(handle, busy_milliseconds);
+    if (auto set = database->run("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=67108864"); !set)
+        return std::unexpected(std::move(set.error()));
+    return database;
+}
+
+Done Database::run(const char* sql) {
+    const int code = sqlite3_exec(handle_.get(), sql, nullptr, nullptr, nullptr);
+    if (code != SQLITE_OK) return std::unexpected(fault(code));
+    return {};
+}
+
+Result<Statement> Database::prepare(std::string_view sql) {
+    sqlite3_stmt* statement = nullptr;
+    const int code = sqlite3_prepare_v3(handle_.get(), sql.data(), static_cast<int>(std::min<std::size_t>(sql.size(), INT_MAX)),
+                                        SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
+    Statement owner(*this, statement);
+    if (code != SQLITE_OK) return std::unexpected(fault(code));
+    return owner;
+}
+
+Fault Database::fault(int code) const {
+    const auto say = [&](Errc errc, std::string_view what) { return Fault{make_error_code(errc), fmt::format("{}: {}", shown_, what)}; };
+    const char* message = handle_ ? sqlite3_errmsg(handle_.get()) : sqlite3_errstr(code);
+    switch (code & 0xff) {
+        case SQLITE_BUSY:
+        case SQLITE_LOCKED: return say(Errc::unavailable, "locked by another process for too long");
+        case SQLITE_FULL: return say(Errc::unavailable, "the disk is full");
+        case SQLITE_CANTOPEN:
+        case SQLITE_PERM:
+        case SQLITE_AUTH:
+        case SQLITE_READONLY: return say(Errc::unavailable, why_not_open(path_));
+        case SQLITE_NOTADB: return say(Errc::unavailable, "the file is not an SQLite database; move it away and it is created anew");
+        case SQLITE_CORRUPT: return say(Errc::unavailable, fmt::format("the database is damaged ({}); restore it, or move it away", message));
+        case SQLITE_IOERR:
+        case SQLITE_NOMEM: return say(Errc::unavailable, message);
+        case SQLITE_CONSTRAINT:
+            return say(code == SQLITE_CONSTRAINT_PRIMARYKEY || code == SQLITE_CONSTRAINT_UNIQUE ? Errc::conflict : Errc::bad_input, message);
+        case SQLITE_TOOBIG: return say(Errc::bad_input, message);
+        default: return say(Errc::unavailable, fmt::format("{} (SQLite error {})", message, code));
+    }
+}
+
+namespace {
+
+Result<int> user_version(Database& database) {
+    auto statement = database.prepare("SELECT (SELECT user_version FROM pragma_user_version), "
+                                      "(SELECT count(*) FROM sqlite_master WHERE type='table' AND name='msgs')");
+    if (!statement) return std::unexpected(std::move(statement.error()));
+    const auto row = statement->step();
+    if (!row) return std::unexpected(row.error());
+    const auto version = static_cast<int>(statement->integer(0));
+    return version == 0 && statement->integer(1) != 0 ? 1 : version;  // amavisd's own tables are step 1
+}
+
+Result<bool> install_step(Database& database, const SchemaStep& step) {
+    auto result = database.run("BEGIN IMMEDIATE");
+    if (!result) return std::unexpected(std::move(result.error()));
+    const auto version = user_version(database);  // another process may have been faster
+    const bool needed = version && *version < step.number;
+    if (!version) result = std::unexpected(version.error());
+    if (result && needed) result = database.run(std::string(step.sql).c_str());
+    if (result && needed) result = database.run(fmt::format("PRAGMA user_version={}", step.number).c_str());
+    if (result) result = database.run("COMMIT");
+    if (result) return needed;
+    if (database.in_transaction()) {
+        const auto rolled_back = database.run("ROLLBACK");
+        if (!rolled_back) result.error().detail += "; " + rolled_back.error().detail;
+    }
+    return std::unexpected(std::move(result.error()));
+}
+
+}  // namespace
+
+Result<int> install_steps(Database& database, const std::string& shown) {
+    const auto steps = schema_steps(Dsn::Kind::sqlite);
+    const auto version = user_version(database);
+    if (!version) return std::unexpected(version.error());
+    if (*version > steps.back().number)
+        return fail(Errc::unavailable, fmt::format("{}: its schema is at step {}, this program knows {}: it belongs to a newer "
+                                                   "version", shown, *version, steps.back().number));
+    int installed = 0;
+    for (const auto& step : steps) {
+        if (step.number <= *version) continue;
+        const auto ran = install_step(database, step);
+        if (!ran) return fail(ran.error().code, fmt::format("schema step {}: {}", step.name, ran.error().detail));
+        installed += *ran ? 1 : 0;
+    }
+    return installed;
+}
+
+}  // namespace tamis::storage::sqlite

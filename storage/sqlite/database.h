@@ -1,0 +1,66 @@
+// database - SQLite handles with owners, and SQLite's errors in words an administrator can act on
+//
+// Blocking; one thread at a time.
+#pragma once
+
+#include <sqlite3.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace tamis::storage::sqlite {
+
+class Database;
+
+// Statement - prepared once, run many times: bind everything, step, reset
+class Statement {
+public:
+    void bind_text(int index, std::string_view text) noexcept;  // the view must live until reset()
+    void bind_blob(int index, std::string_view bytes) noexcept;
+    void bind_null(int index) noexcept;
+    // step - true when there is a row
+    Result<bool> step();
+    // run - step of a statement without rows, then reset
+    Done             run();
+    void             reset() noexcept;
+    std::string_view column(int index) const noexcept;  // bytes of the current row's column
+    std::int64_t     integer(int index) const noexcept;
+
+private:
+    friend class Database;
+    struct Finalize {
+        void operator()(sqlite3_stmt* statement) const noexcept { sqlite3_finalize(statement); }
+    };
+    Statement(const Database& database, sqlite3_stmt* statement) : database_(&database), statement_(statement) {}
+    const Database*                         database_;
+    std::unique_ptr<sqlite3_stmt, Finalize> statement_;
+};
+
+class Database {
+public:
+    // open - creates the file when it is missing; WAL, synchronous=FULL: what is committed survives a power failure
+    static Result<std::unique_ptr<Database>> open(const std::string& path, const std::string& shown);
+
+    Done              run(const char* sql);  // one or more statements without results
+    Result<Statement> prepare(std::string_view sql);
+    int               changes() const noexcept { return sqlite3_changes(handle_.get()); }
+    // in_transaction - false also when SQLite itself rolled back after an error
+    bool  in_transaction() const noexcept { return sqlite3_get_autocommit(handle_.get()) == 0; }
+    Fault fault(int code) const;
+
+private:
+    struct Close {
+        void operator()(sqlite3* handle) const noexcept { sqlite3_close_v2(handle); }
+    };
+    Database(std::string path, std::string shown) : path_(std::move(path)), shown_(std::move(shown)) {}
+    std::string                     path_, shown_;
+    std::unique_ptr<sqlite3, Close> handle_;
+};
+
+// install_steps - runs the schema's steps that the database lacks (PRAGMA user_version); returns how many
+Result<int> install_steps(Database& database, const std::string& shown);
+
+}  // namespace tamis::storage::sqlite

@@ -1,0 +1,126 @@
+#include "storage/sqlite/records.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "base/log.h"
+#include "storage/backoff.h"
+#include "storage/queued_store.h"
+#include "storage/sqlite/writer.h"
+
+namespace tamis::storage::sqlite {
+namespace {
+
+constexpr std::size_t               batch_messages = 256;
+constexpr std::uint64_t             batch_bytes = 8 * 1024 * 1024;
+constexpr std::chrono::milliseconds linger{50};  // how long remembered records are collected
+
+class Records final : public QueuedStore {
+public:
+    Records(std::vector<Dsn> dsns, const StoreOptions& options)
+        : QueuedStore(dsns.front().shown, options), dsns_(std::move(dsns)), thread_([this] { run(); }) {}
+    ~Records() override {
+        {
+            const std::lock_guard lock(mutex_);
+            stopping_ = true;
+        }
+        signal_.notify_all();
+        thread_.join();
+        refuse_rest();
+    }
+
+private:
+    void wake(Urgency urgency) override {
+        const std::lock_guard lock(mutex_);
+        bool& flag = urgency == Urgency::now ? now_ : later_;
+        if (!std::exchange(flag, true)) signal_.notify_one();
+    }
+
+    void run() {
+        while (!is_stopping()) {
+            if (!writer_ && !open()) {
+                if (health_->hopeless()) queue_->fail_waiting(health_->ready().error());
+                pause(backoff_.next());
+                continue;
+            }
+            wait_for_work();
+            while (!is_stopping()) {
+                const Jobs jobs = queue_->take(batch_messages, batch_bytes);
+                if (jobs.empty() || !serve(jobs)) break;
+            }
+        }
+    }
+
+    bool open() {
+        for (const auto& dsn : dsns_) {
+            auto opened = Writer::open(dsn);
+            if (!opened) {
+                health_->down(opened.error());
+                continue;
+            }
+            writer_ = std::move(*opened);
+            health_->up(dsn.shown);
+            const std::lock_guard lock(mutex_);
+            now_ = true;  // something may have been waiting
+            return true;
+        }
+        return false;
+    }
+
+    // serve - false when the store is in trouble; the jobs are then back in the queue
+    bool serve(const Jobs& jobs) {
+        if (jobs.front()->kind == Job::Kind::read) {
+            queue_->finish(*jobs.front(), writer_->read(*jobs.front()));
+            return true;
+        }
+        auto written = writer_->write(jobs);
+        if (!written) {
+            health_->down(written.error());
+            queue_->put_back(jobs);
+            if (health_->hopeless()) queue_->fail_waiting(health_->ready().error());
+            writer_.reset();
+            pause(backoff_.next());
+            return false;
+        }
+        backoff_.reset();
+        for (std::size_t i = 0; i < jobs.size(); ++i) {
+            const auto& answer = (*written)[i];
+            if (!answer && jobs[i]->kind == Job::Kind::remember) lose(jobs[i]->record, describe(answer.error()));
+            queue_->finish(*jobs[i], answer ? Job::Answer() : std::unexpected(answer.error()));
+        }
+        return true;
+    }
+
+    void wait_for_work() {
+        std::unique_lock lock(mutex_);
+        signal_.wait(lock, [&] { return now_ || later_ || stopping_; });
+        if (!now_) signal_.wait_for(lock, linger, [&] { return now_ || stopping_; });
+        now_ = later_ = false;
+    }
+    void pause(std::chrono::milliseconds span) {
+        std::unique_lock lock(mutex_);
+        signal_.wait_for(lock, span, [&] { return stopping_; });
+    }
+    bool is_stopping() {
+        const std::lock_guard lock(mutex_);
+        return stopping_;
+    }
+
+    const std::vector<Dsn>  dsns_;
+    std::unique_ptr<Writer> writer_;   // only the thread
+    Backoff                 backoff_;  // only the thread
+    std::mutex              mutex_;
+    std::condition_variable signal_;
+    bool                    now_ = false, later_ = false, stopping_ = false;
+    std::thread             thread_;  // last: it uses the others
+};
+
+}  // namespace
+
+std::shared_ptr<RecordStore> open_records(std::vector<Dsn> dsns, const StoreOptions& options) {
+    return std::make_shared<Records>(std::move(dsns), options);
+}
+
+}  // namespace tamis::storage::sqlite

@@ -1,0 +1,180 @@
+#include "storage/sqlite/writer.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "storage/chunks.h"
+
+namespace tamis::storage::sqlite {
+namespace {
+
+constexpr std::string_view insert_address_sql =
+    "INSERT INTO maddr (partition_tag, email, domain) SELECT ?1, ?2, ?3 "
+    "WHERE NOT EXISTS (SELECT 1 FROM maddr WHERE partition_tag = ?1 AND email = ?2)";
+constexpr std::string_view insert_message_sql =
+    "INSERT INTO msgs (partition_tag, mail_id, secret_id, am_id, time_num, time_iso, policy, client_addr, size, originating, "
+    "content, quar_type, quar_loc, dsn_sent, spam_level, message_id, from_addr, subject, host, sid) "
+    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, "
+    "(SELECT id FROM maddr WHERE partition_tag = ?1 AND email = ?20))";
+constexpr std::string_view insert_recipient_sql =
+    "INSERT INTO msgrcpt (partition_tag, mail_id, rseqnum, is_local, content, ds, rs, bl, wl, bspam_level, smtp_resp, rid) "
+    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, (SELECT id FROM maddr WHERE partition_tag = ?1 AND email = ?12))";
+constexpr std::string_view insert_chunk_sql =
+    "INSERT INTO quarantine (partition_tag, mail_id, chunk_ind, mail_text) VALUES (?1, ?2, ?3, ?4)";
+constexpr std::string_view update_message_sql =
+    "UPDATE msgs SET content = ?3, quar_type = ?4, quar_loc = ?5, dsn_sent = ?6, spam_level = ?7 "
+    "WHERE partition_tag = ?1 AND mail_id = ?2";
+constexpr std::string_view update_recipient_sql =
+    "UPDATE msgrcpt SET content = ?4, ds = ?5, smtp_resp = ?6 WHERE partition_tag = ?1 AND mail_id = ?2 AND rseqnum = ?3";
+constexpr std::string_view select_chunks_sql =
+    "SELECT mail_text FROM quarantine WHERE partition_tag = ?1 AND mail_id = ?2 ORDER BY chunk_ind";
+
+// bind_all - texts from index 1 on; SQLite's column affinity makes numbers of them
+void bind_all(Statement& statement, std::initializer_list<std::string_view> values) {
+    int index = 0;
+    for (const auto value : values) statement.bind_text(++index, value);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Writer>> Writer::open(const Dsn& dsn) {
+    auto database = Database::open(dsn.path, dsn.shown);
+    if (!database) return std::unexpected(std::move(database.error()));
+    if (auto installed = install_steps(**database, dsn.shown); !installed) return std::unexpected(std::move(installed.error()));
+    std::unique_ptr<Writer> writer(new Writer(std::move(*database)));
+    if (auto prepared = writer->prepare(); !prepared) return std::unexpected(std::move(prepared.error()));
+    return writer;
+}
+
+Done Writer::prepare() {
+    struct Row {
+        std::unique_ptr<Statement>& statement;
+        std::string_view            sql;
+    };
+    for (const Row& row : std::initializer_list<Row>{{insert_address_, insert_address_sql},
+                                                     {insert_message_, insert_message_sql},
+                                                     {insert_recipient_, insert_recipient_sql},
+                                                     {insert_chunk_, insert_chunk_sql},
+                                                     {update_message_, update_message_sql},
+                                                     {update_recipient_, update_recipient_sql},
+                                                     {select_chunks_, select_chunks_sql}}) {
+        auto statement = database_->prepare(row.sql);
+        if (!statement) return std::unexpected(std::move(statement.error()));
+        row.statement = std::make_unique<Statement>(std::move(*statement));
+    }
+    return {};
+}
+
+Result<std::vector<Done>> Writer::write(const Jobs& jobs) {
+    std::vector<Done> answers;
+    auto result = database_->run("BEGIN IMMEDIATE");
+    if (!result) return std::unexpected(std::move(result.error()));
+    result = write_all(jobs, answers);
+    if (result) result = database_->run("COMMIT");
+    if (result) return answers;
+    if (database_->in_transaction()) {
+        const auto rolled_back = database_->run("ROLLBACK");
+        if (!rolled_back) result.error().detail += "; " + rolled_back.error().detail;
+    }
+    return std::unexpected(std::move(result.error()));
+}
+
+Done Writer::write_all(const Jobs& jobs, std::vector<Done>& answers) {
+    for (const auto& job : jobs) {
+        auto result = database_->run("SAVEPOINT message");
+        if (!result) return result;
+        Done answer = write_one(*job);
+        if (!answer && answer.error().is(Errc::unavailable)) return answer;  // the store's trouble, not the message's
+        if (!answer) result = database_->run("ROLLBACK TO message");
+        if (result) result = database_->run("RELEASE message");
+        if (!result) return result;
+        answers.push_back(std::move(answer));
+    }
+    return {};
+}
+
+Done Writer::write_one(const Job& job) {
+    const MessageRows rows = make_rows(job.record, {});
+    return job.kind == Job::Kind::finish ? update(rows) : insert(rows, job);
+}
+
+Done Writer::insert(const MessageRows& rows, const Job& job) {
+    for (const auto& address : rows.addresses) {
+        bind_all(*insert_address_, {rows.partition_tag, address.email, address.domain});
+        if (auto done = insert_address_->run(); !done) return done;
+    }
+    bind_all(*insert_message_, {rows.partition_tag, rows.mail_id, rows.secret_id, rows.am_id, rows.time_num, rows.time_iso,
+                                rows.policy, rows.client_addr, rows.size, rows.originating, rows.content, rows.quar_type,
+                                rows.quar_loc, rows.dsn_sent, rows.spam_level, rows.message_id, rows.from_addr,
+                                rows.subject, rows.host, rows.sender});
+    if (!rows.has_content) insert_message_->bind_null(11);
+    if (auto done = insert_message_->run(); !done) return done;
+    for (const auto& to : rows.recipients) {
+        const auto sequence = fmt::format("{}", to.sequence);
+        bind_all(*insert_recipient_, {rows.partition_tag, rows.mail_id, sequence, to.is_local, to.content, to.ds, to.rs,
+                                      to.bl, to.wl, to.bspam_level, to.smtp_resp, to.email});
+        if (auto done = insert_recipient_->run(); !done) return done;
+    }
+    return job.quarantine ? insert_chunks(rows, *job.quarantine) : Done{};
+}
+
+Done Writer::insert_chunks(const MessageRows& rows, const mail::QuarantineCopy& copy) {
+    Chunker chunker;
+    int number = 0;
+    const auto put = [&]() -> Done {
+        const auto index = fmt::format("{}", ++number);
+        bind_all(*insert_chunk_, {rows.partition_tag, rows.mail_id, index});
+        insert_chunk_->bind_blob(4, chunker.chunk());
+        return insert_chunk_->run();
+    };
+    chunker.add(copy.prefix);
+    while (chunker.next())
+        if (auto done = put(); !done) return done;
+    std::array<char, 65536> buffer;
+    const std::uint64_t size = copy.spool ? copy.spool->size() : 0;
+    for (std::uint64_t offset = 0; offset < size;) {
+        const auto piece = copy.spool->view(offset, buffer);
+        if (!piece) return fail(Errc::bad_input, "reading the message for quarantine: " + describe(piece.error()));
+        if (piece->empty()) return fail(Errc::bad_input, "the spooled message is shorter than it should be");
+        offset += piece->size();
+        chunker.add(*piece);
+        while (chunker.next())
+            if (auto done = put(); !done) return done;
+    }
+    return chunker.finish() ? put() : Done{};
+}
+
+Done Writer::update(const MessageRows& rows) {
+    bind_all(*update_message_, {rows.partition_tag, rows.mail_id, rows.content, rows.quar_type, rows.quar_loc, rows.dsn_sent,
+                                rows.spam_level});
+    if (!rows.has_content) update_message_->bind_null(3);
+    if (auto done = update_message_->run(); !done) return done;
+    if (database_->changes() == 0)
+        return fail(Errc::not_found, fmt::format("no record of mail_id {} (partition {}) to finish", rows.mail_id, rows.partition_tag));
+    for (const auto& to : rows.recipients) {
+        const auto sequence = fmt::format("{}", to.sequence);
+        bind_all(*update_recipient_, {rows.partition_tag, rows.mail_id, sequence, to.content, to.ds, to.smtp_resp});
+        if (auto done = update_recipient_->run(); !done) return done;
+    }
+    return {};
+}
+
+Result<std::string> Writer::read(const Job& job) {
+    const MessageRows rows = make_rows(job.record, {});
+    bind_all(*select_chunks_, {rows.partition_tag, rows.mail_id});
+    std::string text;
+    bool found = false;
+    for (;;) {
+        const auto row = select_chunks_->step();
+        if (!row) return std::unexpected(row.error());
+        if (!*row) break;
+        found = true;
+        text += select_chunks_->column(0);
+    }
+    select_chunks_->reset();
+    if (!found) return fail(Errc::not_found, fmt::format("no quarantined message with mail_id {} (partition {})", rows.mail_id, rows.partition_tag));
+    return text;
+}
+
+}  // namespace tamis::storage::sqlite

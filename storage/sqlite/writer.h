@@ -1,0 +1,38 @@
+// writer - the statements of one open SQLite database: writes batches of jobs, reads quarantined mail; blocking
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "storage/dsn.h"
+#include "storage/record_queue.h"
+#include "storage/rows.h"
+#include "storage/sqlite/database.h"
+
+namespace tamis::storage::sqlite {
+
+class Writer {
+public:
+    // open - opens or creates the file and brings its schema up to date
+    static Result<std::unique_ptr<Writer>> open(const Dsn& dsn);
+
+    // write - all of them in one transaction. A Fault: nothing was written, try again later. Else one answer per job.
+    Result<std::vector<Done>> write(const Jobs& jobs);
+    Result<std::string>       read(const Job& job);
+
+private:
+    explicit Writer(std::unique_ptr<Database> database) : database_(std::move(database)) {}
+    Done prepare();
+    Done write_all(const Jobs& jobs, std::vector<Done>& answers);
+    Done write_one(const Job& job);
+    Done insert(const MessageRows& rows, const Job& job);
+    Done update(const MessageRows& rows);
+    Done insert_chunks(const MessageRows& rows, const mail::QuarantineCopy& copy);
+
+    std::unique_ptr<Database>  database_;
+    std::unique_ptr<Statement> insert_address_, insert_message_, insert_recipient_, insert_chunk_, update_message_,
+        update_recipient_, select_chunks_;
+};
+
+}  // namespace tamis::storage::sqlite

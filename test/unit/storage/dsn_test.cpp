@@ -1,0 +1,83 @@
+#include "storage/dsn.h"
+
+#include <catch2/catch.hpp>
+
+using namespace tamis;
+using namespace tamis::storage;
+
+TEST_CASE("every form of a PostgreSQL DSN is understood, and the password is split off") {
+    struct Row { std::string text, user, password, conninfo, secret, shown; };
+    const auto row = GENERATE(
+        Row{"postgresql://amavis:s3cr%40t@db.example.com:5433/mail", "", "", "dbname='mail' host='db.example.com' port='5433' user='amavis'", "s3cr@t", "postgresql://amavis@db.example.com:5433/mail"},
+        Row{"postgres://db/mail", "", "", "dbname='mail' host='db'", "", "postgresql://db/mail"},
+        Row{"postgres://u@[::1]:5432/mail?sslmode=require", "", "", "dbname='mail' host='::1' port='5432' sslmode='require' user='u'", "", "postgresql://u@[::1]:5432/mail"},
+        Row{"host=db dbname=mail user=amavis password='two words\\'s'", "", "", "dbname='mail' host='db' user='amavis'", "two words's", "postgresql://amavis@db/mail"},
+        Row{"host=/run/postgresql dbname=mail", "amavis", "pw", "dbname='mail' host='/run/postgresql' user='amavis'", "pw", "postgresql://amavis@/run/postgresql/mail"},
+        Row{"DBI:Pg:dbname=amavis;host=db;port=5432", "amavis", "it's", "dbname='amavis' host='db' port='5432' user='amavis'", "it's", "postgresql://amavis@db:5432/amavis"},
+        Row{"dbi:pg:database=mail_prefs", "vscan", "LK40.gtklkKK", "dbname='mail_prefs' user='vscan'", "LK40.gtklkKK", "postgresql://vscan@/mail_prefs"},
+        Row{"postgresql://first@h/d", "second", "", "dbname='d' host='h' user='second'", "", "postgresql://second@h/d"});
+    const auto dsn = parse_dsn(row.text, row.user, row.password);
+    INFO(row.text);
+    REQUIRE(dsn);
+    CHECK(dsn->kind == Dsn::Kind::postgresql);
+    CHECK(dsn->conninfo == row.conninfo);
+    CHECK(dsn->password.reveal() == row.secret);
+    CHECK(dsn->shown == row.shown);
+}
+
+TEST_CASE("SQLite paths are absolute or :memory:") {
+    struct Row { std::string text, path; };
+    const auto row = GENERATE(Row{"sqlite:/var/lib/tamis/tamis.db", "/var/lib/tamis/tamis.db"}, Row{"sqlite:///x.db", "/x.db"},
+                              Row{"sqlite::memory:", ":memory:"}, Row{"DBI:SQLite:dbname=/a/b", "/a/b"}, Row{"DBI:SQLite:/a/b", "/a/b"});
+    const auto dsn = parse_dsn(row.text);
+    REQUIRE(dsn);
+    CHECK(dsn->kind == Dsn::Kind::sqlite);
+    CHECK(dsn->path == row.path);
+    CHECK(dsn->shown == "sqlite:" + row.path);
+}
+
+TEST_CASE("what cannot be understood says what is expected and never shows a password") {
+    struct Row { std::string text, says; };
+    const auto row = GENERATE(Row{"", "expected postgresql://"}, Row{"/just/a/path", "expected postgresql://"},
+                              Row{"mysql://u:hunter2@h/d", "scheme \"mysql\" is not supported"},
+                              Row{"DBI:mysql:database=x;password=hunter2", "driver \"mysql\" is not supported"},
+                              Row{"sqlite:relative.db", "must be absolute"},
+                              Row{"DBI:SQLite:dbname=x.db", "must be absolute"},
+                              Row{"host=db password=my hunter2", "needs quotes"},
+                              Row{"hots=db dbname=x", "did you mean \"host\""},
+                              Row{"postgresql://u:hunter2%zz@h/d", "%25"},
+                              Row{"postgresql://u:hunter2@h/d?hunter2=1", "unknown keyword"},
+                              Row{"DBI:Pg:hunter2", "without \"=\""},
+                              Row{"host=db password='hunter2", "closing quote"});
+    const auto dsn = parse_dsn(row.text);
+    INFO(row.text);
+    REQUIRE_FALSE(dsn);
+    CHECK(dsn.error().is(Errc::bad_input));
+    CHECK_THAT(dsn.error().detail, Catch::Contains(row.says));
+    CHECK_THAT(dsn.error().detail, !Catch::Contains("hunter2"));
+}
+
+TEST_CASE("a setting is a text, a table, or a list of these") {
+    Problems problems("t.toml");
+    const auto config = parse_config(
+        "one = 'sqlite:/a'\n"
+        "two = ['postgresql://a/x', { dsn = 'DBI:Pg:dbname=y;host=b', user = 'u', password = 'p' }]\n"
+        "typo = { dsn = 'sqlite:/a', pasword = 'p' }\n"
+        "number = 5\nempty = []\nmixed = ['sqlite:/a', 'postgresql://a/x']\nlacking = { user = 'u' }\nbad = ['sqlite:x']\n", problems);
+    REQUIRE(problems.none());
+    const auto load = [&](const char* key) { return load_dsns(*config.find(key), key, problems); };
+    CHECK(load("one").size() == 1);
+    const auto two = load("two");
+    REQUIRE(two.size() == 2);
+    CHECK(two[1].shown == "postgresql://u@b/y");
+    CHECK(two[1].password.reveal() == "p");
+    CHECK(problems.none());
+    for (const auto* key : {"typo", "number", "empty", "mixed", "lacking", "bad"}) CHECK(load(key).empty());
+    REQUIRE(problems.lines().size() == 6);
+    CHECK_THAT(problems.lines()[0], Catch::StartsWith("t.toml:3:") && Catch::Contains("did you mean \"password\""));
+    CHECK_THAT(problems.lines()[1], Catch::StartsWith("t.toml:4:") && Catch::Contains("expected a text"));
+    CHECK_THAT(problems.lines()[2], Catch::Contains("empty"));
+    CHECK_THAT(problems.lines()[3], Catch::Contains("same kind"));
+    CHECK_THAT(problems.lines()[4], Catch::Contains("lacks \"dsn\""));
+    CHECK_THAT(problems.lines()[5], Catch::Contains("absolute"));
+}

@@ -1,0 +1,367 @@
+#include "storage/pg/records.h"
+
+#include <catch2/catch.hpp>
+#include <thread>
+
+#include "base/log.h"
+#include "storage/chunks.h"
+#include "storage/schema.h"
+#include "test/lib/pg_server.h"
+#include "test/unit/storage/fixture.h"
+
+using namespace tamis;
+using namespace tamis::storage;
+using namespace tamis::test;
+
+namespace {
+
+// One server for the whole program; every test has its own database. fsync is off: these tests end it by "power loss"
+// only together with checks that hold without.
+PgServer& server() {
+    static PgServer instance({"max_connections=40", "synchronous_commit=on", "fsync=off"});
+    return instance;
+}
+
+std::string new_database(std::string_view encoding = "UTF8") {
+    const auto name = server().make_database(encoding);
+    const auto installed = install_schema(*parse_dsn(server().url(name)));
+    INFO((installed ? "" : installed.error().detail));
+    REQUIRE(installed);
+    REQUIRE(*installed == 1);
+    return name;
+}
+
+std::shared_ptr<RecordStore> open(std::vector<std::string> urls, StoreOptions options = {}) {
+    std::vector<Dsn> dsns;
+    for (const auto& url : urls) dsns.push_back(*parse_dsn(url));
+    return open_record_store(std::move(dsns), options).value();
+}
+
+struct Captured {
+    Captured() { log::capture(true); }
+    ~Captured() { log::capture(false); }
+};
+
+std::string count(const std::string& database, const std::string& what) {
+    return server().query(database, "SELECT count(*) FROM " + what).at(0);
+}
+
+Result<std::string> read(RecordStore& store, const mail::MessageRecord& record) {
+    return run<Result<std::string>>([&] { return store.read_quarantine(record.mail_id, 0, Deadline::in(30s)); });
+}
+
+std::string fault_after_patience(std::vector<std::string> urls) {
+    const auto store = open(std::move(urls), {.patience = 300ms});
+    const auto done = keep(*store, make_record());
+    REQUIRE_FALSE(done);
+    CHECK(done.error().is(Errc::unavailable));
+    CHECK_FALSE(store->ready());
+    return done.error().detail;
+}
+
+}  // namespace
+
+TEST_CASE("PostgreSQL: rows are as documented, char(1) columns are bpchar") {
+    if (!PgServer::is_wanted()) return;
+    const auto database = new_database();
+    const auto store = open({server().url(database)});
+    auto record = make_record();
+    record.recipients.push_back(record.recipients.front());
+    record.recipients.back().address = "Other@Example.com.";
+    record.recipients.push_back({});
+    REQUIRE(keep(*store, record));
+    CHECK(server().query(database, "SELECT encode(email,'escape'), domain FROM maddr ORDER BY email") ==
+          std::vector<std::string>{"other@example.com|com.example", "sender@example.org|org.example", "user@example.com|com.example"});
+    CHECK(server().query(database, "SELECT partition_tag, encode(mail_id,'escape'), encode(secret_id,'escape'), am_id, time_num, time_iso AT TIME ZONE 'UTC', "
+                                   "(SELECT encode(email,'escape') FROM maddr WHERE id=sid), policy, client_addr, size, originating, content, quar_type, quar_loc, "
+                                   "dsn_sent, spam_level, message_id, from_addr, subject, host FROM msgs") ==
+          std::vector<std::string>{"0|" + record.mail_id.get() + "|" + record.secret_id.get() +
+                                   "|12345-01|1673000100|2023-01-06 10:15:00|sender@example.org|MYNETS|192.0.2.1|1234|Y|S|Q|" + record.mail_id.get() +
+                                   "|N|7.25|<a@b>|A <a@b>|subject|filter.example.com"});
+    CHECK(server().query(database, "SELECT rseqnum, (SELECT encode(email,'escape') FROM maddr WHERE id=rid), is_local, content, ds, rs, rs='', bl, wl, bspam_level, "
+                                   "smtp_resp FROM msgrcpt ORDER BY 1") ==
+          std::vector<std::string>{"1|user@example.com|Y|S|D| |t|N|N|7.25|250 2.7.0 Ok, discarded, id=12345-01 - spam",
+                                   "2|other@example.com|Y|S|D| |t|N|N|7.25|250 2.7.0 Ok, discarded, id=12345-01 - spam"});
+    CHECK(server().query(database, "SELECT count(*) FROM information_schema.columns WHERE character_maximum_length=1 AND udt_name='bpchar' "
+                                   "AND table_name IN ('policy','msgs','msgrcpt')") == std::vector<std::string>{"20"});
+    // known addresses burn no sequence values
+    REQUIRE(keep(*store, make_record()));
+    CHECK(server().query(database, "SELECT last_value FROM maddr_id_seq") == std::vector<std::string>{"3"});
+}
+
+TEST_CASE("PostgreSQL: quarantined bytes come back; a message of many chunks is streamed") {
+    if (!PgServer::is_wanted()) return;
+    const auto database = new_database();
+    const auto store = open({server().url(database)});
+    std::string text;
+    for (int i = 0; i < 100'000; ++i) text += static_cast<char>(i * 7 + i / 256);
+    for (const std::size_t size : {std::size_t(0), std::size_t(256), text.size(), 60 * text.size()}) {
+        std::string all;
+        while (all.size() < size) all += text;
+        all.resize(size);
+        for (std::size_t at = 0; (at = all.find("\r\n", at)) != std::string::npos;) all[at] = 'x';  // the others survive unchanged
+        const auto record = make_record();
+        REQUIRE(keep(*store, record, mail::QuarantineCopy{"X-Quarantine-ID: <x>\n", make_spool(all + "\r\n.\r\n")}));
+        const auto back = read(*store, record);
+        REQUIRE(back);
+        CHECK(*back == "X-Quarantine-ID: <x>\n" + all + "\n.\n");
+        CHECK(server().query(database, "SELECT min(chunk_ind), max(chunk_ind), max(length(mail_text)) <= 16384 FROM quarantine WHERE mail_id='" + record.mail_id.get() + "'") ==
+              std::vector<std::string>{"1|" + std::to_string((back->size() + chunk_size - 1) / chunk_size) + "|t"});
+    }
+    CHECK(read(*store, make_record()).error().is(Errc::not_found));
+}
+
+TEST_CASE("PostgreSQL: of many messages in one commit only the guilty fails, a duplicate mail_id is a conflict") {
+    if (!PgServer::is_wanted()) return;
+    const auto database = new_database();
+    server().query(database, "ALTER TABLE msgs ADD CHECK (subject <> 'guilty')");
+    const auto store = open({server().url(database)});
+    std::vector<mail::MessageRecord> records;
+    for (int i = 0; i < 60; ++i) records.push_back(make_record(fmt::format("s{}@x.org", i)));
+    records[20].mail_id = records[3].mail_id;
+    records[40].subject = "guilty";
+    const auto answers = keep_all(*store, records, mail::QuarantineCopy{"P\n", make_spool("x")});
+    for (std::size_t i = 0; i < answers.size(); ++i) {
+        INFO(i);
+        CHECK(answers[i].has_value() == (i != 20 && i != 40));
+    }
+    CHECK(answers[20].error().is(Errc::conflict));
+    CHECK(answers[40].error().is(Errc::bad_input));
+    CHECK_THAT(answers[40].error().detail, Catch::Contains("msgs_subject_check"));
+    for (const auto* table : {"msgs", "msgrcpt", "quarantine"}) CHECK(count(database, table) == "58");
+}
+
+TEST_CASE("PostgreSQL: emoji, invalid UTF-8, NUL and SQL in texts and addresses, in UTF8, SQL_ASCII and LATIN1 databases") {
+    if (!PgServer::is_wanted()) return;
+    const auto* encoding = GENERATE("UTF8", "SQL_ASCII", "LATIN1");
+    const auto database = new_database(encoding);
+    const auto store = open({server().url(database)});
+    const std::string emoji = "\xf0\x9f\x98\x80";
+    auto record = make_record(std::string("a\0\xff\"\\'{},--@x.org", 17), emoji + "@b\xc3\xbc" "cher.example");
+    record.subject = emoji + " \xd8\x64 '; DROP TABLE msgs; -- " + std::string(300, 'x') + emoji;
+    record.from = std::string("nul\0nul \xe4", 9);
+    record.host = emoji;
+    INFO(encoding);
+    const auto done = keep(*store, record);
+    INFO((done ? "" : done.error().detail));
+    REQUIRE(done);
+    CHECK(server().query(database, "SELECT octet_length(subject) > 200, char_length(subject) <= 255 FROM msgs") == std::vector<std::string>{"t|t"});
+    CHECK(server().query(database, "SELECT encode(email,'hex') FROM maddr ORDER BY email LIMIT 1") == std::vector<std::string>{"613fff225c277b7d2c2d2d40782e6f7267"});
+}
+
+TEST_CASE("PostgreSQL: addresses in varchar columns, as databases before amavisd 2.6 have them") {
+    if (!PgServer::is_wanted()) return;
+    const auto database = new_database();
+    server().query(database, "ALTER TABLE maddr ALTER email TYPE varchar(255) USING encode(email,'escape')");
+    const auto store = open({server().url(database)});
+    REQUIRE(keep(*store, make_record("we\"ird\\,{}\xff@x.org")));
+    CHECK(server().query(database, "SELECT email FROM maddr ORDER BY 1") == std::vector<std::string>{"user@example.com", "we\"ird\\,{}?@x.org"});
+}
+
+TEST_CASE("PostgreSQL: finish brings a message to its final state, remembered records are written in the background") {
+    if (!PgServer::is_wanted()) return;
+    const auto database = new_database();
+    const auto store = open({server().url(database)});
+    auto record = make_record();
+    record.content = '\0';
+    REQUIRE(keep(*store, record));
+    CHECK(count(database, "msgs WHERE content IS NULL") == "1");
+    record.content = 'C';
+    record.dsn_sent = 'q';
+    record.recipients[0].disposition = 'P';
+    record.recipients[0].response = "250 2.0.0 Ok";
+    REQUIRE(run<Done>([&] { return store->finish(record, Deadline::in(30s)); }));
+    CHECK(server().query(database, "SELECT m.content, dsn_sent, ds, smtp_resp FROM msgs m JOIN msgrcpt USING (mail_id)") ==
+          std::vector<std::string>{"C|q|P|250 2.0.0 Ok"});
+    CHECK(run<Done>([&] { return store->finish(make_record(), Deadline::in(30s)); }).error().is(Errc::not_found));
+    for (int i = 0; i < 300; ++i) store->remember(make_record());
+    CHECK(run<std::size_t>([&] { return store->drain(Deadline::in(30s)); }) == 0);
+    CHECK(count(database, "msgs") == "301");
+}
+
+TEST_CASE("PostgreSQL: two stores insert the same addresses at the same time without a deadlock") {
+    if (!PgServer::is_wanted()) return;
+    const auto database = new_database();
+    const auto first = open({server().url(database)}), second = open({server().url(database)});
+    const auto work = [&](RecordStore& store, bool backwards, std::vector<Done>& answers) {
+        std::vector<mail::MessageRecord> records;
+        for (int i = 0; i < 600; ++i) records.push_back(make_record(fmt::format("s{}@x.org", backwards ? 599 - i : i), fmt::format("r{}@x.org", i % 50)));
+        answers = keep_all(store, records);
+    };
+    std::vector<Done> one, two;
+    std::thread other([&] { work(*second, true, two); });
+    work(*first, false, one);
+    other.join();
+    for (const auto& answer : one) CHECK(answer);
+    for (const auto& answer : two) CHECK(answer);
+    CHECK(count(database, "msgs") == "1200");
+    CHECK(count(database, "maddr") == "650");
+}
+
+TEST_CASE("PostgreSQL: sessions are terminated all the time, and nothing is lost or written twice") {
+    if (!PgServer::is_wanted()) return;
+    const Captured captured;
+    const auto database = new_database();
+    const auto store = open({server().url(database)});
+    std::atomic<bool> over = false;
+    std::thread killer([&] {
+        while (!over) {
+            server().query("postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname='" + database + "'");
+            usleep(30'000);
+        }
+    });
+    std::size_t kept = 0;
+    for (int round = 0; round < 20; ++round) {
+        std::vector<mail::MessageRecord> records;
+        for (int i = 0; i < 100; ++i) records.push_back(make_record(fmt::format("s{}@x.org", i)));
+        for (int i = 0; i < 10; ++i) store->remember(make_record());
+        for (const auto& answer : keep_all(*store, records, mail::QuarantineCopy{"P\n", make_spool(std::string(20'000, 'x'))})) {
+            INFO((answer ? "" : answer.error().detail));
+            CHECK(answer);
+            kept += answer ? 1 : 0;
+        }
+    }
+    over = true;
+    killer.join();
+    CHECK(run<std::size_t>([&] { return store->drain(Deadline::in(30s)); }) == 0);
+    CHECK(count(database, "msgs") == std::to_string(kept + 200));
+    CHECK(count(database, "msgrcpt") == std::to_string(kept + 200));
+    CHECK(count(database, "quarantine") == std::to_string(2 * kept));
+}
+
+TEST_CASE("PostgreSQL: the server is stopped and started again under load") {
+    if (!PgServer::is_wanted()) return;
+    const Captured captured;
+    const auto database = new_database();
+    const auto store = open({server().url(database)}, {.patience = 600ms});
+    REQUIRE(keep(*store, make_record()));
+    std::vector<std::string> kept_ids;
+    std::size_t refused = 0;
+    std::atomic<bool> over = false;
+    std::thread load([&] {
+        while (!over) {
+            std::vector<mail::MessageRecord> records;
+            for (int i = 0; i < 50; ++i) records.push_back(make_record(fmt::format("s{}@x.org", i)));
+            store->remember(make_record());
+            const auto answers = keep_all(*store, records);
+            for (std::size_t i = 0; i < answers.size(); ++i) {
+                if (answers[i]) kept_ids.push_back(records[i].mail_id.get());
+                if (!answers[i] && refused++ == 0) CHECK(answers[i].error().is(Errc::unavailable));
+            }
+        }
+    });
+    server().stop();
+    CHECK(wait_until([&] { return !store->ready(); }));
+    CHECK_THAT(store->ready().error().detail, Catch::Contains(server().url(database)) && Catch::Contains("not available since"));
+    CHECK(wait_until([&] { return store->health().find("wait to be written") != std::string::npos; }));
+    usleep(1'000'000);  // longer than the patience: callers are refused at once
+    const auto begin = Deadline::Clock::now();
+    const auto quick = keep(*store, make_record());
+    CHECK_FALSE(quick);
+    CHECK(Deadline::Clock::now() - begin < 200ms);
+    server().start();
+    CHECK(wait_until([&] { return store->ready().has_value(); }));
+    CHECK(keep(*store, make_record()));
+    over = true;
+    load.join();
+    CHECK(run<std::size_t>([&] { return store->drain(Deadline::in(30s)); }) == 0);
+    CHECK(refused > 0);
+    CHECK(kept_ids.size() > 0);
+    for (const auto& id : kept_ids) CHECK(count(database, "msgs WHERE mail_id='" + id + "'") == "1");
+    CHECK(server().query(database, "SELECT count(*) FROM msgs LEFT JOIN msgrcpt USING (partition_tag, mail_id) WHERE rid IS NULL") == std::vector<std::string>{"0"});
+}
+
+TEST_CASE("PostgreSQL: a short restart goes unnoticed by whoever waits") {
+    if (!PgServer::is_wanted()) return;
+    const Captured captured;
+    const auto database = new_database();
+    const auto store = open({server().url(database)});
+    REQUIRE(keep(*store, make_record()));
+    server().stop();
+    std::thread starter([&] { server().start(); });
+    const auto done = keep(*store, make_record());
+    starter.join();
+    INFO((done ? "" : done.error().detail));
+    CHECK(done);
+}
+
+TEST_CASE("PostgreSQL: a server that hangs is given up at the caller's deadline, and a stop does not wait for it") {
+    if (!PgServer::is_wanted()) return;
+    const Captured captured;
+    const auto database = new_database();
+    auto store = open({server().url(database)});
+    REQUIRE(keep(*store, make_record()));
+    server().freeze();
+    const auto late = keep(*store, make_record(), {}, Deadline::in(300ms));
+    const auto begin = Deadline::Clock::now();
+    store.reset();
+    CHECK(Deadline::Clock::now() - begin < 1s);
+    server().thaw();
+    REQUIRE_FALSE(late);
+    CHECK(late.error().is(Errc::timeout));
+}
+
+TEST_CASE("PostgreSQL: a dead first server, and a read-only one, lead to the next in the list") {
+    if (!PgServer::is_wanted()) return;
+    const auto database = new_database(), standby = new_database();
+    server().query("postgres", "ALTER DATABASE " + standby + " SET default_transaction_read_only = on");
+    const auto store = open({"postgresql://postgres@127.0.0.1:1/x", server().url(standby), server().url(database)});
+    REQUIRE(keep(*store, make_record()));
+    CHECK(count(database, "msgs") == "1");
+    CHECK_THAT(store->health(), Catch::Contains(database) && Catch::EndsWith("ok"));
+}
+
+TEST_CASE("PostgreSQL: a database that becomes read-only is left for the next") {
+    if (!PgServer::is_wanted()) return;
+    const Captured captured;
+    const auto database = new_database(), second = new_database();
+    const auto store = open({server().url(database), server().url(second)});
+    REQUIRE(keep(*store, make_record()));
+    server().query("postgres", "ALTER DATABASE " + database + " SET default_transaction_read_only = on");
+    server().query("postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname='" + database + "'");
+    CHECK(keep(*store, make_record()));
+    CHECK(count(database, "msgs") == "1");
+    CHECK(count(second, "msgs") == "1");
+}
+
+TEST_CASE("PostgreSQL: what is wrong with a DSN or a database is said, with what to do") {
+    if (!PgServer::is_wanted()) return;
+    const Captured captured;
+    const auto database = new_database(), empty = server().make_database();
+    const auto& postgres = server();
+    static const bool roles_made = [&] {
+        postgres.query("postgres", "CREATE ROLE secretive LOGIN PASSWORD 'right'; CREATE ROLE poor LOGIN");
+        return true;
+    }();
+    REQUIRE(roles_made);
+    const auto without = fault_after_patience({postgres.url(database, "secretive")});
+    CHECK_THAT(without, Catch::Contains("no password supplied") && Catch::Contains(postgres.url(database, "secretive")) &&
+                            Catch::Contains("password=") && Catch::Contains("{ dsn ="));
+    const auto wrong = fault_after_patience({postgres.url(database, "secretive:hunter2")});
+    CHECK_THAT(wrong, Catch::Contains("wrong password for user \"secretive\"") && !Catch::Contains("hunter2"));
+    CHECK_THAT(fault_after_patience({postgres.url("nowhere")}), Catch::Contains("no database \"nowhere\"") && Catch::Contains("createdb"));
+    CHECK_THAT(fault_after_patience({postgres.url(database, "nobody")}), Catch::Contains("no user \"nobody\"") && Catch::Contains("createuser"));
+    CHECK_THAT(fault_after_patience({postgres.url(empty)}), Catch::Contains("no table \"maddr\"") && Catch::Contains("schema/postgresql"));
+    CHECK_THAT(fault_after_patience({postgres.url(database, "poor")}), Catch::Contains("no permission to write the table") && Catch::Contains("grant"));
+    CHECK_THAT(fault_after_patience({"postgresql://u@no-such-host.invalid/d"}), Catch::Contains("\"no-such-host.invalid\" cannot be resolved"));
+    server().query(database, "ALTER TABLE msgrcpt DROP COLUMN rseqnum CASCADE");
+    CHECK_THAT(fault_after_patience({postgres.url(database)}), Catch::Contains("no column \"msgrcpt.rseqnum\""));
+    const auto shown = fault_after_patience({"postgresql://u@127.0.0.1:1/a", "postgresql://u@127.0.0.1:2/b"});
+    CHECK_THAT(shown, Catch::Contains("u@127.0.0.1:1/a") && Catch::Contains("u@127.0.0.1:2/b"));
+    for (const auto& line : log::captured()) CHECK_THAT(line, !Catch::Contains("hunter2"));
+}
+
+TEST_CASE("PostgreSQL: a password in a table of its own, host names, and a missing table that is made later") {
+    if (!PgServer::is_wanted()) return;
+    const Captured captured;
+    const auto database = server().make_database();
+    server().query("postgres", "DROP ROLE IF EXISTS owner1; CREATE ROLE owner1 LOGIN PASSWORD 'pw'");
+    server().query(database, "GRANT ALL ON SCHEMA public TO owner1");
+    const auto dsn = parse_dsn(fmt::format("DBI:Pg:dbname={};host=localhost;port={}", database, server().port()), "owner1", "pw");
+    REQUIRE(dsn);
+    const auto store = open_record_store({*dsn}, {}).value();
+    CHECK(wait_until([&] { return store->health().find("no table") != std::string::npos; }));
+    REQUIRE(install_schema(*dsn).value() == 1);
+    CHECK(install_schema(*dsn).value() == 0);
+    CHECK(keep(*store, make_record()));
+}

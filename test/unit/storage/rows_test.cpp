@@ -1,0 +1,81 @@
+#include "storage/rows.h"
+
+#include <catch2/catch.hpp>
+
+#include "base/text.h"
+#include "test/unit/storage/fixture.h"
+
+using namespace tamis;
+using namespace tamis::storage;
+using Charset = TextRules::Charset;
+
+TEST_CASE("texts are made to fit their column") {
+    struct Row { std::string text; std::size_t width; Charset charset; std::string want; };
+    const std::string emoji = "\xf0\x9f\x98\x80", replacement = "\xef\xbf\xbd";
+    const auto row = GENERATE_COPY(
+        Row{"plain", 255, Charset::utf8, "plain"}, Row{"a" + emoji + "b", 2, Charset::utf8, "a" + emoji},
+        Row{"a" + emoji + "b", 4, Charset::any_bytes, "a"}, Row{"a" + emoji + "b", 5, Charset::any_bytes, "a" + emoji},
+        Row{"a" + emoji + "b", 9, Charset::ascii, "a?b"}, Row{std::string("x\0y", 3), 9, Charset::utf8, "x" + replacement + "y"},
+        Row{"\xd8\x64", 9, Charset::utf8, replacement + "d"}, Row{"\xed\xa0\x80", 9, Charset::utf8, replacement + replacement + replacement},
+        Row{"\xff", 9, Charset::ascii, "?"});
+    CHECK(fitted(row.text, row.width, {.charset = row.charset}) == row.want);
+}
+
+TEST_CASE("a record becomes the rows that amavisd would write") {
+    auto record = test::make_record();
+    record.quarantine_location = std::string(300, 'q');
+    record.log_id = mail::LogId("12345-01-very-long-log-id");
+    record.size = 10'000'000'000;
+    record.spam_level = -1.5;
+    record.recipients.push_back({});  // without an address: counted, not stored
+    record.recipients.push_back(record.recipients.front());
+    record.recipients.back().address = "SENDER@example.org";
+    record.recipients.back().response = "250 \xc3\xa4\n";
+    const auto rows = make_rows(record, {});
+    CHECK(rows.time_num == "1673000100");
+    CHECK(rows.time_iso == "20230106T101500Z");
+    CHECK(rows.am_id == "12345-01-very-long-l");
+    CHECK(rows.size == "2147483647");
+    CHECK(rows.originating == "Y");
+    CHECK(rows.content == "S");
+    CHECK(rows.spam_level == "-1.500");
+    CHECK(rows.quar_loc.size() == 255);
+    CHECK(rows.sender == "sender@example.org");
+    REQUIRE(rows.recipients.size() == 2);
+    CHECK(rows.recipients[0].sequence == 1);
+    CHECK(rows.recipients[1].sequence == 3);
+    CHECK(rows.recipients[1].smtp_resp == "250 ???");
+    CHECK(rows.recipients[0].rs == " ");
+    CHECK(rows.recipients[0].bl == "N");
+    CHECK(rows.addresses == std::vector<AddressKey>{{"sender@example.org", "org.example"}, {"user@example.com", "com.example"}});
+}
+
+TEST_CASE("a message that is still processed has no content, odd numbers and codes are tamed") {
+    auto record = test::make_record();
+    record.content = '\0';
+    record.dsn_sent = '\n';
+    record.spam_level = std::numeric_limits<double>::quiet_NaN();
+    record.received_at = std::chrono::system_clock::time_point(-std::chrono::hours(1));
+    const auto rows = make_rows(record, {.charset = Charset::utf8, .eight_bit_addresses = true});
+    CHECK_FALSE(rows.has_content);
+    CHECK(rows.dsn_sent == "?");
+    CHECK(rows.spam_level == "0.000");
+    CHECK(rows.time_num == "0");
+}
+
+TEST_CASE("8-bit addresses become question marks where the column is a varchar") {
+    const auto rows = make_rows(test::make_record("j\xc3\xb6rg@example.org", std::string("a\0b@c", 5)), {.charset = Charset::utf8, .eight_bit_addresses = false});
+    CHECK(rows.sender == "j??rg@example.org");
+    CHECK(rows.recipients[0].email == "a?b@c");
+}
+
+TEST_CASE("a record that cannot be written is told in full, on one line, without its secret") {
+    auto record = test::make_record("evil\n@x.org");
+    record.subject = "line\r\nbreak \xf0\x9f\x98\x80";
+    const auto line = in_full(record);
+    CHECK(line.find('\n') == std::string::npos);
+    CHECK(is_ascii(line));
+    for (const auto& part : {record.mail_id.get(), std::string("user@example.com"), std::string("ds=D"), std::string("MYNETS")})
+        CHECK_THAT(line, Catch::Contains(part));
+    CHECK_THAT(line, !Catch::Contains(record.secret_id.get()));
+}

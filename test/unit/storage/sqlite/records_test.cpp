@@ -1,0 +1,215 @@
+#include "storage/sqlite/records.h"
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+
+#include "base/log.h"
+#include "storage/chunks.h"
+#include "storage/schema.h"
+#include "storage/sqlite/database.h"
+#include "test/unit/storage/fixture.h"
+
+using namespace tamis;
+using namespace tamis::storage;
+using namespace tamis::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Folder {
+    Folder() : path((fs::temp_directory_path() / "tamis-sqlite-XXXXXX").string()) {
+        if (mkdtemp(path.data()) == nullptr) throw std::runtime_error("mkdtemp");
+    }
+    ~Folder() { fs::remove_all(path); }
+    std::string file() const { return path + "/t.db"; }
+    std::string path;
+};
+
+std::shared_ptr<RecordStore> open(const std::string& file, StoreOptions options = {}) {
+    auto store = open_record_store({*parse_dsn("sqlite:" + file)}, options);
+    REQUIRE(store);
+    return *store;
+}
+
+std::vector<std::string> query(const std::string& file, const char* sql, int columns) {
+    auto database = sqlite::Database::open(file, file);
+    REQUIRE(database);
+    auto statement = (*database)->prepare(sql);
+    REQUIRE(statement);
+    std::vector<std::string> rows;
+    while (statement->step().value()) {
+        std::string line;
+        for (int i = 0; i < columns; ++i) line += (i > 0 ? "|" : "") + std::string(statement->column(i));
+        rows.push_back(line);
+    }
+    return rows;
+}
+
+std::string every_byte() {
+    std::string text;
+    for (int round = 0; round < 200; ++round)
+        for (int byte = 0; byte < 256; ++byte) text += static_cast<char>(byte);
+    return text;
+}
+
+// Warnings of a test are expected, and looked at
+struct Captured {
+    Captured() { log::capture(true); }
+    ~Captured() { log::capture(false); }
+};
+
+}  // namespace
+
+TEST_CASE("SQLite: a new file gets the schema, and rows are as documented") {
+    const Folder folder;
+    auto record = make_record();
+    record.recipients.push_back(record.recipients.front());
+    record.recipients.back().address = "Other@Example.com.";
+    REQUIRE(keep(*open(folder.file()), record));
+    CHECK(query(folder.file(), "SELECT user_version FROM pragma_user_version", 1) == std::vector<std::string>{"1"});
+    CHECK(query(folder.file(), "SELECT email, domain FROM maddr ORDER BY email", 2) ==
+          std::vector<std::string>{"other@example.com|com.example", "sender@example.org|org.example", "user@example.com|com.example"});
+    CHECK(query(folder.file(), "SELECT partition_tag, am_id, time_num, time_iso, (SELECT email FROM maddr WHERE id=sid), policy, client_addr, size, "
+                               "originating, content, quar_type, dsn_sent, spam_level, message_id, from_addr, subject, host FROM msgs", 17) ==
+          std::vector<std::string>{"0|12345-01|1673000100|20230106T101500Z|sender@example.org|MYNETS|192.0.2.1|1234|Y|S|Q|N|7.25|<a@b>|A <a@b>|subject|filter.example.com"});
+    CHECK(query(folder.file(), "SELECT rseqnum, (SELECT email FROM maddr WHERE id=rid), is_local, content, ds, rs, bl, wl, bspam_level, smtp_resp FROM msgrcpt ORDER BY 1", 10) ==
+          std::vector<std::string>{"1|user@example.com|Y|S|D| |N|N|7.25|250 2.7.0 Ok, discarded, id=12345-01 - spam",
+                                   "2|other@example.com|Y|S|D| |N|N|7.25|250 2.7.0 Ok, discarded, id=12345-01 - spam"});
+}
+
+TEST_CASE("SQLite: quarantined bytes come back, in chunks of 16384") {
+    const Folder folder;
+    const auto store = open(folder.file());
+    const auto record = make_record();
+    const auto text = every_byte();
+    REQUIRE(keep(*store, record, mail::QuarantineCopy{"X-Quarantine-ID: <x>\n", make_spool(text + "\r\nend")}));
+    const auto read = run<Result<std::string>>([&] { return store->read_quarantine(record.mail_id, 0, Deadline::in(30s)); });
+    REQUIRE(read);
+    CHECK(*read == "X-Quarantine-ID: <x>\n" + text + "\nend");
+    const auto sizes = query(folder.file(), "SELECT chunk_ind, length(mail_text) FROM quarantine ORDER BY 1", 2);
+    REQUIRE(sizes.size() == 4);
+    CHECK(sizes[0] == "1|16384");
+    CHECK(sizes[3] == "4|" + std::to_string(read->size() - 3 * chunk_size));
+    CHECK(run<Result<std::string>>([&] { return store->read_quarantine(mail::MailId("nothere"), 0, Deadline::in(30s)); }).error().is(Errc::not_found));
+}
+
+TEST_CASE("SQLite: of many messages in one commit only the guilty fails") {
+    const Folder folder;
+    const auto store = open(folder.file());
+    std::vector<mail::MessageRecord> records;
+    for (int i = 0; i < 50; ++i) records.push_back(make_record());
+    records[20].mail_id = records[3].mail_id;
+    const auto answers = keep_all(*store, records);
+    for (std::size_t i = 0; i < answers.size(); ++i) {
+        INFO(i);
+        CHECK(answers[i].has_value() == (i != 20));
+    }
+    CHECK(answers[20].error().is(Errc::conflict));
+    CHECK(query(folder.file(), "SELECT count(*) FROM msgs", 1) == std::vector<std::string>{"49"});
+    CHECK(query(folder.file(), "SELECT count(*) FROM maddr", 1) == std::vector<std::string>{"2"});
+}
+
+TEST_CASE("SQLite: finish brings a message to its final state") {
+    const Folder folder;
+    const auto store = open(folder.file());
+    auto record = make_record();
+    record.content = '\0';
+    record.recipients[0].disposition = '?';
+    REQUIRE(keep(*store, record));
+    CHECK(query(folder.file(), "SELECT count(*) FROM msgs WHERE content IS NULL", 1) == std::vector<std::string>{"1"});
+    record.content = 'C';
+    record.dsn_sent = 'q';
+    record.recipients[0].disposition = 'P';
+    record.recipients[0].response = "250 2.0.0 Ok";
+    REQUIRE(run<Done>([&] { return store->finish(record, Deadline::in(30s)); }));
+    CHECK(query(folder.file(), "SELECT m.content, dsn_sent, ds, smtp_resp FROM msgs m JOIN msgrcpt USING (mail_id)", 4) ==
+          std::vector<std::string>{"C|q|P|250 2.0.0 Ok"});
+    CHECK(run<Done>([&] { return store->finish(make_record(), Deadline::in(30s)); }).error().is(Errc::not_found));
+}
+
+TEST_CASE("SQLite: remembered records are written in the background, drain waits for them") {
+    const Folder folder;
+    const auto store = open(folder.file());
+    for (int i = 0; i < 300; ++i) store->remember(make_record());
+    CHECK(run<std::size_t>([&] { return store->drain(Deadline::in(30s)); }) == 0);
+    CHECK(store->remembered() == 0);
+    CHECK(query(folder.file(), "SELECT count(*) FROM msgs", 1) == std::vector<std::string>{"300"});
+}
+
+TEST_CASE("SQLite: another process holds the lock, and the message is written when it lets go") {
+    const Captured captured;
+    const Folder folder;
+    const auto store = open(folder.file());
+    REQUIRE(keep(*store, make_record()));
+    auto other = sqlite::Database::open(folder.file(), "other");
+    REQUIRE((*other)->run("BEGIN IMMEDIATE"));
+    const auto late = keep(*store, make_record(), {}, Deadline::in(1500ms));
+    REQUIRE_FALSE(late);
+    CHECK(late.error().is(Errc::unavailable));
+    CHECK_THAT(late.error().detail, Catch::Contains("locked by another process") && Catch::Contains(folder.file()));
+    REQUIRE((*other)->run("COMMIT"));
+    CHECK(keep(*store, make_record()));
+    CHECK(store->ready());
+    CHECK(query(folder.file(), "SELECT count(*) FROM msgs", 1) == std::vector<std::string>{"2"});
+}
+
+TEST_CASE("SQLite: a missing directory is named; the store recovers when it is made; overflow is logged in full") {
+    const Captured captured;
+    const Folder folder;
+    const auto file = folder.path + "/sub/t.db";
+    const auto store = open(file, {.remembered_limit = 1, .patience = 300ms});
+    const auto refused = keep(*store, make_record());
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().is(Errc::unavailable));
+    CHECK_THAT(refused.error().detail, Catch::Contains("/sub does not exist; create it") && Catch::Contains("since"));
+    CHECK_FALSE(store->ready());
+    const auto kept = make_record(), lost = make_record();
+    store->remember(kept);
+    store->remember(lost);
+    CHECK(store->remembered() == 1);
+    CHECK_THAT(fmt::format("{}", fmt::join(log::captured(), "\n")), Catch::Contains("record not written") && Catch::Contains("mail_id=" + lost.mail_id.get()));
+    fs::create_directory(folder.path + "/sub");
+    CHECK(run<std::size_t>([&] { return store->drain(Deadline::in(30s)); }) == 0);
+    CHECK(store->ready());
+    CHECK(query(file, "SELECT mail_id FROM msgs", 1) == std::vector<std::string>{kept.mail_id.get()});
+}
+
+TEST_CASE("SQLite: a file that is no database, and one of a newer version, are explained") {
+    const Captured captured;
+    const Folder folder;
+    std::ofstream(folder.file()) << std::string(5000, 'x');
+    const auto refused = keep(*open(folder.file(), {.patience = 100ms}), make_record());
+    REQUIRE_FALSE(refused);
+    CHECK_THAT(refused.error().detail, Catch::Contains("not an SQLite database"));
+    fs::remove(folder.file());
+    const Dsn dsn = *parse_dsn("sqlite:" + folder.file());
+    CHECK(install_schema(dsn).value() == 1);
+    CHECK(install_schema(dsn).value() == 0);
+    REQUIRE((*sqlite::Database::open(folder.file(), ""))->run("PRAGMA user_version=99"));
+    CHECK_THAT(install_schema(dsn).error().detail, Catch::Contains("newer"));
+}
+
+TEST_CASE("SQLite: hostile texts are stored") {
+    const auto store = open(":memory:");
+    auto record = make_record(std::string("a\0\xff\"'--@x.org", 13), "\xf0\x9f\x98\x80@example.com");
+    record.subject = "\xf0\x9f\x98\x80 \xd8\x64 '; DROP TABLE msgs; --";
+    CHECK(keep(*store, record));
+}
+
+TEST_CASE("SQLite: a store that is destroyed tells whoever still waits, and logs what it remembered") {
+    const Captured captured;
+    const Folder folder;
+    auto store = open(folder.path + "/sub/t.db");
+    const auto record = make_record();
+    store->remember(record);
+    asio::io_context loop(1);
+    Done answer;
+    asio::co_spawn(loop, store->keep(make_record(), {}, Deadline::in(30s)), [&](const std::exception_ptr&, Done done) { answer = std::move(done); });
+    loop.poll();
+    store.reset();
+    loop.run();
+    REQUIRE_FALSE(answer);
+    CHECK(answer.error().is(Errc::stopping));
+    CHECK_THAT(fmt::format("{}", fmt::join(log::captured(), "\n")), Catch::Contains("shutting down") && Catch::Contains(record.mail_id.get()));
+}
