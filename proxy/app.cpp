@@ -111,9 +111,7 @@ struct App::Impl {
 std::shared_ptr<const Snapshot> make_snapshot(std::shared_ptr<const Settings> settings, Problems& problems) {
     auto out = std::make_shared<Snapshot>();
     const auto& server = settings->server;
-    const ConfigTable none;
-    const auto* scanners = settings->config.find("scanners");
-    out->scanners = scanners::open_scanners(scanners != nullptr && scanners->table() != nullptr ? *scanners->table() : none, problems);
+    out->scanners = scanners::open_scanners(settings->config, problems);
     out->site.hostname = server.hostname;
     out->site.localhost_name = server.localhost_name;
     out->site.virus_header = settings->policy.virus_header;

@@ -271,8 +271,7 @@ std::vector<SettingLine> setting_lines(const Settings* settings) {
                              : "Databases with the tables maddr, msgs, msgrcpt and quarantine, tried in order at every connect.",
                          value != nullptr, false, value != nullptr ? value->position.line : 0});
     }
-    const auto* scanners = settings == nullptr ? nullptr : settings->config.find("scanners");
-    auto more = scanners::scanner_setting_lines(scanners == nullptr ? nullptr : scanners->table());
+    auto more = scanners::scanner_setting_lines(settings == nullptr ? nullptr : &settings->config);
     lines.insert(lines.end(), more.begin(), more.end());
     return lines;
 }

@@ -42,7 +42,7 @@ public:
 
 using ScannerList = std::vector<std::shared_ptr<Scanner>>;
 
-// open_scanners - one scanner per table under [scanners]; problems go to `problems`
+// open_scanners - one scanner per table under [scanners] of the whole configuration; problems go to `problems`
 ScannerList open_scanners(const ConfigTable& config, Problems& problems);
 // scanner_setting_lines - every setting of every adapter, for --print-config and docs/settings.md
 std::vector<SettingLine> scanner_setting_lines(const ConfigTable* config);
