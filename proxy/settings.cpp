@@ -200,6 +200,8 @@ void load_storage(Settings& settings, const ConfigTable* table, Problems& proble
     const std::string embedded = "sqlite:" + settings.server.state_dir + "/tamis.db";
     const auto load = [&](std::string_view key, std::vector<storage::Dsn>& into) {
         const auto* value = table == nullptr ? nullptr : table->find(key);
+        const bool none = value != nullptr && value->array() != nullptr && value->array()->empty();
+        if (none) return;  // an empty list: no database at all
         if (value != nullptr) {
             into = storage::load_dsns(*value, fmt::format("storage.{}", key), problems);
             return;
@@ -208,6 +210,15 @@ void load_storage(Settings& settings, const ConfigTable* table, Problems& proble
     };
     load("lookup_dsn", settings.lookup_dsns);
     load("storage_dsn", settings.storage_dsns);
+    if (!settings.storage_dsns.empty() || !problems.none()) return;
+    const auto& to = settings.site_policy.quarantine;
+    for (const auto* target : {&to.virus, &to.banned, &to.spam, &to.unchecked, &to.bad_header, &to.clean})
+        if (!target->empty()) {
+            problems.add(position_of(table, "storage_dsn"),
+                         "storage.storage_dsn is an empty list, but policy.*_quarantine names the database (\"sql:\"); "
+                         "give a DSN or set virus_quarantine, banned_quarantine and spam_quarantine to \"\"");
+            return;
+        }
 }
 
 }  // namespace
@@ -268,7 +279,7 @@ std::vector<SettingLine> setting_lines(const Settings* settings) {
                          "[\"sqlite:STATE_DIR/tamis.db\"]",
                          std::string_view(key) == "lookup_dsn"
                              ? "Databases with the tables users, policy, mailaddr and wblist, tried in order at every connect."
-                             : "Databases with the tables maddr, msgs, msgrcpt and quarantine, tried in order at every connect.",
+                             : "Databases with the tables maddr, msgs, msgrcpt and quarantine, tried in order at every connect; [] for none.",
                          value != nullptr, false, value != nullptr ? value->position.line : 0});
     }
     auto more = scanners::scanner_setting_lines(settings == nullptr ? nullptr : &settings->config);
