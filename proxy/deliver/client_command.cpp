@@ -114,8 +114,8 @@ std::string shown_text(const std::string& text) {
 }
 
 struct Attribute {
-    std::string_view                                 name;
-    std::optional<std::string> mail::Client::*member;
+    std::string_view name;
+    std::optional<std::string> mail::Client::* member;
     std::string (*show)(const std::string&);
 };
 constexpr std::array<Attribute, 7> attributes{{{"NAME", &mail::Client::name, shown_name},
@@ -181,7 +181,8 @@ std::optional<SubmissionResult> transaction_refusal(const Submission& what, cons
     if (!offered.smtputf8 && !path_for(what.sender, offered))
         return refused(550, "5.6.7", "Non-ASCII addresses not permitted for sender");
     if (!offered.smtputf8 && envelope.smtputf8 && what.has_8bit_header)
-        return refused(554, "5.6.9", "UTF-8 header message cannot be transferred: the next hop does not offer SMTPUTF8");
+        return refused(554, "5.6.9",
+                       "UTF-8 header message cannot be transferred: the next hop does not offer SMTPUTF8");
     if (!offered.eight_bit && what.has_8bit && envelope.body == mail::BodyType::eight_bit)
         return refused(550, "5.6.3", "Conversion to 7BIT required but not supported");
     return {};
@@ -228,9 +229,10 @@ std::vector<std::string> xforward_commands(const mail::Client& client, const Ext
     for (std::size_t i = 0; i < attributes.size(); ++i) {
         if (!offered.xforward.test(i)) continue;
         const auto& given = client.*attributes[i].member;
-        const auto  shown = given ? attributes[i].show(*given) : std::string(unavailable);
-        const auto  word = fmt::format(" {}={}", attributes[i].name, xforward_value(shown));
-        if (line.size() + word.size() + 2 > longest_line) lines.push_back(std::exchange(line, std::string(verb)) + "\r\n");
+        const auto shown = given ? attributes[i].show(*given) : std::string(unavailable);
+        const auto word = fmt::format(" {}={}", attributes[i].name, xforward_value(shown));
+        if (line.size() + word.size() + 2 > longest_line)
+            lines.push_back(std::exchange(line, std::string(verb)) + "\r\n");
         line += word;
     }
     if (line.size() > verb.size()) lines.push_back(line + "\r\n");
@@ -238,7 +240,7 @@ std::vector<std::string> xforward_commands(const mail::Client& client, const Ext
 }
 
 std::optional<std::string> to_ascii_domain(const std::string& domain) {
-    char*     out = nullptr;
+    char* out = nullptr;
     const int error = idn2_to_ascii_8z(domain.c_str(), &out, IDN2_NONTRANSITIONAL | IDN2_NFC_INPUT);
     const std::unique_ptr<char, void (*)(void*)> owner(out, idn2_free);
     if (error != IDN2_OK || out == nullptr) return {};

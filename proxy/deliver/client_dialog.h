@@ -31,9 +31,9 @@ public:
 
     struct Manner {
         std::string ehlo_name = "localhost";
-        bool        use_xforward = true;
-        bool        may_tls = false;
-        bool        require_tls = false;
+        bool use_xforward = true;
+        bool may_tls = false;
+        bool require_tls = false;
     };
 
     ClientDialog(const NextHop& to, Manner manner);
@@ -42,7 +42,7 @@ public:
     // Probe::yes sends NOOP first and waits for its answer.
     void begin(const Submission& what, Probe probe);
 
-    Want        want() const noexcept { return want_; }
+    Want want() const noexcept { return want_; }
     std::string take_output();
     // section - amavisd's name of the step we are in, for "Timed out during ..."
     std::string_view section() const noexcept;
@@ -59,22 +59,35 @@ public:
     bool is_reusable() const noexcept { return state_ == State::ready; }
     // should_retry - a reused connection was found dead before anything was accepted: the results mean nothing, a new
     // connection deserves one try
-    bool                          should_retry() const noexcept { return should_retry_; }
+    bool should_retry() const noexcept { return should_retry_; }
     std::vector<SubmissionResult> take_results();
     // xforward_refusal - what the server said to XFORWARD in this submission, empty when it did not refuse
     const std::string& xforward_refusal() const noexcept { return xforward_refusal_; }
-    const Extensions&  offered() const noexcept { return offered_; }
+    const Extensions& offered() const noexcept { return offered_; }
 
 private:
-    enum class State { greeting, hello, plain_helo, starttls, handshake, ready, probe, envelope, lone_dot, text, verdict, closed };
+    enum class State {
+        greeting,
+        hello,
+        plain_helo,
+        starttls,
+        handshake,
+        ready,
+        probe,
+        envelope,
+        lone_dot,
+        text,
+        verdict,
+        closed
+    };
     enum class Asked { rset, xforward, mail, rcpt, data };
     struct Question {
-        Asked       what;
+        Asked what;
         std::size_t recipient = 0;
     };
     struct Overflow {
         std::size_t recipient;
-        bool        sure;  // the server said 4.5.3, not merely 452
+        bool sure;  // the server said 4.5.3, not merely 452
     };
 
     void say(std::string line);
@@ -100,40 +113,40 @@ private:
     bool is_open_transaction() const noexcept { return state_ == State::envelope; }
     bool must_abort() const noexcept { return what_->abort_on_partial_refusal && put_off_ != 0; }
 
-    NextHop    to_;
-    Manner     manner_;
-    State      state_ = State::greeting;
-    Want       want_ = Want::nothing;
+    NextHop to_;
+    Manner manner_;
+    State state_ = State::greeting;
+    Want want_ = Want::nothing;
     Extensions offered_;
     std::string output_;
-    bool       tls_started_ = false;
-    bool       going_down_ = false;     // the server said 421
-    bool       needs_reset_ = false;
-    bool       xforward_off_ = false;   // refused on this connection
-    bool       xforward_sent_ = false;  // once told, attributes are told again for every message
+    bool tls_started_ = false;
+    bool going_down_ = false;  // the server said 421
+    bool needs_reset_ = false;
+    bool xforward_off_ = false;   // refused on this connection
+    bool xforward_sent_ = false;  // once told, attributes are told again for every message
 
     // the submission
-    const Submission*             what_ = nullptr;
+    const Submission* what_ = nullptr;
     std::vector<SubmissionResult> results_;
-    std::vector<bool>             decided_;
-    bool                          reused_ = false;
-    bool                          progress_ = false;  // the server has answered MAIL
-    bool                          should_retry_ = false;
-    std::string                   xforward_refusal_;
+    std::vector<bool> decided_;
+    bool reused_ = false;
+    bool progress_ = false;  // the server has answered MAIL
+    bool should_retry_ = false;
+    std::string xforward_refusal_;
 
     // the transaction
     std::vector<std::size_t> recipients_;
     std::vector<std::string> xforward_lines_;
-    std::vector<Question>    asked_;
-    std::size_t              answered_ = 0;
-    std::size_t              next_xforward_ = 0;
-    std::size_t              next_recipient_ = 0;
-    bool                     reset_asked_ = false, mail_asked_ = false, data_asked_ = false;
-    bool                     mail_refused_ = false;
+    std::vector<Question> asked_;
+    std::size_t answered_ = 0;
+    std::size_t next_xforward_ = 0;
+    std::size_t next_recipient_ = 0;
+    bool reset_asked_ = false, mail_asked_ = false, data_asked_ = false;
+    bool mail_refused_ = false;
     std::vector<std::size_t> accepted_;
-    std::vector<Overflow>    overflow_;
-    std::size_t              put_off_ = 0;       // recipients with a 4xx
-    std::size_t              verdicts_ = 0;      // LMTP: replies to the text so far
+    std::vector<Overflow> overflow_;
+    std::size_t put_off_ = 0;   // recipients with a 4xx
+    std::size_t verdicts_ = 0;  // LMTP: replies to the text so far
 };
 
 }  // namespace tamis::proxy

@@ -10,7 +10,8 @@ namespace tamis::proxy {
 void Connection::close() noexcept {
     constexpr std::string_view quit = "QUIT\r\n";
     if (dialog.is_reusable() && !stream->is_tls() && !stream->is_stale()) {
-        const auto sent = ::send(stream->socket().native_handle(), quit.data(), quit.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+        const auto sent =
+            ::send(stream->socket().native_handle(), quit.data(), quit.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent < 0) return stream->close();  // it is gone already: as good
     }
     stream->close();

@@ -23,10 +23,10 @@ struct Connection {
 
     static constexpr std::size_t longest_line = 8192;  // of a reply; RFC 5321 says 512
 
-    NextHop                     to;
-    std::unique_ptr<Stream>     stream;
-    InputBuffer                 input{longest_line};
-    ClientDialog                dialog;
+    NextHop to;
+    std::unique_ptr<Stream> stream;
+    InputBuffer input{longest_line};
+    ClientDialog dialog;
     Deadline::Clock::time_point opened_at = Deadline::Clock::now();
     Deadline::Clock::time_point idle_since = opened_at;
 
@@ -44,19 +44,19 @@ public:
     // take - the connection to this next hop that was used last, or nothing
     std::unique_ptr<Connection> take(const NextHop& to);
     // keep - for later, when it may be reused and there is room; else it is closed
-    void        keep(std::unique_ptr<Connection> connection);
-    void        close_idle();
-    void        close_all();
+    void keep(std::unique_ptr<Connection> connection);
+    void close_idle();
+    void close_all();
     // stop - from now on nothing is kept
-    void        stop();
+    void stop();
     std::size_t size() const noexcept { return idle_.size(); }
 
 private:
     bool is_over(const Connection& connection) const;
 
-    const ReinjectOptions*                   options_;
+    const ReinjectOptions* options_;
     std::vector<std::unique_ptr<Connection>> idle_;  // the longest idle first
-    bool                                     stopped_ = false;
+    bool stopped_ = false;
 };
 
 }  // namespace tamis::proxy

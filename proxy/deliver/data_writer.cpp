@@ -32,12 +32,12 @@ std::size_t LineGuard::feed(std::string_view bytes, Views& out, std::size_t max_
     constexpr std::size_t views_per_round = 8;  // more than one round and the last flush append
     const char* const begin = bytes.data();
     const char* const end = begin + bytes.size();
-    const char*       at = begin;
-    const char*       run = begin;                    // start of the stretch that leaves as it is
-    const char*       nul = find(begin, end, '\0');  // the next ones at or after `at`; each byte is looked at once
-    const char*       lf = find(begin, end, '\n');
-    const auto        flush = [&] { append(out, {run, static_cast<std::size_t>(at - run)}); };
-    const auto        drop = [&] {  // leaves out the byte we are at
+    const char* at = begin;
+    const char* run = begin;                   // start of the stretch that leaves as it is
+    const char* nul = find(begin, end, '\0');  // the next ones at or after `at`; each byte is looked at once
+    const char* lf = find(begin, end, '\n');
+    const auto flush = [&] { append(out, {run, static_cast<std::size_t>(at - run)}); };
+    const auto drop = [&] {  // leaves out the byte we are at
         flush();
         run = ++at;
     };
@@ -101,7 +101,8 @@ Result<std::string_view> DataWriter::window(const mail::Piece& piece) {
     auto view = message_->spool->view(offset, into);
     if (!view) return view;
     if (view->empty())
-        return fail(Errc::broken, fmt::format("a piece ends at {} but the spool at {}", piece.offset + piece.size, offset));
+        return fail(Errc::broken,
+                    fmt::format("a piece ends at {} but the spool at {}", piece.offset + piece.size, offset));
     return view->substr(0, left);
 }
 

@@ -52,12 +52,12 @@ private:
     Result<std::string_view> window(const mail::Piece& piece);
 
     const mail::EditedMessage* message_;
-    LineGuard                  guard_;
-    LineGuard::Views           views_;
-    std::unique_ptr<char[]>    buffer_;      // for what is not in the spool's head; made on first use
-    std::size_t                piece_ = 0;   // the piece we are in
-    std::uint64_t              within_ = 0;  // and how much of it is done
-    bool                       finished_ = false;
+    LineGuard guard_;
+    LineGuard::Views views_;
+    std::unique_ptr<char[]> buffer_;  // for what is not in the spool's head; made on first use
+    std::size_t piece_ = 0;           // the piece we are in
+    std::uint64_t within_ = 0;        // and how much of it is done
+    bool finished_ = false;
 };
 
 }  // namespace tamis::proxy

@@ -11,8 +11,8 @@ namespace tamis::proxy {
 
 struct NextHop {
     enum class Protocol { smtp, lmtp };
-    Protocol    protocol = Protocol::smtp;
-    Endpoint    endpoint;
+    Protocol protocol = Protocol::smtp;
+    Endpoint endpoint;
     std::string shown;  // as amavisd shows it: "smtp:[127.0.0.1]:10025", "lmtp:/path"
 
     bool operator==(const NextHop&) const = default;

@@ -31,8 +31,8 @@ Counters& counters() {
 
 struct Reinjector::Cache {
     explicit Cache(ReinjectOptions given) : options(std::move(given)), idle(options) {}
-    const ReinjectOptions    options;
-    ConnectionCache          idle;
+    const ReinjectOptions options;
+    ConnectionCache idle;
     std::vector<std::string> warned;  // next hops whose refusal of XFORWARD was logged
 };
 
@@ -91,7 +91,7 @@ Task<Done> write_text(Stream& stream, const mail::EditedMessage& text, std::chro
 
 // step - does what the dialogue wants, once
 Task<Done> step(Connection& connection, const Submission& what, const ReinjectOptions& options, Deadline deadline) {
-    auto&      dialog = connection.dialog;
+    auto& dialog = connection.dialog;
     const auto want = dialog.want();
     const auto limit = deadline.sooner(dialog.patience(options));
     const bool speaks = want == ClientDialog::Want::write || want == ClientDialog::Want::text;
@@ -112,7 +112,8 @@ Task<Done> step(Connection& connection, const Submission& what, const ReinjectOp
         case ClientDialog::Want::tls: {
             connection.input.clear();  // what came before TLS is nobody's reply (security-cases.md S11)
             const auto& to = connection.to.endpoint;
-            auto done = co_await connection.stream->start_tls_client(*options.tls, to.is_unix() ? "localhost" : to.host, limit);
+            auto done =
+                co_await connection.stream->start_tls_client(*options.tls, to.is_unix() ? "localhost" : to.host, limit);
             if (done) dialog.on_tls_started();
             co_return done;
         }
@@ -167,21 +168,22 @@ struct Reinjector::Attempt {
     static Task<std::vector<SubmissionResult>> run(std::shared_ptr<Cache> cache, const NextHop& to,
                                                    const Submission& what, Deadline deadline) {
         const auto& options = cache->options;
-        auto        connection = cache->idle.take(to);
+        auto connection = cache->idle.take(to);
         for (;;) {
             auto probe = ClientDialog::Probe::no;
             const bool reused = connection != nullptr;
             if (reused) {
                 counters().reused.add();
-                if (Deadline::Clock::now() - connection->idle_since > options.probe_after) probe = ClientDialog::Probe::yes;
+                if (Deadline::Clock::now() - connection->idle_since > options.probe_after)
+                    probe = ClientDialog::Probe::yes;
             } else {
                 auto opened = co_await open(to, options, deadline);
                 if (!opened) {
                     counters().failed.add();
                     log::warning(what.log_id, "can't connect to {}: {}", to.shown, describe(opened.error()));
-                    co_return same_for_all(
-                        what, refused(450, "4.4.1", fmt::format("Can't connect to {}, MTA({}), id={}",
-                                                                to.endpoint.text(), to.shown, what.log_id)));
+                    co_return same_for_all(what, refused(450, "4.4.1",
+                                                         fmt::format("Can't connect to {}, MTA({}), id={}",
+                                                                     to.endpoint.text(), to.shown, what.log_id)));
                 }
                 counters().opened.add();
                 connection = std::move(*opened);
@@ -190,7 +192,7 @@ struct Reinjector::Attempt {
             co_await converse(*connection, what, options, deadline);
             warn_once(*cache, to, what, connection->dialog.xforward_refusal());
             const bool again = connection->dialog.should_retry();
-            auto       results = connection->dialog.take_results();
+            auto results = connection->dialog.take_results();
             cache->idle.keep(std::move(connection));
             if (!again) co_return results;
             counters().dead.add();

@@ -14,8 +14,8 @@
 namespace tamis::proxy {
 
 struct RemoteReply {
-    int         code = 0;  // 200..599
-    std::string text;      // without codes; lines separated by '\n'; printable otherwise
+    int code = 0;      // 200..599
+    std::string text;  // without codes; lines separated by '\n'; printable otherwise
 
     // enhanced - the RFC 3463 code at the start of the text, "2.1.5"; empty when absent or of another class than `code`
     std::string_view enhanced() const noexcept;

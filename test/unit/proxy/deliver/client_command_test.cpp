@@ -31,8 +31,9 @@ std::string code_of(const std::optional<SubmissionResult>& refusal) {
 }  // namespace
 
 TEST_CASE("what a server offers is read from its reply to EHLO") {
-    const auto offered = parse_extensions(
-        {250, "mx DSN SMTPUTF8\nPIPELINING\nsize 1000\n8bitmime\nAUTH PLAIN LOGIN\nXFORWARD NAME addr SOURCE\nX-DSN\nENHANCEDSTATUSCODES"});
+    const auto offered = parse_extensions({250,
+                                           "mx DSN SMTPUTF8\nPIPELINING\nsize 1000\n8bitmime\nAUTH PLAIN "
+                                           "LOGIN\nXFORWARD NAME addr SOURCE\nX-DSN\nENHANCEDSTATUSCODES"});
     CHECK(offered.pipelining);
     CHECK(offered.size);
     CHECK(offered.eight_bit);
@@ -50,7 +51,8 @@ TEST_CASE("MAIL carries what the server can take and the client gave") {
     envelope.envelope_id = "QQ+2B<1>";
     envelope.auth = "<>";
     auto what = submission(envelope);
-    CHECK(mail_command(what, all()) == "MAIL FROM:<s@example.com> SIZE=3 BODY=7BIT RET=HDRS ENVID=QQ+2B+3C1+3E AUTH=<>\r\n");
+    CHECK(mail_command(what, all()) ==
+          "MAIL FROM:<s@example.com> SIZE=3 BODY=7BIT RET=HDRS ENVID=QQ+2B+3C1+3E AUTH=<>\r\n");
     CHECK(mail_command(what, {}) == "MAIL FROM:<s@example.com>\r\n");
     what.has_8bit = true;
     what.needs_smtputf8 = true;
@@ -61,15 +63,17 @@ TEST_CASE("MAIL carries what the server can take and the client gave") {
 
 TEST_CASE("RCPT carries NOTIFY and ORCPT when DSN is offered") {
     const mail::Recipient recipient{"r@example.com", "success,FAILURE", "rfc822;o+3Dx@example.com"};
-    CHECK(rcpt_command(recipient, all()) == "RCPT TO:<r@example.com> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;o+3Dx@example.com\r\n");
+    CHECK(rcpt_command(recipient, all()) ==
+          "RCPT TO:<r@example.com> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;o+3Dx@example.com\r\n");
     CHECK(rcpt_command(recipient, {}) == "RCPT TO:<r@example.com>\r\n");
-    CHECK(rcpt_command({"r@example.com", "", "utf-8;\xce\xb4@x"}, all()) == "RCPT TO:<r@example.com> ORCPT=utf-8;\\x{3B4}@x\r\n");
+    CHECK(rcpt_command({"r@example.com", "", "utf-8;\xce\xb4@x"}, all()) ==
+          "RCPT TO:<r@example.com> ORCPT=utf-8;\\x{3B4}@x\r\n");
 }
 
 TEST_CASE("what the next hop lacks is refused in the words of the reference") {
     mail::Envelope envelope;
-    Extensions     offered;
-    auto           what = submission(envelope);
+    Extensions offered;
+    auto what = submission(envelope);
     SECTION("8-bit data") {
         what.has_8bit = true;
         CHECK(code_of(transaction_refusal(what, offered)) == "fine");  // undeclared: sent as it is
@@ -92,10 +96,15 @@ TEST_CASE("what the next hop lacks is refused in the words of the reference") {
         CHECK(refusal->text == "Non-ASCII addresses not permitted for recipient");
     }
     SECTION("internationalised domains become A-labels") {
-        what.sender = "s@b\xc3\xbc" "cher.example";
+        what.sender =
+            "s@b\xc3\xbc"
+            "cher.example";
         CHECK(code_of(transaction_refusal(what, offered)) == "fine");
         CHECK(mail_command(what, offered) == "MAIL FROM:<s@xn--bcher-kva.example>\r\n");
-        CHECK(rcpt_command({"r@B\xc3\x9c" "CHER.example", "", ""}, offered) == "RCPT TO:<r@xn--bcher-kva.example>\r\n");
+        CHECK(rcpt_command({"r@B\xc3\x9c"
+                            "CHER.example",
+                            "", ""},
+                           offered) == "RCPT TO:<r@xn--bcher-kva.example>\r\n");
         CHECK(code_of(recipient_refusal({"r@\xe2\x98\x83\xe2\x80\xae.example", "", ""}, offered)) == "553 5.6.7");
     }
     SECTION("a UTF-8 header sent with SMTPUTF8") {
@@ -108,10 +117,11 @@ TEST_CASE("what the next hop lacks is refused in the words of the reference") {
 }
 
 TEST_CASE("nothing that would break a command line reaches it") {
-    const std::string bad = GENERATE(as<std::string>(), "a\r\nRCPT TO:<b@x>", "a\nb@x", "a\rb@x", std::string("a\0b@x", 5), "a b@x",
-                                     "a>b@x", "<a@x", "a@x> SIZE=1", "a\tb@x", "a\x7f@x", "a\xff@x", std::string(2000, 'a'));
+    const std::string bad =
+        GENERATE(as<std::string>(), "a\r\nRCPT TO:<b@x>", "a\nb@x", "a\rb@x", std::string("a\0b@x", 5), "a b@x",
+                 "a>b@x", "<a@x", "a@x> SIZE=1", "a\tb@x", "a\x7f@x", "a\xff@x", std::string(2000, 'a'));
     mail::Envelope envelope;
-    auto           what = submission(envelope);
+    auto what = submission(envelope);
     CHECK(code_of(recipient_refusal({bad, "", ""}, all())) == "553 5.1.3");
     what.sender = bad;
     CHECK(code_of(transaction_refusal(what, all())) == "553 5.1.7");
@@ -130,7 +140,8 @@ TEST_CASE("nothing that would break a command line reaches it") {
     CHECK(code_of(transaction_refusal(what, all())) == "501 5.5.4");
 }
 
-TEST_CASE("an empty recipient, an ORCPT without type and NOTIFY=NEVER with company are refused or taken as they should") {
+TEST_CASE(
+    "an empty recipient, an ORCPT without type and NOTIFY=NEVER with company are refused or taken as they should") {
     CHECK(code_of(recipient_refusal({"", "", ""}, all())) == "553 5.1.3");
     CHECK(code_of(recipient_refusal({"r@x", "", "r@x"}, all())) == "501 5.5.4");
     CHECK(code_of(recipient_refusal({"r@x", "NEVER", ""}, all())) == "fine");
@@ -173,7 +184,7 @@ TEST_CASE("XFORWARD lines have only announced attributes, clean values and at mo
 }
 
 TEST_CASE("random client attributes never make a second line or parameter") {
-    std::mt19937                       random(7);
+    std::mt19937 random(7);
     std::uniform_int_distribution<int> byte(0, 255);
     std::uniform_int_distribution<int> size(0, 300);
     const auto any = [&] {
@@ -183,7 +194,7 @@ TEST_CASE("random client attributes never make a second line or parameter") {
     };
     for (int round = 0; round < 2000; ++round) {
         mail::Client client{any(), any(), any(), any(), any(), any(), any()};
-        std::size_t  parameters = 0;
+        std::size_t parameters = 0;
         for (const auto& line : xforward_commands(client, all())) {
             REQUIRE(line.ends_with("\r\n"));
             REQUIRE(printable_or(line.substr(0, line.size() - 2), '\n') == line.substr(0, line.size() - 2));

@@ -15,11 +15,12 @@ NextHop hop(const std::string& text = "smtp:[127.0.0.1]:10025") { return parse_n
 
 struct Sample {
     mail::Envelope envelope;
-    Submission     what;
+    Submission what;
     explicit Sample(std::size_t recipients = 2) {
         what.sender = "s@example.com";
         what.log_id = "id1";
-        for (std::size_t i = 1; i <= recipients; ++i) what.recipients.push_back({"r" + std::to_string(i) + "@example.com", "", ""});
+        for (std::size_t i = 1; i <= recipients; ++i)
+            what.recipients.push_back({"r" + std::to_string(i) + "@example.com", "", ""});
         what.text.pieces = {{"Subject: x\r\n\r\nbody\r\n", 0, 0}};
         what.envelope = &envelope;
     }
@@ -35,9 +36,9 @@ RemoteReply reply(const std::string& text) {
 
 // Server - answers the k-th question from a script: reply text, or "!close", "!late", "!garbage"
 struct Played {
-    std::string                   said;         // all commands, "<text>" for the message, "<tls>" for the handshake
-    std::size_t                   answers = 0;  // replies that were read
-    bool                          text_sent = false;
+    std::string said;         // all commands, "<text>" for the message, "<tls>" for the handshake
+    std::size_t answers = 0;  // replies that were read
+    bool text_sent = false;
     std::vector<SubmissionResult> results;
 };
 
@@ -102,7 +103,8 @@ TEST_CASE("a message costs one write of commands and one of text when the server
           "EHLO localhost\r\n"
           "XFORWARD NAME=client.example.net ADDR=IPV6:2001:db8::1 PORT=[UNAVAILABLE] PROTO=[UNAVAILABLE] "
           "HELO=[UNAVAILABLE] IDENT=[UNAVAILABLE] SOURCE=[UNAVAILABLE]\r\n"
-          "MAIL FROM:<s@example.com> SIZE=20\r\nRCPT TO:<r1@example.com>\r\nRCPT TO:<r2@example.com>\r\nDATA\r\n<text>\r\n");
+          "MAIL FROM:<s@example.com> SIZE=20\r\nRCPT TO:<r1@example.com>\r\nRCPT "
+          "TO:<r2@example.com>\r\nDATA\r\n<text>\r\n");
     for (const auto& result : first.results) {
         CHECK(shown(result) == "250 2.0.0 from MTA(smtp:[127.0.0.1]:10025): 250 2.0.0 Ok: queued as X");
         CHECK(result.remote_reply == "250 2.0.0 Ok: queued as X");
@@ -122,7 +124,8 @@ TEST_CASE("without extensions it goes step by step, after HELO when EHLO is not 
     Sample sample;
     ClientDialog dialog(hop(), {.ehlo_name = "filter.example.com"});
     dialog.begin(sample.what, ClientDialog::Probe::no);
-    const auto played = play(dialog, {"220 hi", "502 what?", "250 hi", "250 ok", "550 no", "250 ok", "354 go", "250 ok"});
+    const auto played =
+        play(dialog, {"220 hi", "502 what?", "250 hi", "250 ok", "550 no", "250 ok", "354 go", "250 ok"});
     CHECK(played.said ==
           "EHLO filter.example.com\r\nHELO filter.example.com\r\nMAIL FROM:<s@example.com>\r\n"
           "RCPT TO:<r1@example.com>\r\nRCPT TO:<r2@example.com>\r\nDATA\r\n<text>\r\n");
@@ -144,7 +147,7 @@ TEST_CASE("LMTP answers for each accepted recipient") {
 
 TEST_CASE("STARTTLS is used when offered, demanded when required, and forgets what was said before") {
     const std::string offer = "250-mx\n250-PIPELINING\n250 STARTTLS";
-    Sample            sample(1);
+    Sample sample(1);
     SECTION("offered") {
         ClientDialog dialog(hop(), {.may_tls = true});
         dialog.begin(sample.what, ClientDialog::Probe::no);
@@ -156,15 +159,18 @@ TEST_CASE("STARTTLS is used when offered, demanded when required, and forgets wh
     SECTION("not configured") {
         ClientDialog dialog(hop(), {});
         dialog.begin(sample.what, ClientDialog::Probe::no);
-        CHECK(play(dialog, {"220 hi", offer, "250 ok", "250 ok", "354 go", "250 ok"}).said.find("STARTTLS") == std::string::npos);
+        CHECK(play(dialog, {"220 hi", offer, "250 ok", "250 ok", "354 go", "250 ok"}).said.find("STARTTLS") ==
+              std::string::npos);
     }
     SECTION("refused, but not required") {
         ClientDialog dialog(hop(), {.may_tls = true});
         dialog.begin(sample.what, ClientDialog::Probe::no);
-        CHECK(codes(play(dialog, {"220 hi", offer, "454 no", "250 ok", "250 ok", "354 go", "250 ok"}).results) == "250");
+        CHECK(codes(play(dialog, {"220 hi", offer, "454 no", "250 ok", "250 ok", "354 go", "250 ok"}).results) ==
+              "250");
     }
     SECTION("required") {
-        const auto script = GENERATE_COPY(std::vector<std::string>{"220 hi", offer, "454 no"}, std::vector<std::string>{"220 hi", piped});
+        const auto script = GENERATE_COPY(std::vector<std::string>{"220 hi", offer, "454 no"},
+                                          std::vector<std::string>{"220 hi", piped});
         ClientDialog dialog(hop(), {.may_tls = true, .require_tls = true});
         dialog.begin(sample.what, ClientDialog::Probe::no);
         const auto played = play(dialog, script);
@@ -195,17 +201,29 @@ TEST_CASE("a refused XFORWARD is passed over") {
 TEST_CASE("too many recipients: the rest goes into further transactions") {
     struct Row {
         std::vector<std::string> rcpt, more;
-        std::string              want;
-        bool                     abort;
+        std::string want;
+        bool abort;
     };
     const auto row = GENERATE(
-        Row{{"250 a", "250 b", "452 4.5.3 many", "452 4.5.3 many"}, {"250 mail", "250 c", "250 d", "354 go", "250 ok"}, "250 250 250 250", true},
-        Row{{"250 a", "250 b", "452 many", "452 many"}, {"250 mail", "250 c", "452 many", "354 go", "250 ok", "250 mail", "250 d", "354 go", "250 ok"}, "250 250 250 250", true},
+        Row{{"250 a", "250 b", "452 4.5.3 many", "452 4.5.3 many"},
+            {"250 mail", "250 c", "250 d", "354 go", "250 ok"},
+            "250 250 250 250",
+            true},
+        Row{{"250 a", "250 b", "452 many", "452 many"},
+            {"250 mail", "250 c", "452 many", "354 go", "250 ok", "250 mail", "250 d", "354 go", "250 ok"},
+            "250 250 250 250",
+            true},
         Row{{"250 a", "452 4.2.2 full", "250 c", "250 d"}, {}, "250 452 250 250", false},
         Row{{"250 a", "452 full", "250 c", "250 d"}, {}, "250 452 250 250", false},
         Row{{"452 4.5.3 many", "452 4.5.3 many", "452 4.5.3 many", "452 4.5.3 many"}, {}, "452 452 452 452", false},
-        Row{{"250 a", "452 full", "250 c", "452 4.5.3 many"}, {"250 mail", "250 d", "354 go", "250 ok"}, "250 452 250 250", false},
-        Row{{"250 a", "452 4.5.3 many", "452 4.5.3 many", "452 4.5.3 many"}, {"250 mail", "550 b", "450 c", "250 d", "354 go"}, "250 550 450 451", true});
+        Row{{"250 a", "452 full", "250 c", "452 4.5.3 many"},
+            {"250 mail", "250 d", "354 go", "250 ok"},
+            "250 452 250 250",
+            false},
+        Row{{"250 a", "452 4.5.3 many", "452 4.5.3 many", "452 4.5.3 many"},
+            {"250 mail", "550 b", "450 c", "250 d", "354 go"},
+            "250 550 450 451",
+            true});
     Sample sample(4);
     sample.what.abort_on_partial_refusal = row.abort;
     ClientDialog dialog(hop(), {});
@@ -226,7 +244,8 @@ TEST_CASE("after a 4xx to the first part the rest is not tried when the input is
     sample.what.abort_on_partial_refusal = GENERATE(true, false);
     ClientDialog dialog(hop(), {});
     dialog.begin(sample.what, ClientDialog::Probe::no);
-    std::vector<std::string> script{"220 hi", piped, "250 m", "250 a", "452 4.5.3 many", "452 4.5.3 many", "354 go", "451 4.3.0 later"};
+    std::vector<std::string> script{"220 hi",         piped,    "250 m",          "250 a", "452 4.5.3 many",
+                                    "452 4.5.3 many", "354 go", "451 4.3.0 later"};
     if (!sample.what.abort_on_partial_refusal)
         for (const auto* more : {"250 reset", "250 m", "250 b", "250 c", "354 go", "250 ok"}) script.emplace_back(more);
     const auto played = play(dialog, script);
@@ -254,17 +273,17 @@ TEST_CASE("no recipient accepted but 354: a lone dot, and RSET before the next m
 }
 
 TEST_CASE("all combinations of five recipients' outcomes") {
-    const bool        lmtp = GENERATE(false, true);
-    const bool        pipelined = GENERATE(false, true);
-    const bool        abort = GENERATE(false, true);
+    const bool lmtp = GENERATE(false, true);
+    const bool pipelined = GENERATE(false, true);
+    const bool abort = GENERATE(false, true);
     const std::string outcome[] = {"250 2.1.5 ok", "450 4.2.0 later", "550 5.1.1 no"};
-    int               combinations = 0;
+    int combinations = 0;
     for (int number = 0; number < 243; ++number, ++combinations) {
         Sample sample(5);
         sample.what.abort_on_partial_refusal = abort;
         std::vector<std::string> script{"220 hi", pipelined ? piped : "250 mx", "250 m"};
-        std::size_t              accepted = 0, put_off = 0;
-        std::string              want;
+        std::size_t accepted = 0, put_off = 0;
+        std::string want;
         for (int i = 0, rest = number; i < 5; ++i, rest /= 3) {
             script.push_back(outcome[rest % 3]);
             accepted += rest % 3 == 0;
@@ -306,18 +325,28 @@ TEST_CASE("all combinations of five recipients' outcomes") {
 
 TEST_CASE("each dialogue survives each of its answers going wrong") {
     struct Row {
-        const char*              next_hop;
+        const char* next_hop;
         std::vector<std::string> script;
-        bool                     abort = false, tls = false, client = false;
+        bool abort = false, tls = false, client = false;
     };
     const auto row = GENERATE(
-        Row{"smtp:[127.0.0.1]:25", {"220 hi", everything, "250 xf", "250 m", "250 a", "250 b", "354 go", "250 ok"}, false, false, true},
+        Row{"smtp:[127.0.0.1]:25",
+            {"220 hi", everything, "250 xf", "250 m", "250 a", "250 b", "354 go", "250 ok"},
+            false,
+            false,
+            true},
         Row{"smtp:[127.0.0.1]:25", {"220 hi", "250 mx", "250 m", "250 a", "250 b", "354 go", "250 ok"}},
         Row{"smtp:[127.0.0.1]:25", {"220 hi", piped, "250 m", "250 a", "250 b", "354 go", "250 ok"}, true},
-        Row{"smtp:[127.0.0.1]:25", {"220 hi", piped, "250 m", "250 a", "452 4.5.3 b", "354 go", "250 ok", "250 m", "250 b", "354 go", "250 ok"}},
-        Row{"smtp:[127.0.0.1]:25", {"220 hi", "250 STARTTLS", "250 m", "250 a", "250 b", "354 go", "250 ok"}, false, true},
+        Row{"smtp:[127.0.0.1]:25",
+            {"220 hi", piped, "250 m", "250 a", "452 4.5.3 b", "354 go", "250 ok", "250 m", "250 b", "354 go",
+             "250 ok"}},
+        Row{"smtp:[127.0.0.1]:25",
+            {"220 hi", "250 STARTTLS", "250 m", "250 a", "250 b", "354 go", "250 ok"},
+            false,
+            true},
         Row{"lmtp:[127.0.0.1]:24", {"220 hi", piped, "250 m", "250 a", "250 b", "354 go", "250 ok", "250 ok"}});
-    const std::string wrong = GENERATE("450 4.7.1 later", "550 5.7.1 no", "421 4.3.2 down", "!garbage", "!close", "!late", "334 what", "211 odd");
+    const std::string wrong = GENERATE("450 4.7.1 later", "550 5.7.1 no", "421 4.3.2 down", "!garbage", "!close",
+                                       "!late", "334 what", "211 odd");
     for (std::size_t broken = 0; broken < row.script.size(); ++broken) {
         Sample sample(2);
         sample.what.abort_on_partial_refusal = row.abort;
@@ -344,7 +373,8 @@ TEST_CASE("each dialogue survives each of its answers going wrong") {
             if (result.code / 100 == 2) CHECK(played.text_sent);
         }
         if (fatal) CHECK_FALSE(dialog.is_reusable());
-        if (broken == 0 && wrong.starts_with("550")) CHECK(codes(played.results) == "451 451");  // a greeting bounces nothing
+        if (broken == 0 && wrong.starts_with("550"))
+            CHECK(codes(played.results) == "451 451");  // a greeting bounces nothing
         if (!dialog.is_reusable()) continue;
         Sample next(1);  // S2: the following transaction starts clean
         dialog.begin(next.what, ClientDialog::Probe::no);
@@ -361,11 +391,11 @@ TEST_CASE("each dialogue survives each of its answers going wrong") {
 TEST_CASE("each trouble has amavisd's words") {
     struct Row {
         std::vector<std::string> script;
-        std::string              want;
-        bool                     unknown = false;
+        std::string want;
+        bool unknown = false;
     };
     const std::string mta = "MTA(smtp:[127.0.0.1]:10025)";
-    const auto        row = GENERATE_COPY(
+    const auto row = GENERATE_COPY(
         Row{{"421 busy"}, "451 4.5.0 From " + mta + " during fwd-connect (Negative greeting: 421 busy): id=id1"},
         Row{{"!late"}, "450 4.4.2 Timed out during fwd-connect, " + mta + ", id=id1"},
         Row{{"!close"}, "451 4.5.0 From " + mta + " during fwd-connect (read: connection closed by the peer): id=id1"},
@@ -376,14 +406,22 @@ TEST_CASE("each trouble has amavisd's words") {
         Row{{"220 hi", piped, "250 m", "452 a", "554 d"}, "452 4.5.3 from " + mta + ": 452 a"},
         Row{{"220 hi", piped, "250 m", "250 a", "451 d"}, "451 4.5.0 from " + mta + ": 451 d"},
         Row{{"220 hi", piped, "250 m", "250 a", "!close"}, "450 4.5.0 No response to DATA, " + mta + ", id=id1"},
-        Row{{"220 hi", piped, "250 m", "250 a", "!late"}, "450 4.4.2 Timed out during fwd-data-chkpnt, " + mta + ", id=id1"},
+        Row{{"220 hi", piped, "250 m", "250 a", "!late"},
+            "450 4.4.2 Timed out during fwd-data-chkpnt, " + mta + ", id=id1"},
         Row{{"220 hi", piped, "250 m", "421 a"}, "451 4.1.0 from " + mta + ": 421 a"},
         Row{{"220 hi", piped, "250 m", "250 a", "354 go", "554 no"}, "554 5.6.0 from " + mta + ": 554 no"},
-        Row{{"220 hi", piped, "250 m", "250 a", "354 go", "421 4.3.0 down"}, "451 4.3.0 from " + mta + ": 421 4.3.0 down"},
-        Row{{"220 hi", piped, "250 m", "250 a", "354 go", "!close"}, "451 4.5.0 From " + mta + " during fwd-data-end (read: connection closed by the peer): id=id1", true},
-        Row{{"220 hi", piped, "250 m", "250 a", "354 go", "!late"}, "450 4.4.2 Timed out during fwd-data-end, " + mta + ", id=id1", true},
-        Row{{"220 hi", piped, "250 m", "250 a", "354 go", "!garbage"}, "451 4.5.0 From " + mta + " during fwd-data-end (not an SMTP reply: \"x\": protocol error): id=id1", true});
-    Sample       sample(1);
+        Row{{"220 hi", piped, "250 m", "250 a", "354 go", "421 4.3.0 down"},
+            "451 4.3.0 from " + mta + ": 421 4.3.0 down"},
+        Row{{"220 hi", piped, "250 m", "250 a", "354 go", "!close"},
+            "451 4.5.0 From " + mta + " during fwd-data-end (read: connection closed by the peer): id=id1",
+            true},
+        Row{{"220 hi", piped, "250 m", "250 a", "354 go", "!late"},
+            "450 4.4.2 Timed out during fwd-data-end, " + mta + ", id=id1",
+            true},
+        Row{{"220 hi", piped, "250 m", "250 a", "354 go", "!garbage"},
+            "451 4.5.0 From " + mta + " during fwd-data-end (not an SMTP reply: \"x\": protocol error): id=id1",
+            true});
+    Sample sample(1);
     ClientDialog dialog(hop(), {});
     dialog.begin(sample.what, ClientDialog::Probe::no);
     const auto played = play(dialog, row.script);
@@ -395,7 +433,7 @@ TEST_CASE("each trouble has amavisd's words") {
 TEST_CASE("a kept connection found dead before anything was accepted asks for a new one") {
     const auto probe = GENERATE(ClientDialog::Probe::no, ClientDialog::Probe::yes);
     const std::string death = GENERATE("!close", "421 4.4.2 timeout exceeded");
-    Sample       sample(1);
+    Sample sample(1);
     ClientDialog dialog(hop(), {});
     dialog.begin(sample.what, ClientDialog::Probe::no);
     const std::vector<std::string> good{"250 m", "250 a", "354 go", "250 ok"};
@@ -417,7 +455,7 @@ TEST_CASE("a kept connection found dead before anything was accepted asks for a 
 }
 
 TEST_CASE("a thousand recipients are asked in portions that fit into socket buffers") {
-    Sample       sample(1000);
+    Sample sample(1000);
     ClientDialog dialog(hop(), {});
     dialog.begin(sample.what, ClientDialog::Probe::no);
     std::vector<std::string> script{"220 hi", piped, "250 m"};

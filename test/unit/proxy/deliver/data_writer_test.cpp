@@ -35,7 +35,7 @@ std::string unstuffed(const std::string& wire) {
     std::string out;
     for (std::size_t at = 0; at < wire.size();) {
         const auto end = wire.find("\r\n", at) + 2;
-        auto       line = wire.substr(at, end - at);
+        auto line = wire.substr(at, end - at);
         at = end;
         if (line == ".\r\n") break;
         if (line.starts_with('.')) line.erase(0, 1);
@@ -59,12 +59,12 @@ std::string normalised(const std::string& in) {
 }
 
 std::string guard(const std::vector<std::string_view>& pieces, std::size_t max_views = 512) {
-    LineGuard   rule;
+    LineGuard rule;
     std::string out;
     for (auto piece : pieces)
         while (!piece.empty()) {
             LineGuard::Views views;
-            const auto       used = rule.feed(piece, views, max_views);
+            const auto used = rule.feed(piece, views, max_views);
             if (used == 0) return "no progress";
             if (views.size() > max_views) return "too many views";
             out += text_of(views);
@@ -82,7 +82,7 @@ std::shared_ptr<const mail::SealedSpool> spool_of(const std::string& text, std::
 }
 
 std::string write_all(const mail::EditedMessage& message, std::size_t* batches = nullptr) {
-    DataWriter  writer(message);
+    DataWriter writer(message);
     std::string out;
     for (std::size_t count = 0;; ++count) {
         const auto batch = writer.next();
@@ -100,7 +100,7 @@ std::string write_all(const mail::EditedMessage& message, std::size_t* batches =
 
 TEST_CASE("every sequence of CR, LF, NUL, dot and a letter leaves as CRLF lines, however it is split") {
     constexpr std::string_view alphabet("\r\n\0.a", 5);
-    std::size_t                tried = 0;
+    std::size_t tried = 0;
     for (std::size_t length = 1; length <= 7; ++length) {
         std::size_t count = 1;
         for (std::size_t i = 0; i < length; ++i) count *= alphabet.size();
@@ -124,8 +124,8 @@ TEST_CASE("every sequence of CR, LF, NUL, dot and a letter leaves as CRLF lines,
 }
 
 TEST_CASE("random bytes leave as CRLF lines, and long lines hold the same sequences") {
-    std::mt19937                               random(1);
-    std::uniform_int_distribution<int>         byte(0, 255);
+    std::mt19937 random(1);
+    std::uniform_int_distribution<int> byte(0, 255);
     std::uniform_int_distribution<std::size_t> size(0, 3000);
     for (int round = 0; round < 300; ++round) {
         std::string in(size(random), 'x');
@@ -148,8 +148,8 @@ TEST_CASE("clean text comes back identical and is not copied") {
     const std::string text = "Subject: x\r\n\r\nline\r\n..dots\r\n.\r\n" + std::string(2000, 'y') + "\r\n";
     CHECK(unstuffed(guard({text})) == text);
     const std::string plain = "Subject: x\r\n\r\nno dots here\r\n";
-    LineGuard         rule;
-    LineGuard::Views  views;
+    LineGuard rule;
+    LineGuard::Views views;
     CHECK(rule.feed(plain, views, 512) == plain.size());
     REQUIRE(views.size() == 1);
     CHECK(views.front().data() == plain.data());
@@ -158,7 +158,7 @@ TEST_CASE("clean text comes back identical and is not copied") {
 }
 
 TEST_CASE("a message of literals and spool ranges is one batch when small") {
-    const std::string   text = "From: a\r\nX-Old: gone\r\n\r\nbody\r\n.dot\r\n";
+    const std::string text = "From: a\r\nX-Old: gone\r\n\r\nbody\r\n.dot\r\n";
     mail::EditedMessage message;
     message.spool = spool_of(text, text.size());
     message.pieces = {{"Received: us\r\n", 0, 0}, {"", 0, 9}, {"X-New: 1\r\n", 0, 0}, {"", 22, text.size() - 22}};
@@ -170,8 +170,10 @@ TEST_CASE("a message of literals and spool ranges is one batch when small") {
 
 TEST_CASE("a large message is read from the spool in pieces, whatever its head holds") {
     std::string text;
-    for (int line = 0; text.size() < 3'000'000; ++line) text += (line % 97 == 0 ? ".dot " : "line ") + std::to_string(line) + "\r\n";
-    const auto head = GENERATE(std::size_t{0}, std::size_t{1}, std::size_t{70'001}, std::size_t{2'999'999}, std::size_t{9'000'000});
+    for (int line = 0; text.size() < 3'000'000; ++line)
+        text += (line % 97 == 0 ? ".dot " : "line ") + std::to_string(line) + "\r\n";
+    const auto head =
+        GENERATE(std::size_t{0}, std::size_t{1}, std::size_t{70'001}, std::size_t{2'999'999}, std::size_t{9'000'000});
     mail::EditedMessage message;
     message.spool = spool_of(text, head);
     message.pieces = {{"Received: us\r\n", 0, 0}, {"", 0, 1'234'567}, {"", 1'234'567, text.size() - 1'234'567}};
@@ -181,8 +183,8 @@ TEST_CASE("a large message is read from the spool in pieces, whatever its head h
 }
 
 TEST_CASE("a megabyte of nothing but line feeds, NULs, carriage returns or dots still ends, in linear time") {
-    const auto          c = GENERATE('\n', '\0', '\r', '.');
-    const std::string   text(1'000'000, c);
+    const auto c = GENERATE('\n', '\0', '\r', '.');
+    const std::string text(1'000'000, c);
     mail::EditedMessage message;
     message.spool = spool_of(text, 1000);
     message.pieces = {{"", 0, text.size()}};

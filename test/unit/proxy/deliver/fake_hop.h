@@ -27,14 +27,16 @@ public:
     using Answer = std::function<std::optional<std::string>(int connection, const std::string& command)>;
 
     struct Traits {
-        bool                              lmtp = false;
-        std::string                       offers = "PIPELINING|8BITMIME|SIZE|ENHANCEDSTATUSCODES";
-        bool                              reads_text = true;  // false: hangs after 354
+        bool lmtp = false;
+        std::string offers = "PIPELINING|8BITMIME|SIZE|ENHANCEDSTATUSCODES";
+        bool reads_text = true;  // false: hangs after 354
         std::shared_ptr<const TlsContext> tls = nullptr;
     };
 
     FakeHop(asio::io_context& on, Traits given, Answer scripted = nullptr)
-        : context(on), traits(std::move(given)), answer(std::move(scripted)),
+        : context(on),
+          traits(std::move(given)),
+          answer(std::move(scripted)),
           acceptor(on, asio::ip::tcp::endpoint(asio::ip::address_v4::loopback(), 0)) {
         asio::co_spawn(context, accept(*this), asio::detached);
     }
@@ -45,14 +47,14 @@ public:
             .value();
     }
 
-    asio::io_context&                    context;
-    Traits                               traits;
-    Answer                               answer;
-    asio::ip::tcp::acceptor              acceptor;
-    int                                  connections = 0;
-    std::vector<std::string>             commands;  // of all connections
-    std::vector<std::string>             texts;     // as they came, stuffed, with the final dot
-    std::vector<std::size_t>             reads;     // octets of each read
+    asio::io_context& context;
+    Traits traits;
+    Answer answer;
+    asio::ip::tcp::acceptor acceptor;
+    int connections = 0;
+    std::vector<std::string> commands;  // of all connections
+    std::vector<std::string> texts;     // as they came, stuffed, with the final dot
+    std::vector<std::size_t> reads;     // octets of each read
     std::vector<std::shared_ptr<Stream>> hanging;
 
 private:
@@ -94,7 +96,8 @@ private:
         if (starts_with_fold(command, "MAIL")) return "250 2.1.0 Ok";
         if (starts_with_fold(command, "RCPT")) return "250 2.1.5 Ok";
         if (command == "STARTTLS") return "220 2.0.0 Ready";
-        if (command == "DATA") return accepted != 0 ? "354 End data with <CR><LF>.<CR><LF>" : "554 5.5.1 no valid recipients";
+        if (command == "DATA")
+            return accepted != 0 ? "354 End data with <CR><LF>.<CR><LF>" : "554 5.5.1 no valid recipients";
         if (command == "QUIT") return "221 2.0.0 Bye!close";
         return "250 2.0.0 Ok";
     }
@@ -103,12 +106,12 @@ private:
         if (!co_await speak(self, stream, self.decide(number, "greeting", "220 fake ESMTP"))) co_return;
         std::string buffer;
         std::size_t accepted = 0;
-        bool        in_text = false;
+        bool in_text = false;
         for (;;) {
-            const bool        lone = in_text && buffer.starts_with(".\r\n");
+            const bool lone = in_text && buffer.starts_with(".\r\n");
             const std::size_t end = lone ? 0 : buffer.find(in_text ? "\r\n.\r\n" : "\r\n");
             if (end == std::string::npos) {
-                auto       chunk = std::make_unique<std::array<char, 65536>>();
+                auto chunk = std::make_unique<std::array<char, 65536>>();
                 const auto got = co_await stream->read_some(*chunk, Deadline::never());
                 if (!got) co_return;
                 self.reads.push_back(*got);
@@ -122,7 +125,9 @@ private:
                 in_text = false;
                 std::size_t replies = self.traits.lmtp ? std::exchange(accepted, 0) : 1;
                 for (accepted = 0; replies != 0; --replies)
-                    if (!co_await speak(self, stream, self.decide(number, ".", "250 2.0.0 Ok: queued as " + std::to_string(self.texts.size()))))
+                    if (!co_await speak(
+                            self, stream,
+                            self.decide(number, ".", "250 2.0.0 Ok: queued as " + std::to_string(self.texts.size()))))
                         co_return;
                 continue;
             }

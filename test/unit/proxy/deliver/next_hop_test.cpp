@@ -7,17 +7,17 @@ namespace tamis::proxy {
 TEST_CASE("delivery methods are understood in amavisd's forms") {
     struct Row {
         std::string text, shown, endpoint;
-        bool        lmtp;
+        bool lmtp;
     };
-    const auto row = GENERATE(
-        Row{"smtp:[127.0.0.1]:10025", "smtp:[127.0.0.1]:10025", "127.0.0.1:10025", false},
-        Row{"smtp:127.0.0.1:10025", "smtp:[127.0.0.1]:10025", "127.0.0.1:10025", false},
-        Row{"SMTP:[::1]:10025", "smtp:[::1]:10025", "[::1]:10025", false},
-        Row{"smtp:inet:mx.example.com:25", "smtp:[mx.example.com]:25", "mx.example.com:25", false},
-        Row{"lmtp:[127.0.0.1]:24:flags=x:more", "lmtp:[127.0.0.1]:24", "127.0.0.1:24", true},
-        Row{"smtp:host:25:options", "smtp:[host]:25", "host:25", false},
-        Row{" lmtp:/run/dovecot/lmtp ", "lmtp:/run/dovecot/lmtp", "/run/dovecot/lmtp", true},
-        Row{"smtp:unix:/run/x.sock", "smtp:/run/x.sock", "/run/x.sock", false});
+    const auto row =
+        GENERATE(Row{"smtp:[127.0.0.1]:10025", "smtp:[127.0.0.1]:10025", "127.0.0.1:10025", false},
+                 Row{"smtp:127.0.0.1:10025", "smtp:[127.0.0.1]:10025", "127.0.0.1:10025", false},
+                 Row{"SMTP:[::1]:10025", "smtp:[::1]:10025", "[::1]:10025", false},
+                 Row{"smtp:inet:mx.example.com:25", "smtp:[mx.example.com]:25", "mx.example.com:25", false},
+                 Row{"lmtp:[127.0.0.1]:24:flags=x:more", "lmtp:[127.0.0.1]:24", "127.0.0.1:24", true},
+                 Row{"smtp:host:25:options", "smtp:[host]:25", "host:25", false},
+                 Row{" lmtp:/run/dovecot/lmtp ", "lmtp:/run/dovecot/lmtp", "/run/dovecot/lmtp", true},
+                 Row{"smtp:unix:/run/x.sock", "smtp:/run/x.sock", "/run/x.sock", false});
     const auto hop = parse_next_hop(row.text);
     REQUIRE(hop);
     CHECK(hop->shown == row.shown);

@@ -22,7 +22,7 @@ std::string read(const std::vector<std::string>& lines) {
 TEST_CASE("replies are read strictly") {
     struct Row {
         std::vector<std::string> lines;
-        std::string              want;
+        std::string want;
     };
     const auto row = GENERATE(
         Row{{"250 2.0.0 Ok: queued as X"}, "250 2.0.0 Ok: queued as X"}, Row{{"250"}, "250"}, Row{{"250 "}, "250"},
@@ -53,9 +53,9 @@ TEST_CASE("an enhanced code is one only in the right form and class") {
 }
 
 TEST_CASE("a reply is bounded, and what is shown of it is cut") {
-    ReplyParser       parser;
+    ReplyParser parser;
     const std::string line = "250-" + std::string(508, 'x');
-    std::size_t       taken = 0;
+    std::size_t taken = 0;
     for (;; ++taken) {
         const auto last = parser.on_line(line);
         if (!last) break;
