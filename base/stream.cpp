@@ -113,28 +113,12 @@ void Stream::close() noexcept {
 }
 
 Task<Result<std::size_t>> Stream::read_some(std::span<char> into, Deadline deadline) {
-    constexpr unsigned fair_share = 32;
-    if (!tls_) {
-        for (;;) {
-            const ssize_t got = ::recv(socket_.native_handle(), into.data(), into.size(), 0);
-            if (got > 0) {
-                if (++immediate_ < fair_share) co_return static_cast<std::size_t>(got);
-                immediate_ = 0;  // let the others of this thread have a turn
-                co_await asio::post(socket_.get_executor(), asio::use_awaitable);
-                co_return static_cast<std::size_t>(got);
-            }
-            if (got == 0) co_return fail(Errc::closed, "read");
-            if (errno == EINTR) continue;
-            if (errno != EAGAIN && errno != EWOULDBLOCK)
-                co_return network_fault({errno, boost::system::system_category()}, false, "read");
-            immediate_ = 0;
-            const Watch watch(*reading_, deadline);
-            auto [error] = co_await socket_.async_wait(Socket::wait_read, as_result);
-            if (error) co_return network_fault(error, reading_->fired, "read");
-        }
-    }
+    const auto buffer = asio::buffer(into.data(), into.size());
     const Watch watch(*reading_, deadline);
-    auto [error, size] = co_await tls_->stream.async_read_some(asio::buffer(into.data(), into.size()), as_result);
+    // Asio tries the socket at once and only then waits; a completion always passes through the scheduler, so that a
+    // peer who never pauses cannot starve the other connections of this thread
+    auto [error, size] = tls_ ? co_await tls_->stream.async_read_some(buffer, as_result)
+                              : co_await socket_.async_read_some(buffer, as_result);
     if (error) co_return network_fault(error, reading_->fired, "read");
     co_return size;
 }
@@ -343,6 +327,13 @@ Task<Result<std::unique_ptr<Stream>>> connect(Endpoint endpoint, Deadline deadli
 void InputBuffer::consume(std::size_t bytes) noexcept {
     begin_ += bytes;
     if (begin_ == end_) begin_ = end_ = 0;
+}
+
+void InputBuffer::set_capacity(std::size_t capacity) {
+    if (capacity == capacity_ || begin_ != end_) return;
+    capacity_ = capacity;
+    data_.reset();
+    begin_ = end_ = 0;
 }
 
 Task<Result<std::size_t>> InputBuffer::fill(Stream& from, Deadline deadline) {

@@ -64,7 +64,6 @@ private:
     std::shared_ptr<Alarm> reading_;
     std::shared_ptr<Alarm> writing_;
     std::unique_ptr<Tls>   tls_;
-    unsigned               immediate_ = 0;  // reads in a row that did not have to wait; for fairness
 };
 
 // connect - opens a connection; names are resolved without blocking. The Fault names the endpoint.
@@ -79,6 +78,8 @@ public:
     void             consume(std::size_t bytes) noexcept;
     void             clear() noexcept { begin_ = end_ = 0; }
     bool             full() const noexcept { return end_ - begin_ == capacity_; }
+    // set_capacity - for the next fill(); does nothing while bytes are unread
+    void             set_capacity(std::size_t capacity);
     // fill - reads once more; Errc::over_limit when there is no room
     Task<Result<std::size_t>> fill(Stream& from, Deadline deadline);
     // read_line - up to and without CRLF or LF; Errc::over_limit when a line does not fit. The view is good until the

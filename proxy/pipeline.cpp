@@ -89,6 +89,7 @@ struct Pipeline::State {
 Task<Answer> Pipeline::process(Job& job, Deadline deadline) {
     messages_total().add();
     State state(job);
+    if (auto loop = loop_refusal(state)) co_return std::move(*loop);
     if (auto done = co_await look_up(state, deadline); !done) co_return failed(state, "lookup", done.error());
     if (auto done = co_await scan(state, deadline); !done) co_return failed(state, "scan", done.error());
     judge(state);
@@ -99,6 +100,20 @@ Task<Answer> Pipeline::process(Job& job, Deadline deadline) {
     if (auto done = co_await notify(state, deadline); !done) co_return failed(state, "notification", done.error());
     co_await record(state, deadline);
     co_return answer(state);
+}
+
+// loop_refusal - more than 100 Received fields: this message goes round in circles (RFC 5321 section 6.3)
+std::optional<Answer> Pipeline::loop_refusal(State& state) {
+    constexpr std::size_t most_hops = 100;
+    const auto hops = state.message.header.find_all("Received", state.message.spool->head()).size();
+    if (hops <= most_hops) return {};
+    const Reply text = reply(554, "5.4.6", fmt::format("Reject: Too many hops: {} 'Received:' header fields, id={}", hops, state.log_id));
+    log::warning(state.log_id, "Blocked MTA-BLOCKED, mail loop: {} Received fields, {} -> {} recipient(s); look for a content_filter on the re-injection port",
+                 hops, mail::smtp_form(state.envelope.sender), state.envelope.recipients.size());
+    Answer out;
+    out.outcomes = state.outcomes;
+    out.replies.assign(state.job.per_recipient_replies ? state.envelope.recipients.size() : 1, text);
+    return out;
 }
 
 // look_up - step 4: whose mail is it, and what does every recipient want

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/async.h"
@@ -46,6 +47,7 @@ public:
 
 private:
     struct State;
+    std::optional<Answer> loop_refusal(State& state);
     Task<Done> look_up(State& state, Deadline deadline);
     Task<Done> scan(State& state, Deadline deadline);
     void       judge(State& state);

@@ -24,8 +24,25 @@ bool is_plain(char c) noexcept {
     return byte > 0x20 && byte != 0x7f && c != '<' && c != '>';
 }
 
+// is_safe_path - inside a well-formed quoted string (RFC 5321 4.1.2) blanks and angle brackets may stand, too
 bool is_safe_path(std::string_view address) {
-    return address.size() <= longest_path && std::ranges::all_of(address, is_plain) && is_utf8(address);
+    if (address.size() > longest_path || !is_utf8(address)) return false;
+    bool quoted = false;
+    for (std::size_t i = 0; i < address.size(); ++i) {
+        const char c = address[i];
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < 0x20 || byte == 0x7f) return false;
+        if (quoted && c == '\\') {
+            if (++i == address.size() || static_cast<unsigned char>(address[i]) < 0x20 || address[i] == 0x7f) return false;
+        } else if (c == '"') {
+            if (!quoted && i != 0) return false;  // a quoted string is the whole local part
+            if (quoted && i + 1 != address.size() && address[i + 1] != '@') return false;
+            quoted = !quoted;
+        } else if (!quoted && !is_plain(c)) {
+            return false;
+        }
+    }
+    return !quoted;
 }
 
 // is_safe_xtext - "<" and ">" are fine here: they are written encoded

@@ -15,7 +15,8 @@
 namespace tamis::proxy {
 namespace {
 
-constexpr std::size_t input_capacity = 64 * 1024;
+constexpr std::size_t command_capacity = 16 * 1024;  // also enough for most messages
+constexpr std::size_t data_capacity = 128 * 1024;    // while a larger message comes in
 
 metric::Counter& denied_total() {
     static metric::Counter counter("tamis_connections_denied_total", "connections from peers that are not allowed");
@@ -82,7 +83,7 @@ Session::Session(std::unique_ptr<Stream> stream, Peer peer, Services& services, 
       pipeline_(pipeline),
       snapshot_(services.snapshot()),
       dialog_(dialog_options()),
-      input_(input_capacity),
+      input_(std::max<std::size_t>(command_capacity, snapshot_->settings->limits.line.count + 2)),
       session_end_(Deadline::in(snapshot_->settings->limits.session)),
       connection_(++services.connections) {}
 
@@ -279,7 +280,9 @@ Task<bool> Session::receive_and_answer() {
             }
         }
         input_.consume(receiver.feed(input_.unread()));
+        if (receiver.size() > command_capacity) input_.set_capacity(data_capacity);
     }
+    input_.set_capacity(std::max<std::size_t>(command_capacity, settings.limits.line.count + 2));
     job.received_end = std::chrono::steady_clock::now();
     if (receiver.too_big()) {
         log::notice(job.message.log_id.get(), "Blocked OVERSIZED, {} -> {} recipient(s), size: {}, limit: {}",

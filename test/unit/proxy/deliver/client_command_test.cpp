@@ -140,6 +140,13 @@ TEST_CASE("nothing that would break a command line reaches it") {
     CHECK(code_of(transaction_refusal(what, all())) == "501 5.5.4");
 }
 
+TEST_CASE("quoted local parts pass when they are well formed") {
+    const std::string good = GENERATE(as<std::string>(), "\"a b\"@x", "\"a<b>\"@x", "\"a\\\"b\"@x", "\"\"@x");
+    CHECK(code_of(recipient_refusal({good, "", ""}, all())) == "fine");
+    for (const auto* bad : {"\"a b@x", "a\" b\"@x", "\"a\"> b@x", "\"a\\\"@x"})
+        CHECK(code_of(recipient_refusal({bad, "", ""}, all())) == "553 5.1.3");
+}
+
 TEST_CASE(
     "an empty recipient, an ORCPT without type and NOTIFY=NEVER with company are refused or taken as they should") {
     CHECK(code_of(recipient_refusal({"", "", ""}, all())) == "553 5.1.3");
