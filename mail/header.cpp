@@ -73,6 +73,12 @@ HeaderBlock parse_header(std::string_view head) {
     }
     block.size = static_cast<std::uint32_t>(at);
     block.truncated = !block.has_separator && head.size() >= header_limit;
+    // the last field may go on behind the limit: whoever removes or replaces half of it would leave the other half as
+    // lines of their own
+    if (block.truncated && !block.fields.empty()) {
+        block.size = block.fields.back().begin;
+        block.fields.pop_back();
+    }
     return block;
 }
 

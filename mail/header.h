@@ -1,8 +1,8 @@
 // header - the header section of a message as fields with byte ranges; never rewrites
 //
 // Parsing is total and linear: every byte of the header section belongs to exactly one field (a line that is no field
-// and no continuation becomes a field without a name). Trusts nothing. Limits: header_limit bytes; what lies beyond is
-// left to the body and `truncated` is set.
+// and no continuation becomes a field without a name). Trusts nothing. Limits: header_limit bytes; the field that
+// reaches the limit and what lies beyond are left to the body and `truncated` is set.
 #pragma once
 
 #include <cstdint>

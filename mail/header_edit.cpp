@@ -1,10 +1,19 @@
 #include "mail/header_edit.h"
 
 #include <algorithm>
+#include <ranges>
 
 #include "base/text.h"
 
 namespace tamis::mail {
+namespace {
+
+// has_text - whether something of the line stays visible; NUL is taken out and does not count
+bool has_text(std::string_view line) {
+    return line.find_first_not_of(std::string_view(" \t\r\0", 4)) != std::string_view::npos;
+}
+
+}  // namespace
 
 std::string field_text(std::string_view name, std::string_view body) {
     std::string out(name);
@@ -14,8 +23,8 @@ std::string field_text(std::string_view name, std::string_view body) {
         const char c = body[i];
         if (c == '\r' || c == '\0') continue;
         if (c == '\n') {
-            const bool folds = i + 1 < body.size() && is_blank(body[i + 1]) &&
-                               trim(body.substr(i + 1, body.find('\n', i + 1) - i - 1)).size() != 0;
+            const auto next = body.substr(i + 1, body.find('\n', i + 1) - i - 1);
+            const bool folds = !next.empty() && is_blank(next.front()) && has_text(next);
             if (folds) out += "\r\n";
             continue;
         }
@@ -72,6 +81,10 @@ EditedMessage HeaderEdits::apply(const Message& message) const {
         else
             out.pieces.push_back({{}, begin, end - begin});
     };
+    // a first line that begins with a blank would become a part of the field that we put above it: it stays on top
+    const auto& fields = message.header.fields;
+    const bool  is_damaged = !fields.empty() && is_blank(head[fields.front().begin]);
+    if (is_damaged) range(fields.front().begin, fields.front().end);
     for (const auto& text : prepended_) literal(text);
     std::vector<bool> done(replaced_.size(), false);
     for (std::size_t i = 0; i < replaced_.size(); ++i) {
@@ -83,7 +96,7 @@ EditedMessage HeaderEdits::apply(const Message& message) const {
     const auto is_removed = [&](std::string_view name) {
         return std::ranges::any_of(removed_, [&](const auto& gone) { return equal_fold(gone, name); });
     };
-    for (const auto& field : message.header.fields) {
+    for (const auto& field : fields | std::views::drop(is_damaged ? 1 : 0)) {
         const auto name = HeaderBlock::name(field, head);
         if (!name.empty() && is_removed(name)) continue;
         bool replaced = false;
@@ -94,8 +107,7 @@ EditedMessage HeaderEdits::apply(const Message& message) const {
         }
         if (!replaced) range(field.begin, field.end);
     }
-    // a header section that ends with the message and without a line end: keep added fields and body apart
-    const std::uint64_t fields_end = message.header.fields.empty() ? 0 : message.header.fields.back().end;
+    const std::uint64_t fields_end = fields.empty() ? 0 : fields.back().end;
     range(fields_end, message.spool->size());
     return out;
 }

@@ -84,6 +84,13 @@ void set_levels(const Findings& findings, const RecipientPolicy& policy, Recipie
     verdict.kill = reached(policy.levels.kill);
 }
 
+// is_oversized - 0 is no limit (amavisd's message_size_limit), and RFC 5321 section 4.5.3.1.7 wants 64 KiB at least
+bool is_oversized(std::uint64_t size, const RecipientPolicy& policy) {
+    constexpr std::uint64_t smallest_limit = 65536;
+    const auto limit = policy.size_limit.value_or(0);
+    return limit != 0 && size > std::max(limit, smallest_limit);
+}
+
 void set_categories(const Findings& findings, const RecipientPolicy& policy, RecipientVerdict& verdict) {
     auto& list = verdict.categories;
     const auto add = [&](Major major, int minor = 0) { list.push_back({major, minor}); };
@@ -97,7 +104,7 @@ void set_categories(const Findings& findings, const RecipientPolicy& policy, Rec
     if (verdict.tag2) add(Major::spammy);
     if (!policy.bypass_header_checks)
         for (const auto& [minor, text] : findings.header_problems) add(Major::bad_header, minor);
-    if (policy.size_limit && findings.size > *policy.size_limit) add(Major::oversized);
+    if (is_oversized(findings.size, policy)) add(Major::oversized);
     if (verdict.tag) add(Major::clean, 1);
     add(Major::clean);
     std::ranges::sort(list, std::greater<>());
@@ -129,9 +136,11 @@ void set_quarantine(const RecipientPolicy& policy, RecipientVerdict& verdict) {
         case Major::clean: verdict.quarantine = to.clean; break;
         default: break;  // none for spammy, oversized and mta (amavis-policy.md section 8)
     }
-    const bool above_cutoff = policy.levels.quarantine_cutoff && verdict.score &&
-                              *verdict.score >= *policy.levels.quarantine_cutoff;
-    if (category.major == Major::spam && (policy.blacklisted || above_cutoff)) verdict.quarantine.clear();
+    // without a cutoff everything is kept, from blacklisted senders as well
+    const auto& cutoff = policy.levels.quarantine_cutoff;
+    const bool  is_blacklisted = policy.blacklisted && !policy.whitelisted;
+    const bool  above_cutoff = cutoff && (is_blacklisted || verdict.score.value_or(0) >= *cutoff);
+    if (category.major == Major::spam && above_cutoff) verdict.quarantine.clear();
 }
 
 void set_subject_tag(const RecipientPolicy& policy, RecipientVerdict& verdict) {

@@ -50,16 +50,19 @@ void add_test_items(std::vector<std::string>& items, const std::vector<mail::Spa
 }
 
 std::string status_body(const RecipientVerdict& verdict, const RecipientPolicy& policy) {
-    std::vector<std::string> items = {
-        verdict.tag2 ? "Yes," : "No,",
-        "score=" + format_score(shown_score(verdict, policy)),
-        "tagged_above=" + level_text(policy.levels.tag),
-        "required=" + level_text(policy.levels.tag2),
-    };
+    std::vector<std::string> items = {verdict.tag2 ? "Yes," : "No,",
+                                      "score=" + (verdict.score ? format_score(shown_score(verdict, policy)) : "x")};
+    if (policy.levels.tag) items.push_back("tagged_above=" + format_score(*policy.levels.tag));
+    if (policy.levels.tag2) items.push_back("required=" + format_score(*policy.levels.tag2));
     if (policy.blacklisted) items.emplace_back("BLACKLISTED");
     if (policy.whitelisted) items.emplace_back("WHITELISTED");
     add_test_items(items, verdict.tests);
+    items.emplace_back("autolearn=unavailable");  // amavisd's word when no scanner said anything
     return mail::fold_items("X-Spam-Status", items);
+}
+
+std::string utc_timestamp(std::chrono::system_clock::time_point when) {
+    return fmt::format("{:%Y%m%dT%H%M%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(when)));
 }
 
 void replace_all(std::string& text, std::string_view from, std::string_view to) {
@@ -95,15 +98,28 @@ std::string received_body(const mail::Envelope& envelope, const mail::Message& m
                        recipient, rfc5322_date(message.received_at));
 }
 
+namespace {
+
+// alert - folded, printable and short enough for a header line, whatever names the engines and the message gave
+std::string alert(std::string_view text) {
+    constexpr std::size_t limit = 700;
+    std::vector<std::string> items;
+    for (const auto word : words(printable_or(text.substr(0, limit), '?'))) items.emplace_back(word);
+    if (text.size() > limit) items.back() += "...";
+    return mail::fold_items("X-Amavis-Alert", items);
+}
+
+}  // namespace
+
 std::vector<std::string> alert_texts(const std::vector<mail::ContentCategory>& categories, const Findings& findings) {
     std::vector<std::string> texts;
     const auto has = [&](Major major) {
         return std::ranges::any_of(categories, [&](auto category) { return category.major == major; });
     };
-    if (has(Major::virus)) texts.push_back("INFECTED, message contains virus: " + join(findings.viruses, ", "));
-    if (has(Major::banned)) texts.push_back("BANNED, message contains " + findings.banned_reason);
+    if (has(Major::virus)) texts.push_back(alert("INFECTED, message contains virus: " + join(findings.viruses, ", ")));
+    if (has(Major::banned)) texts.push_back(alert("BANNED, message contains " + findings.banned_reason));
     if (has(Major::bad_header) && !findings.header_problems.empty())
-        texts.push_back("BAD HEADER SECTION, " + findings.header_problems.front().second);
+        texts.push_back(alert("BAD HEADER SECTION, " + findings.header_problems.front().second));
     return texts;
 }
 
@@ -112,11 +128,13 @@ std::string fill_subject_tag(std::string_view tag, const RecipientVerdict& verdi
     std::string out(tag);
     if (out.find('_') == std::string::npos) return out;
     replace_all(out, "_SCORE_", format_score(shown_score(verdict, policy)));
-    replace_all(out, "_REQD_", level_text(policy.levels.tag2));
+    replace_all(out, "_REQD_", policy.levels.tag2 ? format_score(*policy.levels.tag2) : "-");
     replace_all(out, "_YESNOCAPS_", verdict.tag2 ? "YES" : "NO");
     replace_all(out, "_YESNO_", verdict.tag2 ? "Yes" : "No");
     replace_all(out, "_HOSTNAME_", site.hostname);
     replace_all(out, "_DATE_", rfc5322_date(message.received_at));
+    replace_all(out, "_U_", utc_timestamp(message.received_at));
+    replace_all(out, "_SUBJPREFIX_", "");  // what SpamAssassin's subjprefix would be; no scanner of ours has one
     replace_all(out, "_LOGID_", message.log_id.get());
     replace_all(out, "_MAILID_", message.mail_id.get());
     return out;
@@ -132,7 +150,7 @@ void tag_subject(mail::HeaderEdits& edits, const std::string& tag, const mail::M
     const auto head = message.spool->head();
     const auto* field = message.header.find("Subject", head);
     const std::string encoded = mail::encode_words(tag, std::string_view("Subject: ").size());
-    if (field == nullptr) return edits.prepend("Subject", encoded);
+    if (field == nullptr) return edits.prepend("Subject", trim(encoded));
     auto old = mail::HeaderBlock::value(*field, head);
     while (!old.empty() && is_blank(old.front())) old.remove_prefix(1);
     // the original bytes stay as they are behind the tag; a tag that is already there is not put twice
@@ -140,7 +158,8 @@ void tag_subject(mail::HeaderEdits& edits, const std::string& tag, const mail::M
         old.remove_prefix(trim(tag).size());
         while (!old.empty() && is_blank(old.front())) old.remove_prefix(1);
     }
-    const bool apart = tag.ends_with(' ') || encoded.ends_with("?=");
+    // an encoded word is one only between blanks (RFC 2047 section 5)
+    const bool apart = encoded.ends_with("?=") || old.starts_with("=?");
     std::string body = encoded.ends_with(' ') ? encoded : encoded + (apart ? " " : "");
     body += old;
     edits.replace_first("Subject", body);
@@ -155,7 +174,7 @@ mail::HeaderEdits edits_for(const RecipientVerdict& verdict, const RecipientPoli
     if (policy.is_local && quarantined) edits.prepend("X-Quarantine-ID", "<" + message.mail_id.get() + ">");
     if (findings.virus_check_done && !policy.bypass_virus_checks) edits.prepend(site.virus_header, site.virus_header_text);
     for (const auto& text : alert_texts(verdict.categories, findings)) edits.prepend("X-Amavis-Alert", text);
-    if (policy.is_local && verdict.tag && verdict.score) {
+    if (policy.is_local && verdict.tag && (verdict.score || policy.blacklisted)) {
         const double score = shown_score(verdict, policy);
         edits.prepend("X-Spam-Flag", verdict.tag2 ? "YES" : "NO");
         edits.prepend("X-Spam-Score", format_score(score));
@@ -185,6 +204,8 @@ std::string quarantine_prefix(const std::vector<RecipientVerdict>& verdicts,
     std::vector<mail::SpamTest> tests;
     SpamLevels levels;
     bool tag2 = false;
+    bool blacklisted = false;
+    bool whitelisted = false;
     const auto least = [](std::optional<double>& into, const std::optional<double>& value) {
         if (value && (!into || *value < *into)) into = value;
     };
@@ -195,6 +216,8 @@ std::string quarantine_prefix(const std::vector<RecipientVerdict>& verdicts,
         if (!verdict.passes()) blocked += (blocked.empty() ? "" : ",\n ") + shown;
         categories.insert(categories.end(), verdict.categories.begin(), verdict.categories.end());
         tag2 = tag2 || verdict.tag2;
+        blacklisted = blacklisted || policies[i].blacklisted;
+        whitelisted = whitelisted || policies[i].whitelisted;
         least(levels.tag, policies[i].levels.tag);
         least(levels.tag2, policies[i].levels.tag2);
         least(levels.kill, policies[i].levels.kill);
@@ -217,7 +240,10 @@ std::string quarantine_prefix(const std::vector<RecipientVerdict>& verdicts,
                                       : fmt::format("{}..{}", format_score(*lowest), format_score(*highest));
         std::vector<std::string> items = {tag2 ? "Yes," : "No,", "score=" + range, "tag=" + level_text(levels.tag),
                                           "tag2=" + level_text(levels.tag2), "kill=" + level_text(levels.kill)};
+        if (blacklisted) items.emplace_back("BLACKLISTED");
+        if (whitelisted) items.emplace_back("WHITELISTED");
         add_test_items(items, tests);
+        items.emplace_back("autolearn=unavailable");
         out += mail::field_text("X-Spam-Flag", tag2 ? "YES" : "NO");
         out += mail::field_text("X-Spam-Score", format_score(*highest));
         out += mail::field_text("X-Spam-Level", level_bar(*highest, site.spam_level_character));

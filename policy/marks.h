@@ -42,7 +42,8 @@ std::string quarantine_prefix(const std::vector<RecipientVerdict>& verdicts,
                               const std::vector<RecipientPolicy>& policies, const Findings& findings,
                               const mail::Envelope& envelope, const mail::Message& message, const Site& site);
 
-// fill_subject_tag - the placeholders _SCORE_ _REQD_ _YESNO_ _YESNOCAPS_ _HOSTNAME_ _DATE_ _LOGID_ _MAILID_
+// fill_subject_tag - the placeholders _SCORE_ _REQD_ _YESNO_ _YESNOCAPS_ _HOSTNAME_ _DATE_ _U_ _LOGID_
+// _MAILID_ _SUBJPREFIX_
 std::string fill_subject_tag(std::string_view tag, const RecipientVerdict& verdict, const RecipientPolicy& policy,
                              const mail::Message& message, const Site& site);
 

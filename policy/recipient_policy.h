@@ -61,7 +61,7 @@ struct RecipientPolicy {
     std::array<std::string, 4> address_extension;  // virus, spam, banned, bad header
     bool                warn_virus = false, warn_banned = false, warn_bad_header = false;
     std::string         virus_admin, new_virus_admin, spam_admin, banned_admin, bad_header_admin;
-    std::optional<std::uint64_t> size_limit;       // bytes; nothing: no limit
+    std::optional<std::uint64_t> size_limit;       // bytes; nothing or 0: no limit; below 64 KiB counts as 64 KiB
     std::vector<std::string> banned_rule_names = {"DEFAULT"};
     std::string         forward_method;            // empty: the site's
     bool                blacklisted = false, whitelisted = false;

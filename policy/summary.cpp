@@ -16,9 +16,14 @@ namespace {
 using mail::ContentCategory;
 using mail::Major;
 
+// amavisd sorts by its long word for it and then writes "Relayed": RelayedTagged comes first
+constexpr std::string_view untagged = "RelayedUntagged";
+
 // the words of amavisd's actions: what happened, then in which direction
-std::string action_word(const RecipientOutcome& outcome, const RecipientVerdict& verdict, bool dsn_sent) {
-    if (outcome.relayed) return verdict.tag2 ? "RelayedTagged" : "Relayed";
+std::string action_word(const RecipientOutcome& outcome, const RecipientVerdict& verdict, bool is_local, bool dsn_sent) {
+    // tagged: the recipient can see it, by the subject or by X-Spam-Flag (not somebody else's recipient)
+    const bool is_tagged = is_local && (verdict.tag2 || !verdict.subject_tag.empty());
+    if (outcome.relayed) return is_tagged ? "RelayedTagged" : std::string(untagged);
     if (outcome.tempfailed()) return "TempFailed";
     if (verdict.destiny == Destiny::discard && !verdict.passes()) return "Discarded";
     if (verdict.destiny == Destiny::bounce && !verdict.passes()) return dsn_sent ? "Bounced" : "NoBounce";
@@ -31,15 +36,19 @@ std::string direction(bool originating, bool is_local) {
     return is_local ? "Inbound" : "OpenRelay";
 }
 
-std::string actions(const SummaryInput& in) {
+std::string actions(const SummaryInput& in, std::string_view separator) {
     std::set<std::string> words;
-    for (std::size_t i = 0; i < in.outcomes->size(); ++i)
-        words.insert(action_word((*in.outcomes)[i], (*in.verdicts)[i], in.dsn_sent) +
-                     direction(in.originating, (*in.policies)[i].is_local));
-    std::vector<std::string> list(words.begin(), words.end());
+    for (std::size_t i = 0; i < in.outcomes->size(); ++i) {
+        const bool is_local = (*in.policies)[i].is_local;
+        words.insert(action_word((*in.outcomes)[i], (*in.verdicts)[i], is_local, in.dsn_sent) +
+                     direction(in.originating, is_local));
+    }
+    std::vector<std::string> list;
+    for (const auto& word : words)
+        list.push_back(word.starts_with(untagged) ? "Relayed" + word.substr(untagged.size()) : word);
     if (!in.quarantine_locations.empty()) list.emplace_back("Quarantined");
     if (in.archived) list.emplace_back("Archived");
-    return join(list, ",");
+    return join(list, separator);
 }
 
 std::string category_word(ContentCategory category, const Findings& findings) {
@@ -57,8 +66,9 @@ std::string hits(const std::vector<RecipientVerdict>& verdicts) {
         lowest = std::min(lowest.value_or(*verdict.score), *verdict.score);
         highest = std::max(highest.value_or(*verdict.score), *verdict.score);
     }
+    constexpr double not_worth_a_range = 0.1;
     if (!lowest) return "-";
-    if (*lowest == *highest) return format_score(*lowest);
+    if (*highest - *lowest < not_worth_a_range) return format_score(*lowest);
     return fmt::format("{}..{}", format_score(*lowest), format_score(*highest));
 }
 
@@ -66,6 +76,22 @@ std::string header_text(const mail::Message& message, std::string_view name) {
     const auto head = message.spool->head();
     const auto* field = message.header.find(name, head);
     return field == nullptr ? "" : mail::unfolded(mail::HeaderBlock::value(*field, head));
+}
+
+// message_id - the first <...> of the field; anything else is made to look like one. It never has a blank, so that a
+// stranger cannot write the rest of the log line.
+std::string message_id(const mail::Message& message, std::string_view name) {
+    const std::string text = header_text(message, name);
+    if (trim(text).empty()) return {};
+    const auto no_blanks = [](std::string_view part) {
+        std::string out;
+        for (const char c : part) out += is_blank(c) || c == '<' || c == '>' ? '_' : c;
+        return "<" + out + ">";
+    };
+    const auto open = text.find('<');
+    const auto close = text.find('>', open == std::string::npos ? 0 : open);
+    if (open == std::string::npos || close == std::string::npos) return no_blanks(trim(text));
+    return no_blanks(std::string_view(text).substr(open + 1, close - open - 1));
 }
 
 // log_text - UTF-8 stays readable, everything else that cannot stand in a log line is escaped
@@ -105,6 +131,24 @@ std::string queue_id_of(std::string_view reply) {
     return std::string(reply);
 }
 
+namespace {
+
+// from_clause - what is before "by" in a Received value: who connected, not who took the message
+std::string_view from_clause(std::string_view value) {
+    int depth = 0;
+    for (std::size_t i = 0; i < value.size(); ++i) {
+        if (value[i] == '(') ++depth;
+        if (value[i] == ')') depth = std::max(depth - 1, 0);
+        const bool starts_word = i == 0 || trim(value.substr(i - 1, 1)).empty();
+        if (depth == 0 && starts_word && starts_with_fold(value.substr(i), "by") &&
+            (i + 2 == value.size() || trim(value.substr(i + 2, 1)).empty()))
+            return value.substr(0, i);
+    }
+    return value;
+}
+
+}  // namespace
+
 std::string oldest_public_address(const mail::Message& message) {
     static const AddressList private_networks =
         AddressList::parse({"127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16",
@@ -114,10 +158,12 @@ std::string oldest_public_address(const mail::Message& message) {
     std::string oldest;
     for (const auto& field : message.header.fields) {
         if (!equal_fold(mail::HeaderBlock::name(field, head), "Received")) continue;
-        auto value = mail::HeaderBlock::value(field, head).substr(0, 1000);
+        const auto value = from_clause(mail::HeaderBlock::value(field, head).substr(0, 1000));
         for (auto open = value.find('['); open != std::string_view::npos; open = value.find('[', open + 1)) {
             const auto close = value.find(']', open);
             if (close == std::string_view::npos) break;
+            constexpr std::size_t longest_address = 60;  // "[IPv6:...]" and brackets that are none
+            if (close - open > longest_address) continue;
             const std::string address = normal_address(value.substr(open, close - open + 1));
             if (!address.empty() && !private_networks.contains(address)) oldest = address;
         }
@@ -146,10 +192,10 @@ std::vector<std::string> summary_lines(const SummaryInput& in) {
     middle += " " + log_text(mail::smtp_form(in.envelope->sender), 330);
 
     std::string tail;
-    if (!in.quarantine_locations.empty()) tail += ", quarantine: " + join(in.quarantine_locations, ",");
+    if (!in.quarantine_locations.empty()) tail += ", quarantine: " + join(in.quarantine_locations, ", ");
     if (in.envelope->client.ident) tail += ", Queue-ID: " + log_text(*in.envelope->client.ident, 60);
-    if (const auto id = header_text(*in.message, "Message-ID"); !id.empty()) tail += ", Message-ID: " + log_text(id, 250);
-    if (const auto id = header_text(*in.message, "Resent-Message-ID"); !id.empty())
+    if (const auto id = message_id(*in.message, "Message-ID"); !id.empty()) tail += ", Message-ID: " + log_text(id, 250);
+    if (const auto id = message_id(*in.message, "Resent-Message-ID"); !id.empty())
         tail += ", Resent-Message-ID: " + log_text(id, 250);
     tail += fmt::format(", mail_id: {}, Hits: {}, size: {}", in.message->mail_id.get(), hits(*in.verdicts),
                         in.message->size);
@@ -158,12 +204,12 @@ std::vector<std::string> summary_lines(const SummaryInput& in) {
     if (!passed.empty()) {
         const std::string queued_as = queued.empty() ? "" : ", queued_as: " + log_text(join(queued, "/"), 300);
         lines.push_back(fmt::format("Passed {} {{{}}},{} -> {}{}{}{}", category_word(blocking.value_or(main), *in.findings),
-                                    actions(in), middle, join(passed, ","), tail, queued_as, end));
+                                    actions(in, ","), middle, join(passed, ","), tail, queued_as, end));
     }
     if (!blocked.empty()) {
         // a recipient that was to pass and did not was stopped by the next hop
         ContentCategory why = blocking.value_or(ContentCategory{Major::mta, 0});
-        lines.push_back(fmt::format("Blocked {} {{{}}},{} -> {}{}{}", category_word(why, *in.findings), actions(in),
+        lines.push_back(fmt::format("Blocked {} {{{}}},{} -> {}{}{}", category_word(why, *in.findings), actions(in, ","),
                                     middle, join(blocked, ","), tail, end));
     }
     return lines;
@@ -247,8 +293,12 @@ std::string summary_json(const SummaryInput& in) {
     add("rcpt_num", std::to_string(addresses.size()));
     add("recipients", "[" + join(recipients, ",") + "]");
     add_text("subject", mail::decode_words(header_text(*in.message, "Subject")));
-    add_text("message_id", header_text(*in.message, "Message-ID"));
-    add_text("policy_banks", in.policy_path);
+    add_text("message_id", message_id(*in.message, "Message-ID"));
+    if (!in.policy_path.empty()) {
+        std::vector<std::string> banks;
+        for (const auto bank : split(in.policy_path, '/')) banks.emplace_back(bank);
+        add("policy_banks", json_list(banks));
+    }
     add("size", std::to_string(in.message->size));
     add_text("digest_body", in.message->digest);
     if (!in.quarantine_locations.empty()) add("quarantine", json_list(in.quarantine_locations));
@@ -258,7 +308,7 @@ std::string summary_json(const SummaryInput& in) {
     if (!tests.empty()) add("tests", json_list(tests));
     if (!in.findings->viruses.empty()) add("virusnames", json_list(in.findings->viruses));
     add("originating", in.originating ? "true" : "false");
-    add_text("actions_performed", actions(in));
+    add_text("actions_performed", actions(in, " "));
     if (!queued.empty()) add("queued_as", json_list(queued));
     const auto seconds = std::chrono::duration<double>(in.message->received_at.time_since_epoch()).count();
     add("time_unix", fmt::format("{:.3f}", seconds));

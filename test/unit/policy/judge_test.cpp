@@ -1,0 +1,337 @@
+// judge_test - categories, destinies and lovers: every pair against the walk of amavis-policy.md section 3
+#include "policy/judge.h"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+
+namespace tamis::policy {
+namespace {
+
+using mail::ContentCategory;
+using mail::Major;
+
+// the categories that a finding can bring, worst first
+const std::vector<Major> majors = {Major::virus,  Major::banned,     Major::unchecked, Major::spam,
+                                   Major::spammy, Major::bad_header, Major::oversized};
+const std::vector<Destiny> destinies = {Destiny::pass, Destiny::discard, Destiny::bounce, Destiny::reject, Destiny::tempfail};
+
+constexpr std::uint64_t big = 100'000;
+
+void find(Major major, Findings& findings, RecipientPolicy& policy) {
+    switch (major) {
+        case Major::virus: findings.viruses = {"Eicar"}; break;
+        case Major::banned: findings.banned_reason = ".exe"; break;
+        case Major::unchecked: findings.unchecked_minor = 1; break;
+        case Major::spam:
+            findings.score = std::max(findings.score.value_or(0), 10.0);
+            policy.levels.kill = 8;
+            break;
+        case Major::spammy:
+            findings.score = std::max(findings.score.value_or(0), 7.0);
+            policy.levels.tag2 = 6;
+            break;
+        case Major::bad_header: findings.header_problems = {{5, "long line"}}; break;
+        case Major::oversized:
+            findings.size = big;
+            policy.size_limit = 70'000;
+            break;
+        default: FAIL("no finding brings this");
+    }
+}
+
+void set_destiny(RecipientPolicy& policy, Major major, Destiny destiny) {
+    switch (major) {
+        case Major::virus: policy.destinies.virus = destiny; break;
+        case Major::banned: policy.destinies.banned = destiny; break;
+        case Major::unchecked: policy.destinies.unchecked = destiny; break;
+        case Major::spam: policy.destinies.spam = destiny; break;
+        case Major::bad_header: policy.destinies.bad_header = destiny; break;
+        case Major::oversized: policy.destinies.oversized = destiny; break;
+        default: break;  // spammy always passes
+    }
+}
+
+void set_lover(RecipientPolicy& policy, Major major) {
+    if (major == Major::virus) policy.virus_lover = true;
+    if (major == Major::banned) policy.banned_lover = true;
+    if (major == Major::unchecked) policy.unchecked_lover = true;
+    if (major == Major::spam || major == Major::spammy) policy.spam_lover = true;
+    if (major == Major::bad_header) policy.bad_header_lover = true;
+}
+
+bool can_be_loved(Major major) { return major != Major::oversized; }
+
+TEST_CASE("every pair of categories, each destiny, each lover") {
+    std::size_t judged = 0;
+    for (const auto first : majors)
+        for (const auto second : majors)
+            for (const auto first_destiny : destinies)
+                for (const auto second_destiny : destinies)
+                    for (int loved = 0; loved < 4; ++loved)
+                        for (const bool bulk : {false, true}) {
+                            if (first >= second && first != second) {
+                                Findings        findings;
+                                RecipientPolicy policy;
+                                findings.is_bulk = bulk;
+                                find(first, findings, policy);
+                                find(second, findings, policy);
+                                set_destiny(policy, first, first_destiny);
+                                set_destiny(policy, second, second_destiny);
+                                const bool first_loved = (loved & 1) != 0;
+                                const bool second_loved = (loved & 2) != 0;
+                                if (first_loved) set_lover(policy, first);
+                                if (second_loved) set_lover(policy, second);
+                                const auto verdict = judge(findings, policy);
+
+                                // written down anew, from the reference's words
+                                const auto stops = [&](Major major, Destiny destiny, bool is_loved) {
+                                    if (major == Major::spammy || destiny == Destiny::pass) return false;
+                                    if (is_loved && can_be_loved(major)) return false;
+                                    return !(major == Major::bad_header && destiny == Destiny::bounce && bulk);
+                                };
+                                const bool both_spam = first == Major::spam && second == Major::spammy;
+                                const bool first_stops =
+                                    stops(first, first_destiny, first_loved || (both_spam && second_loved));
+                                const bool second_stops = stops(second, second_destiny, second_loved);
+                                CAPTURE(static_cast<int>(first), static_cast<int>(second), static_cast<int>(first_destiny),
+                                        static_cast<int>(second_destiny), loved, bulk);
+                                CHECK(verdict.main().major == first);
+                                CHECK(verdict.categories.back() == ContentCategory{Major::clean, 0});
+                                CHECK(std::ranges::is_sorted(verdict.categories, std::greater<>()));
+                                if (first_stops) {
+                                    REQUIRE(verdict.blocking);
+                                    CHECK(verdict.blocking->major == first);
+                                    CHECK(verdict.destiny == first_destiny);
+                                } else if (second_stops) {
+                                    REQUIRE(verdict.blocking);
+                                    CHECK(verdict.blocking->major == second);
+                                    CHECK(verdict.destiny == second_destiny);
+                                } else {
+                                    CHECK(verdict.passes());
+                                    CHECK(verdict.destiny == Destiny::pass);
+                                }
+                                ++judged;
+                            }
+                        }
+    CHECK(judged == 21 * 25 * 4 * 2);
+}
+
+TEST_CASE("a bypass hides its own category and no other") {
+    for (const auto major : majors) {
+        Findings        findings;
+        RecipientPolicy policy;
+        for (const auto each : majors) find(each, findings, policy);
+        if (major == Major::virus || major == Major::unchecked) policy.bypass_virus_checks = true;
+        if (major == Major::banned) policy.bypass_banned_checks = true;
+        if (major == Major::spam || major == Major::spammy) policy.bypass_spam_checks = true;
+        if (major == Major::bad_header) policy.bypass_header_checks = true;
+        const auto verdict = judge(findings, policy);
+        const auto has = [&](Major wanted) {
+            return std::ranges::any_of(verdict.categories, [&](auto category) { return category.major == wanted; });
+        };
+        CAPTURE(static_cast<int>(major));
+        if (major != Major::oversized) CHECK_FALSE(has(major));
+        CHECK(has(Major::oversized));
+        for (const auto other : majors) {
+            const auto kin = [](Major m) {
+                return m == Major::unchecked ? Major::virus : m == Major::spammy ? Major::spam : m;
+            };
+            if (kin(other) != kin(major)) CHECK(has(other));
+        }
+    }
+    Findings ambiguous;
+    ambiguous.unchecked_minor = 3;
+    RecipientPolicy policy;
+    policy.bypass_virus_checks = true;
+    CHECK(judge(ambiguous, policy).main() == ContentCategory{Major::unchecked, 3});
+}
+
+struct LevelRow {
+    std::optional<double> score;
+    bool                  white, black, bypass;
+    bool                  tag, tag2, tag3, kill;
+};
+
+TEST_CASE("levels: at least, and what white and black lists make of them") {
+    const auto row = GENERATE(
+        LevelRow{1.99, false, false, false, false, false, false, false}, LevelRow{2.0, false, false, false, true, false, false, false},
+        LevelRow{5.99, false, false, false, true, false, false, false}, LevelRow{6.0, false, false, false, true, true, false, false},
+        LevelRow{7.0, false, false, false, true, true, true, false}, LevelRow{8.0, false, false, false, true, true, true, true},
+        LevelRow{11.9, true, false, false, false, false, false, false}, LevelRow{12.0, true, false, false, true, false, false, false},
+        LevelRow{-5.0, false, true, false, true, true, true, true}, LevelRow{std::nullopt, false, true, false, true, true, true, true},
+        LevelRow{99.0, true, true, false, true, false, false, false}, LevelRow{99.0, false, false, true, false, false, false, false},
+        LevelRow{std::nullopt, false, false, false, false, false, false, false});
+    Findings findings;
+    findings.score = row.score;
+    RecipientPolicy policy;
+    policy.levels = {2, 6, 7, 8, {}, {}};
+    policy.whitelisted = row.white;
+    policy.blacklisted = row.black;
+    policy.bypass_spam_checks = row.bypass;
+    const auto verdict = judge(findings, policy);
+    CAPTURE(row.score.value_or(-99), row.white, row.black);
+    CHECK(verdict.tag == row.tag);
+    CHECK(verdict.tag2 == row.tag2);
+    CHECK(verdict.tag3 == row.tag3);
+    CHECK(verdict.kill == row.kill);
+}
+
+TEST_CASE("undefined levels: tag always, the others never; a boost counts and is named first") {
+    Findings findings;
+    findings.score = 1000;
+    RecipientPolicy policy;
+    auto            verdict = judge(findings, policy);
+    CHECK(verdict.tag);
+    CHECK_FALSE((verdict.tag2 || verdict.tag3 || verdict.kill));
+    findings.score = 5;
+    findings.tests = {{"A", 5}};
+    policy.score_boost = 3;
+    policy.levels.kill = 8;
+    verdict = judge(findings, policy);
+    CHECK(verdict.score == 8.0);
+    CHECK(verdict.kill);
+    REQUIRE(verdict.tests.size() == 2);
+    CHECK(verdict.tests[0].name == "AM.WBL");
+}
+
+TEST_CASE("size limits: 0 is none, and none is below 64 KiB") {
+    struct Row {
+        std::optional<std::uint64_t> limit;
+        std::uint64_t                size;
+        bool                         over;
+    };
+    const auto row = GENERATE(Row{{}, 1'000'000, false}, Row{0, 1'000'000, false}, Row{1000, 65536, false},
+                              Row{1000, 65537, true}, Row{70'000, 70'000, false}, Row{70'000, 70'001, true});
+    Findings findings;
+    findings.size = row.size;
+    RecipientPolicy policy;
+    policy.size_limit = row.limit;
+    CHECK((judge(findings, policy).main().major == Major::oversized) == row.over);
+}
+
+TEST_CASE("what is quarantined, and where to") {
+    RecipientPolicy policy;
+    policy.quarantine = {"v:", "b:", "s:", "u:", "h:", "c:", "a:"};
+    policy.levels.kill = 8;
+    policy.levels.tag2 = 6;
+    const auto of = [&](const Findings& findings) { return judge(findings, policy).quarantine; };
+    Findings clean, spammy, spam, infected, oversized;
+    clean.score = 0;
+    spammy.score = 7;
+    spam.score = 9;
+    infected.viruses = {"x"};
+    CHECK(of(clean) == "c:");
+    CHECK(of(spammy).empty());
+    CHECK(of(spam) == "s:");
+    CHECK(of(infected) == "v:");
+    policy.spam_lover = true;
+    CHECK(of(spam) == "s:");
+    policy.blacklisted = true;
+    CHECK(of(spam) == "s:");  // without a cutoff everything is kept
+    policy.levels.quarantine_cutoff = 20;
+    CHECK(of(spam).empty());
+    policy.blacklisted = false;
+    CHECK(of(spam) == "s:");
+    spam.score = 20;
+    CHECK(of(spam).empty());
+    CHECK(of(infected) == "v:");
+    policy.virus_lover = true;
+    infected.score = 9;
+    policy.spam_lover = false;
+    policy.levels.quarantine_cutoff = {};
+    CHECK(of(infected) == "s:");  // the blocking category decides, not the main one
+}
+
+TEST_CASE("the subject tag is the first that is not empty, for local recipients") {
+    RecipientPolicy policy;
+    policy.is_local = true;
+    policy.subject_tags = {"T1 ", "T2 ", ""};
+    policy.levels = {1, 6, 7, 8, {}, {}};
+    const auto of = [&](double score, bool infected = false, std::optional<int> unchecked = {}) {
+        Findings findings;
+        findings.score = score;
+        if (infected) findings.viruses = {"x"};
+        findings.unchecked_minor = unchecked;
+        return judge(findings, policy).subject_tag;
+    };
+    CHECK(of(0).empty());
+    CHECK(of(1) == "T1 ");
+    CHECK(of(6) == "T2 ");
+    CHECK(of(7) == "T2 ");
+    CHECK(of(9) == "T2 ");
+    CHECK(of(9, true) == "***INFECTED*** ");
+    CHECK(of(9, false, 0) == "***UNCHECKED*** ");
+    policy.is_local = false;
+    CHECK(of(9).empty());
+}
+
+TEST_CASE("scan reports together") {
+    mail::Evidence evidence;
+    evidence.scans.push_back({"clamd", {}, mail::Infected{{"A", "B"}}, true, true});
+    evidence.scans.push_back({"yara", {}, mail::Infected{{"B", "C"}}, false, true});
+    evidence.scans.push_back({"spamd", {}, mail::Scored{2.5, {{"X", 2.5}}, {}, "", ""}, true, false});
+    evidence.scans.push_back({"rspamd", {}, mail::Scored{1, {{"Y", 1}}, {}, "", ""}, true, false});
+    evidence.scans.push_back({"icap", {}, mail::Failed{Fault{make_error_code(Errc::over_limit), "too big"}}, true, true});
+    evidence.scans.push_back({"other", {}, mail::Failed{Fault{make_error_code(Errc::refused), "away"}}, false, true});
+    const auto findings = findings_from(evidence);
+    CHECK(findings.viruses == std::vector<std::string>{"A", "B", "C"});
+    CHECK(findings.score == 3.5);
+    CHECK(findings.tests.size() == 2);
+    CHECK(findings.virus_check_done);
+    CHECK(findings.unchecked_minor == 2);
+    CHECK(findings.failed_engines.size() == 2);
+    CHECK_FALSE(findings_from({}).score);
+    CHECK_FALSE(findings_from({}).virus_check_done);
+}
+
+TEST_CASE("the blocked response, by category and destiny") {
+    struct Row {
+        ContentCategory category;
+        Destiny         destiny;
+        bool            soft;
+        const char*     line;
+    };
+    const auto row = GENERATE(
+        Row{{Major::virus, 0}, Destiny::reject, false, "554 5.7.0 Reject, id=1-01 - INFECTED: Eicar-Test-Signature"},
+        Row{{Major::spam, 0}, Destiny::discard, false, "250 2.7.0 Ok, discarded, id=1-01 - spam"},
+        Row{{Major::spam, 0}, Destiny::bounce, false, "554 5.7.0 Bounce, id=1-01 - spam"},
+        Row{{Major::spam, 0}, Destiny::reject, true, "450 4.7.0 Reject, id=1-01 - spam (soft_bounce)"},
+        Row{{Major::spam, 0}, Destiny::discard, true, "250 2.7.0 Ok, discarded, id=1-01 - spam"},
+        Row{{Major::banned, 0}, Destiny::tempfail, false, "450 4.7.0 Temporary failure, id=1-01 - BANNED: .exe"},
+        Row{{Major::bad_header, 2}, Destiny::reject, false, "554 5.6.3 Reject, id=1-01 - BAD HEADER: nonencoded 8-bit character"},
+        Row{{Major::bad_header, 7}, Destiny::reject, false, "554 5.6.0 Reject, id=1-01 - BAD HEADER: missing required header field"},
+        Row{{Major::oversized, 0}, Destiny::bounce, false, "552 5.3.4 Bounce, id=1-01 - Message size exceeds recipient's size limit"},
+        Row{{Major::unchecked, 3}, Destiny::reject, false, "554 5.7.0 Reject, id=1-01 - UNCHECKED: ambiguous content"},
+        Row{{Major::mta, 2}, Destiny::reject, false, "550 5.3.5 Reject, id=1-01 - Rejected by next-hop MTA on relaying"},
+        Row{{Major::spammy, 1}, Destiny::reject, false, "554 5.7.0 Reject, id=1-01 - spammy (tag3)"});
+    Findings findings;
+    findings.viruses = {"Eicar-Test-Signature"};
+    findings.banned_reason = ".exe";
+    RecipientVerdict verdict;
+    verdict.categories = {row.category};
+    verdict.blocking = row.category;
+    verdict.destiny = row.destiny;
+    CHECK(blocked_response(verdict, "1-01", findings, row.soft).line() == row.line);
+}
+
+TEST_CASE("scores as people read them") {
+    for (const auto& [score, want] : std::vector<std::pair<double, const char*>>{
+             {0, "0"}, {-0.0, "0"}, {-0.0004, "0"}, {0.001, "0.001"}, {6.2, "6.2"}, {1000, "1000"}, {-1.5, "-1.5"}, {6.9999, "7"}})
+        CHECK(format_score(score) == want);
+}
+
+TEST_CASE("the message's own categories are the worst of its recipients") {
+    RecipientVerdict spam, clean, infected;
+    spam.categories = {{Major::spam, 0}};
+    spam.blocking = spam.categories[0];
+    clean.categories = {{Major::clean, 1}};
+    infected.categories = {{Major::virus, 0}};
+    CHECK(worst_blocking({clean, spam, infected}) == ContentCategory{Major::spam, 0});
+    CHECK(worst_main({clean, spam, infected}) == ContentCategory{Major::virus, 0});
+    CHECK_FALSE(worst_blocking({clean}));
+    CHECK(worst_main({}) == ContentCategory{});
+}
+
+}  // namespace
+}  // namespace tamis::policy
