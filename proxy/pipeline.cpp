@@ -69,6 +69,7 @@ struct Pipeline::State {
     std::vector<bool>                     settled;       // the outcome of that recipient is final
     std::vector<DsnKind>                  dsn;
     bool                                  quarantined = false;
+    bool                                  next_hop_takes_dsn = false;
     bool                                  kept = false;  // the record is committed, finish() updates it
 
     explicit State(Job& from)
@@ -294,6 +295,9 @@ Task<void> Pipeline::deliver(State& state, Deadline deadline) {
             auto& verdict = state.verdicts[i];
             const auto& result = results[k];
             outcome.response = {result.code, result.enhanced, result.text};
+            outcome.remote_reply = result.remote_reply;
+            if (result.from_next_hop) outcome.remote_mta = group.to.endpoint.is_unix() ? "localhost" : group.to.endpoint.host;
+            if (result.takes_dsn) state.next_hop_takes_dsn = true;
             state.settled[i] = true;
             if (result.code / 100 == 2) {
                 outcome.relayed = true;
@@ -308,7 +312,10 @@ Task<void> Pipeline::deliver(State& state, Deadline deadline) {
             if (minor == 1) {
                 giving_up = !state.job.per_recipient_replies;
             } else {
-                outcome.response.text = fmt::format("id={} - Rejected by next-hop MTA on relaying, {}", state.log_id, result.text);
+                const bool discards = verdict.destiny == Destiny::discard;
+                outcome.response.text = fmt::format("{}id={} - Rejected by next-hop MTA on relaying, {}",
+                                                    discards ? "Discarded, " : "", state.log_id, result.text);
+                if (discards) outcome.response = {250, "2.5.0", outcome.response.text};
             }
             log::warning(state.log_id, "not relayed: {} -> {}: {}", mail::smtp_form(state.envelope.sender),
                          mail::smtp_form(state.envelope.recipients[i].address), escaped(outcome.response.line(), 400));
@@ -330,6 +337,7 @@ Task<Done> Pipeline::notify(State& state, Deadline deadline) {
     input.outcomes = &state.outcomes;
     input.per_recipient_replies = state.job.per_recipient_replies;
     input.originating = state.originating;
+    input.next_hop_takes_dsn = state.next_hop_takes_dsn;
     input.hostname = state.shared.site.hostname;
     input.postmaster = "postmaster@" + state.shared.site.hostname;
     input.mail_id = mail::draw_message_ids().mail_id.get();
@@ -343,6 +351,8 @@ Task<Done> Pipeline::notify(State& state, Deadline deadline) {
     }
     const auto notice = policy::delivery_status_notification(input, decisions);
     if (!notice) co_return Done{};
+    if (state.envelope.ret == "FULL")
+        log::info(state.log_id, "RET=FULL was asked for; a notification holds the header section only, never the body");
     mail::Envelope envelope;
     envelope.smtputf8 = notice->smtputf8;
     Submission submission;
@@ -358,6 +368,11 @@ Task<Done> Pipeline::notify(State& state, Deadline deadline) {
         const std::string line = fmt::format("{} {} {}", result.code, result.enhanced, result.text);
         if (result.code / 100 == 4) co_return fail(Errc::unavailable, "the notification to the sender was not taken: " + line);
         log::info(state.log_id, "DSN to {}: {}", mail::smtp_form(state.envelope.sender), escaped(line, 300));
+        if (result.code / 100 == 2) continue;
+        // nobody was told after all: what can still be said as a reply is said as a reply
+        log::error(state.log_id, "the notification to {} was refused: {}", mail::smtp_form(state.envelope.sender),
+                   escaped(line, 300));
+        std::ranges::replace(state.dsn, DsnKind::failed, DsnKind::suppressed);
     }
     co_return Done{};
 }

@@ -46,6 +46,7 @@ SubmissionResult ClientDialog::from_reply(const RemoteReply& reply, std::string_
     result.remote_reply = reply.one_line();
     result.text = fmt::format("from MTA({}): {}", to_.shown, result.remote_reply);
     result.from_next_hop = true;
+    result.takes_dsn = offered_.dsn;
     return result;
 }
 

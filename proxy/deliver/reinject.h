@@ -41,6 +41,7 @@ struct SubmissionResult {
     std::string
         remote_reply;  // the next hop's own words, one line, printable: "250 2.0.0 Ok: queued as X"; may be empty
     bool from_next_hop = false;    // the code is the next hop's own
+    bool takes_dsn = false;  // the next hop offered DSN: what was asked by NOTIFY is its business now
     bool unknown_outcome = false;  // the connection died after the final dot was sent: it may have been delivered
 };
 
