@@ -138,21 +138,21 @@ Task<Result<std::string_view>> Session::next_line() {
     bool skipping = false;  // the rest of a line that was too long
     for (;;) {
         const auto text = input_.unread();
-        const auto newline = text.find('\n');
-        if (newline != std::string_view::npos) {
-            const auto line = text.substr(0, newline);
-            input_.consume(newline + 1);
-            if (std::exchange(skipping, false) || newline > limit)
+        const auto end = text.find("\r\n");  // and nothing else: a bare LF must not make two commands of one line
+        if (end != std::string_view::npos) {
+            const auto line = text.substr(0, end);
+            input_.consume(end + 2);
+            if (std::exchange(skipping, false) || end > limit)
                 output_ += dialog_.bad_line("line too long").reply.wire();
-            else if (!line.ends_with('\r'))
-                output_ += dialog_.bad_line("a line must end in CRLF").reply.wire();
+            else if (line.find_first_of("\r\n") != std::string_view::npos)
+                output_ += dialog_.bad_line("a line must end in CRLF and have no other CR or LF").reply.wire();
             else
-                co_return line.substr(0, line.size() - 1);
+                co_return line;
             continue;
         }
         if (text.size() > limit) {
             skipping = true;
-            input_.clear();
+            input_.consume(text.size() - (text.ends_with('\r') ? 1 : 0));
         }
         if (!output_.empty()) {
             auto sent = co_await send(std::exchange(output_, {}));
