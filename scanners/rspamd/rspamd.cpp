@@ -73,21 +73,27 @@ Task<Result<Exchange>> exchange(Stream& stream, std::string_view opening, const 
     co_return Exchange{*sent, std::move(*reply)};
 }
 
-Attempt interpret(const Exchange& answered, double score_factor) {
+// interpret - the outcome of an answer; `trusting` takes it for the right message's without looking at its Message-ID
+Attempt interpret(const Exchange& answered, double score_factor, const mail::Message& message, bool trusting) {
     if (auto good = answered.reply.check(); !good) {
         const auto trouble = good.error().is(Errc::over_limit)    ? Trouble::none
                              : answered.reply.status() / 100 == 4 ? Trouble::cannot
                                                                   : Trouble::broken;
         return failed_attempt(trouble, std::move(good.error()));
     }
-    auto scored = parse_rspamd_json(answered.reply.body(), score_factor);
-    if (!scored) {
-        const auto trouble = scored.error().is(Errc::unavailable) ? Trouble::cannot : Trouble::broken;
-        return failed_attempt(trouble, std::move(scored.error()));
+    auto answer = parse_rspamd_json(answered.reply.body(), score_factor);
+    if (!answer) {
+        const auto trouble = answer.error().is(Errc::unavailable) ? Trouble::cannot : Trouble::broken;
+        return failed_attempt(trouble, std::move(answer.error()));
     }
     if (!answered.is_all_sent)
         return failed_attempt(Trouble::broken, {make_error_code(Errc::bad_reply), "a score before the whole message"});
-    return {std::move(*scored), Trouble::none};
+    const auto  head = message.spool->head();
+    const auto* field = head.size() < message.header.size ? nullptr : message.header.find("Message-ID", head);
+    const auto  id = field == nullptr ? std::string() : mail::unfolded(mail::HeaderBlock::value(*field, head));
+    if (!trusting && !is_about(*answer, id))
+        return failed_attempt(Trouble::broken, {make_error_code(Errc::bad_reply), "the answer to another message"});
+    return {std::move(answer->scored), Trouble::none};
 }
 
 }  // namespace
@@ -126,24 +132,25 @@ Task<Attempt> Rspamd::attempt(std::size_t index, const ScanRequest& request, Dea
                                       .size = spool.size()});
     const std::string peer = address(index).text();
     auto& idle = IdleConnections::of(co_await asio::this_coro::executor);
-    auto stream = idle.take(peer);
-    bool is_kept = stream != nullptr;
-    for (;;) {
-        if (!stream) {
-            auto opened = co_await connect(address(index), deadline.sooner(connect_limit));
-            if (!opened) co_return failed_attempt(Trouble::unreachable, {opened.error().code, "connect"});
-            stream = std::move(*opened);
+    if (auto kept = idle.take(peer)) {  // what goes wrong here is tried again on a fresh connection
+        auto answered = co_await exchange(*kept, opening, spool, deadline);
+        if (!answered && answered.error().is(Errc::timeout)) co_return transport_attempt(std::move(answered.error()));
+        if (answered) {
+            auto result = interpret(*answered, score_factor_, *request.message, false);
+            if (result.trouble == Trouble::none && answered->is_all_sent) {
+                if (answered->reply.may_reuse()) idle.put(peer, std::move(kept));
+                co_return result;
+            }
         }
-        auto answered = co_await exchange(*stream, opening, spool, deadline);
-        if (!answered && is_kept && answered.error().is(Errc::closed)) {  // it was closed while we kept it
-            is_kept = false;
-            stream.reset();
-            continue;
-        }
-        if (!answered) co_return transport_attempt(std::move(answered.error()));
-        if (answered->is_all_sent && answered->reply.may_reuse()) idle.put(peer, std::move(stream));
-        co_return interpret(*answered, score_factor_);
     }
+    auto stream = co_await connect(address(index), deadline.sooner(connect_limit));
+    if (!stream) co_return failed_attempt(Trouble::unreachable, {stream.error().code, "connect"});
+    auto answered = co_await exchange(**stream, opening, spool, deadline);
+    if (!answered) co_return transport_attempt(std::move(answered.error()));
+    auto result = interpret(*answered, score_factor_, *request.message, true);
+    if (result.trouble == Trouble::none && answered->is_all_sent && answered->reply.may_reuse())
+        idle.put(peer, std::move(*stream));
+    co_return result;
 }
 
 std::shared_ptr<Scanner> open_rspamd(const ConfigTable& table, Problems& problems) {

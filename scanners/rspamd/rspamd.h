@@ -1,8 +1,8 @@
 // rspamd - rspamd as a scanner over HTTP: settings and bytes
 //
 // One POST /checkv2 per message with the whole message as its body, whatever its size. A connection that rspamd agrees
-// to keep open is used again by the same thread; if it turns out to be closed, the request is made once more on a fresh
-// one. Thread rule of Scanner.
+// to keep open is used again by the same thread; if it turns out to be closed, or answers anything but a score for this
+// very message, the request is made once more on a fresh one. Thread rule of Scanner.
 #pragma once
 
 #include <memory>

@@ -80,7 +80,7 @@ Result<std::vector<mail::SpamTest>> symbols_of(const json::object& from, double 
     return tests;
 }
 
-Result<mail::Scored> scored(const json::value& document, double factor) {
+Result<RspamdAnswer> answer_of(const json::value& document, double factor) {
     const auto* object = document.if_object();
     if (object == nullptr) return fail(Errc::bad_reply, "the answer is no JSON object");
     if (const auto* error = object->if_contains("error"); error != nullptr && error->is_string())
@@ -91,8 +91,10 @@ Result<mail::Scored> scored(const json::value& document, double factor) {
     if (action == nullptr || !action->is_string()) return fail(Errc::bad_reply, "the answer has no action");
     auto tests = symbols_of(*object, factor);
     if (!tests) return std::unexpected(std::move(tests.error()));
-    return mail::Scored{*score * factor, std::move(*tests), *required * factor,
-                        printable_or(std::string_view(action->get_string()).substr(0, 64), '?'), {}};
+    const auto* id = object->if_contains("message-id");
+    return RspamdAnswer{{*score * factor, std::move(*tests), *required * factor,
+                         printable_or(std::string_view(action->get_string()).substr(0, 64), '?'), {}},
+                        id != nullptr && id->is_string() ? std::string(std::string_view(id->get_string())) : ""};
 }
 
 }  // namespace
@@ -198,7 +200,7 @@ Done RspamdReply::check() const {
     return {};
 }
 
-Result<mail::Scored> parse_rspamd_json(std::string_view body, double score_factor) {
+Result<RspamdAnswer> parse_rspamd_json(std::string_view body, double score_factor) {
     BoundedMemory memory;
     try {
         json::parse_options options;
@@ -206,10 +208,17 @@ Result<mail::Scored> parse_rspamd_json(std::string_view body, double score_facto
         boost::system::error_code error;
         const json::value document = json::parse(body, error, &memory, options);
         if (error) return bad_reply("not JSON: " + error.message(), body);
-        return scored(document, score_factor);
+        return answer_of(document, score_factor);
     } catch (const std::bad_alloc&) {
         return fail(Errc::bad_reply, "the answer needs more than 32 MiB of memory");
     }
+}
+
+bool is_about(const RspamdAnswer& answer, std::string_view message_id) {
+    message_id = trim(message_id);
+    if (message_id.starts_with('<')) message_id.remove_prefix(1);
+    if (message_id.ends_with('>')) message_id.remove_suffix(1);
+    return !answer.message_id.empty() && answer.message_id == (message_id.empty() ? "undef" : message_id);
 }
 
 }  // namespace tamis::scanners

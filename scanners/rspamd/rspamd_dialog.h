@@ -68,7 +68,15 @@ private:
     std::unique_ptr<State> state_;
 };
 
+// RspamdAnswer - what rspamd says, and of which message
+struct RspamdAnswer {
+    mail::Scored scored;
+    std::string  message_id;  // as rspamd read it: without angle brackets, "undef" for none; empty when not told
+};
 // parse_rspamd_json - the body of a 200 answer; score, required score and the symbols' scores times `score_factor`
-Result<mail::Scored> parse_rspamd_json(std::string_view body, double score_factor);
+Result<RspamdAnswer> parse_rspamd_json(std::string_view body, double score_factor);
+// is_about - whether an answer names this Message-ID (the field's value, empty for none). HTTP has no ids: on a
+// connection used before, this tells the answer from a late one to the message before.
+bool is_about(const RspamdAnswer& answer, std::string_view message_id);
 
 }  // namespace tamis::scanners

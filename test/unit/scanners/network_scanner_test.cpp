@@ -85,9 +85,12 @@ TEST_CASE("the wait ends with retry_for, and later scans of the same outage try 
     CHECK(is_failed(outcome, Errc::refused));
     CHECK(told(outcome).find("fake 192.0.2.1:1: x: refused; failing since 20") != std::string::npos);
     CHECK(Deadline::Clock::now() - begun < 1s);
-    const auto before = engine.order.size();
-    CHECK(before >= 2);
-    CHECK(is_failed(scan_text(engine, clean_text), Errc::refused));
+    CHECK(engine.order.size() >= 2);
+    std::size_t before = 0;
+    for (int n = 0; n < 10; ++n) {  // each that still waits takes 50 ms of the 300
+        before = engine.order.size();
+        CHECK(is_failed(scan_text(engine, clean_text), Errc::refused));
+    }
     CHECK(engine.order.size() == before + 1);
     CHECK(engine.health().find("192.0.2.1:1: x: refused; failing since") == 0);
 }

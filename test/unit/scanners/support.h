@@ -74,6 +74,7 @@ T run(Task<T> task) {
     asio::co_spawn(context, std::move(task), [&](std::exception_ptr thrown, T value) {
         trouble = thrown;
         result = std::move(value);
+        context.stop();  // a connection kept for later has a timer
     });
     context.run();
     if (trouble) std::rethrow_exception(trouble);

@@ -88,7 +88,7 @@ TEST_CASE("over a unix socket the sealed descriptor goes, unless bytes are wante
 
 TEST_CASE("no bad peer is taken for clamd") {
     check_bad_peers(
-        stream_ok, [](const Endpoint& to) { return std::make_shared<Clamd>(std::vector{to}, quick(400ms)); }, 400ms);
+        stream_ok, [](const Endpoint& to) { return std::make_shared<Clamd>(std::vector{to}, quick(200ms)); }, 200ms);
 }
 
 TEST_CASE("clamd fails over") {

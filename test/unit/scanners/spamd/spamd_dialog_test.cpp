@@ -70,7 +70,7 @@ TEST_CASE("spamd's answers are read strictly") {
         Row{"SPAMD/1.1 0 EX_OK\r\nContent-length: 1048577\r\nSpam: True ; 1 / 5\r\n\r\n", Errc::bad_reply},
         Row{"SPAMD/1.1 0 EX_OK\r\nContent-length: 3 \x01\r\nSpam: True ; 1 / 5\r\n\r\nabc", Errc::bad_reply},
         Row{"SPAMD/x 0 EX_OK\r\nContent-length: 0\r\nSpam: True ; 1 / 5\r\n\r\n", Errc::bad_reply},
-        Row{"SPAMD/1.1 0 OK\r\nContent-length: 0\r\nSpam: True ; 1 / 5\r\n\r\n", Errc::bad_reply},
+        Row{"SPAMD/1.5 0 fine\r\ncontent-LENGTH: 0\r\nspam: True ; 1 / 5\r\n\r\n", {}},
         Row{"SPAMD/1.1\r\n\r\n", Errc::bad_reply}, Row{"HTTP/1.1 200 OK\r\n\r\n", Errc::bad_reply},
         Row{std::string("\0\0\0", 3), Errc::bad_reply}, Row{"S", Errc::bad_reply}, Row{"\r\n\r\n", Errc::bad_reply},
         Row{"SPAMD/1.1 0 EX_OK\r\nX: " + std::string(20'000, 'x'), Errc::bad_reply}, Row{"", Errc::closed});

@@ -143,7 +143,7 @@ TEST_CASE("a score before spamd had the whole message is none") {
 
 TEST_CASE("no bad peer is taken for spamd") {
     check_bad_peers(
-        answer(table), [](const Endpoint& to) { return std::make_shared<Spamd>(std::vector{to}, quick(400ms)); }, 400ms);
+        answer(table), [](const Endpoint& to) { return std::make_shared<Spamd>(std::vector{to}, quick(200ms)); }, 200ms);
 }
 
 TEST_CASE("spamd fails over") {
