@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstdlib>
 
+#include "base/metric.h"
 #include "storage/dsn.h"
 #include "storage/schema.h"
 #include "storage/store.h"
@@ -50,15 +51,22 @@ double own_cpu() {
     return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
+// commits - so far, from the program's own metrics
+double commits() {
+    const std::string text = metric::exposition(), name = "\ntamis_storage_commits_total ";
+    const auto at = text.find(name);
+    return at == std::string::npos ? 0 : std::strtod(text.c_str() + at + name.size(), nullptr);
+}
+
 template <class Body>
 void measure(const char* what, int messages, const test::PgServer& server, Body body) {
-    const double server_before = server.cpu_seconds(), own_before = own_cpu();
+    const double commits_before = commits(), server_before = server.cpu_seconds(), own_before = own_cpu();
     const auto begin = std::chrono::steady_clock::now();
     body();
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
     const double own = own_cpu() - own_before, servers = server.cpu_seconds() - server_before;
-    fmt::print("{}: {:.0f} messages/s, CPU per message {:.3f} ms (client {:.3f}, server {:.3f})\n", what, messages / took.count(),
-               (own + servers) * 1000 / messages, own * 1000 / messages, servers * 1000 / messages);
+    fmt::print("{}: {:.0f} messages/s, CPU per message {:.3f} ms (client {:.3f}, server {:.3f}), {:.1f} messages per commit\n", what, messages / took.count(),
+               (own + servers) * 1000 / messages, own * 1000 / messages, servers * 1000 / messages, messages / (commits() - commits_before));
 }
 
 }  // namespace
