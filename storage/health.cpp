@@ -29,7 +29,7 @@ void Health::down(const Fault& why) {
         since_ = std::chrono::system_clock::now();
         since_steady_ = Deadline::Clock::now();
     }
-    const std::string text = describe(why);
+    const std::string& text = why.detail;
     if (up_ || text != why_) log::error({}, "storage not available, trying again: {}", text);
     up_ = false;
     why_ = text;

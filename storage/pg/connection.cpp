@@ -85,7 +85,7 @@ Task<Result<Words>> with_addresses(Words words, Deadline deadline) {
 
 std::string one_line(std::string_view message) {
     std::string line(trim(message));
-    std::ranges::replace(line, '\n', ' ');
+    std::ranges::replace_if(line, [](char c) { return c == '\n' || c == '\t'; }, ' ');
     return escaped(line, 300);
 }
 

@@ -176,8 +176,11 @@ Task<Pool::Outcome> Records::read(Connection& connection, InHand& hand) {
 Task<Pool::Outcome> Records::write(Connection& connection, InHand& hand) {
     std::deque<Jobs> groups;
     Jobs together;
-    for (const auto& job : hand.jobs()) {
-        if (job->uncertain)
+    const Jobs all = hand.jobs();
+    for (const auto& job : all) {
+        if (job->abandoned)
+            hand.finish(job, fail(Errc::timeout, "nobody waits for it any more"));
+        else if (job->uncertain)
             groups.push_back({job});
         else
             together.push_back(job);

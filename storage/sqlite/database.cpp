@@ -84,6 +84,15 @@ Done Database::run(const char* sql) {
     return {};
 }
 
+Done Database::probe() {
+    auto version = prepare("PRAGMA user_version");
+    if (!version) return std::unexpected(std::move(version.error()));
+    if (auto row = version->step(); !row) return std::unexpected(std::move(row.error()));
+    const auto same = fmt::format("PRAGMA user_version={}", version->integer(0));
+    version->reset();
+    return run(same.c_str());  // a commit of one page that changes nothing
+}
+
 Result<Statement> Database::prepare(std::string_view sql) {
     sqlite3_stmt* statement = nullptr;
     const int code = sqlite3_prepare_v3(handle_.get(), sql.data(), static_cast<int>(std::min<std::size_t>(sql.size(), INT_MAX)),

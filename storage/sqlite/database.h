@@ -49,6 +49,8 @@ public:
     int               changes() const noexcept { return sqlite3_changes(handle_.get()); }
     // in_transaction - false also when SQLite itself rolled back after an error
     bool  in_transaction() const noexcept { return sqlite3_get_autocommit(handle_.get()) == 0; }
+    // probe - whether it can be written now: lock, rights, disk
+    Done  probe();
     Fault fault(int code) const;
 
 private:

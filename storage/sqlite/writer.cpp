@@ -42,6 +42,7 @@ Result<std::unique_ptr<Writer>> Writer::open(const Dsn& dsn) {
     auto database = Database::open(dsn.path, dsn.shown);
     if (!database) return std::unexpected(std::move(database.error()));
     if (auto installed = install_steps(**database, dsn.shown); !installed) return std::unexpected(std::move(installed.error()));
+    if (auto writable = (*database)->probe(); !writable) return std::unexpected(std::move(writable.error()));
     std::unique_ptr<Writer> writer(new Writer(std::move(*database)));
     if (auto prepared = writer->prepare(); !prepared) return std::unexpected(std::move(prepared.error()));
     return writer;
@@ -82,6 +83,10 @@ Result<std::vector<Done>> Writer::write(const Jobs& jobs) {
 
 Done Writer::write_all(const Jobs& jobs, std::vector<Done>& answers) {
     for (const auto& job : jobs) {
+        if (job->abandoned) {  // while we waited for the lock
+            answers.push_back(fail(Errc::timeout, "nobody waits for it any more"));
+            continue;
+        }
         auto result = database_->run("SAVEPOINT message");
         if (!result) return result;
         Done answer = write_one(*job);
