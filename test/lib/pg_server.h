@@ -21,7 +21,7 @@ public:
     PgServer(const PgServer&) = delete;
     PgServer& operator=(const PgServer&) = delete;
 
-    void start();        // returns when it accepts connections
+    void start();        // returns when it accepts connections; the server ends with the thread that calls this
     void stop();         // immediate shutdown: as if the machine lost power
     void freeze();       // SIGSTOP to every process of it
     void thaw();
