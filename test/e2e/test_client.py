@@ -111,6 +111,42 @@ class Segments(Case):
         self.assertEqual(bodies, {b"line\r\n.dot\r\n"})
 
 
+class CrossTalk(Case):
+    def test_many_at_once_each_get_their_own(self):
+        """S17: sender, recipients, XFORWARD values and body of one message never mix with those of another."""
+        import threading
+        sink = self.hop()
+        daemon = self.tamis(sink, {"scanners": {"yara": {}}})
+        problems = []
+
+        def client(lane):
+            with daemon.client() as connection:
+                connection.hello(lmtp=lane % 2 == 0)
+                for turn in range(20):
+                    name = f"x{lane}.{turn}"
+                    connection.command(f"XFORWARD IDENT={name} ADDR=192.0.2.{lane + 1}")
+                    body = f"{name}\n" * (1 + (lane * 20 + turn) * 37 % 900)
+                    data = mail.eicar() if turn % 5 == 4 else mail.message(body=body, subject=name)
+                    reply = connection.transaction(f"{name}@sender.example.org", [f"{name}@example.com"], data, lmtp=lane % 2 == 0)
+                    code, lines = reply[0] if lane % 2 == 0 else reply
+                    if code != 250 or ("INFECTED" in lines[0]) != (turn % 5 == 4):
+                        problems.append((name, reply))
+
+        threads = [threading.Thread(target=client, args=(lane,)) for lane in range(24)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        self.assertEqual(problems, [])
+        self.assertTrue(sink.wait(24 * 16))
+        self.assertEqual(len(sink.messages), 24 * 16)
+        for message in sink.messages:
+            name = message.field("Subject")[0]
+            self.assertEqual((message.mail_from, message.recipients), (f"{name}@sender.example.org", [f"{name}@example.com"]))
+            self.assertEqual(message.xforward["IDENT"], name)
+            self.assertEqual(set(mail.body_of(message.data).split()), {name.encode()})
+
+
 class Order(Case):
     """S2: the transaction is one object; whatever came before, the next message is its own."""
     limit = 300

@@ -1,32 +1,20 @@
 """postfix - a private Postfix instance: smtpd in front, our filter as content_filter, smtpd behind, a sink at the end
 
 The sandwich administrators build: front smtpd -> qmgr -> (lmtp|smtp) -> filter -> re-injection smtpd -> qmgr -> smtp ->
-next_hop sink. Deferred mail is retried every second. Needs root, as Postfix does.
+next_hop sink. The transport to the filter and the re-injection smtpd are our own fragments, etc/postfix/*, with the ports
+replaced. Deferred mail is retried every second. Needs root, as Postfix does.
 """
 import glob
 import os
 import re
 import textwrap
 
+from . import SOURCE
 from .process import folder, free_port, register, run, unregister, until, answers
 
 SERVICES = """\
 127.0.0.1:{front} inet n - n - 100 smtpd
-    -o content_filter={filter} -o smtpd_authorized_xclient_hosts=127.0.0.0/8 -o mynetworks=0.0.0.0/0
-127.0.0.1:{back} inet n - n - 200 smtpd
-    -o content_filter= -o smtpd_delay_reject=no -o smtpd_client_restrictions=permit_mynetworks,reject
-    -o smtpd_helo_restrictions= -o smtpd_sender_restrictions=
-    -o smtpd_recipient_restrictions=permit_mynetworks,reject -o smtpd_relay_restrictions=
-    -o smtpd_data_restrictions=reject_unauth_pipelining -o smtpd_end_of_data_restrictions=
-    -o mynetworks=127.0.0.0/8 -o smtpd_error_sleep_time=0 -o smtpd_soft_error_limit=1001
-    -o smtpd_hard_error_limit=1000 -o smtpd_client_connection_count_limit=0
-    -o smtpd_client_connection_rate_limit=0 -o local_header_rewrite_clients= -o smtpd_milters=
-    -o receive_override_options=no_header_body_checks,no_unknown_recipient_checks,no_address_mappings,no_milters
-    -o smtpd_authorized_xforward_hosts=127.0.0.0/8
-scan-lmtp unix - - n - {parallel} lmtp
-    -o lmtp_data_done_timeout=1200 -o lmtp_send_xforward_command=yes -o disable_dns_lookups=yes -o max_use=20
-scan-smtp unix - - n - {parallel} smtp
-    -o smtp_data_done_timeout=1200 -o smtp_send_xforward_command=yes -o disable_dns_lookups=yes -o max_use=20
+    -o smtpd_authorized_xclient_hosts=127.0.0.0/8 -o mynetworks=0.0.0.0/0
 pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
@@ -56,7 +44,8 @@ class Postfix:
     """filter: "127.0.0.1:PORT" or a unix path of ours; protocol: "lmtp" or "smtp"; sink: address of a NextHop."""
     name = "postfix"
 
-    def __init__(self, filter_address, sink, protocol="lmtp", parallel=20, extra=""):
+    def __init__(self, filter_address, sink, protocol="lmtp", parallel=20, lenient=False):
+        """lenient: the re-injection smtpd takes bare newlines, as Postfix 3.7 does when nobody tells it otherwise."""
         self.home = folder("postfix")
         self.config = self.home / "etc"
         self.queue = self.home / "queue"
@@ -66,6 +55,7 @@ class Postfix:
         self.front_port, self.back_port = free_port(), free_port()
         self.front, self.back = f"127.0.0.1:{self.front_port}", f"127.0.0.1:{self.back_port}"
         self.parallel = parallel
+        self.lenient = lenient
         host, _, port = sink.rpartition(":")
         (self.config / "main.cf").write_text(textwrap.dedent(f"""\
             compatibility_level = 3.6
@@ -108,7 +98,7 @@ class Postfix:
             maximal_backoff_time = 2s
             queue_run_delay = 1s
             bounce_queue_lifetime = 1h
-            """) + extra)
+            """) + self._fragment(f"main.cf.{protocol}", filter_address))
         self.point(filter_address, protocol)
         run(["postfix", "-c", self.config, "start"])
         register(self)
@@ -116,9 +106,17 @@ class Postfix:
 
     def point(self, filter_address, protocol="lmtp"):
         """Writes master.cf for this filter (before start, or followed by reload)."""
+        text = SERVICES.format(front=self.front_port) + self._fragment(f"master.cf.{protocol}", filter_address)
+        text = re.sub(r"^(tamis-\w+ .* )\d+( +\w+)$", rf"\g<1>{self.parallel}\2", text, flags=re.M)
+        if self.lenient:
+            text = re.sub(r"^ +-o smtpd_forbid_bare_newline.*\n", "", text, flags=re.M)
+        (self.config / "master.cf").write_text(text)
+
+    def _fragment(self, name, filter_address):
+        """One of our own files for administrators, for our ports."""
         target = f"unix:{filter_address}" if str(filter_address).startswith("/") else "[%s]:%s" % tuple(filter_address.rsplit(":", 1))
-        (self.config / "master.cf").write_text(SERVICES.format(front=self.front_port, back=self.back_port,
-                                                               filter=f"scan-{protocol}:{target}", parallel=self.parallel))
+        text = (SOURCE / "etc" / "postfix" / name).read_text()
+        return text.replace("[127.0.0.1]:10024", target).replace("127.0.0.1:10025 ", f"127.0.0.1:{self.back_port} ")
 
     def log(self):
         try:
