@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,16 +19,19 @@
 namespace tamis::mail {
 
 // SealedSpool - owns the descriptor. The first bytes (at least the header block up to its limit, for a small message
-// everything) are also kept in memory as `head`.
+// everything) are also kept in memory as `head`. A message that is all in head gets its sealed memfd when somebody asks
+// for the descriptor: most never need one.
 class SealedSpool {
 public:
+    // descriptor - sealed or read-only, holding all `size` bytes; -1 when everything is in head
     SealedSpool(int descriptor, std::uint64_t size, std::string head) noexcept
         : descriptor_(descriptor), size_(size), head_(std::move(head)) {}
     virtual ~SealedSpool();
     SealedSpool(const SealedSpool&) = delete;
     SealedSpool& operator=(const SealedSpool&) = delete;
 
-    int              descriptor() const noexcept { return descriptor_; }
+    // descriptor - to hand to an engine; -1 when the system gives us none
+    int              descriptor() const noexcept;
     std::uint64_t    size() const noexcept { return size_; }
     std::string_view head() const noexcept { return head_; }
     bool             is_all_in_head() const noexcept { return head_.size() == size_; }
@@ -39,7 +43,8 @@ public:
     Result<std::string_view> view(std::uint64_t offset, std::span<char> buffer) const;
 
 private:
-    int           descriptor_;
+    mutable std::mutex making_;
+    mutable int        descriptor_;  // guarded by making_ while everything is in head
     std::uint64_t size_;
     std::string   head_;
 };

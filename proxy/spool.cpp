@@ -117,16 +117,16 @@ bool SpoolWriter::move_to_file() {
 }
 
 Result<std::shared_ptr<const mail::SealedSpool>> SpoolWriter::seal() {
-    if (!fault_.code) write_out(std::exchange(pending_, {}));
-    if (fault_.code) return std::unexpected(fault_);
     const std::uint64_t total = size();
+    if (!fault_.code && spilled_ != 0) write_out(std::exchange(pending_, {}));
+    if (fault_.code) return std::unexpected(fault_);
     if (!is_file_ && units_.amount() > total) units_.give_back(units_.amount() - total);
     if (is_file_) {
         // the file has no name and this is its only descriptor: re-opened read-only, nobody can write to it
         const int reader = ::open(fmt::format("/proc/self/fd/{}", descriptor_).c_str(), O_RDONLY | O_CLOEXEC);
         if (reader < 0) return fail(last_error(), "cannot reopen the spool file");
         ::close(std::exchange(descriptor_, reader));
-    } else if (::fcntl(descriptor_, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) != 0) {
+    } else if (descriptor_ >= 0 && ::fcntl(descriptor_, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) != 0) {
         return fail(last_error(), "cannot seal the message");
     }
     return std::make_shared<HeldSpool>(std::exchange(descriptor_, -1), total, std::move(head_), std::move(units_));

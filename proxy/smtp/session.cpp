@@ -246,7 +246,8 @@ Task<bool> Session::receive_and_answer() {
         for (std::size_t i = 0; i < count; ++i) output_ += text.wire();
     };
     ++transaction_;
-    std::string id = fmt::format("{:05}-{:02}", getpid(), connection_ % 1'000'000);
+    static const pid_t process = ::getpid();
+    std::string id = fmt::format("{:05}-{:02}", process, connection_ % 1'000'000);
     if (transaction_ > 1) id += fmt::format("-{}", transaction_);
     job.message.log_id = mail::LogId(std::move(id));
 
