@@ -12,6 +12,7 @@
 #include <boost/json/value.hpp>
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
+#include <new>
 #include <optional>
 
 #include "base/text.h"
@@ -44,15 +45,16 @@ public:
     static constexpr std::size_t limit = 32 * 1024 * 1024;
 
 private:
-    void* do_allocate(std::size_t bytes, std::size_t alignment) override {
+    // Boost 1.81 gives back memory with another alignment than it took it with; none is above the default
+    void* do_allocate(std::size_t bytes, std::size_t) override {
         if (bytes > limit - used_) throw std::bad_alloc();
-        void* at = ::operator new(bytes, std::align_val_t(alignment));
+        void* at = ::operator new(bytes);
         used_ += bytes;
         return at;
     }
-    void do_deallocate(void* at, std::size_t bytes, std::size_t alignment) override {
-        used_ -= bytes;
-        ::operator delete(at, std::align_val_t(alignment));
+    void do_deallocate(void* at, std::size_t bytes, std::size_t) override {
+        used_ -= std::min(bytes, used_);
+        ::operator delete(at);
     }
     bool do_is_equal(const json::memory_resource& other) const noexcept override { return this == &other; }
     std::size_t used_ = 0;

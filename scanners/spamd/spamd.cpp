@@ -36,6 +36,9 @@ Task<Result<bool>> send_message(Stream& stream, std::string opening, const mail:
         if (!done) co_return std::unexpected(std::move(done.error()));
         if (at < size && stream.is_stale()) co_return false;
     } while (at < size);
+    // spamd reads by lines: without this it waits for the end of a line that was cut off in the middle
+    boost::system::error_code ignored;
+    stream.socket().shutdown(Stream::Socket::shutdown_send, ignored);
     co_return true;
 }
 

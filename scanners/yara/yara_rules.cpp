@@ -125,6 +125,38 @@ Done add_source(YR_COMPILER* compiler, const std::string& source, const std::str
     return fail(Errc::bad_input, first_error.empty() ? fmt::format("{}: {} errors", source, errors) : first_error);
 }
 
+// Tape - compiled rules written to memory and read back
+struct Tape {
+    std::string bytes;
+    std::size_t at = 0;
+
+    static std::size_t write(const void* from, std::size_t size, std::size_t count, void* user) noexcept {
+        try {
+            static_cast<Tape*>(user)->bytes.append(static_cast<const char*>(from), size * count);
+            return count;
+        } catch (const std::exception&) {
+            return 0;
+        }
+    }
+    static std::size_t read(void* into, std::size_t size, std::size_t count, void* user) noexcept {
+        auto& tape = *static_cast<Tape*>(user);
+        count = size == 0 ? 0 : std::min(count, (tape.bytes.size() - tape.at) / size);
+        tape.at += tape.bytes.copy(static_cast<char*>(into), size * count, tape.at);
+        return count;
+    }
+};
+
+// packed - the same rules without the room the compiler left to grow, which is 8 MB
+Result<YR_RULES*> packed(YR_RULES* rules) {
+    Tape tape;
+    YR_STREAM stream{.user_data = &tape, .read = Tape::read, .write = Tape::write};
+    YR_RULES* out = nullptr;
+    int code = yr_rules_save_stream(rules, &stream);
+    if (code == ERROR_SUCCESS) code = yr_rules_load_stream(&stream, &out);
+    if (code != ERROR_SUCCESS) return std::unexpected(yara_fault(code));
+    return out;
+}
+
 bool is_memfd(int descriptor) { return ::fcntl(descriptor, F_GET_SEALS) >= 0; }
 
 }  // namespace
@@ -148,7 +180,10 @@ Result<std::unique_ptr<YaraRules>> YaraRules::compile(const std::vector<std::str
     YR_RULES* rules = nullptr;
     if (const int code = yr_compiler_get_rules(compiler.get(), &rules); code != ERROR_SUCCESS)
         return std::unexpected(yara_fault(code));
-    std::unique_ptr<YaraRules> out(new YaraRules(std::unique_ptr<YR_RULES, DropRules>(rules), unmarked));
+    const std::unique_ptr<YR_RULES, DropRules> compiled(rules);
+    auto small = packed(rules);
+    if (!small) return std::unexpected(std::move(small.error()));
+    std::unique_ptr<YaraRules> out(new YaraRules(std::unique_ptr<YR_RULES, DropRules>(*small), unmarked));
     if (auto done = out->check_metadata(); !done) return std::unexpected(done.error());
     return out;
 }

@@ -35,9 +35,11 @@ std::shared_ptr<Scanner> clamd_at(const std::string& address, const std::string&
 
 const std::string header =
     "Received: from mx.sender.org (mx.sender.org [192.0.2.1]) by mta.example.com with ESMTP id 4XyZ12\r\n"
-    "\tfor <u@example.com>; Sun, 22 Nov 2026 15:00:00 +0000 (UTC)\r\nFrom: A <a@sender.org>\r\nTo: u@example.com\r\n"
+    "\tfor <u@example.com>; Sun, 22 Nov 2026 15:00:00 +0000 (UTC)\r\nFrom: A <a@sender.org>\r\nTo: u@example.com, v@example.com\r\n"
     "Subject: hello\r\nDate: Sun, 22 Nov 2026 15:00:00 +0000\r\nMessage-ID: <1@sender.org>\r\nMIME-Version: 1.0\r\n";
 const std::string plain = header + "Content-Type: text/plain; charset=utf-8\r\n\r\nNothing to see here, really.\r\n";
+// a file that begins with the test string, as its definition wants it
+const std::string infected = header + "Content-Type: text/plain\r\n\r\n" + eicar + "\r\n";
 const std::string eight_bit =
     header + "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\nGr\xc3\xbc\xc3\x9f"
              "e, \xe4\xbd\xa0\xe5\xa5\xbd, \xff\xfe\r\n";
@@ -63,7 +65,7 @@ TEST_CASE("clamd: clean, EICAR, 8-bit and 5 MB, by descriptor and by stream") {
     const auto head = GENERATE(Head::all, Head::none);
     const auto clamd = clamd_at(where(address.c_str()), method);
     CHECK(told(scan_text(*clamd, plain, head)) == "clean");
-    CHECK(told(scan_text(*clamd, plain + eicar + "\r\n", head)) == "infected Eicar-Test-Signature.UNOFFICIAL");
+    CHECK(told(scan_text(*clamd, infected, head)) == "infected Eicar-Test-Signature.UNOFFICIAL");
     CHECK(told(scan_text(*clamd, eight_bit, head)) == "clean");
     CHECK(told(scan_text(*clamd, large(5'000'000), head)) == "clean");
     CHECK(clamd->health() == "ok");
@@ -81,16 +83,16 @@ TEST_CASE("clamd: a message above StreamMaxLength is over a limit, not clean, an
 
 TEST_CASE("clamd: forty scans at once through ten turns") {
     const auto clamd = clamd_at(where("TAMIS_CLAMD_SOCKET"));
-    const auto message = make_message(plain + eicar + "\r\n");
+    const auto message = make_message(infected);
     const auto envelope = make_envelope();
     const ScanRequest request{&message, &envelope, "", ""};
-    int infected = 0;
+    int found = 0;
     asio::io_context context(1);
     for (int n = 0; n < 40; ++n)
         asio::co_spawn(context, clamd->scan(request, Deadline::in(30s)),
-                       [&](std::exception_ptr, const mail::ScanOutcome& outcome) { infected += told(outcome).starts_with("infected"); });
+                       [&](std::exception_ptr, const mail::ScanOutcome& outcome) { found += told(outcome).starts_with("infected"); });
     context.run();
-    CHECK(infected == 40);
+    CHECK(found == 40);
 }
 
 TEST_CASE("clamd: the first address that works is used") {
@@ -157,7 +159,7 @@ TEST_CASE("rspamd: score, threshold, action and symbols") {
             return std::ranges::any_of(scored.tests, [&](const auto& test) { return test.name == name; });
         };
         CHECK(has("GTUBE") == is_spam);
-        CHECK(has("RCPT_COUNT_TWO") != is_spam);  // both recipients arrived; amavisd sends only the last
+        CHECK(has("TO_MATCH_ENVRCPT_ALL") != is_spam);  // both recipients arrived; amavisd sends only the last
     }
     CHECK(rspamd->health() == "ok");
 }
@@ -175,7 +177,7 @@ TEST_CASE("all engines at once, under one deadline") {
     const ScannerList list{clamd_at(where("TAMIS_CLAMD_SOCKET")),
                            open_by(open_spamd, "socket = '" + where("TAMIS_SPAMD") + "'\n"),
                            open_by(open_rspamd, "url = '" + where("TAMIS_RSPAMD") + "'\n")};
-    const auto message = make_message(plain + eicar + "\r\n");
+    const auto message = make_message(infected);
     const auto envelope = make_envelope();
     const ScanRequest request{&message, &envelope, "filter.example.com", "192.0.2.1"};
     const auto reports = run(scan_all(list, request, Deadline::in(60s)));

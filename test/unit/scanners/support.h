@@ -171,13 +171,14 @@ public:
         if (header != nullptr) std::memcpy(&passed, CMSG_DATA(header), sizeof passed);
         return passed;
     }
-    // wait_for_close - until the other side has gone, throwing away what it says
+    // wait_for_close - throws away what the other side says and stays silent until the test is over
     void wait_for_close() const {
         while (!hear(1).empty()) continue;
+        while (still_open(60'000)) continue;
     }
-    // still_open - whether the other side is still there after a while
+    // still_open - whether the connection stands after a while; the other side may have stopped sending
     bool still_open(int milliseconds) const {
-        pollfd watch{descriptor_, POLLRDHUP, 0};
+        pollfd watch{descriptor_, 0, 0};
         return ::poll(&watch, 1, milliseconds) == 0;
     }
 
