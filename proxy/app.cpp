@@ -69,8 +69,8 @@ struct App::Thread {
         asio::post(context, [this] {
             sweep_timer.cancel();
             reinjector.close_all();
+            context.stop();  // the sessions are gone; timers of kept connections are all that is left
         });
-        guard.reset();
         if (thread.joinable()) thread.join();
     }
 
