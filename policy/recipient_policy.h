@@ -75,6 +75,8 @@ struct RecipientPolicy {
     std::string         forward_method;            // empty: the site's
     bool                blacklisted = false, whitelisted = false;
     double              score_boost = 0;           // soft white/blacklisting
+    double              pen_pal_bonus = 0;         // 0 or less: the recipient wrote to the sender before
+    double              bounce_score = 0;          // 0 or more: a bounce of mail that we never sent
 };
 
 }  // namespace tamis::policy
