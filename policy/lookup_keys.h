@@ -48,6 +48,9 @@ struct SqlKeyOptions {
 // @sub.example.com, @.sub.example.com, @.example.com, @.com, "@." (the catch-all)
 std::vector<std::string> sql_keys(const AddressPieces& address, SqlKeyOptions options);
 
+// key_limit - no address has more keys
+constexpr std::size_t key_limit = 27;
+
 // sql_catch_all - the key that every address has last
 constexpr std::string_view sql_catch_all = "@.";
 

@@ -44,7 +44,7 @@ struct EffectivePolicy {
     std::vector<std::string> problems;  // one line each: table, row, column and what is wrong
 };
 
-// effective_policy - `rows` come from assign_rows or from a custom statement, in the order that decides
+// effective_policy - `rows` come from UserRowIndex or from a custom statement, in the order that decides
 //
 // `local`: a users row means that the recipient is ours, unless its column `local` says otherwise (NULL: no opinion); the
 // row of the catch-all "@." never says anything about it.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <unordered_map>
 
 #include "base/text.h"
 #include "policy/fields.h"
@@ -15,17 +16,10 @@ constexpr std::int64_t lowest = std::numeric_limits<std::int64_t>::min();
 struct Rank {
     std::int64_t descending_priority = 0;
     std::size_t  key = 0;
+    bool         differs_in_case = false;
     std::size_t  row = 0;
     auto operator<=>(const Rank&) const = default;
 };
-
-// place_of - exactly, or else without regard to case: the database matched it, its column may be case-insensitive
-std::optional<std::size_t> place_of(const std::vector<std::string>& keys, std::string_view key) {
-    auto found = std::ranges::find(keys, key);
-    if (found == keys.end())
-        found = std::ranges::find_if(keys, [&](const auto& each) { return equal_fold(each, key); });
-    return found == keys.end() ? std::nullopt : std::optional(static_cast<std::size_t>(found - keys.begin()));
-}
 
 std::int64_t priority_of(const UserRow& row) {
     const auto* text = row.at(row.shape->priority());
@@ -51,32 +45,49 @@ int RowShape::find(std::string_view name) const {
     return absent;
 }
 
-std::vector<UserRow> assign_rows(const std::vector<UserRow>& rows, const std::vector<std::string>& keys) {
-    std::vector<std::pair<Rank, const UserRow*>> mine;
-    for (std::size_t i = 0; i < rows.size(); ++i)
-        if (const auto place = place_of(keys, rows[i].email()))
-            mine.push_back({{-(priority_of(rows[i]) + 1), *place, i}, &rows[i]});
-    std::ranges::sort(mine, {}, &std::pair<Rank, const UserRow*>::first);
+UserRowIndex::UserRowIndex(std::vector<UserRow> rows) : rows_(std::move(rows)) {
+    for (std::size_t i = 0; i < rows_.size(); ++i) by_email_[to_lower(rows_[i].email())].push_back(i);
+}
+
+std::vector<UserRow> UserRowIndex::rows_for(const std::vector<std::string>& keys) const {
+    std::vector<Rank> mine;
+    for (std::size_t key = 0; key < keys.size(); ++key) {
+        const auto found = by_email_.find(to_lower(keys[key]));
+        if (found == by_email_.end()) continue;
+        for (const auto row : found->second) {
+            const Rank rank{-(priority_of(rows_[row]) + 1), key, rows_[row].email() != keys[key], row};
+            const auto known = std::ranges::find(mine, row, &Rank::row);
+            if (known == mine.end())
+                mine.push_back(rank);
+            else
+                *known = std::min(*known, rank);
+        }
+    }
+    std::ranges::sort(mine);
     std::vector<UserRow> out;
-    for (const auto& [rank, row] : mine) out.push_back(*row);
+    for (const auto& rank : mine) out.push_back(rows_[rank.row]);
     return out;
 }
 
 void assign_hits(std::vector<UserRow>& rows, const std::vector<KnownListRow>& list,
                  const std::vector<std::vector<std::string>>& sender_keys) {
+    std::unordered_map<std::string_view, std::vector<const KnownListRow*>> by_user;
+    for (const auto& entry : list)
+        if (entry.wb) by_user[entry.user_id].push_back(&entry);
     for (auto& row : rows) {
         row.sender_hits.assign(sender_keys.size(), std::nullopt);
-        if (row.id().empty()) continue;
+        const auto mine = row.id().empty() ? by_user.end() : by_user.find(row.id());
+        if (mine == by_user.end()) continue;
         for (std::size_t i = 0; i < sender_keys.size(); ++i) {
             std::optional<Rank> best;
-            for (const auto& entry : list) {
-                const auto place = entry.wb && entry.user_id == row.id() ? place_of(sender_keys[i], entry.key) : std::nullopt;
-                if (!place) continue;
-                const Rank rank{-(entry.priority.value_or(lowest) + 1), *place, 0};
-                if (best && *best <= rank) continue;
-                best = rank;
-                row.sender_hits[i] = SenderHit{*entry.wb, entry.key};
-            }
+            for (const auto* entry : mine->second)
+                for (std::size_t key = 0; key < sender_keys[i].size(); ++key) {
+                    if (!equal_fold(sender_keys[i][key], entry->key)) continue;
+                    const Rank rank{-(entry->priority.value_or(lowest) + 1), key, sender_keys[i][key] != entry->key, 0};
+                    if (best && *best <= rank) continue;
+                    best = rank;
+                    row.sender_hits[i] = SenderHit{*entry->wb, entry->key};
+                }
         }
     }
 }

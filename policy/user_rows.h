@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 namespace tamis::policy {
@@ -72,9 +73,20 @@ struct KnownListRow {
     std::optional<std::string> wb;
 };
 
-// assign_rows - the rows of a query for several recipients that match these keys, in the order that decides: by
-// descending priority, among equals the more specific key first. amavisd leaves the order of equals to the database.
-std::vector<UserRow> assign_rows(const std::vector<UserRow>& rows, const std::vector<std::string>& keys);
+// UserRowIndex - the rows of a query for several recipients, given to each
+class UserRowIndex {
+public:
+    explicit UserRowIndex(std::vector<UserRow> rows);
+
+    // rows_for - the rows that match these keys, in the order that decides: by descending priority, among equals the more
+    // specific key first (amavisd leaves the order of equals to the database). A row that matches only without regard to
+    // case counts: the database matched it, its column may be case-insensitive.
+    std::vector<UserRow> rows_for(const std::vector<std::string>& keys) const;
+
+private:
+    std::vector<UserRow>                                      rows_;
+    std::unordered_map<std::string, std::vector<std::size_t>> by_email_;  // in lower case
+};
 
 // assign_hits - fills sender_hits of every row: for each sender (its keys) the first row of that user, by descending
 // priority, among equals the more specific key first. A NULL in wb is no row.

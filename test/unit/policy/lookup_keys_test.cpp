@@ -82,6 +82,8 @@ TEST_CASE("at most 20 domain levels are looked up") {
     CHECK(keys[3].starts_with("@.l18.l17."));
     CHECK(keys[keys.size() - 2] == "@.example");
     CHECK(keys.back() == "@.");
+    CHECK(sql_keys(pieces("U+x@" + domain), {.with_bare_user = true}).size() == key_limit);
+    CHECK(table_keys(pieces("U+x@" + domain)).size() == key_limit);
 }
 
 TEST_CASE("quotes, 8-bit bytes, SQL metacharacters and long addresses are data") {
