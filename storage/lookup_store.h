@@ -54,8 +54,8 @@ struct LookupOptions {
     std::size_t                connections = 2;          // PostgreSQL sessions, at most 8
     std::chrono::milliseconds  patience{10'000};         // how long callers wait for a database that went away
     std::chrono::milliseconds  cache{0};                 // 0: nothing is kept beyond one message
-    std::string                select_policy;            // a statement of the site's own; empty: ours
-    std::optional<std::string> select_wblist;            // nothing: ours; empty: wblist is not asked
+    std::string                select_policy = {};            // a statement of the site's own; empty: ours
+    std::optional<std::string> select_wblist = {};            // nothing: ours; empty: wblist is not asked
 };
 
 // notify_channel - what schema/postgresql/optional-notify.sql sends after a change of the four tables
