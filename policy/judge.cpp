@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/text.h"
 
@@ -69,9 +70,14 @@ bool is_lover(const RecipientPolicy& policy, ContentCategory category) {
 void set_levels(const Findings& findings, const RecipientPolicy& policy, RecipientVerdict& verdict) {
     constexpr double whitelist_bonus = -10;
     if (policy.bypass_spam_checks) return;
-    if (findings.score || policy.score_boost != 0) verdict.score = findings.score.value_or(0) + policy.score_boost;
-    verdict.tests = findings.tests;
-    if (policy.score_boost != 0) verdict.tests.insert(verdict.tests.begin(), {"AM.WBL", policy.score_boost});
+    const std::array<mail::SpamTest, 3> own = {{{"AM.BOUNCE", policy.bounce_score},
+                                                {"AM.PENPAL", policy.pen_pal_bonus},
+                                                {"AM.WBL", policy.score_boost}}};
+    verdict.score = findings.score;
+    for (const auto& test : own)
+        if (test.score != 0) verdict.tests.push_back(test);
+    for (const auto& test : verdict.tests) verdict.score = verdict.score.value_or(0) + test.score;
+    verdict.tests.insert(verdict.tests.end(), findings.tests.begin(), findings.tests.end());
     const double score = verdict.score.value_or(0);
     const auto reached = [&](const std::optional<double>& level) {
         if (policy.whitelisted) return false;
@@ -126,21 +132,30 @@ void set_outcome(const Findings& findings, const RecipientPolicy& policy, Recipi
 
 void set_quarantine(const RecipientPolicy& policy, RecipientVerdict& verdict) {
     const auto category = verdict.blocking.value_or(verdict.main());
-    const auto& to = policy.quarantine;
+    const auto choose = [&](const std::string& method, const std::string& to) {
+        if (method.empty() || to.empty()) return;
+        verdict.quarantine = method;
+        verdict.quarantine_to = to;
+    };
+    const auto& method = policy.quarantine;
+    const auto& to = policy.quarantine_to;
     switch (category.major) {
-        case Major::virus: verdict.quarantine = to.virus; break;
-        case Major::banned: verdict.quarantine = to.banned; break;
-        case Major::unchecked: verdict.quarantine = to.unchecked; break;
-        case Major::spam: verdict.quarantine = to.spam; break;
-        case Major::bad_header: verdict.quarantine = to.bad_header; break;
-        case Major::clean: verdict.quarantine = to.clean; break;
+        case Major::virus: choose(method.virus, to.virus); break;
+        case Major::banned: choose(method.banned, to.banned); break;
+        case Major::unchecked: choose(method.unchecked, to.unchecked); break;
+        case Major::spam: choose(method.spam, to.spam); break;
+        case Major::bad_header: choose(method.bad_header, to.bad_header); break;
+        case Major::clean: choose(method.clean, to.clean); break;
         default: break;  // none for spammy, oversized and mta (amavis-policy.md section 8)
     }
     // without a cutoff everything is kept, from blacklisted senders as well
     const auto& cutoff = policy.levels.quarantine_cutoff;
     const bool  is_blacklisted = policy.blacklisted && !policy.whitelisted;
     const bool  above_cutoff = cutoff && (is_blacklisted || verdict.score.value_or(0) >= *cutoff);
-    if (category.major == Major::spam && above_cutoff) verdict.quarantine.clear();
+    if (category.major == Major::spam && above_cutoff) {
+        verdict.quarantine.clear();
+        verdict.quarantine_to.clear();
+    }
 }
 
 void set_subject_tag(const RecipientPolicy& policy, RecipientVerdict& verdict) {

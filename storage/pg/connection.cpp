@@ -211,8 +211,22 @@ Done Connection::prepare(const char* name, const std::string& sql) {
     return {};
 }
 
+Done Connection::describe(const char* name) {
+    if (PQsendDescribePrepared(handle_.get(), name) != 1) return lost("preparing");
+    return {};
+}
+
+std::size_t Connection::take_notifications() {
+    struct Free {
+        void operator()(PGnotify* notification) const noexcept { PQfreemem(notification); }
+    };
+    std::size_t count = 0;
+    while (std::unique_ptr<PGnotify, Free>(PQnotifies(handle_.get()))) ++count;
+    return count;
+}
+
 Done Connection::send(const char* name, std::span<const Value> values, bool binary_result) {
-    constexpr std::size_t most = 32;
+    constexpr std::size_t most = 128;
     std::array<const char*, most> data;
     std::array<int, most> sizes;
     std::array<int, most> formats;

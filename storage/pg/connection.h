@@ -60,6 +60,8 @@ public:
 
     Done prepare(const char* name, const std::string& sql);
     Done send(const char* name, std::span<const Value> values, bool binary_result = false);
+    // describe - of a prepared statement: a result with the types of its parameters
+    Done describe(const char* name);
     Done sync();
     // flush - until everything queued has been taken by the kernel; reads meanwhile, so that neither side gets stuck
     Task<Done> flush();
@@ -69,6 +71,9 @@ public:
     std::optional<Reply> next_now();
     // wait_idle - until the server says something unasked (usually: it goes away), or `wake` fires; true when it is lost
     Task<bool> wait_idle(asio::steady_timer& wake);
+
+    // take_notifications - how many of LISTEN came since the last call; never waits
+    std::size_t take_notifications();
 
     // run - one statement with its sync, for set-up: the result, or a Fault with the server's message
     Task<Result<Reply>> run(const std::string& sql);

@@ -191,6 +191,7 @@ Task<Pool::Outcome> Pool::serve(Connection& connection, std::shared_ptr<Session>
         const bool was_woken = !session->idle;
         session->idle = false;
         if (lost) co_return Outcome::reconnect;
+        work_.heard(connection);
         if (extra && !was_woken) co_return Outcome::done;
     }
 }

@@ -43,6 +43,8 @@ public:
         virtual Task<Outcome> run(Connection& connection) = 0;
         // away - the database is away for longer than callers are patient
         virtual void away(const Fault& why) = 0;
+        // heard - an idle session got something unasked from the server: a notification, perhaps
+        virtual void heard(Connection&) {}
     };
 
     struct Options {

@@ -65,6 +65,15 @@ std::string_view Statement::column(int index) const noexcept {
 
 std::int64_t Statement::integer(int index) const noexcept { return sqlite3_column_int64(statement_.get(), index); }
 
+bool Statement::is_null(int index) const noexcept { return sqlite3_column_type(statement_.get(), index) == SQLITE_NULL; }
+
+int Statement::columns() const noexcept { return sqlite3_data_count(statement_.get()); }
+
+std::string_view Statement::column_name(int index) const noexcept {
+    const char* name = sqlite3_column_name(statement_.get(), index);
+    return name == nullptr ? std::string_view() : std::string_view(name);
+}
+
 Result<std::unique_ptr<Database>> Database::open(const std::string& path, const std::string& shown) {
     std::unique_ptr<Database> database(new Database(path, shown));
     sqlite3* handle = nullptr;

@@ -28,6 +28,9 @@ public:
     void             reset() noexcept;
     std::string_view column(int index) const noexcept;  // bytes of the current row's column
     std::int64_t     integer(int index) const noexcept;
+    bool             is_null(int index) const noexcept;
+    int              columns() const noexcept;  // of the current row; may change when the tables did
+    std::string_view column_name(int index) const noexcept;
 
 private:
     friend class Database;

@@ -333,5 +333,45 @@ TEST_CASE("the message's own categories are the worst of its recipients") {
     CHECK(worst_main({}) == ContentCategory{});
 }
 
+TEST_CASE("no name to keep it for, no quarantine") {
+    RecipientPolicy policy;
+    Findings findings;
+    findings.viruses = {"Eicar"};
+    CHECK(judge(findings, policy).quarantine == "sql:");
+    CHECK(judge(findings, policy).quarantine_to == "virus-quarantine");
+    policy.quarantine_to.virus.clear();
+    CHECK(judge(findings, policy).quarantine.empty());
+    CHECK(judge(findings, policy).quarantine_to.empty());
+    policy.quarantine_to.virus = "box";
+    policy.quarantine.virus.clear();
+    CHECK(judge(findings, policy).quarantine_to.empty());
+}
+
+TEST_CASE("lists, pen pals and bounces change the score of one recipient and show as tests") {
+    RecipientPolicy policy;
+    policy.levels.kill = 6;
+    Findings findings;
+    findings.score = 5;
+    findings.tests = {{"SA_TEST", 5}};
+    policy.score_boost = 3;
+    policy.pen_pal_bonus = -1.5;
+    auto verdict = judge(findings, policy);
+    CHECK(verdict.score == 6.5);
+    REQUIRE(verdict.tests.size() == 3);
+    CHECK(verdict.tests[0].name == "AM.PENPAL");
+    CHECK(verdict.tests[1].name == "AM.WBL");
+    CHECK(verdict.kill);
+    policy.pen_pal_bonus = -4;
+    CHECK_FALSE(judge(findings, policy).kill);
+    policy.bounce_score = 100;
+    verdict = judge(findings, policy);
+    CHECK(verdict.score == 104.0);
+    CHECK(verdict.tests[0].name == "AM.BOUNCE");
+    policy.bypass_spam_checks = true;
+    verdict = judge(findings, policy);
+    CHECK_FALSE(verdict.score);
+    CHECK(verdict.tests.empty());
+}
+
 }  // namespace
 }  // namespace tamis::policy

@@ -1,0 +1,73 @@
+// fields - every setting that a users/policy row, a table of the configuration or a policy bank can give a recipient
+//
+// One row per setting: its name (the SQL column and the TOML key are the same), where it lives in RecipientPolicy, and
+// whether SQL has it. Adding a setting is adding a row. Values of both sources are read strictly into the same types.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/setting.h"
+#include "policy/recipient_policy.h"
+
+namespace tamis::policy {
+
+// FieldAccess - where a setting lives; its type is the setting's type
+template <class T>
+using AccessTo = T& (*)(RecipientPolicy&);
+using FieldAccess = std::variant<AccessTo<bool>, AccessTo<std::optional<double>>, AccessTo<std::optional<std::uint64_t>>,
+                                 AccessTo<std::string>, AccessTo<std::vector<std::string>>, AccessTo<Destiny>>;
+// FieldValue - in the order of FieldAccess. A level of nothing is "none"; a size of nothing is "no limit".
+using FieldValue =
+    std::variant<bool, std::optional<double>, std::optional<std::uint64_t>, std::string, std::vector<std::string>, Destiny>;
+
+struct FieldRow {
+    std::string_view name;
+    FieldAccess      access;
+    std::string_view text;           // one sentence
+    bool             in_sql = true;  // amavisd's schema has the column
+};
+
+// fields - all rows; a field is named by its index
+std::span<const FieldRow> fields();
+// field_index - of that name, nothing when there is none
+std::optional<std::size_t> field_index(std::string_view name);
+// local_field / banned_admin_field / virus_admin_field - the three that the merge treats specially
+std::size_t local_field();
+std::size_t banned_admin_field();
+std::size_t virus_admin_field();
+
+void        set_field(const FieldRow& row, RecipientPolicy& policy, const FieldValue& value);
+FieldValue  get_field(const FieldRow& row, const RecipientPolicy& policy);
+std::string show_value(const FieldValue& value);  // as in TOML: 6.2, "none", true, "text", ["A", "B"], "discard"
+
+// sql_value - a column that is not NULL. Nothing: the text means no opinion (a blank number). The Fault says what is
+// wrong with the text; the caller takes it as NULL, so that a mistyped value never makes anything kinder than not
+// having written it.
+//   yes/no   no: N, n, F, f, 0, 00, NUL bytes, blank or empty text, "no", "false", "off" (amavisd's rule, and the texts
+//            of the old schema's samples by their meaning); yes: Y, y, T, t, other whole numbers, "yes", "true", "on"
+//   number   decimal point, blanks around it are ignored, independent of the locale, finite
+//   size     a whole number of octets, 0 is no limit
+//   text     as it is; control characters are refused
+Result<std::optional<FieldValue>> sql_value(const FieldRow& row, std::string_view text);
+
+// config_value - a value of the configuration; nothing after adding a problem. Levels may be "none".
+std::optional<FieldValue> config_value(const FieldRow& row, std::string_view section, const ConfigValue& from,
+                                       Problems& problems);
+
+// FieldValues - what one table of the configuration says, by field
+using FieldValues = std::vector<std::optional<FieldValue>>;
+// load_field_values - every key of the table must be a field or one of `also`
+FieldValues load_field_values(const ConfigTable& from, std::string_view section, Problems& problems,
+                              const std::vector<std::string>& also = {});
+
+// destiny_named / destiny_name - "pass", "discard", "bounce", "reject", "tempfail"
+std::optional<Destiny> destiny_named(std::string_view name);
+std::string_view       destiny_name(Destiny destiny);
+
+}  // namespace tamis::policy

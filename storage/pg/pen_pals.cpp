@@ -1,0 +1,116 @@
+// pen_pals - the PenPalStore on PostgreSQL
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "storage/address_key.h"
+#include "storage/completion.h"
+#include "storage/pg/lookups.h"
+#include "storage/pg/questions.h"
+#include "storage/pg/reading_session.h"
+
+namespace tamis::storage::pg {
+namespace {
+
+using Times = std::vector<std::optional<std::chrono::system_clock::time_point>>;
+using Answered = Completion<Result<Times>>;
+
+constexpr const char* name = "tamis_pen_pals";
+
+// Per recipient of ours: the last mail to the sender, and the last one with a referenced Message-ID. Both by index
+// (msgs_idx_sid, msgs_idx_mess_id), newest first, one row each.
+constexpr const char* sql =
+    "SELECT ours.email, GREATEST("
+    "(SELECT m.time_num FROM msgs m JOIN msgrcpt r ON r.partition_tag=m.partition_tag AND r.mail_id=m.mail_id "
+    "WHERE m.sid=ours.id AND m.time_num>=$3 AND m.content IS DISTINCT FROM 'V' AND r.ds='P' "
+    "AND r.rid IN (SELECT id FROM maddr WHERE email=$2) ORDER BY m.time_num DESC LIMIT 1), "
+    "(SELECT m.time_num FROM msgs m JOIN msgrcpt r ON r.partition_tag=m.partition_tag AND r.mail_id=m.mail_id "
+    "WHERE m.message_id=ANY($4) AND m.sid=ours.id AND m.time_num>=$3 AND m.content IS DISTINCT FROM 'V' AND r.ds='P' "
+    "AND r.rid<>m.sid ORDER BY m.time_num DESC LIMIT 1)) "
+    "FROM maddr AS ours WHERE ours.email=ANY($1)";
+
+struct Facts {
+    ReadingSession   session;
+    std::vector<Oid> types;
+};
+
+class PenPalsAsked final : public Question {
+public:
+    PenPalsAsked(PenPalQuestion asked, Deadline until) : Question(until), asked_(std::move(asked)) {}
+
+    Result<std::size_t> ask(Connection& connection) override {
+        const auto& facts = std::any_cast<Facts&>(connection.notes());
+        std::vector<std::string> recipients;
+        for (const auto& recipient : asked_.recipients) recipients.push_back(address_key(recipient).email);
+        const std::string sender = address_key(asked_.sender).email;
+        const bool bytes = facts.types.at(1) == oid_bytea;
+        if (!bytes && !facts.session.can_hold(sender)) return 0;
+        const auto ours = facts.session.array(recipients, facts.types.at(0));
+        const auto since = fmt::format("{}", std::max<std::int64_t>(0, std::chrono::duration_cast<std::chrono::seconds>(
+                                                                           asked_.since.time_since_epoch()).count()));
+        const auto references = facts.session.array(asked_.references, facts.types.at(3));
+        const Value values[] = {Value::text(ours), bytes ? Value::bytes(sender) : Value::text(sender), Value::text(since),
+                                Value::text(references)};
+        if (auto sent = connection.send(name, values); !sent) return std::unexpected(std::move(sent.error()));
+        return 1;
+    }
+
+    void take(Connection&, const std::vector<Reply>& replies) override {
+        Times times(asked_.recipients.size());
+        for (int row = 0; !replies.empty() && row < PQntuples(replies[0].get()); ++row) {
+            const auto email = cell(replies[0].get(), row, 0);
+            const auto seconds = parse_unsigned(cell(replies[0].get(), row, 1).value_or(""));
+            for (std::size_t i = 0; email && seconds && i < times.size(); ++i) {
+                if (address_key(asked_.recipients[i]).email != *email) continue;
+                const std::chrono::system_clock::time_point when{std::chrono::seconds(*seconds)};
+                times[i] = std::max(times[i].value_or(when), when);
+            }
+        }
+        Answered::set(answered, std::move(times));
+    }
+    void refuse(Fault why) override { Answered::set(answered, std::unexpected(std::move(why))); }
+
+    const Answered::Shared answered = std::make_shared<Answered>();
+
+private:
+    const PenPalQuestion asked_;
+};
+
+class PenPals final : public PenPalStore, private Questions::SetUp {
+public:
+    PenPals(std::vector<Dsn> dsns, const LookupOptions& options)
+        : questions_(std::move(dsns), options.connections, options.patience, *this) {
+        questions_.start();
+    }
+    ~PenPals() override { questions_.stop(); }
+
+    Task<Result<Times>> last_written(PenPalQuestion question, Deadline deadline) override {
+        const auto asked = std::make_shared<PenPalsAsked>(std::move(question), deadline);
+        questions_.put(asked);
+        auto answer = co_await Answered::wait(asked->answered, deadline);
+        if (answer) co_return std::move(*answer);
+        co_return fail(Errc::timeout, "no answer to the pen pals query: " + questions_.health().text());
+    }
+    std::string health() const override { return "pen pals: " + questions_.health().text(); }
+
+private:
+    Task<Done> set_up(Connection& connection) override {
+        auto session = co_await ReadingSession::set_up(connection);
+        if (!session) co_return std::unexpected(std::move(session.error()));
+        auto prepared = co_await prepare_all(connection, {{name, sql, ""}});
+        if (!prepared) co_return std::unexpected(std::move(prepared.error()));
+        connection.notes() = Facts{*session, prepared->parameter_types[0]};
+        co_return Done{};
+    }
+
+    Questions questions_;  // last: its thread uses the rest
+};
+
+}  // namespace
+
+std::shared_ptr<PenPalStore> open_pen_pals(std::vector<Dsn> dsns, const LookupOptions& options) {
+    return std::make_shared<PenPals>(std::move(dsns), options);
+}
+
+}  // namespace tamis::storage::pg

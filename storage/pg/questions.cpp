@@ -1,0 +1,228 @@
+#include "storage/pg/questions.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "storage/pg/connect_advice.h"
+
+namespace tamis::storage::pg {
+namespace {
+
+constexpr std::size_t          batch_limit = 16;
+constexpr int                  try_limit = 3;
+constexpr std::chrono::seconds answer_limit{25};  // above the session's statement_timeout
+
+std::string_view sqlstate_of(const PGresult* result) {
+    const char* code = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    return code == nullptr ? std::string_view() : std::string_view(code);
+}
+
+// is_stale - the statement was fine once; preparing it anew helps (a column was added, a pooler lost it)
+bool is_stale(std::string_view sqlstate) {
+    return sqlstate == "0A000" || sqlstate == "26000" || sqlstate == "42P05" || sqlstate.starts_with("57P");
+}
+
+Fault server_fault(const Connection& connection, const PGresult* result, std::string_view shown) {
+    const auto advice = statement_advice(sqlstate_of(result));
+    return {make_error_code(Errc::unavailable),
+            fmt::format("{}: {}{}{}{}{}", connection.dsn().shown, shown, shown.empty() ? "" : ": ",
+                        one_line(PQresultErrorMessage(result)), advice.empty() ? "" : "; ", advice)};
+}
+
+}  // namespace
+
+// InHand - questions a session works on: what is not answered goes back, also when the coroutine is destroyed
+class Questions::InHand {
+public:
+    InHand(Questions& questions, Batch batch) : questions_(questions), batch_(std::move(batch)) {}
+    ~InHand() { questions_.put_back(std::move(batch_)); }
+    InHand(const InHand&) = delete;
+    InHand& operator=(const InHand&) = delete;
+    Batch& batch() { return batch_; }
+    void   done(const std::shared_ptr<Question>& question) { std::erase(batch_, question); }
+
+private:
+    Questions& questions_;
+    Batch      batch_;
+};
+
+Questions::Questions(std::vector<Dsn> dsns, std::size_t sessions, std::chrono::milliseconds patience, SetUp& setup)
+    : health_(std::make_shared<Health>(dsns.front().shown, patience)),
+      setup_(setup),
+      pool_(std::move(dsns), {std::clamp<std::size_t>(sessions, 1, 8)}, health_, *this) {}
+
+void Questions::stop() {
+    pool_.stop();
+    std::deque<std::shared_ptr<Question>> rest;
+    {
+        const std::lock_guard lock(mutex_);
+        rest.swap(waiting_);
+    }
+    for (const auto& question : rest) question->refuse({make_error_code(Errc::stopping), "lookup"});
+}
+
+void Questions::put(std::shared_ptr<Question> question) {
+    if (const auto hopeless = health_->hopeless()) return question->refuse(*hopeless);
+    {
+        const std::lock_guard lock(mutex_);
+        waiting_.push_back(std::move(question));
+    }
+    pool_.wake();
+}
+
+Task<Done> Questions::set_up(Connection& connection) {
+    setup_.heard();  // nobody listened until now
+    return setup_.set_up(connection);
+}
+
+Pool::Wish Questions::wish(std::size_t) const {
+    const std::lock_guard lock(mutex_);
+    return waiting_.empty() ? Pool::Wish::none : Pool::Wish::now;
+}
+
+void Questions::away(const Fault& why) {
+    std::deque<std::shared_ptr<Question>> rest;
+    {
+        const std::lock_guard lock(mutex_);
+        rest.swap(waiting_);
+    }
+    for (const auto& question : rest) question->refuse(why);
+}
+
+void Questions::heard(Connection& connection) {
+    if (connection.take_notifications() != 0) setup_.heard();
+}
+
+Questions::Batch Questions::take_batch() {
+    Batch batch;
+    const std::lock_guard lock(mutex_);
+    while (!waiting_.empty() && batch.size() < batch_limit) {
+        auto question = std::move(waiting_.front());
+        waiting_.pop_front();
+        if (!question->deadline.passed()) batch.push_back(std::move(question));  // else nobody waits any more
+    }
+    return batch;
+}
+
+void Questions::put_back(Batch batch) {
+    for (auto& question : batch) {
+        if (question->tries >= try_limit) {
+            question->refuse({make_error_code(Errc::unavailable), "the database breaks the connection again and again"});
+            continue;
+        }
+        const std::lock_guard lock(mutex_);
+        waiting_.push_front(std::move(question));
+    }
+}
+
+Task<Pool::Outcome> Questions::run(Connection& connection) {
+    heard(connection);
+    InHand hand(*this, take_batch());
+    if (hand.batch().empty()) co_return Pool::Outcome::done;
+    bool stale = false;
+    auto answered = co_await answer_all(connection, hand, stale);
+    if (!answered) {
+        log::info({}, "storage: {} (lookups are tried again)", answered.error().detail);
+        co_return Pool::Outcome::reconnect;
+    }
+    heard(connection);
+    co_return stale ? Pool::Outcome::reconnect : Pool::Outcome::done;
+}
+
+// answer_all - each question ends with a sync of its own, so that an error of one does not touch the next
+Task<Done> Questions::answer_all(Connection& connection, InHand& hand, bool& stale) {
+    struct Asked {
+        std::shared_ptr<Question> question;
+        std::size_t               results;
+    };
+    std::vector<Asked> asked;
+    connection.set_limit(Deadline::in(answer_limit));
+    const Batch batch = hand.batch();
+    for (const auto& question : batch) {
+        ++question->tries;
+        auto results = question->ask(connection);
+        if (!results && connection.is_lost()) co_return std::unexpected(std::move(results.error()));
+        if (!results) {
+            question->refuse(std::move(results.error()));
+            hand.done(question);
+            continue;
+        }
+        if (auto sent = connection.sync(); !sent) co_return sent;
+        asked.push_back({question, *results});
+    }
+    if (auto sent = co_await connection.flush(); !sent) co_return sent;
+    for (const auto& [question, results] : asked) {
+        std::vector<Reply> replies;
+        std::optional<Fault> refused;
+        bool is_again = false;
+        for (;;) {
+            auto reply = co_await connection.next();
+            if (!reply) co_return std::unexpected(std::move(reply.error()));
+            const auto status = PQresultStatus(reply->get());
+            if (status == PGRES_PIPELINE_SYNC) break;
+            if (status != PGRES_TUPLES_OK && !refused) {
+                is_again = is_stale(sqlstate_of(reply->get())) && question->tries < try_limit;
+                refused = server_fault(connection, reply->get(), {});
+            }
+            replies.push_back(std::move(*reply));
+        }
+        if (is_again) {
+            stale = true;
+            continue;  // stays in hand and goes back
+        }
+        if (!refused && replies.size() != results)
+            refused = Fault{make_error_code(Errc::broken), "the database gave another number of results than asked"};
+        if (refused)
+            question->refuse(std::move(*refused));
+        else
+            question->take(connection, replies);
+        hand.done(question);
+    }
+    co_return Done{};
+}
+
+Task<Result<Prepared>> prepare_all(Connection& connection, std::vector<Preparation> statements) {
+    for (const auto& statement : statements) {
+        if (auto sent = connection.prepare(statement.name, statement.sql); !sent) co_return std::unexpected(std::move(sent.error()));
+        if (auto sent = connection.describe(statement.name); !sent) co_return std::unexpected(std::move(sent.error()));
+        if (auto sent = connection.sync(); !sent) co_return std::unexpected(std::move(sent.error()));
+    }
+    if (auto sent = co_await connection.flush(); !sent) co_return std::unexpected(std::move(sent.error()));
+    Prepared out;
+    std::optional<Fault> refused;
+    for (const auto& statement : statements) {
+        std::vector<Oid> types;
+        for (;;) {
+            auto reply = co_await connection.next();
+            if (!reply) co_return std::unexpected(std::move(reply.error()));
+            const auto status = PQresultStatus(reply->get());
+            if (status == PGRES_PIPELINE_SYNC) break;
+            if (status != PGRES_COMMAND_OK) {
+                if (!refused) refused = server_fault(connection, reply->get(), statement.shown);
+                continue;
+            }
+            for (int i = 0; i < PQnparams(reply->get()); ++i) types.push_back(PQparamtype(reply->get(), i));
+        }
+        out.parameter_types.push_back(std::move(types));
+    }
+    if (refused) co_return std::unexpected(std::move(*refused));
+    co_return out;
+}
+
+std::optional<std::string> cell(const PGresult* result, int row, int column) {
+    if (PQgetisnull(result, row, column) == 1) return {};
+    const std::string_view text(PQgetvalue(result, row, column), static_cast<std::size_t>(PQgetlength(result, row, column)));
+    if (PQftype(result, column) != oid_bytea) return std::string(text);
+    std::size_t size = 0;
+    struct Free {
+        void operator()(unsigned char* bytes) const noexcept { PQfreemem(bytes); }
+    };
+    const std::unique_ptr<unsigned char, Free> bytes(
+        PQunescapeBytea(static_cast<const unsigned char*>(static_cast<const void*>(text.data())), &size));
+    if (!bytes) return {};
+    return std::string(static_cast<const char*>(static_cast<const void*>(bytes.get())), size);
+}
+
+}  // namespace tamis::storage::pg

@@ -1,0 +1,26 @@
+// reading_session - a PostgreSQL session that only reads, and what texts its database can take
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "storage/pg/connection.h"
+#include "storage/rows.h"
+
+namespace tamis::storage::pg {
+
+struct ReadingSession {
+    TextRules::Charset charset = TextRules::Charset::utf8;
+
+    // set_up - read-only, with a statement timeout, and with plans that never scan a large table
+    static Task<Result<ReadingSession>> set_up(Connection& connection);
+
+    // can_hold - whether the text can be compared with a text column: valid in the database's encoding, without NUL
+    bool can_hold(std::string_view text) const;
+    // array - of that type in PostgreSQL's text form. For text columns what cannot be held is left out: it cannot be in
+    // the table either.
+    std::string array(std::vector<std::string> values, Oid type) const;
+};
+
+}  // namespace tamis::storage::pg

@@ -1,0 +1,18 @@
+// lookups - the LookupStore and the PenPalStore on SQLite: one reading thread, statements per recipient in one go
+//
+// A new, empty file gets the whole schema; a database of somebody else that has the lookup tables is used as it is.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "storage/custom_statement.h"
+#include "storage/dsn.h"
+#include "storage/lookup_store.h"
+
+namespace tamis::storage::sqlite {
+
+std::shared_ptr<LookupStore> open_lookups(std::vector<Dsn> dsns, const LookupOptions& options, CustomLookups custom);
+std::shared_ptr<PenPalStore> open_pen_pals(std::vector<Dsn> dsns, const LookupOptions& options);
+
+}  // namespace tamis::storage::sqlite
