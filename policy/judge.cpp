@@ -126,21 +126,30 @@ void set_outcome(const Findings& findings, const RecipientPolicy& policy, Recipi
 
 void set_quarantine(const RecipientPolicy& policy, RecipientVerdict& verdict) {
     const auto category = verdict.blocking.value_or(verdict.main());
-    const auto& to = policy.quarantine;
+    const auto choose = [&](const std::string& method, const std::string& to) {
+        if (method.empty() || to.empty()) return;
+        verdict.quarantine = method;
+        verdict.quarantine_to = to;
+    };
+    const auto& method = policy.quarantine;
+    const auto& to = policy.quarantine_to;
     switch (category.major) {
-        case Major::virus: verdict.quarantine = to.virus; break;
-        case Major::banned: verdict.quarantine = to.banned; break;
-        case Major::unchecked: verdict.quarantine = to.unchecked; break;
-        case Major::spam: verdict.quarantine = to.spam; break;
-        case Major::bad_header: verdict.quarantine = to.bad_header; break;
-        case Major::clean: verdict.quarantine = to.clean; break;
+        case Major::virus: choose(method.virus, to.virus); break;
+        case Major::banned: choose(method.banned, to.banned); break;
+        case Major::unchecked: choose(method.unchecked, to.unchecked); break;
+        case Major::spam: choose(method.spam, to.spam); break;
+        case Major::bad_header: choose(method.bad_header, to.bad_header); break;
+        case Major::clean: choose(method.clean, to.clean); break;
         default: break;  // none for spammy, oversized and mta (amavis-policy.md section 8)
     }
     // without a cutoff everything is kept, from blacklisted senders as well
     const auto& cutoff = policy.levels.quarantine_cutoff;
     const bool  is_blacklisted = policy.blacklisted && !policy.whitelisted;
     const bool  above_cutoff = cutoff && (is_blacklisted || verdict.score.value_or(0) >= *cutoff);
-    if (category.major == Major::spam && above_cutoff) verdict.quarantine.clear();
+    if (category.major == Major::spam && above_cutoff) {
+        verdict.quarantine.clear();
+        verdict.quarantine_to.clear();
+    }
 }
 
 void set_subject_tag(const RecipientPolicy& policy, RecipientVerdict& verdict) {

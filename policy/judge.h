@@ -41,6 +41,7 @@ struct RecipientVerdict {
     std::vector<mail::SpamTest>           tests;
     bool                                  tag = false, tag2 = false, tag3 = false, kill = false;
     std::string                           quarantine;  // method, empty: none
+    std::string                           quarantine_to;  // for whom, as the method understands it
     std::string                           subject_tag; // raw, placeholders not yet filled in
 
     mail::ContentCategory main() const { return categories.front(); }

@@ -88,7 +88,8 @@ DsnDecision decide_one(const DsnInput& in, std::size_t i, const Case& one, bool 
     if (failed && !one.notify.failure) return suppressed("NOTIFY without FAILURE");
     const bool relayed = (*in.outcomes)[i].relayed;
     if (!failed && (!one.notify.success || null_sender)) return {DsnKind::none, "success, not asked for"};
-    if (!failed && relayed && in.next_hop_takes_dsn) return {DsnKind::none, "success, NOTIFY was passed on"};
+    const bool passed_on = in.next_hop_takes_dsn || (*in.outcomes)[i].takes_dsn;
+    if (!failed && relayed && passed_on) return {DsnKind::none, "success, NOTIFY was passed on"};
     if (auto why = excuse(in, i, one); !why.empty()) return suppressed(std::move(why));
     if (!failed && !relayed) return {DsnKind::none, "not relayed"};
     return failed ? DsnDecision{DsnKind::failed, "failed"} : DsnDecision{DsnKind::relayed, "NOTIFY=SUCCESS"};

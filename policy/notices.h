@@ -28,7 +28,7 @@ struct DsnInput {
     const std::vector<RecipientPolicy>*  policies = nullptr;
     const std::vector<RecipientOutcome>* outcomes = nullptr;  // response: before one-response-for-all
     bool        per_recipient_replies = false;  // LMTP: a 5xx can be given back, the MTA bounces itself
-    bool        next_hop_takes_dsn = true;      // NOTIFY=SUCCESS was passed on
+    bool        next_hop_takes_dsn = true;      // NOTIFY=SUCCESS was passed on for all; else see RecipientOutcome::takes_dsn
     bool        originating = false;            // from our own users
     bool        bounces_outside_mail = false;   // amavisd's way: viruses and spam from outside may be bounced as well
     bool        sender_is_fake = true;          // a virus that fakes senders (the default for all)

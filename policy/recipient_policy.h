@@ -46,6 +46,14 @@ struct QuarantineTargets {
     std::string virus = "sql:", banned = "sql:", spam = "sql:", unchecked, bad_header = "sql:", clean, archive;
 };
 
+// QuarantineNames - for whom the copy is kept (amavisd's *_quarantine_to): a mailbox, an address, a name that the method
+// understands. Empty: no copy for this recipient, whatever the method.
+struct QuarantineNames {
+    std::string virus = "virus-quarantine", banned = "banned-quarantine", spam = "spam-quarantine",
+                unchecked = "unchecked-quarantine", bad_header = "bad-header-quarantine", clean = "clean-quarantine",
+                archive = "archive-quarantine";
+};
+
 struct RecipientPolicy {
     bool is_local = false;
     bool virus_lover = false, spam_lover = false, unchecked_lover = false, banned_lover = false,
@@ -58,6 +66,7 @@ struct RecipientPolicy {
     std::string         virus_subject_tag = "***INFECTED*** ";
     std::string         unchecked_subject_tag = "***UNCHECKED*** ";
     QuarantineTargets   quarantine;
+    QuarantineNames     quarantine_to;
     std::array<std::string, 4> address_extension;  // virus, spam, banned, bad header
     bool                warn_virus = false, warn_banned = false, warn_bad_header = false;
     std::string         virus_admin, new_virus_admin, spam_admin, banned_admin, bad_header_admin;

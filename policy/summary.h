@@ -23,6 +23,7 @@ struct RecipientOutcome {
     std::string remote_mta = {};      // name or address of the next hop that answered; empty: it was never asked
     std::string remote_reply = {};    // its reply about this recipient, as it came; for Diagnostic-Code
     std::string final_address = {};   // what it was told in RCPT, when that is not the envelope's address
+    bool        takes_dsn = false;    // the next hop offered DSN: what NOTIFY asked for is its business now
     bool        tempfailed() const { return response.code / 100 == 4; }
 };
 

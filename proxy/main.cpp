@@ -56,6 +56,7 @@ int run(int argc, char** argv) {
         return 1;
     }
     std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN);  // a file limit is an error of write(), not the end
     tamis::proxy::App app(settings);
     if (auto done = app.start(problems); !done) {
         for (const auto& line : problems.lines()) tamis::log::error({}, "{}", line);

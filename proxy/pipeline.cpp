@@ -13,6 +13,7 @@
 #include "policy/marks.h"
 #include "policy/notices.h"
 #include "proxy/answers.h"
+#include "proxy/deliver/groups.h"
 
 namespace tamis::proxy {
 
@@ -68,8 +69,8 @@ struct Pipeline::State {
     std::vector<policy::RecipientOutcome> outcomes;
     std::vector<bool>                     settled;       // the outcome of that recipient is final
     std::vector<DsnKind>                  dsn;
-    bool                                  quarantined = false;
-    bool                                  next_hop_takes_dsn = false;
+    bool                                  quarantined = false;  // a copy because of what was found, not an archive
+    QuarantinePlan                        plan;          // which copies are kept
     bool                                  kept = false;  // the record is committed, finish() updates it
 
     explicit State(Job& from)
@@ -187,11 +188,8 @@ mail::MessageRecord Pipeline::State::make_record() const {
     out.originating = originating;
     out.content = mail::sql_letter(policy::worst_blocking(verdicts).value_or(policy::worst_main(verdicts)));
     out.partition_tag = shared.settings->storage.partition_tag;
-    if (quarantined) {
-        out.quarantine_type = 'Q';
-        out.quarantine_location = message.mail_id.get();
-        if (out.partition_tag != 0) out.quarantine_location += fmt::format("[{}]", out.partition_tag);
-    }
+    out.quarantine_type = plan.type();
+    out.quarantine_location = plan.location();
     std::optional<double> lowest;
     out.dsn_sent = 'N';
     for (const auto kind : dsn) {
@@ -223,33 +221,39 @@ mail::MessageRecord Pipeline::State::make_record() const {
 
 // keep - step 8: what is not handed over must be on disk before anybody is told
 Task<Done> Pipeline::keep(State& state, Deadline deadline) {
-    const bool blocks = std::ranges::any_of(state.verdicts, [](const auto& verdict) { return !verdict.passes(); });
-    if (!state.quarantined && !blocks) co_return Done{};
+    const auto& options = state.shared.settings->quarantine;
+    auto plan = plan_quarantine(state.envelope, state.message, state.verdicts, state.policies, options);
+    if (!plan) co_return fail(plan.error().code, "temporarily unable to quarantine: " + describe(plan.error()));
+    state.plan = std::move(*plan);
+    std::string prefix;
+    if (!state.plan.copies.empty()) {
+        prefix = policy::quarantine_prefix(state.verdicts, state.policies, state.findings, state.envelope,
+                                           state.message, state.shared.site);
+        auto done = co_await keep_copies(state.plan, state.envelope, state.message, prefix, options, services_.files,
+                                         reinjector_, deadline);
+        if (!done) co_return done;
+    }
     if (!services_.records) co_return Done{};
-    const bool only_answers = !state.quarantined && std::ranges::none_of(state.verdicts, [](const auto& verdict) {
+    const bool blocks_silently = std::ranges::any_of(state.verdicts, [](const auto& verdict) {
         return !verdict.passes() && (verdict.destiny == Destiny::discard || verdict.destiny == Destiny::bounce);
     });
-    if (only_answers) co_return Done{};  // rejected or tempfailed: the MTA keeps it, the record can follow
+    // else rejected, tempfailed or passed: the MTA keeps it or it is handed over, the record can follow
+    if (state.plan.copies.empty() && !blocks_silently) co_return Done{};
     std::optional<mail::QuarantineCopy> copy;
-    if (state.quarantined)
-        copy = mail::QuarantineCopy{policy::quarantine_prefix(state.verdicts, state.policies, state.findings,
-                                                              state.envelope, state.message, state.shared.site),
-                                    state.message.spool};
+    if (state.plan.wants_sql()) copy = mail::QuarantineCopy{std::move(prefix), state.message.spool};
     auto done = co_await services_.records->keep(state.make_record(), std::move(copy), deadline);
-    if (!done) co_return done;
+    if (!done) {
+        withdraw_copies(state.plan, options, services_.files);
+        co_return done;
+    }
     state.kept = true;
     co_return Done{};
 }
 
 // deliver - step 9: recipients with equal edits and the same next hop form one transaction
 Task<void> Pipeline::deliver(State& state, Deadline deadline) {
-    struct Group {
-        mail::HeaderEdits        edits;
-        NextHop                  to;
-        std::vector<std::size_t> members;
-    };
     const auto& settings = *state.shared.settings;
-    std::vector<Group> groups;
+    std::vector<DeliveryGroup> groups;
     for (std::size_t i = 0; i < state.verdicts.size(); ++i) {
         if (state.settled[i]) continue;
         const auto& recipient = state.envelope.recipients[i].address;
@@ -261,13 +265,19 @@ Task<void> Pipeline::deliver(State& state, Deadline deadline) {
             state.settled[i] = true;
             continue;
         }
+        auto to = next_hop_of(state.policies[i], settings.forward);
+        if (!to) {
+            log::error(state.log_id, "the forward_method of {} cannot be used: {}; the mail stays with the MTA",
+                       mail::smtp_form(recipient), escaped(describe(to.error()), 300));
+            state.outcomes[i].response = {451, "4.3.5", fmt::format("forward_method of the recipient cannot be used, id={}", state.log_id)};
+            state.settled[i] = true;
+            continue;
+        }
         auto edits = policy::edits_for(state.verdicts[i], state.policies[i], state.findings, state.envelope,
                                        state.message, state.shared.site, state.quarantined);
-        const auto same = std::ranges::find_if(groups, [&](const auto& group) { return group.edits == edits; });
-        if (same != groups.end())
-            same->members.push_back(i);
-        else
-            groups.push_back({std::move(edits), settings.forward, {i}});
+        auto addressed = addressed_as(state.envelope.recipients[i], state.verdicts[i], state.policies[i], settings.extension);
+        if (addressed.address != recipient) state.outcomes[i].final_address = addressed.address;
+        join_group(groups, std::move(edits), std::move(*to), i, std::move(addressed));
     }
     bool giving_up = false;
     for (auto& group : groups) {
@@ -281,7 +291,7 @@ Task<void> Pipeline::deliver(State& state, Deadline deadline) {
         Submission submission;
         submission.envelope = &state.envelope;
         submission.sender = state.envelope.sender;
-        for (const auto i : group.members) submission.recipients.push_back(state.envelope.recipients[i]);
+        submission.recipients = group.recipients;
         submission.text = group.edits.apply(state.message);
         submission.has_8bit = state.message.has_8bit;
         submission.has_8bit_header = state.message.has_8bit_header;
@@ -297,7 +307,7 @@ Task<void> Pipeline::deliver(State& state, Deadline deadline) {
             outcome.response = {result.code, result.enhanced, result.text};
             outcome.remote_reply = result.remote_reply;
             if (result.from_next_hop) outcome.remote_mta = group.to.endpoint.is_unix() ? "localhost" : group.to.endpoint.host;
-            if (result.takes_dsn) state.next_hop_takes_dsn = true;
+            outcome.takes_dsn = result.takes_dsn;
             state.settled[i] = true;
             if (result.code / 100 == 2) {
                 outcome.relayed = true;
@@ -337,7 +347,7 @@ Task<Done> Pipeline::notify(State& state, Deadline deadline) {
     input.outcomes = &state.outcomes;
     input.per_recipient_replies = state.job.per_recipient_replies;
     input.originating = state.originating;
-    input.next_hop_takes_dsn = state.next_hop_takes_dsn;
+    input.next_hop_takes_dsn = false;  // each outcome says it for itself
     input.hostname = state.shared.site.hostname;
     input.postmaster = "postmaster@" + state.shared.site.hostname;
     input.mail_id = mail::draw_message_ids().mail_id.get();
@@ -409,7 +419,9 @@ Answer Pipeline::answer(State& state) {
     summary.outcomes = &state.outcomes;
     summary.policy_path = state.policy_path;
     summary.originating = state.originating;
-    if (state.quarantined) summary.quarantine_locations.push_back(state.message.mail_id.get());
+    for (const auto& copy : state.plan.copies)
+        if (!copy.is_archive) summary.quarantine_locations.push_back(copy.location);
+    summary.archived = state.plan.is_archived();
     summary.dsn_sent = std::ranges::any_of(state.dsn, [](auto kind) { return kind == DsnKind::failed; });
     summary.elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() -
                                                                             state.job.received_end);

@@ -12,6 +12,7 @@
 #include "policy/marks.h"
 #include "proxy/deliver/reinject.h"
 #include "proxy/delivered_journal.h"
+#include "proxy/keep/file_keeper.h"
 #include "proxy/settings.h"
 #include "proxy/spool.h"
 #include "scanners/scanner.h"
@@ -43,6 +44,7 @@ public:
     Slots                                 memory;   // bytes of mail we hold at once
     std::shared_ptr<storage::RecordStore> records;
     DeliveredJournal                      delivered;
+    FileKeeper                            files;    // quarantine copies in files
     std::atomic<bool>                     stopping{false};
     std::atomic<std::uint64_t>            connections{0};  // ever accepted; part of the log ids
 

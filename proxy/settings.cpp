@@ -88,12 +88,30 @@ const std::vector<Setting<PolicySettings>>& policy_rows() {
         {"final_unchecked_destiny", &S::final_unchecked_destiny, "What happens to mail a required scanner could not check.", 0, 0, true, destinies},
         {"final_bad_header_destiny", &S::final_bad_header_destiny, "What happens to mail with a bad header section.", 0, 0, true, destinies},
         {"final_oversized_destiny", &S::final_oversized_destiny, "What happens to mail above a recipient's size limit.", 0, 0, true, destinies},
-        {"virus_quarantine", &S::virus_quarantine, "Where infected mail is kept: \"sql:\" or \"\" for nowhere.", 0, 0, true, {"sql:", ""}},
-        {"banned_quarantine", &S::banned_quarantine, "Where banned mail is kept.", 0, 0, true, {"sql:", ""}},
-        {"spam_quarantine", &S::spam_quarantine, "Where mail at or above spam_kill_level is kept.", 0, 0, true, {"sql:", ""}},
-        {"unchecked_quarantine", &S::unchecked_quarantine, "Where unchecked mail is kept.", 0, 0, true, {"sql:", ""}},
-        {"bad_header_quarantine", &S::bad_header_quarantine, "Where mail with a bad header section is kept.", 0, 0, true, {"sql:", ""}},
-        {"clean_quarantine", &S::clean_quarantine, "Where a copy of clean mail is kept.", 0, 0, true, {"sql:", ""}},
+        {"virus_quarantine", &S::virus_quarantine, "Where infected mail is kept: \"\" nowhere, \"sql:\" the record store, \"local:virus-%m\" a file each (\".gz\" at the end: compressed; %m mail_id, %b digest, %i time, %n log id, %P partition tag), \"mbox:/PATH\" appended, \"smtp:[HOST]:PORT\" or \"lmtp:...\" mailed to virus_quarantine_to, an address: mailed there."},
+        {"banned_quarantine", &S::banned_quarantine, "Where banned mail is kept."},
+        {"spam_quarantine", &S::spam_quarantine, "Where mail at or above spam_kill_level is kept."},
+        {"unchecked_quarantine", &S::unchecked_quarantine, "Where unchecked mail is kept."},
+        {"bad_header_quarantine", &S::bad_header_quarantine, "Where mail with a bad header section is kept."},
+        {"clean_quarantine", &S::clean_quarantine, "Where a copy of clean mail is kept."},
+        {"archive_quarantine", &S::archive_quarantine, "Where a copy of everything is kept besides, clean or not."},
+        {"virus_quarantine_to", &S::virus_quarantine_to, "For whom infected mail is kept: an address is mailed to (except with \"sql:\"), \"%a\" is the recipient himself, any other name means as virus_quarantine says, \"\" is no copy."},
+        {"banned_quarantine_to", &S::banned_quarantine_to, "For whom banned mail is kept."},
+        {"spam_quarantine_to", &S::spam_quarantine_to, "For whom spam is kept."},
+        {"unchecked_quarantine_to", &S::unchecked_quarantine_to, "For whom unchecked mail is kept."},
+        {"bad_header_quarantine_to", &S::bad_header_quarantine_to, "For whom mail with a bad header section is kept."},
+        {"clean_quarantine_to", &S::clean_quarantine_to, "For whom clean mail is kept."},
+        {"archive_quarantine_to", &S::archive_quarantine_to, "For whom everything is archived."},
+        {"quarantine_dir", &S::quarantine_dir, "Directory for local: and for relative mbox: paths; STATE_DIR/quarantine when not set."},
+        {"quarantine_subdir_levels", &S::quarantine_subdir_levels, "1: files go into subdirectories by the first character of the mail_id.", 0, 1},
+        {"quarantine_sender", &S::quarantine_sender, "Envelope sender of mailed quarantine copies: \"\" is the null sender (no bounces to strangers), \"original\" the message's own, else an address."},
+        {"recipient_delimiter", &S::recipient_delimiter, "What separates user and extension in user+extension@example.com, as Postfix's recipient_delimiter; \"\": no extensions."},
+        {"replace_existing_extension", &S::replace_existing_extension, "An address extension of ours replaces the one that is there; false: it is appended."},
+        {"addr_extension_virus", &S::addr_extension_virus, "Extension for local recipients of infected mail that passes: user+THIS@example.com; \"\": none."},
+        {"addr_extension_spam", &S::addr_extension_spam, "The same for mail from spam_tag2_level on that passes."},
+        {"addr_extension_banned", &S::addr_extension_banned, "The same for mail with banned contents that passes."},
+        {"addr_extension_bad_header", &S::addr_extension_bad_header, "The same for mail with a bad header section that passes."},
+        {"message_size_limit", &S::message_size_limit, "Largest message in octets for a recipient who says nothing else, see final_oversized_destiny; 0 is no limit.", 0, 1e15},
         {"spam_subject_tag", &S::spam_subject_tag, "Put before the subject from spam_tag_level on."},
         {"spam_subject_tag2", &S::spam_subject_tag2, "Put before the subject from spam_tag2_level on."},
         {"spam_subject_tag3", &S::spam_subject_tag3, "Put before the subject from spam_tag3_level on."},
@@ -140,7 +158,14 @@ policy::RecipientPolicy site_policy(const PolicySettings& from) {
     out.destinies.bad_header = destiny_of(from.final_bad_header_destiny);
     out.destinies.oversized = destiny_of(from.final_oversized_destiny);
     out.quarantine = {from.virus_quarantine,      from.banned_quarantine,     from.spam_quarantine,
-                      from.unchecked_quarantine,  from.bad_header_quarantine, from.clean_quarantine, {}};
+                      from.unchecked_quarantine,  from.bad_header_quarantine, from.clean_quarantine,
+                      from.archive_quarantine};
+    out.quarantine_to = {from.virus_quarantine_to,     from.banned_quarantine_to,     from.spam_quarantine_to,
+                         from.unchecked_quarantine_to, from.bad_header_quarantine_to, from.clean_quarantine_to,
+                         from.archive_quarantine_to};
+    out.address_extension = {from.addr_extension_virus, from.addr_extension_spam, from.addr_extension_banned,
+                             from.addr_extension_bad_header};
+    if (from.message_size_limit != 0) out.size_limit = static_cast<std::uint64_t>(from.message_size_limit);
     out.subject_tags = {from.spam_subject_tag, from.spam_subject_tag2, from.spam_subject_tag3};
     out.virus_subject_tag = from.virus_subject_tag;
     out.unchecked_subject_tag = from.unchecked_subject_tag;
@@ -164,6 +189,33 @@ const ConfigTable* section(const ConfigTable& config, std::string_view name, Pro
     if (value == nullptr) return nullptr;
     if (value->table() == nullptr) problems.add(value->position, fmt::format("{} must be a table: [{}]", name, name));
     return value->table();
+}
+
+// quarantine_options - checks every quarantine method, and what all copies have in common
+QuarantineOptions quarantine_options(const Settings& settings, const ConfigTable* table, Problems& problems) {
+    const auto& from = settings.policy;
+    const std::pair<std::string_view, const std::string*> methods[] = {
+        {"virus_quarantine", &from.virus_quarantine},           {"banned_quarantine", &from.banned_quarantine},
+        {"spam_quarantine", &from.spam_quarantine},             {"unchecked_quarantine", &from.unchecked_quarantine},
+        {"bad_header_quarantine", &from.bad_header_quarantine}, {"clean_quarantine", &from.clean_quarantine},
+        {"archive_quarantine", &from.archive_quarantine}};
+    for (const auto& [key, method] : methods) {
+        if (auto done = policy::check_quarantine_method(*method); !done)
+            problems.add(position_of(table, key), fmt::format("policy.{}: {}", key, done.error().detail));
+        else if (starts_with_fold(*method, "smtp:") || starts_with_fold(*method, "lmtp:"))
+            if (auto hop = parse_next_hop(*method); !hop)
+                problems.add(position_of(table, key), fmt::format("policy.{}: {}", key, hop.error().detail));
+    }
+    QuarantineOptions out;
+    out.directory = from.quarantine_dir.empty() ? settings.server.state_dir + "/quarantine" : from.quarantine_dir;
+    if (!out.directory.starts_with('/'))
+        problems.add(position_of(table, "quarantine_dir"), "policy.quarantine_dir must be an absolute path");
+    while (out.directory.size() > 1 && out.directory.ends_with('/')) out.directory.pop_back();
+    out.subdir_levels = static_cast<int>(from.quarantine_subdir_levels);
+    out.sender = from.quarantine_sender;
+    out.partition_tag = settings.storage.partition_tag;
+    out.notify = settings.forward;
+    return out;
 }
 
 void derive(Settings& settings, const ConfigTable* server, Problems& problems) {
@@ -194,6 +246,7 @@ void derive(Settings& settings, const ConfigTable* server, Problems& problems) {
         problems.add({}, "limits.scan is longer than limits.message: the answer would come too late");
     if (settings.policy.virus_header_text.empty()) settings.policy.virus_header_text = "Tamis at " + settings.server.hostname;
     settings.site_policy = site_policy(settings.policy);
+    settings.extension = {settings.policy.recipient_delimiter, settings.policy.replace_existing_extension};
 }
 
 void load_storage(Settings& settings, const ConfigTable* table, Problems& problems) {
@@ -212,8 +265,8 @@ void load_storage(Settings& settings, const ConfigTable* table, Problems& proble
     load("storage_dsn", settings.storage_dsns);
     if (!settings.storage_dsns.empty() || !problems.none()) return;
     const auto& to = settings.site_policy.quarantine;
-    for (const auto* target : {&to.virus, &to.banned, &to.spam, &to.unchecked, &to.bad_header, &to.clean})
-        if (!target->empty()) {
+    for (const auto* target : {&to.virus, &to.banned, &to.spam, &to.unchecked, &to.bad_header, &to.clean, &to.archive})
+        if (equal_fold(*target, "sql:")) {
             problems.add(position_of(table, "storage_dsn"),
                          "storage.storage_dsn is an empty list, but policy.*_quarantine names the database (\"sql:\"); "
                          "give a DSN or set virus_quarantine, banned_quarantine and spam_quarantine to \"\"");
@@ -249,6 +302,8 @@ std::shared_ptr<const Settings> load_settings_file(const std::string& path, Prob
     if (storage != nullptr)
         load_settings(*storage, "storage", storage_rows(), settings->storage, problems, {"lookup_dsn", "storage_dsn"});
     derive(*settings, server, problems);
+    const auto* policy = config.find("policy");
+    settings->quarantine = quarantine_options(*settings, policy == nullptr ? nullptr : policy->table(), problems);
     load_storage(*settings, storage, problems);
     return settings;
 }

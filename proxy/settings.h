@@ -10,8 +10,10 @@
 #include "base/endpoint.h"
 #include "base/log.h"
 #include "base/setting.h"
+#include "policy/address_extension.h"
 #include "policy/recipient_policy.h"
 #include "proxy/deliver/next_hop.h"
+#include "proxy/keep/quarantine.h"
 #include "storage/dsn.h"
 
 namespace tamis::proxy {
@@ -68,7 +70,18 @@ struct PolicySettings {
                              final_unchecked_destiny = "pass", final_oversized_destiny = "bounce",
                              final_banned_destiny = "discard", final_bad_header_destiny = "pass";
     std::string              virus_quarantine = "sql:", spam_quarantine = "sql:", unchecked_quarantine, clean_quarantine,
-                             banned_quarantine = "sql:", bad_header_quarantine;
+                             banned_quarantine = "sql:", bad_header_quarantine, archive_quarantine;
+    std::string              virus_quarantine_to = "virus-quarantine", banned_quarantine_to = "banned-quarantine",
+                             spam_quarantine_to = "spam-quarantine", unchecked_quarantine_to = "unchecked-quarantine",
+                             bad_header_quarantine_to = "bad-header-quarantine",
+                             clean_quarantine_to = "clean-quarantine", archive_quarantine_to = "archive-quarantine";
+    std::string              quarantine_dir;  // empty: STATE_DIR/quarantine
+    std::int64_t             quarantine_subdir_levels = 0;
+    std::string              quarantine_sender;
+    std::string              recipient_delimiter = "+";
+    bool                     replace_existing_extension = true;
+    std::string              addr_extension_virus, addr_extension_spam, addr_extension_banned, addr_extension_bad_header;
+    std::int64_t             message_size_limit = 0;
     std::string              spam_subject_tag, spam_subject_tag2 = "***SPAM*** ", spam_subject_tag3;
     std::string              virus_subject_tag = "***INFECTED*** ", unchecked_subject_tag = "***UNCHECKED*** ";
     std::string              scanner_failure = "unchecked";
@@ -101,6 +114,8 @@ struct Settings {
     AddressList                allowed_peers, xforward_peers, mynetworks;
     std::vector<storage::Dsn>  lookup_dsns, storage_dsns;
     policy::RecipientPolicy    site_policy;  // what every recipient starts from
+    QuarantineOptions          quarantine;
+    policy::ExtensionRules     extension;
 };
 
 // load_settings_file - reads and checks the whole file (the scanners' tables are checked by the scanners)

@@ -1,0 +1,180 @@
+"""What becomes of a message besides delivery: quarantine in files and mailboxes, address extensions, notices"""
+import gzip
+import pathlib
+import re
+import sqlite3
+
+from e2e.lib import mail
+from e2e.lib.case import Case
+from e2e.lib.process import until
+
+YARA = {"yara": {}}
+
+
+class Outcomes(Case):
+    def start(self, policy, hop=None, **more):
+        self.sink = hop or self.hop()
+        return self.tamis(self.sink, {"scanners": YARA, "policy": policy, **more})
+
+    def folder(self, daemon):
+        return pathlib.Path(daemon.config["server"]["state_dir"]) / "quarantine"
+
+    def files(self, daemon):
+        return sorted(str(path.relative_to(self.folder(daemon))) for path in self.folder(daemon).rglob("*") if path.is_file())
+
+    def rows(self, daemon, statement):
+        with sqlite3.connect(f"file:{daemon.config['server']['state_dir']}/tamis.db?mode=ro", uri=True) as base:
+            return [tuple(v.decode() if isinstance(v, bytes) else v for v in row) for row in base.execute(statement)]
+
+
+class Quarantine(Outcomes):
+    def test_a_file_for_each_message(self):
+        daemon = self.start({"virus_quarantine": "local:virus-%m", "quarantine_subdir_levels": 1})
+        data = mail.eicar()
+        self.assertCode(daemon.send(data), 250, "Ok, discarded")
+        [name] = self.files(daemon)
+        self.assertRegex(name, r"^(\w)/virus-\1[\w-]{11}$")
+        path = self.folder(daemon) / name
+        self.assertEqual(path.stat().st_mode & 0o777, 0o640)
+        text = path.read_bytes()
+        identity = name[8:]
+        head = text.split(b"\n")
+        self.assertEqual(head[0], b"Return-Path: <alice@sender.example.org>")
+        self.assertEqual(head[2:5], [b"X-Envelope-From: <alice@sender.example.org>", b"X-Envelope-To: <bob@example.com>",
+                                     b"X-Envelope-To-Blocked: <bob@example.com>"])
+        self.assertIn(f"X-Quarantine-ID: <{identity}>".encode(), head)
+        self.assertTrue(text.endswith(data.replace(b"\r\n", b"\n")))
+        self.assertEqual(self.rows(daemon, "select mail_id, quar_type, quar_loc, content from msgs"), [(identity, "F", name, "V")])
+        self.assertEqual(self.rows(daemon, "select count(*) from quarantine"), [(0,)])
+        self.assertIn(f"quarantine: {name}", "\n".join(daemon.summaries()))
+        self.assertEqual(self.sink.messages, [])
+
+    def test_gzip_of_a_large_message(self):
+        daemon = self.start({"spam_quarantine": "local:spam-%m.gz"})
+        data = mail.message(body=mail.GTUBE + "\n" + "0123456789" * 7 * 4 + "\n" * 20000, subject="spam")
+        self.assertCode(daemon.send(data), 250)
+        [name] = self.files(daemon)
+        text = gzip.decompress((self.folder(daemon) / name).read_bytes())
+        self.assertTrue(text.endswith(data.replace(b"\r\n", b"\n")))
+        self.assertIn(b"\nX-Spam-Flag: YES\n", text)
+        self.assertEqual(self.rows(daemon, "select quar_type, quar_loc, content from msgs"), [("Z", name, "S")])
+
+    def test_mbox(self):
+        daemon = self.start({"virus_quarantine": "mbox:viruses"})
+        for body in (f"From here\n{mail.EICAR}\n", f"{mail.EICAR}\n>From there\n"):
+            self.assertCode(daemon.send(mail.message(body=body)), 250)
+        text = (self.folder(daemon) / "viruses").read_text()
+        self.assertEqual(len(re.findall(r"^From alice@sender\.example\.org \w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}$", text, re.M)), 2)
+        self.assertEqual(len(re.findall(r"^From ", text, re.M)), 2)
+        self.assertIn("\n>From here\n", text)
+        self.assertTrue(text.endswith("\n\n"))
+        self.assertEqual(self.rows(daemon, "select distinct quar_type, quar_loc from msgs"), [("F", "viruses")])
+
+    def test_a_mailbox_by_address_and_by_method(self):
+        box = self.hop(lmtp=True)
+        daemon = self.start({"virus_quarantine": "virus-box@example.com", "spam_quarantine": f"lmtp:[127.0.0.1]:{box.port}",
+                             "spam_quarantine_to": "spam-box@example.com"})
+        self.assertCode(daemon.send(mail.eicar(), recipients=["bob@example.com", "eve@example.com"]), 250)
+        [copy] = self.sink.messages
+        self.assertEqual((copy.mail_from, copy.recipients), ("", ["virus-box@example.com"]))
+        self.assertEqual(copy.recipient_parameters["virus-box@example.com"], ["NOTIFY=NEVER"])
+        self.assertEqual(copy.field("X-Envelope-To"), ["<bob@example.com>, <eve@example.com>"])
+        self.assertTrue(copy.data.endswith(mail.EICAR.encode() + b"\r\n"))
+        self.assertFalse(copy.bare)
+        self.assertCode(daemon.send(mail.gtube()), 250)
+        self.assertEqual([m.recipients for m in box.messages], [["spam-box@example.com"]])
+        self.assertEqual(self.rows(daemon, "select quar_type, quar_loc from msgs order by content"),
+                         [("L", "spam-box@example.com"), ("M", "virus-box@example.com")])
+
+    def test_each_target_once_and_the_archive_besides(self):
+        daemon = self.start({"virus_quarantine": "local:v-%m", "virus_quarantine_to": "v", "archive_quarantine": "mbox:archive"})
+        self.assertCode(daemon.send(mail.eicar(), recipients=["a@example.com", "b@example.com", "c@example.com"]), 250)
+        self.assertCode(daemon.send(mail.clean()), 250)
+        names = self.files(daemon)
+        self.assertEqual(len(names), 2, names)
+        self.assertEqual((self.folder(daemon) / "archive").read_text().count("\nX-Quarantine-ID: "), 2)
+        [delivered] = self.sink.messages
+        self.assertEqual(delivered.field("X-Quarantine-ID"), [])
+        self.assertEqual(self.rows(daemon, "select quar_type, quar_loc from msgs where content='C'"), [("F", "archive")])
+        self.assertIn("Archived", "\n".join(daemon.summaries()))
+
+    def test_no_name_no_copy(self):
+        daemon = self.start({"virus_quarantine": "local:v-%m", "virus_quarantine_to": ""})
+        self.assertCode(daemon.send(mail.eicar()), 250)
+        self.assertFalse(self.folder(daemon).exists())
+
+    def test_a_copy_that_cannot_be_written_keeps_the_mail_with_the_mta(self):
+        box = self.hop().on("rcpt", "550 5.1.1 no such box", when="box@")
+        daemon = self.start({"virus_quarantine": "local:v-%m", "spam_quarantine": "box@example.com"}, hop=box)
+        path = self.folder(daemon)
+        path.write_text("not a directory")
+        self.assertCode(daemon.send(mail.eicar()), 451, "temporarily unable to quarantine")
+        self.assertCode(daemon.send(mail.gtube()), 451, "temporarily unable to quarantine")
+        replies = daemon.send(mail.eicar(), recipients=["a@example.com", "b@example.com"], lmtp=True)
+        self.assertEqual([code for code, _ in replies], [451, 451])
+        self.assertEqual(box.messages, [])
+        path.unlink()
+        box.forget()
+        self.assertCode(daemon.send(mail.eicar()), 250)
+        self.assertCode(daemon.send(mail.gtube()), 250)
+        self.assertEqual(len(self.files(daemon)), 1)
+
+    def test_forms_are_checked_with_their_line(self):
+        daemon = self.tamis(self.hop(), start=False)
+        for value, says in (("bsmtp:x", "not known"), ("local:virus", "%m"), ("local:../%m", "dot"), ("smtp:[127.0.0.1]", "policy.spam_quarantine"),
+                            ("mbox:", "path"), ("sql:x", "sql:")):
+            with self.subTest(value=value):
+                status, said = daemon.check(f'[policy]\n\nspam_quarantine = "{value}"\n')
+                self.assertEqual(status, 1, said)
+                self.assertIn(f"{daemon.file}:3:", said)
+                self.assertIn(says, said)
+
+
+class Extensions(Outcomes):
+    POLICY = {"addr_extension_spam": "spam", "final_spam_destiny": "pass", "spam_quarantine": ""}
+
+    def test_marked_mail_goes_to_the_extension_and_orcpt_says_where_it_was_for(self):
+        daemon = self.start(self.POLICY)
+        self.assertCode(daemon.send(mail.gtube(), recipients=["bob@example.com", "eve+list@example.com", "out@elsewhere.example.org"]), 250)
+        self.assertTrue(self.sink.wait(2))
+        local, remote = sorted(self.sink.messages, key=lambda m: -len(m.recipients))
+        self.assertEqual(local.recipients, ["bob+spam@example.com", "eve+spam@example.com"])
+        self.assertEqual(local.recipient_parameters["bob+spam@example.com"], ["ORCPT=rfc822;bob@example.com"])
+        self.assertEqual(local.recipient_parameters["eve+spam@example.com"], ["ORCPT=rfc822;eve+2Blist@example.com"])
+        self.assertEqual(local.field("X-Spam-Flag"), ["YES"])
+        self.assertEqual(local.field("Subject"), ["***SPAM*** spam sample"])
+        self.assertEqual(remote.recipients, ["out@elsewhere.example.org"])
+        self.assertEqual(remote.recipient_parameters["out@elsewhere.example.org"], [])
+        self.assertEqual(remote.field("X-Spam-Flag") + remote.field("X-Spam-Status"), [])
+        self.assertEqual(remote.field("Subject"), ["spam sample"])
+        recipients = [("bob@example.com",), ("eve+list@example.com",), ("out@elsewhere.example.org",)]
+        until(lambda: self.rows(daemon, "select email from maddr join msgrcpt on id=rid order by email") == recipients, 10, "the records")
+
+    def test_an_orcpt_that_is_there_stays(self):
+        daemon = self.start(self.POLICY)
+        replies = daemon.send(mail.gtube(), lmtp=True, recipient_parameters=" NOTIFY=NEVER ORCPT=rfc822;first@example.net")
+        self.assertEqual([code for code, _ in replies], [250])
+        [got] = self.sink.messages
+        self.assertEqual(got.recipient_parameters["bob+spam@example.com"], ["NOTIFY=NEVER", "ORCPT=rfc822;first@example.net"])
+
+    def test_no_delimiter_no_extension(self):
+        daemon = self.start({**self.POLICY, "recipient_delimiter": ""})
+        self.assertCode(daemon.send(mail.gtube()), 250)
+        self.assertEqual(self.sink.messages[0].recipients, ["bob@example.com"])
+
+    def test_clean_mail_keeps_its_address(self):
+        daemon = self.start(self.POLICY)
+        self.assertCode(daemon.send(mail.clean()), 250)
+        self.assertEqual(self.sink.messages[0].recipients, ["bob@example.com"])
+        self.assertEqual(self.sink.messages[0].recipient_parameters["bob@example.com"], [])
+
+
+class Sizes(Outcomes):
+    def test_oversized(self):
+        daemon = self.start({"message_size_limit": 70_000, "final_oversized_destiny": "reject"})
+        self.assertCode(daemon.send(mail.large(60_000)), 250)
+        self.assertCode(daemon.send(mail.large(90_000)), 552, "5.3.4 Reject")
+        replies = daemon.send(mail.large(90_000), recipients=["a@example.com", "b@example.com"], lmtp=True)
+        self.assertEqual([code for code, _ in replies], [552, 552])
+        self.assertEqual(len(self.sink.messages), 1)
+        until(lambda: self.rows(daemon, "select distinct content from msgrcpt order by 1") == [("C",), ("O",)], 10, "the records")
