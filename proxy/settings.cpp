@@ -287,8 +287,10 @@ std::shared_ptr<const Settings> load_settings_file(const std::string& path, Prob
     std::ostringstream text;
     text << stream.rdbuf();
     settings->config = parse_config(text.str(), problems);
-    if (!problems.none()) return settings;
     const auto& config = settings->config;
+    if (problems.none() && config.entries.empty())  // most likely half-written; all defaults are no configuration
+        problems.add({}, "holds no settings at all");
+    if (!problems.none()) return settings;
     const std::vector<std::string> sections = {"server", "limits", "log", "policy", "storage", "scanners"};
     for (const auto& [key, at] : config.keys)
         if (std::find(sections.begin(), sections.end(), key) == sections.end())
