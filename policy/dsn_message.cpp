@@ -8,6 +8,7 @@
 #include "mail/mime_write.h"
 #include "policy/delivery_status.h"
 #include "policy/marks.h"
+#include "policy/notice_parts.h"
 #include "policy/notice_text.h"
 #include "policy/notices.h"
 
@@ -23,31 +24,6 @@ struct Part {
     std::string file_name;
     std::string text;         // CRLF line ends
 };
-
-std::string crlf(std::string_view text) {
-    std::string out;
-    for (const char c : text) {
-        if (c == '\n') out += '\r';
-        out += c;
-    }
-    return out;
-}
-
-// header_text - a field of the message for people: decoded, on one line
-std::string header_text(const mail::Message& message, std::string_view name) {
-    constexpr std::size_t limit = 200;
-    const auto head = message.spool->head();
-    const auto* field = message.header.find(name, head);
-    if (field == nullptr) return "-";
-    const auto value = mail::HeaderBlock::value(*field, head).substr(0, 4 * limit);
-    return one_line(mail::decode_words(mail::unfolded(value)), true, limit);
-}
-
-std::string client_text(const mail::Client& client) {
-    if (client.address)
-        return one_line(fmt::format("{} [{}]", client.name.value_or("unknown"), *client.address), true, 300);
-    return "-";
-}
 
 // recipient_list - each reported recipient of that kind and why
 std::string recipient_list(const DsnInput& in, const std::vector<DsnDecision>& decisions, DsnKind kind) {
@@ -65,9 +41,9 @@ TemplateValues template_values(const DsnInput& in, const std::vector<DsnDecision
     const auto& message = *in.message;
     return {{"host", one_line(in.hostname, true)},
             {"sender", one_line(mail::smtp_form(in.envelope->sender), true)},
-            {"client", client_text(in.envelope->client)},
-            {"subject", header_text(message, "Subject")},
-            {"message_id", header_text(message, "Message-ID")},
+            {"client", client_words(in.envelope->client)},
+            {"subject", header_words(message, "Subject")},
+            {"message_id", header_words(message, "Message-ID")},
             {"arrival", rfc5322_date(message.received_at)},
             {"failed", recipient_list(in, decisions, DsnKind::failed)},
             {"relayed", recipient_list(in, decisions, DsnKind::relayed)},
@@ -100,37 +76,18 @@ std::string encoded_part(const Part& part, bool eight_bit) {
     return out + "\r\n" + (seven || eight ? part.text : mail::quoted_printable(part.text));
 }
 
-// can_be_named - an address that may stand between < and > in a header field of ours
-bool can_be_named(std::string_view address, bool utf8) {
-    constexpr std::size_t limit = 500;
-    if (address.size() > limit || !(utf8 ? is_utf8(address) : is_ascii(address))) return false;
-    return std::ranges::none_of(address, [](char c) {
-        const auto byte = static_cast<unsigned char>(c);
-        return byte <= 0x20 || byte == 0x7f || std::string_view("<>()[],;:\\\"").find(c) != std::string_view::npos;
-    });
-}
-
-// host_text - a host name of ours for a header field
-std::string host_text(std::string_view name) { return printable_or(name, '?'); }
-
 std::string top_header(const DsnInput& in, const NoticeTemplate& words, const TemplateValues& values, bool utf8) {
-    constexpr std::string_view not_in_quotes = "\\\"";
-    std::string host = host_text(in.hostname);
-    std::erase_if(host, [&](char c) { return not_in_quotes.find(c) != std::string_view::npos; });
-    std::string id = "DSN";
-    for (const char c : in.mail_id)
-        if (is_alpha(c) || is_digit(c) || c == '-' || c == '_' || c == '+') id += c;
-    const std::string to = can_be_named(in.envelope->sender, utf8) ? "<" + in.envelope->sender + ">"
-                                                                   : "undisclosed-recipients:;";
-    const std::string subject = one_line(fill_template(words.subject, values), true, 200);
-    std::string out;
-    out += mail::field_text("From", fmt::format("\"Content-filter at {}\"\n <{}>", host, host_text(in.postmaster)));
-    out += mail::field_text("To", to);
-    out += mail::field_text("Subject", mail::encode_words(subject, std::string_view("Subject: ").size()));
-    out += mail::field_text("Date", rfc5322_date(in.now));
-    out += mail::field_text("Message-ID", fmt::format("<{}@{}>", id, host_text(in.hostname)));
-    out += mail::field_text("Auto-Submitted", "auto-replied");
-    return out;
+    NoticeFields fields;
+    fields.hostname = in.hostname;
+    fields.from = in.postmaster;
+    fields.to = {in.envelope->sender};
+    fields.subject = fill_template(words.subject, values);
+    fields.date = rfc5322_date(in.now);
+    fields.id_prefix = "DSN";
+    fields.id = in.mail_id;
+    fields.auto_submitted = "auto-replied";
+    fields.utf8 = utf8;
+    return notice_fields(fields);
 }
 
 }  // namespace
@@ -146,7 +103,7 @@ std::optional<Notice> delivery_status_notification(const DsnInput& in, const std
     const NoticeTemplate words = !relayed ? failure_template() : !failed ? relayed_template() : mixed_template();
     const auto values = template_values(in, decisions);
 
-    std::string text = crlf(fill_template(words.body, values));
+    std::string text = with_crlf(fill_template(words.body, values));
     std::string charset = is_ascii(text) ? "us-ascii" : "utf-8";
     std::string header = returned_header(in);
     const bool global_header = global && is_utf8(header);
@@ -166,7 +123,6 @@ std::optional<Notice> delivery_status_notification(const DsnInput& in, const std
     Notice notice;
     notice.recipients = {in.envelope->sender};
     notice.text = top_header(in, words, values, global);
-    notice.text += "MIME-Version: 1.0\r\n";
     notice.text += fmt::format("Content-Type: multipart/report; report-type={};\r\n boundary=\"{}\"\r\n", subtype, boundary);
     if (eight_bit) notice.text += "Content-Transfer-Encoding: 8bit\r\n";
     notice.text += "\r\nThis is a delivery status notification in MIME format.\r\n";

@@ -164,6 +164,15 @@ bool is_automatic(std::string_view value) {
 
 }  // namespace
 
+bool is_notice(const mail::Envelope& envelope, const mail::Message& message) {
+    constexpr std::size_t looked_at = 1000;
+    if (!envelope.sender.empty()) return false;
+    const auto head = message.spool->head();
+    return std::ranges::any_of(message.header.find_all("Auto-Submitted", head), [&](const auto* field) {
+        return is_automatic(to_lower(mail::unfolded(mail::HeaderBlock::value(*field, head).substr(0, looked_at))));
+    });
+}
+
 bool is_bulk_mail(const mail::Envelope& envelope, const mail::Message& message) {
     constexpr std::size_t looked_at = 1000;  // of a value; the rest says nothing more
     if (envelope.sender.empty()) return true;

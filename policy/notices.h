@@ -66,6 +66,9 @@ struct Notice {
 // `smtputf8` is set: then it needs SMTPUTF8 and 8BITMIME.
 std::optional<Notice> delivery_status_notification(const DsnInput& input, const std::vector<DsnDecision>& decisions);
 
+// is_notice - an automatic message that nobody can answer (null sender, Auto-Submitted): nobody is notified about it
+bool is_notice(const mail::Envelope& envelope, const mail::Message& message);
+
 // is_bulk_mail - mailing lists, automatic answers and bulk (amavis-policy.md section 7.4), so nothing may be answered
 // automatically; true for the null sender
 bool is_bulk_mail(const mail::Envelope& envelope, const mail::Message& message);

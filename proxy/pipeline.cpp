@@ -14,6 +14,7 @@
 #include "policy/notices.h"
 #include "proxy/answers.h"
 #include "proxy/deliver/groups.h"
+#include "proxy/notify.h"
 
 namespace tamis::proxy {
 
@@ -333,8 +334,33 @@ Task<void> Pipeline::deliver(State& state, Deadline deadline) {
     }
 }
 
+// notify_people - step 9: administrators, and recipients from whom mail was kept
+Task<Done> Pipeline::notify_people(State& state, Deadline deadline) {
+    const auto& settings = *state.shared.settings;
+    policy::PeopleInput input;
+    input.envelope = &state.envelope;
+    input.message = &state.message;
+    input.findings = &state.findings;
+    input.verdicts = &state.verdicts;
+    input.policies = &state.policies;
+    input.outcomes = &state.outcomes;
+    input.texts = &settings.notice_texts;
+    input.per_recipient_replies = state.job.per_recipient_replies;
+    input.is_new_virus = services_.seen_viruses.any_new(state.findings.viruses);
+    input.warn_offsite = settings.notices.warn_offsite;
+    input.hostname = state.shared.site.hostname;
+    input.from = settings.notices.from;
+    input.sender = settings.notices.sender;
+    input.quarantine = state.plan.location();
+    input.now = std::chrono::system_clock::now();
+    auto done = co_await submit_all(policy::people_notices(input), settings.notify, reinjector_, state.log_id, deadline);
+    if (done && input.is_new_virus) services_.seen_viruses.remember(state.findings.viruses);
+    co_return done;
+}
+
 // notify - step 9, last part: the sender is told about what neither we nor the MTA can give back as a reply
 Task<Done> Pipeline::notify(State& state, Deadline deadline) {
+    if (auto done = co_await notify_people(state, deadline); !done) co_return done;
     const bool all_fine = std::ranges::all_of(state.outcomes, [](const auto& outcome) { return outcome.relayed; });
     const bool asked = std::ranges::any_of(state.envelope.recipients, [](const auto& recipient) { return !recipient.notify.empty(); });
     if (all_fine && !asked) co_return Done{};
@@ -363,27 +389,10 @@ Task<Done> Pipeline::notify(State& state, Deadline deadline) {
     if (!notice) co_return Done{};
     if (state.envelope.ret == "FULL")
         log::info(state.log_id, "RET=FULL was asked for; a notification holds the header section only, never the body");
-    mail::Envelope envelope;
-    envelope.smtputf8 = notice->smtputf8;
-    Submission submission;
-    submission.envelope = &envelope;
-    submission.sender = notice->sender;
-    for (const auto& recipient : notice->recipients) submission.recipients.push_back({recipient, "NEVER", {}});
-    submission.text.pieces.push_back({notice->text, 0, 0});
-    submission.has_8bit = !is_ascii(notice->text);
-    submission.needs_smtputf8 = notice->smtputf8;
-    submission.log_id = state.log_id;
-    const auto results = co_await reinjector_.submit(state.shared.settings->forward, std::move(submission), deadline);
-    for (const auto& result : results) {
-        const std::string line = fmt::format("{} {} {}", result.code, result.enhanced, result.text);
-        if (result.code / 100 == 4) co_return fail(Errc::unavailable, "the notification to the sender was not taken: " + line);
-        log::info(state.log_id, "DSN to {}: {}", mail::smtp_form(state.envelope.sender), escaped(line, 300));
-        if (result.code / 100 == 2) continue;
-        // nobody was told after all: what can still be said as a reply is said as a reply
-        log::error(state.log_id, "the notification to {} was refused: {}", mail::smtp_form(state.envelope.sender),
-                   escaped(line, 300));
-        std::ranges::replace(state.dsn, DsnKind::failed, DsnKind::suppressed);
-    }
+    auto taken = co_await submit_notice(*notice, "DSN", state.shared.settings->notify, reinjector_, state.log_id, deadline);
+    if (!taken) co_return std::unexpected(std::move(taken.error()));
+    // refused: nobody was told after all, and what can still be said as a reply is said as a reply
+    if (!*taken) std::ranges::replace(state.dsn, DsnKind::failed, DsnKind::suppressed);
     co_return Done{};
 }
 

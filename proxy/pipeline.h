@@ -53,6 +53,7 @@ private:
     void       judge(State& state);
     Task<Done> keep(State& state, Deadline deadline);
     Task<void> deliver(State& state, Deadline deadline);
+    Task<Done> notify_people(State& state, Deadline deadline);
     Task<Done> notify(State& state, Deadline deadline);
     Task<void> record(State& state, Deadline deadline);
     Answer     answer(State& state);

@@ -13,6 +13,7 @@
 #include "proxy/deliver/reinject.h"
 #include "proxy/delivered_journal.h"
 #include "proxy/keep/file_keeper.h"
+#include "proxy/seen_names.h"
 #include "proxy/settings.h"
 #include "proxy/spool.h"
 #include "scanners/scanner.h"
@@ -45,6 +46,7 @@ public:
     std::shared_ptr<storage::RecordStore> records;
     DeliveredJournal                      delivered;
     FileKeeper                            files;    // quarantine copies in files
+    SeenNames                             seen_viruses;
     std::atomic<bool>                     stopping{false};
     std::atomic<std::uint64_t>            connections{0};  // ever accepted; part of the log ids
 

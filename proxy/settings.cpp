@@ -6,6 +6,7 @@
 #include <array>
 #include <fstream>
 #include <sstream>
+#include <tuple>
 
 #include "base/text.h"
 #include "scanners/scanner.h"
@@ -112,6 +113,14 @@ const std::vector<Setting<PolicySettings>>& policy_rows() {
         {"addr_extension_banned", &S::addr_extension_banned, "The same for mail with banned contents that passes."},
         {"addr_extension_bad_header", &S::addr_extension_bad_header, "The same for mail with a bad header section that passes."},
         {"message_size_limit", &S::message_size_limit, "Largest message in octets for a recipient who says nothing else, see final_oversized_destiny; 0 is no limit.", 0, 1e15},
+        {"virus_admin", &S::virus_admin, "Address that is told about infected and unchecked mail; \"\": nobody."},
+        {"newvirus_admin", &S::newvirus_admin, "Address that is told about a virus name not seen since the start of tamisd."},
+        {"spam_admin", &S::spam_admin, "Address that is told about mail at or above spam_kill_level."},
+        {"banned_admin", &S::banned_admin, "Address that is told about banned contents."},
+        {"bad_header_admin", &S::bad_header_admin, "Address that is told about mail with a bad header section."},
+        {"warnvirusrecip", &S::warnvirusrecip, "Recipients are told about infected mail that was kept from them."},
+        {"warnbannedrecip", &S::warnbannedrecip, "Recipients are told about banned mail that was kept from them."},
+        {"warnbadhrecip", &S::warnbadhrecip, "Recipients are told about mail with a bad header section that was kept from them."},
         {"spam_subject_tag", &S::spam_subject_tag, "Put before the subject from spam_tag_level on."},
         {"spam_subject_tag2", &S::spam_subject_tag2, "Put before the subject from spam_tag2_level on."},
         {"spam_subject_tag3", &S::spam_subject_tag3, "Put before the subject from spam_tag3_level on."},
@@ -135,6 +144,24 @@ const std::vector<Setting<StorageSettings>>& storage_rows() {
         {"record_all", &S::record_all, "Record clean mail too, not only what is quarantined or blocked (amavisd's $sql_store_info_for_all_msgs)."},
         {"wait", &S::wait, "How long a message waits for a database that is away before it gets a 451.", 0, 300},
         {"remembered", &S::remembered, "Records of delivered mail kept in memory while the database is away.", 0, 1e7, false},
+    };
+    return rows;
+}
+
+const std::vector<Setting<NoticeSettings>>& notice_rows() {
+    using S = NoticeSettings;
+    static const std::vector<Setting<S>> rows = {
+        {"method", &S::method, "Where messages of our own go (notices, mailed quarantine copies): smtp:[host]:port, lmtp:...; server.forward when not set."},
+        {"from", &S::from, "Address in the From field of notices; postmaster@HOSTNAME when not set."},
+        {"sender", &S::sender, "Envelope sender of notices to administrators and recipients; \"\" is the null sender, so that nothing ever comes back."},
+        {"warn_offsite", &S::warn_offsite, "Recipients that are not local are told as well."},
+        {"virus_admin_template", &S::virus_admin_template, "File with the text for virus_admin and newvirus_admin (docs/notices.md); built in when not set, like the others."},
+        {"spam_admin_template", &S::spam_admin_template, "File with the text for spam_admin."},
+        {"banned_admin_template", &S::banned_admin_template, "File with the text for banned_admin."},
+        {"bad_header_admin_template", &S::bad_header_admin_template, "File with the text for bad_header_admin."},
+        {"virus_recipient_template", &S::virus_recipient_template, "File with the text for recipients of infected mail."},
+        {"banned_recipient_template", &S::banned_recipient_template, "File with the text for recipients of banned mail."},
+        {"bad_header_recipient_template", &S::bad_header_recipient_template, "File with the text for recipients of mail with a bad header section."},
     };
     return rows;
 }
@@ -165,6 +192,14 @@ policy::RecipientPolicy site_policy(const PolicySettings& from) {
                          from.archive_quarantine_to};
     out.address_extension = {from.addr_extension_virus, from.addr_extension_spam, from.addr_extension_banned,
                              from.addr_extension_bad_header};
+    out.virus_admin = from.virus_admin;
+    out.new_virus_admin = from.newvirus_admin;
+    out.spam_admin = from.spam_admin;
+    out.banned_admin = from.banned_admin;
+    out.bad_header_admin = from.bad_header_admin;
+    out.warn_virus = from.warnvirusrecip;
+    out.warn_banned = from.warnbannedrecip;
+    out.warn_bad_header = from.warnbadhrecip;
     if (from.message_size_limit != 0) out.size_limit = static_cast<std::uint64_t>(from.message_size_limit);
     out.subject_tags = {from.spam_subject_tag, from.spam_subject_tag2, from.spam_subject_tag3};
     out.virus_subject_tag = from.virus_subject_tag;
@@ -214,8 +249,44 @@ QuarantineOptions quarantine_options(const Settings& settings, const ConfigTable
     out.subdir_levels = static_cast<int>(from.quarantine_subdir_levels);
     out.sender = from.quarantine_sender;
     out.partition_tag = settings.storage.partition_tag;
-    out.notify = settings.forward;
+    out.notify = settings.notify;
     return out;
+}
+
+Result<policy::NoticeText> read_template(const std::string& path) {
+    std::ifstream stream(path, std::ios::binary);
+    if (!stream)
+        return fail(Errc::unavailable, fmt::format("cannot be read: {}", std::error_code(errno, std::generic_category()).message()));
+    std::ostringstream text;
+    text << stream.rdbuf();
+    return policy::parse_notice_text(text.str());
+}
+
+// derive_notices - where notices go, from whom, and their texts
+void derive_notices(Settings& settings, const ConfigTable* table, Problems& problems) {
+    auto& notices = settings.notices;
+    settings.notify = settings.forward;
+    if (!notices.method.empty()) {
+        auto hop = parse_next_hop(notices.method);
+        if (hop) settings.notify = std::move(*hop);
+        else problems.add(position_of(table, "method"), "notices.method: " + hop.error().detail);
+    }
+    if (notices.from.empty()) notices.from = "postmaster@" + settings.server.hostname;
+    auto& texts = settings.notice_texts;
+    const std::tuple<std::string_view, const std::string*, policy::NoticeText*> files[] = {
+        {"virus_admin_template", &notices.virus_admin_template, &texts.virus_admin},
+        {"spam_admin_template", &notices.spam_admin_template, &texts.spam_admin},
+        {"banned_admin_template", &notices.banned_admin_template, &texts.banned_admin},
+        {"bad_header_admin_template", &notices.bad_header_admin_template, &texts.bad_header_admin},
+        {"virus_recipient_template", &notices.virus_recipient_template, &texts.virus_recipient},
+        {"banned_recipient_template", &notices.banned_recipient_template, &texts.banned_recipient},
+        {"bad_header_recipient_template", &notices.bad_header_recipient_template, &texts.bad_header_recipient}};
+    for (const auto& [key, path, into] : files) {
+        if (path->empty()) continue;
+        auto text = read_template(*path);
+        if (text) *into = std::move(*text);
+        else problems.add(position_of(table, key), fmt::format("notices.{}: {}: {}", key, *path, text.error().detail));
+    }
 }
 
 void derive(Settings& settings, const ConfigTable* server, Problems& problems) {
@@ -291,7 +362,7 @@ std::shared_ptr<const Settings> load_settings_file(const std::string& path, Prob
     if (problems.none() && config.entries.empty())  // most likely half-written; all defaults are no configuration
         problems.add({}, "holds no settings at all");
     if (!problems.none()) return settings;
-    const std::vector<std::string> sections = {"server", "limits", "log", "policy", "storage", "scanners"};
+    const std::vector<std::string> sections = {"server", "limits", "log", "policy", "storage", "notices", "scanners"};
     for (const auto& [key, at] : config.keys)
         if (std::find(sections.begin(), sections.end(), key) == sections.end())
             detail::unknown_key("", key, at, sections, problems);
@@ -303,7 +374,10 @@ std::shared_ptr<const Settings> load_settings_file(const std::string& path, Prob
     if (const auto* table = section(config, "policy", problems)) load_settings(*table, "policy", policy_rows(), settings->policy, problems);
     if (storage != nullptr)
         load_settings(*storage, "storage", storage_rows(), settings->storage, problems, {"lookup_dsn", "storage_dsn"});
+    const auto* notices = section(config, "notices", problems);
+    if (notices != nullptr) load_settings(*notices, "notices", notice_rows(), settings->notices, problems);
     derive(*settings, server, problems);
+    derive_notices(*settings, notices, problems);
     const auto* policy = config.find("policy");
     settings->quarantine = quarantine_options(*settings, policy == nullptr ? nullptr : policy->table(), problems);
     load_storage(*settings, storage, problems);
@@ -323,6 +397,7 @@ std::vector<SettingLine> setting_lines(const Settings* settings) {
     add("limits", limit_rows(), current.limits);
     add("log", log_rows(), current.log);
     add("policy", policy_rows(), current.policy);
+    add("notices", notice_rows(), current.notices);
     add("storage", storage_rows(), current.storage);
     for (const auto* key : {"lookup_dsn", "storage_dsn"}) {
         const auto& dsns = std::string_view(key) == "lookup_dsn" ? current.lookup_dsns : current.storage_dsns;

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/setting.h"
 #include "policy/address_extension.h"
+#include "policy/people_notices.h"
 #include "policy/recipient_policy.h"
 #include "proxy/deliver/next_hop.h"
 #include "proxy/keep/quarantine.h"
@@ -82,6 +83,8 @@ struct PolicySettings {
     bool                     replace_existing_extension = true;
     std::string              addr_extension_virus, addr_extension_spam, addr_extension_banned, addr_extension_bad_header;
     std::int64_t             message_size_limit = 0;
+    std::string              virus_admin, newvirus_admin, spam_admin, banned_admin, bad_header_admin;
+    bool                     warnvirusrecip = false, warnbannedrecip = false, warnbadhrecip = false;
     std::string              spam_subject_tag, spam_subject_tag2 = "***SPAM*** ", spam_subject_tag3;
     std::string              virus_subject_tag = "***INFECTED*** ", unchecked_subject_tag = "***UNCHECKED*** ";
     std::string              scanner_failure = "unchecked";
@@ -90,6 +93,15 @@ struct PolicySettings {
     std::string              virus_header_text;
     bool                     add_received = true;
     bool                     remove_existing_spam_headers = true;
+};
+
+struct NoticeSettings {
+    std::string method;  // empty: server.forward
+    std::string from;    // empty: postmaster@HOSTNAME
+    std::string sender;
+    bool        warn_offsite = false;
+    std::string virus_admin_template, spam_admin_template, banned_admin_template, bad_header_admin_template,
+        virus_recipient_template, banned_recipient_template, bad_header_recipient_template;
 };
 
 struct StorageSettings {
@@ -108,6 +120,7 @@ struct Settings {
     LogSettings     log;
     PolicySettings  policy;
     StorageSettings storage;
+    NoticeSettings  notices;
 
     // derived
     NextHop                    forward;
@@ -116,6 +129,8 @@ struct Settings {
     policy::RecipientPolicy    site_policy;  // what every recipient starts from
     QuarantineOptions          quarantine;
     policy::ExtensionRules     extension;
+    NextHop                    notify;       // for messages of our own
+    policy::NoticeTexts        notice_texts;
 };
 
 // load_settings_file - reads and checks the whole file (the scanners' tables are checked by the scanners)

@@ -16,6 +16,12 @@ class Outcomes(Case):
         self.sink = hop or self.hop()
         return self.tamis(self.sink, {"scanners": YARA, "policy": policy, **more})
 
+    def got(self, count, hop=None):
+        """The messages of the hop, which notes them a moment after it has answered."""
+        hop = hop or self.sink
+        self.assertTrue(hop.wait(count, 10), f"{len(hop.messages)} messages instead of {count}")
+        return hop.messages
+
     def folder(self, daemon):
         return pathlib.Path(daemon.config["server"]["state_dir"]) / "quarantine"
 
@@ -75,14 +81,14 @@ class Quarantine(Outcomes):
         daemon = self.start({"virus_quarantine": "virus-box@example.com", "spam_quarantine": f"lmtp:[127.0.0.1]:{box.port}",
                              "spam_quarantine_to": "spam-box@example.com"})
         self.assertCode(daemon.send(mail.eicar(), recipients=["bob@example.com", "eve@example.com"]), 250)
-        [copy] = self.sink.messages
+        [copy] = self.got(1)
         self.assertEqual((copy.mail_from, copy.recipients), ("", ["virus-box@example.com"]))
         self.assertEqual(copy.recipient_parameters["virus-box@example.com"], ["NOTIFY=NEVER"])
         self.assertEqual(copy.field("X-Envelope-To"), ["<bob@example.com>, <eve@example.com>"])
         self.assertTrue(copy.data.endswith(mail.EICAR.encode() + b"\r\n"))
         self.assertFalse(copy.bare)
         self.assertCode(daemon.send(mail.gtube()), 250)
-        self.assertEqual([m.recipients for m in box.messages], [["spam-box@example.com"]])
+        self.assertEqual([m.recipients for m in self.got(1, box)], [["spam-box@example.com"]])
         self.assertEqual(self.rows(daemon, "select quar_type, quar_loc from msgs order by content"),
                          [("L", "spam-box@example.com"), ("M", "virus-box@example.com")])
 
@@ -93,7 +99,7 @@ class Quarantine(Outcomes):
         names = self.files(daemon)
         self.assertEqual(len(names), 2, names)
         self.assertEqual((self.folder(daemon) / "archive").read_text().count("\nX-Quarantine-ID: "), 2)
-        [delivered] = self.sink.messages
+        [delivered] = self.got(1)
         self.assertEqual(delivered.field("X-Quarantine-ID"), [])
         self.assertEqual(self.rows(daemon, "select quar_type, quar_loc from msgs where content='C'"), [("F", "archive")])
         self.assertIn("Archived", "\n".join(daemon.summaries()))
@@ -154,19 +160,19 @@ class Extensions(Outcomes):
         daemon = self.start(self.POLICY)
         replies = daemon.send(mail.gtube(), lmtp=True, recipient_parameters=" NOTIFY=NEVER ORCPT=rfc822;first@example.net")
         self.assertEqual([code for code, _ in replies], [250])
-        [got] = self.sink.messages
+        [got] = self.got(1)
         self.assertEqual(got.recipient_parameters["bob+spam@example.com"], ["NOTIFY=NEVER", "ORCPT=rfc822;first@example.net"])
 
     def test_no_delimiter_no_extension(self):
         daemon = self.start({**self.POLICY, "recipient_delimiter": ""})
         self.assertCode(daemon.send(mail.gtube()), 250)
-        self.assertEqual(self.sink.messages[0].recipients, ["bob@example.com"])
+        self.assertEqual(self.got(1)[0].recipients, ["bob@example.com"])
 
     def test_clean_mail_keeps_its_address(self):
         daemon = self.start(self.POLICY)
         self.assertCode(daemon.send(mail.clean()), 250)
-        self.assertEqual(self.sink.messages[0].recipients, ["bob@example.com"])
-        self.assertEqual(self.sink.messages[0].recipient_parameters["bob@example.com"], [])
+        self.assertEqual(self.got(1)[0].recipients, ["bob@example.com"])
+        self.assertEqual(self.got(1)[0].recipient_parameters["bob@example.com"], [])
 
 
 class Sizes(Outcomes):
@@ -176,5 +182,94 @@ class Sizes(Outcomes):
         self.assertCode(daemon.send(mail.large(90_000)), 552, "5.3.4 Reject")
         replies = daemon.send(mail.large(90_000), recipients=["a@example.com", "b@example.com"], lmtp=True)
         self.assertEqual([code for code, _ in replies], [552, 552])
-        self.assertEqual(len(self.sink.messages), 1)
+        self.assertEqual(len(self.got(1)), 1)
         until(lambda: self.rows(daemon, "select distinct content from msgrcpt order by 1") == [("C",), ("O",)], 10, "the records")
+
+
+class Notices(Outcomes):
+    def test_an_administrator_is_told_and_a_new_virus_only_once(self):
+        daemon = self.start({"virus_admin": "admin@example.com", "newvirus_admin": "news@example.com"})
+        for _ in range(2):
+            self.assertCode(daemon.send(mail.eicar(extra="X-Odd: =?utf-8?q?J=C3=B6rg?=\n"), recipients=["bob@example.com", "eve@example.com"]), 250)
+        first, second = self.got(2)
+        self.assertEqual((first.mail_from, first.recipients), ("", ["admin@example.com", "news@example.com"]))
+        self.assertEqual(second.recipients, ["admin@example.com"])
+        self.assertEqual(first.recipient_parameters["admin@example.com"], ["NOTIFY=NEVER"])
+        text = first.data.decode()
+        for part in ("Subject: VIRUS: INFECTED: ", "<bob@example.com>", "<eve@example.com>", "infected sample", "alice@sender.example.org"):
+            self.assertIn(part, text)
+        self.assertNotIn(mail.EICAR, text)
+        self.assertFalse(first.bare)
+
+    def test_a_temporary_failure_there_tempfails_and_a_refusal_does_not(self):
+        sink = self.hop().on("rcpt", "450 4.2.0 later", when="admin@")
+        daemon = self.start({"spam_admin": "admin@example.com"}, hop=sink)
+        self.assertCode(daemon.send(mail.gtube()), 451, "notification")
+        sink.forget().on("rcpt", "550 5.1.1 unknown", when="admin@")
+        self.assertCode(daemon.send(mail.gtube()), 250)
+        daemon.wait_log("the spam_admin notification to <admin@example.com> was refused")
+        self.assertEqual(sink.messages, [])
+
+    def test_recipients_are_told_about_themselves_through_the_method_for_notices(self):
+        box = self.hop(lmtp=True)
+        template = self.tamis(self.hop(), start=False).home / "template"
+        template.write_text("Subject: Virus für {host}\n\nGrüße! {viruses} von {sender}\n")
+        daemon = self.start({"warnvirusrecip": True}, notices={"method": f"lmtp:[127.0.0.1]:{box.port}", "virus_recipient_template": str(template),
+                                                              "from": "filter@example.com", "sender": "bounces@example.com"})
+        self.assertCode(daemon.send(mail.eicar(), recipients=["bob@example.com", "out@elsewhere.example.org"]), 250)
+        [notice] = self.got(1, box)
+        self.assertEqual((notice.mail_from, notice.recipients), ("bounces@example.com", ["bob@example.com"]))
+        self.assertEqual(notice.field("To"), ["<bob@example.com>"])
+        self.assertIn("<filter@example.com>", notice.field("From")[0])
+        self.assertTrue(notice.field("Subject")[0].startswith("=?"), notice.field("Subject"))
+        self.assertIn(b"Gr=C3=BC=C3=9Fe! ", notice.body)
+        self.assertEqual(self.sink.messages, [])
+
+    def test_no_notice_about_a_notice(self):
+        daemon = self.start({"virus_admin": "admin@example.com"})
+        self.assertCode(daemon.send(mail.eicar(extra="Auto-Submitted: auto-generated\n"), sender=""), 250)
+        self.assertEqual(self.sink.messages, [])
+
+    def test_a_template_that_is_none_is_a_clear_error(self):
+        daemon = self.tamis(self.hop(), start=False)
+        status, said = daemon.check('[notices]\nspam_admin_template = "/nonexistent/file"\n')
+        self.assertEqual(status, 1)
+        self.assertIn(f"{daemon.file}:2:", said)
+        self.assertIn("/nonexistent/file", said)
+
+
+class Mixed(Outcomes):
+    """One message, different ends: one recipient's mail server takes it, another's refuses"""
+    POLICY = {"final_spam_destiny": "pass", "spam_quarantine": "local:spam-%m", "addr_extension_spam": "spam", "spam_admin": "admin@example.com"}
+    THREE = ["bob@example.com", "bad@example.com", "out@elsewhere.example.org"]
+
+    def mixed(self, lmtp, refusal):
+        sink = self.hop().on("rcpt", refusal, when="bad+spam@")
+        daemon = self.start(self.POLICY, hop=sink)
+        return daemon, daemon.send(mail.gtube(), recipients=self.THREE, lmtp=lmtp)
+
+    def delivered(self, count=None):
+        return sorted(recipient for message in (self.got(count) if count else self.sink.messages) for recipient in message.recipients)
+
+    def test_lmtp(self):
+        daemon, replies = self.mixed(True, "550 5.1.1 unknown")
+        self.assertEqual([code for code, _ in replies], [250, 550, 250])
+        self.assertEqual(self.delivered(3), ["admin@example.com", "bob+spam@example.com", "out@elsewhere.example.org"])
+        self.assertEqual(len(self.files(daemon)), 1)
+        rows = [("P",), ("R",), ("P",)]
+        until(lambda: self.rows(daemon, "select ds from msgrcpt order by rseqnum") == rows, 10, "the records")
+
+    def test_lmtp_with_a_temporary_failure(self):
+        daemon, replies = self.mixed(True, "450 4.2.0 later")
+        self.assertEqual([code for code, _ in replies], [250, 450, 250])
+        self.assertEqual(self.delivered(3), ["admin@example.com", "bob+spam@example.com", "out@elsewhere.example.org"])
+
+    def test_smtp(self):
+        daemon, reply = self.mixed(False, "550 5.1.1 unknown")
+        self.assertCode(reply, 250, "but 1 REJECT")
+        self.assertEqual(self.delivered(3), ["admin@example.com", "bob+spam@example.com", "out@elsewhere.example.org"])
+
+    def test_smtp_with_a_temporary_failure_tells_nobody(self):
+        daemon, reply = self.mixed(False, "450 4.2.0 later")
+        self.assertCode(reply, 451, "previous temporary failures")     # the first recipient's: nobody shall get it twice
+        self.assertNotIn("admin@example.com", self.delivered())
