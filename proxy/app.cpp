@@ -23,6 +23,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "proxy/listener.h"
+#include "proxy/look_up.h"
 #include "proxy/pipeline.h"
 #include "proxy/privileges.h"
 #include "proxy/services.h"
@@ -150,6 +151,22 @@ void raise_descriptor_limit() {
     ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// open_lookups - the tables that say what recipients want, and the records that say who wrote to whom
+Done open_lookups(Services& services, const Settings& settings) {
+    const auto options = lookup_options(settings);
+    if (!settings.lookup_dsns.empty()) {
+        auto store = storage::open_lookup_store(settings.lookup_dsns, options);
+        if (!store) return std::unexpected(store.error());
+        services.lookups = std::move(*store);
+    }
+    if (settings.pen_pals.is_on() && !settings.storage_dsns.empty()) {
+        auto store = storage::open_pen_pals(settings.storage_dsns, options);
+        if (!store) return std::unexpected(store.error());
+        services.pen_pals = std::move(*store);
+    }
+    return {};
+}
+
 }  // namespace
 
 App::App(std::shared_ptr<const Settings> settings) : impl_(std::make_unique<Impl>()) { impl_->settings = std::move(settings); }
@@ -195,6 +212,7 @@ Done App::start(Problems& problems) {
         if (!store) return std::unexpected(store.error());
         in.services->records = std::move(*store);
     }
+    if (auto opened = open_lookups(*in.services, settings); !opened) return opened;
     auto reinject = reinject_options(settings);
     if (!reinject) return std::unexpected(reinject.error());
     const std::size_t count = settings.server.threads != 0 ? static_cast<std::size_t>(settings.server.threads)
@@ -241,6 +259,7 @@ void App::Impl::reload() {
                     log::warning({}, "reload: {}.{} takes effect after a restart", line.section, line.name);
         settings = next;
         services->swap(std::move(snapshot));
+        if (services->lookups) services->lookups->forget();
         log::notice({}, "reloaded {}", settings->file);
     }
     notify_service_manager("READY=1");

@@ -49,7 +49,9 @@ private:
     struct State;
     std::optional<Answer> loop_refusal(State& state);
     Task<Done> look_up(State& state, Deadline deadline);
+    Task<Done> ask_wishes(State& state, Deadline deadline);
     Task<Done> scan(State& state, Deadline deadline);
+    Task<Done> ask_pen_pals(State& state, Deadline deadline);
     void       judge(State& state);
     Task<Done> keep(State& state, Deadline deadline);
     Task<void> deliver(State& state, Deadline deadline);

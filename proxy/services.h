@@ -17,6 +17,7 @@
 #include "proxy/settings.h"
 #include "proxy/spool.h"
 #include "scanners/scanner.h"
+#include "storage/lookup_store.h"
 #include "storage/store.h"
 
 namespace tamis::proxy {
@@ -44,6 +45,8 @@ public:
 
     Slots                                 memory;   // bytes of mail we hold at once
     std::shared_ptr<storage::RecordStore> records;
+    std::shared_ptr<storage::LookupStore> lookups;   // null: no lookup_dsn
+    std::shared_ptr<storage::PenPalStore> pen_pals;  // null: off, or no storage_dsn
     DeliveredJournal                      delivered;
     FileKeeper                            files;    // quarantine copies in files
     SeenNames                             seen_viruses;

@@ -107,6 +107,11 @@ const std::vector<Setting<PolicySettings>>& policy_rows() {
         {"quarantine_subdir_levels", &S::quarantine_subdir_levels, "1: files go into subdirectories by the first character of the mail_id.", 0, 1},
         {"quarantine_sender", &S::quarantine_sender, "Envelope sender of mailed quarantine copies: \"\" is the null sender (no bounces to strangers), \"original\" the message's own, else an address."},
         {"recipient_delimiter", &S::recipient_delimiter, "What separates user and extension in user+extension@example.com, as Postfix's recipient_delimiter; \"\": no extensions."},
+        {"local_part_is_case_sensitive", &S::local_part_is_case_sensitive, "Lookups take User@example.com and user@example.com for two addresses (amavisd's $localpart_is_case_sensitive)."},
+        {"pen_pals_bonus", &S::pen_pals_bonus, "Points taken off the spam score of a sender to whom the recipient wrote before, by the records in storage_dsn; 0: off.", 0, high},
+        {"pen_pals_half_life", &S::pen_pals_half_life, "The bonus is half of it when the last mail to the sender is that old.", 1, 1e9},
+        {"pen_pals_threshold_low", &S::pen_pals_threshold_low, "Mail with a lower score is not looked up.", low, high},
+        {"pen_pals_threshold_high", &S::pen_pals_threshold_high, "Nor is mail whose score stays higher with the whole bonus.", low, high},
         {"replace_existing_extension", &S::replace_existing_extension, "An address extension of ours replaces the one that is there; false: it is appended."},
         {"addr_extension_virus", &S::addr_extension_virus, "Extension for local recipients of infected mail that passes: user+THIS@example.com; \"\": none."},
         {"addr_extension_spam", &S::addr_extension_spam, "The same for mail from spam_tag2_level on that passes."},
@@ -143,6 +148,11 @@ const std::vector<Setting<StorageSettings>>& storage_rows() {
         {"partition_tag", &S::partition_tag, "Value of the partition_tag columns (amavisd's $partition_tag).", 0, 2147483647},
         {"record_all", &S::record_all, "Record clean mail too, not only what is quarantined or blocked (amavisd's $sql_store_info_for_all_msgs)."},
         {"wait", &S::wait, "How long a message waits for a database that is away before it gets a 451.", 0, 300},
+        {"lookup_connections", &S::lookup_connections, "Database sessions for lookups (PostgreSQL).", 1, 8, false},
+        {"lookup_cache", &S::lookup_cache, "How long what the lookup tables say is kept across messages; 0: a change takes effect on the next message. SIGHUP empties it, and on PostgreSQL so does any change when schema/postgresql/optional-notify.sql was installed.", 0, 86400, false},
+        {"select_policy", &S::select_policy, "A statement of your own instead of the one on users and policy, with %k %a %l %u %e %d (docs/policy.md).", 0, 0, false},
+        {"select_wblist", &S::select_wblist, "The same for wblist: ? is users.id, %k the sender's keys, the column wb is read; \"\": wblist is not asked.", 0, 0, false},
+        {"lookup_no_at_means_domain", &S::lookup_no_at_means_domain, "users.email and mailaddr.email hold domains without \"@\" (amavisd's $sql_lookups_no_at_means_domain)."},
         {"remembered", &S::remembered, "Records of delivered mail kept in memory while the database is away.", 0, 1e7, false},
     };
     return rows;
@@ -320,6 +330,19 @@ void derive(Settings& settings, const ConfigTable* server, Problems& problems) {
     settings.extension = {settings.policy.recipient_delimiter, settings.policy.replace_existing_extension};
 }
 
+// load_tables - what the configuration says about single recipients, senders and clients
+void load_tables(Settings& settings, Problems& problems) {
+    auto& tables = settings.tables;
+    tables.keys = {settings.policy.recipient_delimiter, settings.policy.local_part_is_case_sensitive};
+    tables.local_domains = settings.server.local_domains;
+    tables.site = settings.site_policy;
+    tables.tables = policy::StaticTables::load(settings.config, tables.keys, problems);
+    tables.banks = policy::Banks::load(settings.config, problems);
+    settings.sender_lists = policy::SenderLists::load(settings.config, tables.keys, problems);
+    settings.pen_pals = {settings.policy.pen_pals_bonus, settings.policy.pen_pals_half_life,
+                         settings.policy.pen_pals_threshold_low, settings.policy.pen_pals_threshold_high};
+}
+
 void load_storage(Settings& settings, const ConfigTable* table, Problems& problems) {
     const std::string embedded = "sqlite:" + settings.server.state_dir + "/tamis.db";
     const auto load = [&](std::string_view key, std::vector<storage::Dsn>& into) {
@@ -362,7 +385,9 @@ std::shared_ptr<const Settings> load_settings_file(const std::string& path, Prob
     if (problems.none() && config.entries.empty())  // most likely half-written; all defaults are no configuration
         problems.add({}, "holds no settings at all");
     if (!problems.none()) return settings;
-    const std::vector<std::string> sections = {"server", "limits", "log", "policy", "storage", "notices", "scanners"};
+    const std::vector<std::string> sections = {"server",     "limits",             "log",   "policy",     "storage",
+                                               "notices",    "scanners",           "banks", "bank_rules", "sender_lists",
+                                               "recipients", "recipient_patterns"};
     for (const auto& [key, at] : config.keys)
         if (std::find(sections.begin(), sections.end(), key) == sections.end())
             detail::unknown_key("", key, at, sections, problems);
@@ -377,6 +402,7 @@ std::shared_ptr<const Settings> load_settings_file(const std::string& path, Prob
     const auto* notices = section(config, "notices", problems);
     if (notices != nullptr) load_settings(*notices, "notices", notice_rows(), settings->notices, problems);
     derive(*settings, server, problems);
+    load_tables(*settings, problems);
     derive_notices(*settings, notices, problems);
     const auto* policy = config.find("policy");
     settings->quarantine = quarantine_options(*settings, policy == nullptr ? nullptr : policy->table(), problems);

@@ -11,8 +11,11 @@
 #include "base/log.h"
 #include "base/setting.h"
 #include "policy/address_extension.h"
+#include "policy/pen_pals.h"
 #include "policy/people_notices.h"
+#include "policy/policy_layers.h"
 #include "policy/recipient_policy.h"
+#include "policy/sender_lists.h"
 #include "proxy/deliver/next_hop.h"
 #include "proxy/keep/quarantine.h"
 #include "storage/dsn.h"
@@ -80,6 +83,9 @@ struct PolicySettings {
     std::int64_t             quarantine_subdir_levels = 0;
     std::string              quarantine_sender;
     std::string              recipient_delimiter = "+";
+    bool                     local_part_is_case_sensitive = false;
+    double                   pen_pals_bonus = 0, pen_pals_threshold_low = 1, pen_pals_threshold_high = 50;
+    Seconds                  pen_pals_half_life{604'800'000};
     bool                     replace_existing_extension = true;
     std::string              addr_extension_virus, addr_extension_spam, addr_extension_banned, addr_extension_bad_header;
     std::int64_t             message_size_limit = 0;
@@ -110,6 +116,11 @@ struct StorageSettings {
     bool         record_all = true;
     Seconds      wait{10'000};
     std::int64_t remembered = 100'000;
+    std::int64_t lookup_connections = 2;
+    Seconds      lookup_cache{0};
+    std::string  select_policy;
+    std::optional<std::string> select_wblist;
+    bool         lookup_no_at_means_domain = false;
 };
 
 struct Settings {
@@ -127,6 +138,9 @@ struct Settings {
     AddressList                allowed_peers, xforward_peers, mynetworks;
     std::vector<storage::Dsn>  lookup_dsns, storage_dsns;
     policy::RecipientPolicy    site_policy;  // what every recipient starts from
+    policy::PolicyTables       tables;       // what can be different for each, in the configuration
+    policy::SenderLists        sender_lists;
+    policy::PenPalOptions      pen_pals;
     QuarantineOptions          quarantine;
     policy::ExtensionRules     extension;
     NextHop                    notify;       // for messages of our own
