@@ -1,1 +1,48 @@
-int main() { return 0; }
+// tamis - the administrator's command: asks and explains, one subcommand per row
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <array>
+#include <exception>
+
+#include "proxy/tools/command.h"
+
+namespace {
+
+using tamis::proxy::tools::Command;
+
+constexpr std::array<Command, 1> commands = {{
+    {"explain", "print each effective setting of a recipient with where it comes from, and what would happen to a message",
+     tamis::proxy::tools::configure_explain},
+}};
+
+int run(int argc, char** argv) {
+    CLI::App cli("tamis - ask and manage Tamis");
+    cli.require_subcommand(0, 1);
+    bool version = false;
+    cli.add_flag("-V,--version", version, "print the version");
+    std::function<int()> chosen;
+    for (const auto& command : commands) {
+        auto* options = cli.add_subcommand(std::string(command.name), std::string(command.text));
+        options->callback([&chosen, action = command.configure(*options)] { chosen = action; });
+    }
+    CLI11_PARSE(cli, argc, argv);
+    if (version) {
+        fmt::print("tamis {}\n", TAMIS_VERSION);
+        return 0;
+    }
+    if (chosen) return chosen();
+    fmt::print("{}", cli.help());
+    return 2;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    try {
+        return run(argc, argv);
+    } catch (const std::exception& trouble) {
+        fmt::print(stderr, "tamis: {}\n", trouble.what());
+        return 1;
+    }
+}
