@@ -183,11 +183,13 @@ class NextHopFaults(Case):
         self.assertTrue(self.sink.wait(1))
 
     def test_a_cached_connection_that_went_away(self):
-        for _ in range(3):
+        for count in range(1, 4):
             self.assertEqual(self.send(), [250])
+            self.assertTrue(self.sink.wait(count))   # the sink counts a message after it has answered
             self.sink.stop()
             self.sink.restart()
         self.assertEqual(self.send(), [250])
+        self.assertTrue(self.sink.wait(4))
         self.assertEqual(len(self.sink.messages), 4)
 
 
