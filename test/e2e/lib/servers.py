@@ -72,7 +72,7 @@ class Postgres:
         self.sql("do $$ begin create role amavis login; exception when duplicate_object then null; end $$", database="postgres")
         self.sql(f"create database {name} template template0", database="postgres")
         if schema is None:
-            steps = sorted((SOURCE / "schema" / "postgresql").glob("*.sql"))
+            steps = sorted((SOURCE / "schema" / "postgresql").glob("[0-9]*.sql"))
             schema = "\n".join(step.read_text() for step in steps) if steps else amavis_schema()
         file = folder("schema") / "schema.sql"
         file.write_text(schema)
