@@ -123,13 +123,6 @@ Task<Result<std::size_t>> Stream::read_some(std::span<char> into, Deadline deadl
     co_return size;
 }
 
-Task<Done> Stream::wait_readable(Deadline deadline) {
-    const Watch watch(*reading_, deadline);
-    auto [error] = co_await socket_.async_wait(Socket::wait_read, as_result);
-    if (error) co_return network_fault(error, reading_->fired, "read");
-    co_return Done{};
-}
-
 Task<Done> Stream::write(std::string_view bytes, Deadline deadline) {
     if (!tls_) {
         while (!bytes.empty()) {

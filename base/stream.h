@@ -37,8 +37,6 @@ public:
     Task<Done> write(std::string_view bytes, Deadline deadline);
     // write - all of the pieces, in order, with as few system calls as the socket allows
     Task<Done> write(std::vector<asio::const_buffer> pieces, Deadline deadline);
-    // wait_readable - until bytes or the end of the stream are there, without taking them
-    Task<Done> wait_readable(Deadline deadline);
     // send_descriptor - SCM_RIGHTS over a unix socket, together with one byte
     Done send_descriptor(int descriptor);
 
