@@ -182,28 +182,35 @@ class _Session:
         self.writer.write(reply.encode("utf-8", "surrogateescape") + b"\r\n")
         await self.writer.drain()
 
-    async def answer(self, stage, argument, default):
-        """Does what the rules say, or gives the default reply; returns the reply given."""
+    async def answer(self, stage, argument, default, before=lambda reply: None):
+        """Does what the rules say, or gives the default reply; returns the reply given. before(reply) runs right before
+        the reply is written: what a test looks at when its client has an answer must be noted by then."""
         action = self.hop._rule(stage, argument)
         if action is None or action is READ_SLOWLY:
+            before(default)
             await self.say(default)
             return default if action is None else action
         if isinstance(action, str):
+            if not action.startswith("421"):
+                before(action)
             await self.say(action)
             if action.startswith("421"):
                 raise _Closed
             return action
         if isinstance(action, Later):
             await asyncio.sleep(action.seconds)
+            before(action.reply)
             await self.say(action.reply)
             return action.reply
         if isinstance(action, Drip):
+            before(action.reply)
             for octet in action.reply.encode() + b"\r\n":
                 self.writer.write(bytes([octet]))
                 await self.writer.drain()
                 await asyncio.sleep(action.pause)
             return action.reply
         if isinstance(action, Raw):
+            before(action.octets.decode("latin-1"))
             self.writer.write(action.octets)
             await self.writer.drain()
             return action.octets.decode("latin-1")
@@ -261,14 +268,20 @@ class _Session:
             self.hop._note(lambda: setattr(self.hop, "aborted", self.hop.aborted + 1))
             raise
         self.hop._note(lambda: setattr(self.hop, "dots", self.hop.dots + 1))
+        wanted = list(message.recipients) if self.hop.lmtp else [message.mail_from]
         replies = []
-        for number, address in enumerate(message.recipients if self.hop.lmtp else [message.mail_from]):
-            replies.append(await self.answer("dot", address, "250 2.0.0 Ok: queued as SINK%d.%d" % (self.number, number)))
-        if self.hop.lmtp:
-            message.recipients = [a for a, r in zip(message.recipients, replies) if r.startswith("2")]
-        accepted = bool(message.recipients) and any(r.startswith("2") for r in replies)
-        message.at = time.monotonic()
-        self.hop._note(lambda: (self.hop.messages if accepted else self.hop.refused).append(message))
+
+        def note(reply):
+            replies.append(reply)
+            if len(replies) < len(wanted):
+                return
+            if self.hop.lmtp:
+                message.recipients = [a for a, r in zip(wanted, replies) if r.startswith("2")]
+            accepted = bool(message.recipients) and any(r.startswith("2") for r in replies)
+            message.at = time.monotonic()
+            self.hop._note(lambda: (self.hop.messages if accepted else self.hop.refused).append(message))
+        for number, address in enumerate(wanted):
+            await self.answer("dot", address, "250 2.0.0 Ok: queued as SINK%d.%d" % (self.number, number), before=note)
 
     async def data(self, message, slowly):
         """Reads to CRLF.CRLF; what came behind it stays in the buffer."""
