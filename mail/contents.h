@@ -56,6 +56,7 @@ struct Part {
     std::uint8_t             flags = 0;    // PartFlag
     Macros                   macros;
     std::int32_t             extract = -1; // index in Contents::extracts: the engines are to see these bytes
+    bool                     hidden = false; // of an extract: not even an engine that opens containers sees it in the raw message
 
     bool has(PartFlag flag) const noexcept { return (flags & static_cast<std::uint8_t>(flag)) != 0; }
     void set(PartFlag flag) noexcept { flags |= static_cast<std::uint8_t>(flag); }
@@ -124,6 +125,7 @@ struct Contents {
     std::string                 limit;      // "Maximum decoding depth (14) exceeded"; "": no limit was met
     std::string                 failure;    // the message could not be opened: worker crashed, time, no worker; "": it was
     std::string                 mime_error; // the MIME defects in words joined by "; ", at most 250 bytes
+    bool                        is_to_blame = false; // of a failure: the message did it, twice; else it is trouble of ours
     bool                        was_opened = false;  // false: opening is switched off or failed
     std::chrono::microseconds   cpu{};      // of the worker
 

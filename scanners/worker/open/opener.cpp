@@ -139,10 +139,9 @@ std::uint32_t Opener::add(NewPart about) {
         part.path = std::to_string(parts() + 1);  // the root's entity is 1
         place.mime_depth = 1;
     }
-    const bool parent_is_seen = about.parent == 0 || places_[about.parent - 1].engines_see_it;
-    place.engines_see_it = about.engines_see_it ||
-                           (setup_.extract == Extract::unopenable && parent_is_seen && !part.has(PartFlag::alternate) &&
-                            engines_open(about.container));
+    const bool parent_is_seen = about.parent == 0 || places_[about.parent - 1].openers_see_it;
+    place.stands_in_message = about.engines_see_it;
+    place.openers_see_it = parent_is_seen && !part.has(PartFlag::alternate) && !setup_.all_hidden && engines_open(about.container);
     contents_.parts.push_back(std::move(part));
     places_.push_back(std::move(place));
     return parts();
@@ -207,8 +206,9 @@ bool Opener::is_wanted(std::uint32_t number) const {
 }
 
 bool Opener::may_be_extracted(std::uint32_t number) const {
-    return setup_.extract != Extract::nothing && !places_[number - 1].engines_see_it &&
-           held_bytes_ < setup_.limits.extract_bytes;
+    const auto& place = places_[number - 1];
+    if (setup_.extract == Extract::nothing || place.stands_in_message || held_bytes_ >= setup_.limits.extract_bytes) return false;
+    return setup_.extract == Extract::everything || !place.openers_see_it;
 }
 
 void Opener::arrived(std::uint32_t number, Blob bytes, bool complete) {
@@ -234,15 +234,17 @@ void Opener::choose_extracts(Opened& out) {
             break;
         }
         contents_.parts[number - 1].extract = static_cast<std::int32_t>(out.extracts.size());
+        contents_.parts[number - 1].hidden = !place.openers_see_it;
         out.extracts.push_back(std::move(place.bytes));
     }
 }
 
 Opened open_message(const OpenerSetup& setup, const Blob& message) {
     auto out = Opener(setup, message.bytes().size()).open(message);
-    if (setup.extract != Extract::unopenable || !out.contents.is_ambiguous()) return out;
+    if (setup.extract == Extract::nothing || setup.all_hidden || !out.contents.is_ambiguous()) return out;
     OpenerSetup again = setup;
     again.extract = Extract::everything;
+    again.all_hidden = true;
     return Opener(std::move(again), message.bytes().size()).open(message);
 }
 

@@ -93,6 +93,7 @@ private:
 struct OpenerSetup {
     Limits                   limits;
     Extract                  extract = Extract::unopenable;
+    bool                     all_hidden = false;  // readings differ: no engine is trusted to see any part by itself
     KindFinder*              kinds = nullptr;     // null: kinds stay empty
     std::vector<Decoder>     decoders;            // first those that come first; every one that wants a part opens it
     void (*open_message)(Opener& opener, std::uint32_t parent, const Blob& message) = nullptr;
@@ -135,7 +136,8 @@ private:
     friend class PartWriter;
     struct Place {                    // beside each part: what is not told to the outside
         std::uint32_t mime_depth = 0, level = 0, children = 0;
-        bool          engines_see_it = false;  // in the raw message, with what they open themselves
+        bool          stands_in_message = false;  // undecoded: every engine sees it
+        bool          openers_see_it = false;     // engines that open containers see it
         Blob          bytes;                   // held for the engines
         bool          has_bytes = false;
     };

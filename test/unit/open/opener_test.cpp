@@ -72,7 +72,17 @@ TEST_CASE("the engines get leaves out of what they do not open themselves") {
     CHECK(out.extracts[0].bytes() == "x");
     CHECK(out.contents.parts[2].extract == 0);
     CHECK(out.extracts[2].bytes() == "2");
+    CHECK(out.contents.parts[2].hidden);
     CHECK(out.contents.parts[0].extract == -1);
+}
+
+TEST_CASE("an engine that opens nothing gets every decoded leaf, others need not look at them") {
+    Kinds kinds;
+    auto  ask = setup(kinds, true);
+    ask.extract = Extract::everything;
+    const auto out = open_message(ask, Blob::borrow("[[1][2]][x]"));
+    REQUIRE(out.extracts.size() == 3);
+    CHECK_FALSE(out.contents.parts[2].hidden);
 }
 
 TEST_CASE("where readings differ every decoded leaf goes to the engines") {
@@ -86,6 +96,7 @@ TEST_CASE("where readings differ every decoded leaf goes to the engines") {
     CHECK(out.contents.is_ambiguous());
     CHECK(out.contents.parts[0].has(mail::PartFlag::ambiguous));
     CHECK(out.extracts.size() == 2);
+    CHECK(out.contents.parts[1].hidden);
 }
 
 TEST_CASE("each limit ends the opening with its own words") {
