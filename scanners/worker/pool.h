@@ -25,6 +25,8 @@ struct PoolOptions {
     std::uint32_t extra = 4;                  // more of them, only while as many jobs are long
     std::uint32_t jobs_per_worker = 1000;     // then it is replaced
     std::uint64_t memory = 256ULL << 20;      // private memory of one worker
+    std::uint64_t file = 300ULL << 20;        // largest decoded part
+    std::chrono::milliseconds cpu{2000};      // the most that any job may use: Limits::cpu
     std::chrono::milliseconds time{30'000};   // one job, from being handed to a worker to its answer
     std::chrono::milliseconds quantum{100};   // CPU after which a job counts as long
 };

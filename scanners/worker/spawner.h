@@ -40,6 +40,8 @@ public:
     // kill_worker - SIGKILL; nothing happens when it is gone already. Any thread; never waits.
     Done                  kill_worker(std::uint64_t cookie);
 
+    // first_report - true once: somebody is to say in the log how workers are confined
+    bool               first_report() noexcept;
     pid_t              pid() const noexcept { return pid_; }
     const std::string& worker() const noexcept { return worker_; }
 
@@ -51,7 +53,8 @@ private:
     pid_t                      pid_;
     std::string                worker_;
     std::atomic<std::uint64_t> next_cookie_{1};
-    std::atomic<bool>          is_gone_{false};  // said so in the log
+    std::atomic<bool>          is_gone_{false};       // said so in the log
+    std::atomic<bool>          has_reported_{false};
 };
 
 }  // namespace tamis::open
