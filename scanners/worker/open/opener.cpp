@@ -140,6 +140,7 @@ std::uint32_t Opener::add(NewPart about) {
         place.mime_depth = 1;
     }
     const bool parent_is_seen = about.parent == 0 || places_[about.parent - 1].engines_see_it;
+    place.is_opened = about.is_opened;
     place.engines_see_it = about.engines_see_it ||
                            (setup_.extract == Extract::unopenable && parent_is_seen && !part.has(PartFlag::alternate) &&
                             engines_open(about.container));
@@ -184,6 +185,14 @@ void Opener::add_attached_header(mail::AttachedHeader found) {
     if (contents_.attached_headers.size() < most) contents_.attached_headers.push_back(std::move(found));
 }
 
+void Opener::add_mime_error(std::string_view text) {
+    constexpr std::size_t longest = 250;
+    auto&                 all = contents_.mime_error;
+    if (text.empty() || all.find(text) != std::string::npos || all.size() + text.size() + 2 > longest) return;
+    if (!all.empty()) all += "; ";
+    all += text;
+}
+
 std::uint32_t Opener::mime_depth(std::uint32_t part) const { return part == 0 ? 0 : places_[part - 1].mime_depth; }
 
 void Opener::name_kind(std::uint32_t number, std::string_view head, std::uint64_t size) {
@@ -214,7 +223,7 @@ bool Opener::may_be_extracted(std::uint32_t number) const {
 void Opener::arrived(std::uint32_t number, Blob bytes, bool complete) {
     auto& place = places_[number - 1];
     for (const auto& decoder : setup_.decoders)
-        if (complete && decoder.wants(contents_.parts[number - 1])) waiting_.push_back({number, &decoder, bytes});
+        if (complete && !place.is_opened && decoder.wants(contents_.parts[number - 1])) waiting_.push_back({number, &decoder, bytes});
     if (!complete || bytes.bytes().empty() || !may_be_extracted(number)) return;
     held_bytes_ += bytes.bytes().size();
     place.bytes = std::move(bytes);

@@ -58,6 +58,7 @@ struct NewPart {
     std::uint8_t             flags = 0;
     bool                     is_mime = false;       // counts as a MIME part, else as an archive's member
     bool                     is_structure = false;  // a multipart: it has no bytes of its own
+    bool                     is_opened = false;     // the caller opens it himself: no decoder is asked
     bool                     engines_see_it = false;  // its bytes stand in the message as they are: no need to extract
 };
 
@@ -128,6 +129,8 @@ public:
     std::uint32_t new_structure(NewPart about);
     void          add_anomaly(mail::AnomalyKind kind, std::uint32_t part, std::string_view detail = {});
     void          add_attached_header(mail::AttachedHeader found);
+    // add_mime_error - joined by "; ", each text once, as long as there is room (Contents::mime_error)
+    void          add_mime_error(std::string_view text);
     // mime_depth - MIME structure levels above a part (the root's entity is at 1)
     std::uint32_t mime_depth(std::uint32_t part) const;
 
@@ -135,6 +138,7 @@ private:
     friend class PartWriter;
     struct Place {                    // beside each part: what is not told to the outside
         std::uint32_t mime_depth = 0, level = 0, children = 0;
+        bool          is_opened = false;       // by whoever added it
         bool          engines_see_it = false;  // in the raw message, with what they open themselves
         Blob          bytes;                   // held for the engines
         bool          has_bytes = false;

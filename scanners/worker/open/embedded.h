@@ -1,0 +1,19 @@
+// embedded - what lies inside a text: uuencoded, yEnc and BinHex files, and the header section of another message
+//
+// Decoder for text parts. One pass over the lines. Each file found becomes a part below the text; the text is then
+// ambiguous, for some mail programs show an attachment and others the text. Header sections are noted for the bounce
+// killer (amavis-policy.md section 6). Trusts nothing; the budget bounds what is decoded.
+#pragma once
+
+#include "scanners/worker/open/opener.h"
+
+namespace tamis::open {
+
+// is_text - a MIME part that a reader shows as text, or a file whose kind is one of those encodings
+bool is_text(const mail::Part& part);
+void open_text(Opener& opener, std::uint32_t part, const Blob& bytes);
+
+// note_attached_header - the header section at the beginning of `text`, if it is one
+void note_attached_header(Opener& opener, std::uint32_t part, std::string_view text, bool is_whole_message);
+
+}  // namespace tamis::open
