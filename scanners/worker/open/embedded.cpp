@@ -1,6 +1,7 @@
 #include "scanners/worker/open/embedded.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/text.h"
 #include "mail/header.h"
@@ -52,7 +53,9 @@ Found look_at_line(std::string_view text, std::string_view line, std::size_t beh
 
 // open_found - returns where the text goes on
 std::size_t open_found(Opener& opener, std::uint32_t part, std::string_view text, Found found) {
-    opener.add_anomaly(AnomalyKind::embedded_encoding, part, found.container);
+    const auto& types = opener.part(part).types;  // a file of that kind is no riddle, a text is
+    if (std::ranges::any_of(types, [](const auto& type) { return type.starts_with("text/"); }))
+        opener.add_anomaly(AnomalyKind::embedded_encoding, part, found.container);
     auto writer = opener.new_part({.parent = part, .container = found.container, .names = {decode_words(found.name), found.name}},
                                   found.container);
     if (!writer) return text.size();
@@ -66,7 +69,7 @@ std::size_t open_found(Opener& opener, std::uint32_t part, std::string_view text
 // FieldRun - lines that look like header fields, one behind the other
 struct FieldRun {
     std::size_t begin = 0, fields = 0;
-    bool        has_id = false, open = false;
+    bool        has_id = false, has_type = false, open = false;
 
     // is_field - "Name: ..." with a name of letters, digits and dashes
     static bool is_field(std::string_view line) {
@@ -77,15 +80,30 @@ struct FieldRun {
     bool take(std::string_view line, std::size_t at) {
         if (open && !line.empty() && is_blank(line[0])) return true;
         if (!is_field(line)) return false;
-        if (!open) *this = {at, 0, false, true};
+        if (!open) *this = {at, 0, false, false, true};
         ++fields;
         has_id |= starts_with_fold(line, "message-id:");
+        has_type |= starts_with_fold(line, "content-t");
         return true;
     }
     bool is_header() const { return open && ((fields >= 3 && has_id) || fields >= 5); }
 };
 
-void look_through(Opener& opener, std::uint32_t part, std::string_view text) {
+// open_quoted - a header section with a Content-Type within a text: bounces carry whole messages that way, and some readers
+// find parts where others see none. What follows is opened as one more reading; its oddities are not held against the
+// message. Once per text, and never within such a reading.
+void open_quoted(Opener& opener, std::uint32_t part, const Blob& bytes, std::size_t begin) {
+    if (opener.part(part).has(PartFlag::alternate)) return;
+    if (!opener.budget().check_mime_depth(opener.mime_depth(part) + 2)) return;
+    mail::Part flags;
+    flags.set(PartFlag::alternate);
+    opener.new_part_of({.parent = part, .container = quoted_container, .types = {"message/rfc822"}, .flags = flags.flags, .is_mime = true},
+                       bytes.slice(begin, bytes.bytes().size()), "text", false);
+}
+
+void look_through(Opener& opener, std::uint32_t part, const Blob& bytes) {
+    const auto  text = bytes.bytes();
+    bool        opened_quoted = false;
     FieldRun    run;
     std::size_t at = 0;
     std::size_t looked_at_clock = 0;
@@ -108,6 +126,7 @@ void look_through(Opener& opener, std::uint32_t part, std::string_view text) {
         }
         if (!run.take(line, at)) {
             if (run.is_header()) note_attached_header(opener, part, text.substr(run.begin, at - run.begin), false);
+            if (run.open && run.has_type && line.empty() && !std::exchange(opened_quoted, true)) open_quoted(opener, part, bytes, run.begin);
             run.open = false;
         }
         at = end;
@@ -121,7 +140,7 @@ void look_at_converted(Opener& opener, std::uint32_t part, std::string_view text
         opener.part(part).set(PartFlag::undecipherable);
         return;
     }
-    const auto converted = to_utf8(text, charset);
+    auto converted = to_utf8(text, charset);
     if (!converted) return;
     mail::Part flags;
     flags.set(PartFlag::alternate);
@@ -130,10 +149,16 @@ void look_at_converted(Opener& opener, std::uint32_t part, std::string_view text
     const auto number = writer.number();
     if (!writer || !writer.write(*converted)) return;
     writer.finish();
-    look_through(opener, number, *converted);
+    look_through(opener, number, Blob::of(std::move(*converted)));
 }
 
 }  // namespace
+
+bool begins_with_file(std::string_view text) {
+    constexpr std::size_t enough = 200;
+    text = trim(text.substr(0, enough));
+    return text.starts_with("begin ") || text.starts_with("begin-base64 ") || text.starts_with("=ybegin ") || is_binhex_line(text);
+}
 
 bool is_text(const mail::Part& part) {
     constexpr std::string_view encodings[] = {"uue", "ync", "hqx"};
@@ -157,7 +182,7 @@ void open_text(Opener& opener, std::uint32_t number, const Blob& bytes) {
     if (std::ranges::find(part.types, "text/rfc822-headers") != part.types.end())
         note_attached_header(opener, number, text, false);
     else
-        look_through(opener, number, text);
+        look_through(opener, number, bytes);
     if (hides_ascii(charset)) look_at_converted(opener, number, text, charset);
 }
 

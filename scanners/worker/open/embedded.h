@@ -9,8 +9,13 @@
 
 namespace tamis::open {
 
+// quoted_container - Part::container of a message whose header section stands in the middle of a text
+constexpr std::string_view quoted_container = "text";
+
 // is_text - a MIME part that a reader shows as text, or a file whose kind is one of those encodings
 bool is_text(const mail::Part& part);
+// begins_with_file - the text is nothing but such a file, whatever its declared type
+bool begins_with_file(std::string_view text);
 void open_text(Opener& opener, std::uint32_t part, const Blob& bytes);
 
 // note_attached_header - the header section at the beginning of `text`, if it is one

@@ -27,6 +27,20 @@ bool is_structure(std::string_view name) {
     return starts_with_fold(name, "content-t") || equal_fold(name, "content-disposition");
 }
 
+// hidden_field - a line within a field that would be a structural field but for the blanks before it; signatures list the
+// names of fields, so theirs do not count
+std::string_view hidden_field(std::string_view entity, const Field& field) {
+    const auto name = HeaderBlock::name(field, entity);
+    if (name.size() > 9 && (name.ends_with("ignature") || name.ends_with("IGNATURE"))) return {};
+    for (auto at = entity.find('\n', field.begin); at != std::string_view::npos && at + 1 < field.end;
+         at = entity.find('\n', at + 1)) {
+        auto line = entity.substr(at + 1, field.end - at - 1);
+        line = trim(line.substr(0, line.find('\n')));
+        if (const auto colon = line.find(':'); colon != std::string_view::npos && is_structure(trim(line.substr(0, colon)))) return line;
+    }
+    return {};
+}
+
 // cleaned_name - the name of a line that is no field because of NUL, controls or bytes above 127 in it
 std::string cleaned_name(std::string_view line, std::size_t& value_at) {
     constexpr std::size_t longest = 200;
@@ -370,6 +384,11 @@ EntityHeader read_entity_header(std::string_view entity, const HeaderBlock& bloc
         const auto name = HeaderBlock::name(field, entity);
         if (!name.empty()) {
             if (lower(name[0]) == 'c' || lower(name[0]) == 'm') reader.field(name, HeaderBlock::value(field, entity));
+            if (const auto line = hidden_field(entity, field); !line.empty()) {
+                const auto colon = line.find(':');
+                reader.field(trim(line.substr(0, colon)), line.substr(colon + 1));
+                out.defects.push_back({AnomalyKind::hidden_header, "a header field behind blanks"});
+            }
             continue;
         }
         std::size_t value = 0;

@@ -41,7 +41,8 @@ struct Item {
 
 class Walk {
 public:
-    explicit Walk(Opener& opener) : opener_(opener) {}
+    // `quiet`: a text is read as a message on suspicion; what is odd about it is not told
+    Walk(Opener& opener, bool quiet) : opener_(opener), quiet_(quiet) {}
     void run(Item first);
 
 private:
@@ -63,7 +64,7 @@ private:
 
     Opener&          opener_;
     std::deque<Item> items_;
-    bool             ambiguous_ = false;
+    bool             quiet_, ambiguous_ = false;
 };
 
 std::uint8_t alternate_flag(bool alternate) {
@@ -89,6 +90,7 @@ void Walk::run(Item first) {
 }
 
 void Walk::defect(AnomalyKind kind, std::uint32_t part, std::string_view detail) {
+    if (quiet_) return;
     ambiguous_ |= mail::is_ambiguous(kind);
     opener_.add_anomaly(kind, part, detail);
     opener_.add_mime_error(detail);
@@ -290,7 +292,8 @@ void Walk::push_text(std::uint32_t parent, const Blob& body, Range range, std::s
     const auto    is_usual = [](char c) {
         return is_alpha(c) || is_digit(c) || std::string_view("/@:;,. \t\r\n_-").find(c) != std::string_view::npos;
     };
-    if (text.size() < 1000 && std::ranges::count(text, '\n') <= usual_lines && std::ranges::all_of(text, is_usual)) return;
+    const bool has_field = starts_with_fold(trim(text), "content-");
+    if (!has_field && text.size() < 1000 && std::ranges::count(text, '\n') <= usual_lines && std::ranges::all_of(text, is_usual)) return;
     items_.push_back({.parent = parent, .bytes = body.slice(range.begin, range.size()), .text_name = name, .is_text = true,
                       .alternate = alternate});
 }
@@ -304,7 +307,7 @@ std::uint32_t Walk::leaf(const Item& item, const EntityHeader& header, const Blo
     const auto number = opener_.new_part_of(std::move(part), body, "mime", false);
     if (number == 0) return 0;
     if (is_nested) nested(item, number, body, alternate);
-    else if (encoding != Encoding::identity && !is_text(opener_.part(number))) open_text(opener_, number, body);
+    else if ((encoding != Encoding::identity || begins_with_file(body.bytes())) && !is_text(opener_.part(number))) open_text(opener_, number, body);
     return number;
 }
 
@@ -349,7 +352,7 @@ bool is_nested_message(const mail::Part& part) {
 }
 
 void open_nested(Opener& opener, std::uint32_t number, const Blob& bytes) {
-    note_attached_header(opener, number, bytes.bytes(), true);
+    if (opener.part(number).container != quoted_container) note_attached_header(opener, number, bytes.bytes(), true);
     if (!opener.budget().check_mime_depth(opener.mime_depth(number) + 1)) return;
     open_mime(opener, number, bytes);
 }
@@ -358,7 +361,8 @@ void open_nested(Opener& opener, std::uint32_t number, const Blob& bytes) {
 
 void open_mime(Opener& opener, std::uint32_t parent, const Blob& message) {
     const bool alternate = parent != 0 && opener.part(parent).has(PartFlag::alternate);
-    Walk(opener).run({.parent = parent, .bytes = message, .alternate = alternate});
+    const bool quiet = parent != 0 && opener.part(parent).container == quoted_container;
+    Walk(opener, quiet).run({.parent = parent, .bytes = message, .alternate = alternate});
 }
 
 std::vector<Decoder> mime_decoders() {
