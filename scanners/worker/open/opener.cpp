@@ -139,9 +139,12 @@ std::uint32_t Opener::add(NewPart about) {
         part.path = std::to_string(parts() + 1);  // the root's entity is 1
         place.mime_depth = 1;
     }
-    const bool parent_is_seen = about.parent == 0 || places_[about.parent - 1].openers_see_it;
-    place.stands_in_message = about.engines_see_it;
-    place.openers_see_it = parent_is_seen && !part.has(PartFlag::alternate) && !setup_.all_hidden && engines_open(about.container);
+    const auto* parent = about.parent == 0 ? nullptr : &places_[about.parent - 1];
+    const bool  parent_stands = parent == nullptr || parent->stands_in_message;
+    place.is_opened = about.is_opened;
+    place.stands_in_message = parent_stands && (about.engines_see_it || about.is_structure);
+    place.openers_see_it = (parent == nullptr || parent->openers_see_it) && !part.has(PartFlag::alternate) && !setup_.all_hidden &&
+                           engines_open(about.container);
     contents_.parts.push_back(std::move(part));
     places_.push_back(std::move(place));
     return parts();
@@ -183,6 +186,14 @@ void Opener::add_attached_header(mail::AttachedHeader found) {
     if (contents_.attached_headers.size() < most) contents_.attached_headers.push_back(std::move(found));
 }
 
+void Opener::add_mime_error(std::string_view text) {
+    constexpr std::size_t longest = 250;
+    auto&                 all = contents_.mime_error;
+    if (text.empty() || all.find(text) != std::string::npos || all.size() + text.size() + 2 > longest) return;
+    if (!all.empty()) all += "; ";
+    all += text;
+}
+
 std::uint32_t Opener::mime_depth(std::uint32_t part) const { return part == 0 ? 0 : places_[part - 1].mime_depth; }
 
 void Opener::name_kind(std::uint32_t number, std::string_view head, std::uint64_t size) {
@@ -214,7 +225,7 @@ bool Opener::may_be_extracted(std::uint32_t number) const {
 void Opener::arrived(std::uint32_t number, Blob bytes, bool complete) {
     auto& place = places_[number - 1];
     for (const auto& decoder : setup_.decoders)
-        if (complete && decoder.wants(contents_.parts[number - 1])) waiting_.push_back({number, &decoder, bytes});
+        if (complete && !place.is_opened && decoder.wants(contents_.parts[number - 1])) waiting_.push_back({number, &decoder, bytes});
     if (!complete || bytes.bytes().empty() || !may_be_extracted(number)) return;
     held_bytes_ += bytes.bytes().size();
     place.bytes = std::move(bytes);

@@ -58,6 +58,7 @@ struct NewPart {
     std::uint8_t             flags = 0;
     bool                     is_mime = false;       // counts as a MIME part, else as an archive's member
     bool                     is_structure = false;  // a multipart: it has no bytes of its own
+    bool                     is_opened = false;     // the caller opens it himself: no decoder is asked
     bool                     engines_see_it = false;  // its bytes stand in the message as they are: no need to extract
 };
 
@@ -129,6 +130,8 @@ public:
     std::uint32_t new_structure(NewPart about);
     void          add_anomaly(mail::AnomalyKind kind, std::uint32_t part, std::string_view detail = {});
     void          add_attached_header(mail::AttachedHeader found);
+    // add_mime_error - joined by "; ", each text once, as long as there is room (Contents::mime_error)
+    void          add_mime_error(std::string_view text);
     // mime_depth - MIME structure levels above a part (the root's entity is at 1)
     std::uint32_t mime_depth(std::uint32_t part) const;
 
@@ -138,6 +141,7 @@ private:
         std::uint32_t mime_depth = 0, level = 0, children = 0;
         bool          stands_in_message = false;  // undecoded: every engine sees it
         bool          openers_see_it = false;     // engines that open containers see it
+        bool          is_opened = false;          // by whoever added it
         Blob          bytes;                   // held for the engines
         bool          has_bytes = false;
     };
