@@ -12,6 +12,7 @@
 
 #include "base/text.h"
 #include "scanners/worker/open/members.h"
+#include "scanners/worker/open/rar_headers.h"
 
 namespace tamis::open {
 
@@ -164,7 +165,8 @@ private:
     bool add(archive_entry* entry) {
         auto names = format_.is_raw ? unpacked_names(opener_.part(part_)) : names_of(entry);
         auto flags = flags_of(entry);
-        if (archive_entry_is_encrypted(entry) != 0) {
+        const bool is_known = format_.encrypted != nullptr && !names.empty() && format_.encrypted->contains(names.front());
+        if (archive_entry_is_encrypted(entry) != 0 || is_known) {
             has_encrypted_member_ = true;
             flags |= flag(PartFlag::encrypted) | flag(PartFlag::undecipherable);
             return add_empty(opener_, part_, format_.name, std::move(names), flags, format_.name) != 0;
@@ -277,9 +279,12 @@ void open_7z(Opener& opener, std::uint32_t part, const Blob& bytes) {
     open_library_archive(opener, part, bytes, {.name = "7z", .format = archive_read_support_format_7zip});
 }
 void open_rar(Opener& opener, std::uint32_t part, const Blob& bytes) {
-    const bool is_new = bytes.bytes().starts_with(std::string_view("Rar!\x1a\x07\x01\0", 8));
-    open_library_archive(opener, part, bytes,
-                         {.name = "rar", .format = is_new ? archive_read_support_format_rar5 : archive_read_support_format_rar});
+    if (!is_rar5(bytes.bytes()))
+        return open_library_archive(opener, part, bytes, {.name = "rar", .format = archive_read_support_format_rar});
+    const auto headers = read_rar5_headers(bytes.bytes(), opener.limits().members);
+    if (headers.are_encrypted) return mark_encrypted(opener, part);
+    if (headers.is_volume) mark_damaged(opener, part, "one volume of several");
+    open_library_archive(opener, part, bytes, {.name = "rar", .format = archive_read_support_format_rar5, .encrypted = &headers.encrypted});
 }
 void open_tar(Opener& opener, std::uint32_t part, const Blob& bytes) {
     open_library_archive(opener, part, bytes, {.name = "tar", .format = archive_read_support_format_tar});

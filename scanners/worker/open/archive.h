@@ -6,6 +6,8 @@
 // sandbox. Names are converted in a UTF-8 locale: call prepare_archives() before the sandbox closes. One thread at a time.
 #pragma once
 
+#include <set>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -24,6 +26,7 @@ struct LibraryFormat {
     int (*format)(struct archive*);
     std::vector<int (*)(struct archive*)> filters = {};
     bool is_raw = false;                 // compressed data: one member, named after the outer file
+    const std::set<std::string, std::less<>>* encrypted = nullptr;  // members that libarchive does not know to be encrypted
 };
 
 // open_library_archive - all members; damage and encryption become marks of the archive

@@ -5,7 +5,10 @@
 #include "scanners/worker/open/appended.h"
 #include "scanners/worker/open/archive.h"
 #include "scanners/worker/open/gzip.h"
+#include "scanners/worker/open/lzop.h"
 #include "scanners/worker/open/members.h"
+#include "scanners/worker/open/ole.h"
+#include "scanners/worker/open/tnef.h"
 #include "scanners/worker/open/zip.h"
 
 namespace tamis::open {
@@ -44,6 +47,9 @@ std::vector<Decoder> archive_decoders() {
         {"lzip", wants<"lz">, open_lzip, no},
         {"zstd", wants<"zst">, open_zstd, no},
         {"lz4", wants<"lz4">, open_lz4, no},
+        {"tnef", is_tnef, open_tnef, yes},
+        {"ole", is_ole, open_ole, yes},
+        {"lzop", is_lzop, open_lzop, no},
         {"appended", may_carry_more, open_appended, no},
         {"compress", wants<"Z">, open_compress, no},
     };
