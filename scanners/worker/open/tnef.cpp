@@ -24,6 +24,11 @@ enum Property : std::uint16_t {
 };
 enum Type : std::uint16_t { object = 0x0d, string8 = 0x1e, unicode = 0x1f, binary = 0x102 };
 
+// What carries no file: dates, addresses, numbers, the little picture
+constexpr std::uint16_t without_files[] = {0x0000, 0x0001, 0x0002, 0x0006, 0x0007, 0x0008, 0x0009, 0x0600, 0x8000, 0x8004, 0x8005, 0x8006,
+                                           0x8007, 0x8008, 0x8009, 0x800a, 0x800b, 0x800d, 0x8011, 0x8012, 0x8013, 0x8020, 0x9001, 0x9004,
+                                           0x9006, 0x9007};
+
 std::uint16_t sum_of(std::string_view bytes) {
     std::uint32_t sum = 0;
     for (const char c : bytes) sum += static_cast<unsigned char>(c);
@@ -95,7 +100,10 @@ private:
             case attach_properties: return read_properties(value, true);
             case message_properties: return read_properties(value, false);
             case body: return add_part({"body.txt"}, without_nul(value));
-            default: return true;
+            default:
+                if (std::ranges::find(without_files, static_cast<std::uint16_t>(id)) == std::end(without_files))
+                    mark_damaged(opener_, part_, "a TNEF attribute that nobody knows");
+                return true;
         }
     }
 
