@@ -18,6 +18,7 @@
 #include "policy/sender_lists.h"
 #include "proxy/deliver/next_hop.h"
 #include "proxy/keep/quarantine.h"
+#include "scanners/worker/open_settings.h"
 #include "storage/dsn.h"
 
 namespace tamis::proxy {
@@ -135,6 +136,7 @@ struct Settings {
     PolicySettings  policy;
     StorageSettings storage;
     NoticeSettings  notices;
+    open::OpenSettings open;
 
     // derived
     NextHop                    forward;

@@ -18,5 +18,6 @@ struct Command {
 };
 
 std::function<int()> configure_explain(CLI::App& options);
+std::function<int()> configure_open(CLI::App& options);
 
 }  // namespace tamis::proxy::tools

@@ -11,10 +11,11 @@ namespace {
 
 using tamis::proxy::tools::Command;
 
-constexpr std::array<Command, 1> commands = {{
-    {"explain", "print each effective setting of a recipient with where it comes from, and what would happen to a message",
-     tamis::proxy::tools::configure_explain},
-}};
+constexpr std::array commands = {
+    Command{"explain", "print each effective setting of a recipient with where it comes from, and what would happen to a message",
+            tamis::proxy::tools::configure_explain},
+    Command{"open", "print the tree of parts of a message as the filter sees it", tamis::proxy::tools::configure_open},
+};
 
 int run(int argc, char** argv) {
     CLI::App cli("tamis - ask and manage Tamis");
