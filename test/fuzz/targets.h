@@ -19,5 +19,12 @@ void client_dialog(std::string_view bytes);  // proxy/deliver/client_dialog: a h
 void clamd(std::string_view bytes);          // scanners/clamd
 void spamd(std::string_view bytes);          // scanners/spamd
 void rspamd(std::string_view bytes);         // scanners/rspamd
+void mime(std::string_view bytes);           // scanners/worker/open: the MIME walker
+void fields(std::string_view bytes);         // structured fields, encoded words, charsets
+void transfer(std::string_view bytes);       // base64, quoted-printable, uuencode, yEnc, BinHex
+void archive(std::string_view bytes);        // archives, compressed data, documents
+void vba(std::string_view bytes);            // VBA, LZO, RAR 5 and zip structures
+void opener(std::string_view bytes);         // a whole message through everything
+void wire(std::string_view bytes);           // what a worker says, and what it is told
 
 }  // namespace tamis::fuzz
