@@ -71,7 +71,7 @@ public:
         while (!so()) {
             REQUIRE_FALSE(end.passed());
             context.restart();
-            context.run_for(2ms);
+            context.run_one_for(10ms);
         }
     }
     mail::Contents run(std::shared_ptr<const mail::SealedSpool> message, OpenJob job = {}, std::chrono::milliseconds time = 60s) {
