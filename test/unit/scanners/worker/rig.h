@@ -65,9 +65,9 @@ public:
                        });
         return outcome;
     }
-    // until - runs the loop until it is so; a test that waits for a minute has failed
+    // until - runs the loop until it is so; a test that waits for five minutes has failed
     void until(const std::function<bool()>& so) {
-        const auto end = Deadline::in(60s);
+        const auto end = Deadline::in(300s);
         while (!so()) {
             REQUIRE_FALSE(end.passed());
             context.restart();
