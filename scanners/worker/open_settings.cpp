@@ -14,7 +14,7 @@ std::vector<Setting<OpenSettings>> open_rows() {
          1, false},
         {"workers", &S::workers, "worker processes kept running for each thread of the daemon", 1, 64},
         {"extra_workers", &S::extra_workers,
-         "more of them for each thread, only while as many messages take long to open; such messages get the lowest priority", 0, 64},
+         "more of them for each thread, only while as many messages take long to open; such messages get low priority", 0, 64},
         {"jobs_per_worker", &S::jobs_per_worker, "a worker is replaced after that many messages", 1, 1e6},
         {"time", &S::time, "the longest that opening one message may take; then its worker is ended", 0.1, 3600},
         {"cpu", &S::cpu, "CPU time for opening one message; what was found until then stands and the message is unchecked", 0.1, 600},

@@ -9,6 +9,7 @@
 #include <array>
 #include <deque>
 #include <list>
+#include <utility>
 #include <vector>
 
 #include "base/log.h"
@@ -88,7 +89,7 @@ struct Worker {
     std::uint32_t                  jobs = 0;
     std::uint32_t                  number = 0;  // of its present job
     bool                           is_ready = false;
-    bool                           is_slow = false;  // has the lowest priority, for good
+    bool                           is_slow = false;  // has low priority, for good
     bool                           is_gone = false;
     EntryPtr                       entry;      // what it works on
     std::string                    death;      // how it ended, once the spawner has said so
@@ -123,6 +124,7 @@ struct WorkerPool::Impl : std::enable_shared_from_this<Impl> {
     std::uint32_t         long_running() const;
     std::uint32_t         long_allowed() const { return std::max(1U, options.extra); }
     WorkerPtr             idle() const;
+    bool                  may_take_any() const;
     State                 state() const;
 
     asio::io_context&       context;
@@ -333,6 +335,12 @@ WorkerPtr WorkerPool::Impl::idle() const {
     return found == workers.end() ? nullptr : *found;
 }
 
+// may_take_any - the last idle worker is kept for messages that look plain: they never wait for a decoder at work
+bool WorkerPool::Impl::may_take_any() const {
+    const auto is_idle = [](const auto& worker) { return worker->is_ready && !worker->entry; };
+    return std::cmp_greater_equal(std::ranges::count_if(workers, is_idle), std::min(options.workers, 2U));
+}
+
 // next - plain messages first; a long job when there is room for another one and it has waited or nobody else does
 EntryPtr WorkerPool::Impl::next() {
     const auto take = [](std::deque<EntryPtr>& from) {
@@ -341,6 +349,7 @@ EntryPtr WorkerPool::Impl::next() {
         return entry;
     };
     if (!plain.empty()) return take(plain);
+    if (!may_take_any()) return nullptr;
     const bool long_may = !slow.empty() && long_running() < long_allowed();
     if (long_may && (usual.empty() || Clock::now() - slow.front()->arrived > long_wait)) return take(slow);
     return usual.empty() ? nullptr : take(usual);
@@ -419,7 +428,7 @@ void WorkerPool::Impl::fail_waiting(const std::string& why) {
 // enqueue - how plain a message looks is only asked when somebody has to wait
 void WorkerPool::Impl::enqueue(const EntryPtr& entry, bool in_front) {
     entry->until = Clock::time_point::max();
-    auto& queue = entry->is_long ? slow : !idle() && looks_plain(*entry->message) ? plain : usual;
+    auto& queue = entry->is_long ? slow : !may_take_any() && looks_plain(*entry->message) ? plain : usual;
     if (in_front)
         queue.push_front(entry);
     else

@@ -2,9 +2,10 @@
 //
 // Guarantees: open() always returns Contents and never throws; a message whose worker crashed, was killed, answered
 // nonsense or took too long has a `failure` (and is therefore unchecked), never a clean look. Other messages do not
-// notice: a worker serves one message at a time, a job that uses much CPU goes on at the lowest priority in at most
-// `extra` workers beside the normal ones, and messages that plainly hold no attachment go first. Trusts nothing a worker
-// says: its answer is checked against the limits (wire.h). All calls belong to the thread of the io_context; no call blocks.
+// notice: a worker serves one message at a time, a job that uses much CPU goes on at low priority in at most
+// `extra` workers beside the normal ones, and messages that plainly hold no attachment go first: of two or more workers
+// the last idle one is kept for them. Trusts nothing a worker says: its answer is checked against the limits (wire.h). All
+// calls belong to the thread of the io_context; no call blocks.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

@@ -72,9 +72,14 @@ TEST_CASE("pool: a worker that is killed while idle is replaced, and no message 
     options.workers = 2;
     Rig rig(TAMIS_WORKER, options);
     rig.until_idle(2);
-    for (const pid_t pid : children_of(rig.spawner->pid())) REQUIRE(::kill(pid, SIGKILL) == 0);
-    CHECK(rig.run(message_of(small_message)).was_opened);
+    const auto killed = children_of(rig.spawner->pid());
+    for (const pid_t pid : killed) REQUIRE(::kill(pid, SIGKILL) == 0);
+    rig.until([&] {
+        const auto now = children_of(rig.spawner->pid());
+        return now.size() == 2 && std::ranges::find_first_of(now, killed) == now.end();
+    });
     rig.until_idle(2);
+    CHECK(rig.run(message_of(small_message)).was_opened);
 }
 
 TEST_CASE("pool: no descriptor and no process is left over after many messages") {

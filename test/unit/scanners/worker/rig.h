@@ -65,13 +65,13 @@ public:
                        });
         return outcome;
     }
-    // until - runs the loop until it is so; a test that waits for a minute has failed
+    // until - runs the loop until it is so; a test that waits for five minutes has failed
     void until(const std::function<bool()>& so) {
-        const auto end = Deadline::in(60s);
+        const auto end = Deadline::in(300s);
         while (!so()) {
             REQUIRE_FALSE(end.passed());
             context.restart();
-            context.run_for(2ms);
+            context.run_one_for(10ms);
         }
     }
     mail::Contents run(std::shared_ptr<const mail::SealedSpool> message, OpenJob job = {}, std::chrono::milliseconds time = 60s) {
