@@ -57,6 +57,7 @@ struct BannedDecision {
 class BannedCheck {
 public:
     BannedCheck(const BannedRules& rules, const mail::Contents& contents);
+    BannedCheck(const BannedRules& rules, mail::Contents&& contents) = delete;  // it would be gone
     ~BannedCheck();
     BannedCheck(const BannedCheck&) = delete;
     BannedCheck& operator=(const BannedCheck&) = delete;
