@@ -284,7 +284,11 @@ Response blocked_response(const RecipientVerdict& verdict, std::string_view log_
             out.code = 250;
             break;
     }
-    out.text = fmt::format("{}, {}", verb, blocked_reason(category, log_id, findings, verdict.banned.get()));
+    std::string reason = blocked_reason(category, log_id, findings, verdict.banned.get());
+    // names of strangers: a reply is ASCII, and shows what cannot be seen
+    const bool plain = std::ranges::all_of(reason, [](char c) { return c >= 0x20 && c < 0x7f; });
+    if (!plain) reason = escaped(reason, 450);
+    out.text = fmt::format("{}, {}", verb, reason);
     if (soft_bounce && out.code >= 500) {
         out.code = 450;
         out.text += " (soft_bounce)";
