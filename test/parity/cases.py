@@ -1,10 +1,12 @@
 """cases - the same rows and the same messages for Tamis and for a real amavisd-new, and what became of each recipient
 
 Each case: rows for users/policy/mailaddr/wblist, a message to bob and carol over LMTP. Compared per recipient: delivered
-or not, X-Spam-Flag, a subject tag, content and ds; and quar_type of the message. `differs` names the fields that are known
-to differ, with the reason; docs/policy.md lists the same.
+or not, X-Spam-Flag, X-Amavis-Alert, a subject tag, content and ds; and quar_type of the message and the first word of the
+log line. `differs` names the fields that are known to differ, with the reason; docs/policy.md lists the same.
 """
 import collections
+
+from e2e.lib import mail
 
 BOB, CAROL = "bob@example.com", "carol@example.com"
 Case = collections.namedtuple("Case", "name message rows differs", defaults=({},))
@@ -22,6 +24,34 @@ def listed(wb, number=1, sender="alice@sender.example.org"):
     return f"insert into mailaddr (id, email) values ({number}, '{sender}'); insert into wblist (rid, sid, wb) values ({number}, {number}, '{wb}');"
 
 
+def header(lines, without=()):
+    """A message with these header lines (octets) besides the usual ones."""
+    def make():
+        usual = mail.header_of(mail.message()).split(b"\r\n")[:-1]
+        kept = [line for line in usual if line.partition(b":")[0].decode() not in without]
+        return b"\r\n".join(kept + lines) + b"\r\n\r\nbody\r\n"
+    return make
+
+
+BAD_HEADERS = [
+    Case("bad header 2: 8-bit", header([b"X-A: caf\xe9"]), ""),
+    Case("UTF-8 is no bad header", header(["X-A: café".encode()]), ""),
+    Case("bad header 3: NUL", header([b"X-A: a\0b"]), ""),
+    Case("bad header 3: CR", header([b"X-A: a\rb"]), ""),
+    Case("bad header 4: a blank continuation line", header([b"X-A: a", b" \t", b" b"]), "",
+         {"bob alert": "we show the line end as \\x{0A}", "carol alert": "the same"}),
+    Case("bad header 5: a long line", header([b"X-A: " + b"a" * 994]), ""),
+    Case("a line of 998 is no bad header", header([b"X-A: " + b"a" * 993]), ""),
+    Case("bad header 6: no field", header([b"this is no field"]), "",
+         {"bob alert": "amavisd shows the field with its line end", "carol alert": "the same"}),
+    Case("bad header 7: no Date", header([], ("Date",)), ""),
+    Case("bad header 7: no From", header([], ("From",)), ""),
+    Case("bad header 8: two subjects", header([b"Subject: once more"]), ""),
+    Case("bad header 8: three To", header([b"To: a@example.com", b"To: b@example.com"]), ""),
+    Case("bad headers: the highest counts", header([b"X-A: caf\xe9", b"Subject: twice"], ("Date",)), ""),
+    Case("bypass_header_checks for one", header([b"Subject: once more"]), user({"bypass_header_checks": "Y"})),
+    Case("bad_header_lover for one", header([b"Subject: once more"]), user({"bad_header_lover": "Y"})),
+]
 CASES = [
     Case("clean, no rows", "clean", ""),
     Case("spam, no rows", "gtube", ""),
@@ -46,4 +76,5 @@ CASES = [
     Case("sender scored down", "gtube", user({}) + listed("-2000")),
     Case("sender scored up", "clean", user({}) + listed("100")),
     Case("sender's domain allowed", "gtube", user({}) + listed("W", sender="@.example.org")),
+    *BAD_HEADERS,
 ]
