@@ -6,7 +6,7 @@ from e2e.lib.case import Case
 from e2e.lib.process import until
 from e2e.lib.servers import Amavisd, shared, shared_postgres
 from fakes.client import Client
-from parity.cases import BOB, CAROL, CASES
+from parity.cases import BANNED_RULES, BOB, CAROL, CASES, PICKY
 
 
 class Parity(Case):
@@ -23,10 +23,11 @@ class Parity(Case):
         tamis = self.tamis(sinks["tamis"], {
             "policy": {"spam_tag_level": -999, "spam_tag2_level": 6.2, "spam_kill_level": 6.9, "spam_subject_tag2": "***SPAM*** ",
                        "bad_header_quarantine": "sql:"},
+            "banned": {"rules": {"PICKY": PICKY}},
             "scanners": {"clamd": {"socket": clamd}, "spamd": {"socket": shared("spamd")["tcp"]}},
             "storage": {"lookup_dsn": dsn["tamis"], "storage_dsn": dsn["tamis"]}})
         amavisd = Amavisd(f"smtp:[127.0.0.1]:{sinks['amavisd'].port}", clamd=clamd, postgres_port=self.postgres.port,
-                          database="parity_amavisd", spam=True, extra="$sa_spam_subject_tag = '***SPAM*** ';")
+                          database="parity_amavisd", spam=True, extra="$sa_spam_subject_tag = '***SPAM*** ';\n" + BANNED_RULES)
         self.addCleanup(amavisd.stop)
         unexpected = []
         for case in CASES:
