@@ -1,6 +1,7 @@
 #include "mail/header_edit.h"
 
 #include <algorithm>
+#include <optional>
 #include <ranges>
 
 #include "base/text.h"
@@ -11,6 +12,38 @@ namespace {
 // has_text - whether something of the line stays visible; NUL is taken out and does not count
 bool has_text(std::string_view line) {
     return line.find_first_not_of(std::string_view(" \t\r\0", 4)) != std::string_view::npos;
+}
+
+constexpr std::size_t line_limit = 998;  // RFC 5322 section 2.1.1, without CRLF
+
+// repaired - the field as it may pass, nothing when there is nothing to put right; `field` is lines that end in CRLF, the
+// last one perhaps not
+std::optional<std::string> repaired(std::string_view field, const HeaderRepairs& wanted) {
+    constexpr std::string_view cut_mark = "...";
+    std::string out;
+    std::size_t copied = 0;  // of field
+    for (std::size_t at = 0; at < field.size();) {
+        auto end = field.find('\n', at);
+        end = end == std::string_view::npos ? field.size() : end + 1;
+        auto line = field.substr(at, end - at);
+        if (line.ends_with('\n')) line.remove_suffix(1);
+        if (line.ends_with('\r')) line.remove_suffix(1);
+        const bool is_long = wanted.long_lines && line.size() > line_limit;
+        const bool is_empty = wanted.folding && line.find_first_not_of(" \t") == std::string_view::npos;
+        if (is_empty || is_long) {
+            out += field.substr(copied, at - copied);
+            if (!is_empty) {
+                out += line.substr(0, line_limit - cut_mark.size());
+                out += cut_mark;
+                out += field.substr(at + line.size(), end - at - line.size());
+            }
+            copied = end;
+        }
+        at = end;
+    }
+    if (copied == 0) return {};
+    out += field.substr(copied);
+    return out;
 }
 
 }  // namespace
@@ -73,6 +106,7 @@ EditedMessage HeaderEdits::apply(const Message& message) const {
         else
             out.pieces.push_back({text, 0, 0});
     };
+    const auto replacement = [&](const Replacement& with) { literal(repaired(with.text, repairs_).value_or(with.text)); };
     const auto range = [&](std::uint64_t begin, std::uint64_t end) {
         if (begin == end) return;
         if (!out.pieces.empty() && out.pieces.back().size != 0 &&
@@ -84,12 +118,17 @@ EditedMessage HeaderEdits::apply(const Message& message) const {
     // a first line that begins with a blank would become a part of the field that we put above it: it stays on top
     const auto& fields = message.header.fields;
     const bool  is_damaged = !fields.empty() && is_blank(head[fields.front().begin]);
-    if (is_damaged) range(fields.front().begin, fields.front().end);
+    const auto original = [&](const Field& field) {
+        auto better = repaired(head.substr(field.begin, field.end - field.begin), repairs_);
+        if (!better) range(field.begin, field.end);
+        else if (!better->empty()) literal(*better);
+    };
+    if (is_damaged) original(fields.front());
     for (const auto& text : prepended_) literal(text);
     std::vector<bool> done(replaced_.size(), false);
     for (std::size_t i = 0; i < replaced_.size(); ++i) {
         if (message.header.find(replaced_[i].name, head) == nullptr) {
-            literal(replaced_[i].text);
+            replacement(replaced_[i]);
             done[i] = true;
         }
     }
@@ -102,10 +141,10 @@ EditedMessage HeaderEdits::apply(const Message& message) const {
         bool replaced = false;
         for (std::size_t i = 0; i < replaced_.size() && !replaced; ++i) {
             if (done[i] || !equal_fold(replaced_[i].name, name)) continue;
-            literal(replaced_[i].text);
+            replacement(replaced_[i]);
             done[i] = replaced = true;
         }
-        if (!replaced) range(field.begin, field.end);
+        if (!replaced) original(field);
     }
     const std::uint64_t fields_end = fields.empty() ? 0 : fields.back().end;
     range(fields_end, message.spool->size());

@@ -20,6 +20,13 @@ std::string field_text(std::string_view name, std::string_view body);
 // fold_items - a structured body: items joined by blanks, folded with a tab where a line would pass 78 columns
 std::string fold_items(std::string_view name, const std::vector<std::string>& items);
 
+// HeaderRepairs - what is put right in the header section of mail that passes (amavis-policy.md section 11.3)
+struct HeaderRepairs {
+    bool folding = false;     // continuation lines of blanks only are left out
+    bool long_lines = false;  // a line of more than 998 octets is cut to 995 and "..."
+    bool operator==(const HeaderRepairs&) const = default;
+};
+
 class HeaderEdits {
 public:
     // prepend - a new field above the original header, below those prepended before
@@ -28,6 +35,9 @@ public:
     void remove(std::string_view name);
     // replace_first - the first field of that name gets a new body in its place; a missing field is prepended
     void replace_first(std::string_view name, std::string_view body);
+
+    // repair - of all fields that stay, also of those that were replaced; a field without a defect stays byte for byte
+    void repair(HeaderRepairs what) { repairs_ = what; }
 
     bool operator==(const HeaderEdits&) const = default;
 
@@ -43,6 +53,7 @@ private:
     std::vector<std::string> prepended_;
     std::vector<std::string> removed_;
     std::vector<Replacement> replaced_;
+    HeaderRepairs            repairs_;
 };
 
 }  // namespace tamis::mail

@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "mail/header.h"
@@ -49,6 +50,12 @@ private:
     std::string   head_;
 };
 
+// RemovedControl - a byte that cannot be delivered and was taken out on receipt: a bare CR or a NUL
+struct RemovedControl {
+    std::uint32_t offset = 0;  // it stood before this byte of the spool
+    char          what = '\0';
+};
+
 struct Message {
     MailId                                mail_id;
     SecretId                              secret_id;
@@ -59,6 +66,7 @@ struct Message {
     bool                                  has_8bit = false;      // any octet above 127
     bool                                  has_8bit_header = false;
     std::uint64_t                         normalised = 0;        // bare CR, bare LF and NUL that were put right
+    std::vector<RemovedControl>           header_controls;  // those of them that stood in the header section, at most 100
     std::string                           digest;      // SHA-256 of the body in lower-case hex
     std::chrono::system_clock::time_point received_at;
 };

@@ -118,7 +118,10 @@ void set_categories(const Findings& findings, const RecipientPolicy& policy, Rec
     auto& list = verdict.categories;
     const auto add = [&](Major major, int minor = 0) { list.push_back({major, minor}); };
     if (!findings.viruses.empty() && !policy.bypass_virus_checks) add(Major::virus);
-    if (!findings.banned_reason.empty() && !policy.bypass_banned_checks) add(Major::banned);
+    if (policy.banned && !policy.bypass_banned_checks) {
+        add(Major::banned);
+        verdict.banned = policy.banned;
+    }
     for (const int minor : findings.unchecked)  // ambiguous mail is told of even when nobody asked for virus checks
         if (!policy.bypass_virus_checks || minor == mail::unchecked_ambiguous) add(Major::unchecked, minor);
     if (verdict.kill) add(Major::spam);
@@ -202,6 +205,11 @@ RecipientVerdict judge(const Findings& findings, const RecipientPolicy& policy) 
     return verdict;
 }
 
+const BannedHit* first_banned(const std::vector<RecipientVerdict>& verdicts) {
+    const auto found = std::ranges::find_if(verdicts, [](const auto& verdict) { return verdict.banned != nullptr; });
+    return found == verdicts.end() ? nullptr : found->banned.get();
+}
+
 std::optional<ContentCategory> worst_blocking(const std::vector<RecipientVerdict>& verdicts) {
     std::optional<ContentCategory> worst;
     for (const auto& verdict : verdicts)
@@ -215,7 +223,7 @@ ContentCategory worst_main(const std::vector<RecipientVerdict>& verdicts) {
     return worst;
 }
 
-std::string blocked_reason(ContentCategory category, std::string_view log_id, const Findings& findings) {
+std::string blocked_reason(ContentCategory category, std::string_view log_id, const Findings& findings, const BannedHit* banned) {
     static constexpr std::string_view bad_header[] = {"",
                                                       ": MIME error",
                                                       ": nonencoded 8-bit character",
@@ -234,7 +242,7 @@ std::string blocked_reason(ContentCategory category, std::string_view log_id, co
     std::string what;
     switch (category.major) {
         case Major::virus: what = "INFECTED: " + join(findings.viruses, ", "); break;
-        case Major::banned: what = "BANNED: " + findings.banned_reason; break;
+        case Major::banned: what = "BANNED: " + (banned == nullptr ? "" : banned->reason); break;
         case Major::unchecked: what = fmt::format("UNCHECKED{}", at(unchecked)); break;
         case Major::spam: what = "spam"; break;
         case Major::spammy: what = category.minor == 1 ? "spammy (tag3)" : "spammy"; break;
@@ -276,7 +284,11 @@ Response blocked_response(const RecipientVerdict& verdict, std::string_view log_
             out.code = 250;
             break;
     }
-    out.text = fmt::format("{}, {}", verb, blocked_reason(category, log_id, findings));
+    std::string reason = blocked_reason(category, log_id, findings, verdict.banned.get());
+    // names of strangers: a reply is ASCII, and shows what cannot be seen
+    const bool plain = std::ranges::all_of(reason, [](char c) { return c >= 0x20 && c < 0x7f; });
+    if (!plain) reason = escaped(reason, 450);
+    out.text = fmt::format("{}, {}", verb, reason);
     if (soft_bounce && out.code >= 500) {
         out.code = 450;
         out.text += " (soft_bounce)";

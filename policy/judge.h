@@ -4,6 +4,7 @@
 // quarantine targets and subject tags. Everything that can be decided before delivery is decided here.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -30,8 +31,7 @@ struct Findings {
     bool                         required_engine_failed = false;
     std::string                  hold;               // which limit was met when the message was opened (X-Amavis-Hold)
     std::vector<std::string>     ambiguities;        // "duplicate-boundary part=1/2"
-    std::string                  banned_reason;      // issue 4; empty: nothing banned
-    std::vector<std::pair<int, std::string>> header_problems;  // issue 4: minor and text
+    std::vector<std::pair<int, std::string>> header_problems;  // minor and text, policy/header_check.h
 };
 
 // findings_from - what opening and the scan reports say together
@@ -46,6 +46,7 @@ struct RecipientVerdict {
     bool                                  tag = false, tag2 = false, tag3 = false, kill = false;
     std::string                           quarantine;  // method, empty: none
     std::string                           quarantine_to;  // for whom, as the method understands it
+    std::shared_ptr<const BannedHit>      banned;      // with the category banned; null without
     std::string                           subject_tag; // raw, placeholders not yet filled in
 
     mail::ContentCategory main() const { return categories.front(); }
@@ -53,6 +54,9 @@ struct RecipientVerdict {
 };
 
 RecipientVerdict judge(const Findings& findings, const RecipientPolicy& policy);
+
+// first_banned - of the first recipient that has one; null: nobody has
+const BannedHit* first_banned(const std::vector<RecipientVerdict>& verdicts);
 
 // worst_blocking / worst_main - over all recipients (the message's own category, amavis-policy.md section 2)
 std::optional<mail::ContentCategory> worst_blocking(const std::vector<RecipientVerdict>& verdicts);
@@ -66,8 +70,8 @@ struct Response {
     std::string line() const { return std::to_string(code) + " " + enhanced + " " + text; }
 };
 
-// blocked_reason - "id=<id> - INFECTED: Eicar-Test-Signature" (amavis-smtp.md section 2.11)
-std::string blocked_reason(mail::ContentCategory category, std::string_view log_id, const Findings& findings);
+// blocked_reason - "id=<id> - INFECTED: Eicar-Test-Signature" (amavis-smtp.md section 2.11); `banned` may be null
+std::string blocked_reason(mail::ContentCategory category, std::string_view log_id, const Findings& findings, const BannedHit* banned);
 // blocked_response - code, enhanced code and text of a blocked recipient; with `soft_bounce` a 5xx is a 450
 Response blocked_response(const RecipientVerdict& verdict, std::string_view log_id, const Findings& findings,
                           bool soft_bounce = false);

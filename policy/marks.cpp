@@ -127,13 +127,14 @@ std::string ambiguity_body(const Findings& findings, const Site& site) {
 
 }  // namespace
 
-std::vector<std::string> alert_texts(const std::vector<mail::ContentCategory>& categories, const Findings& findings) {
+std::vector<std::string> alert_texts(const std::vector<mail::ContentCategory>& categories, const Findings& findings,
+                                     const BannedHit* banned) {
     std::vector<std::string> texts;
     const auto has = [&](Major major) {
         return std::ranges::any_of(categories, [&](auto category) { return category.major == major; });
     };
     if (has(Major::virus)) texts.push_back(alert("INFECTED, message contains virus: " + join(findings.viruses, ", ")));
-    if (has(Major::banned)) texts.push_back(alert("BANNED, message contains " + findings.banned_reason));
+    if (has(Major::banned) && banned != nullptr) texts.push_back(alert("BANNED, message contains " + banned->reason));
     if (has(Major::bad_header) && !findings.header_problems.empty())
         texts.push_back(alert("BAD HEADER SECTION, " + findings.header_problems.front().second));
     return texts;
@@ -189,7 +190,7 @@ mail::HeaderEdits edits_for(const RecipientVerdict& verdict, const RecipientPoli
     mail::HeaderEdits edits;
     if (policy.is_local && quarantined) edits.prepend("X-Quarantine-ID", "<" + message.mail_id.get() + ">");
     if (findings.virus_check_done && !policy.bypass_virus_checks) edits.prepend(site.virus_header, site.virus_header_text);
-    for (const auto& text : alert_texts(verdict.categories, findings)) edits.prepend("X-Amavis-Alert", text);
+    for (const auto& text : alert_texts(verdict.categories, findings, verdict.banned.get())) edits.prepend("X-Amavis-Alert", text);
     if (policy.is_local && verdict.tag && (verdict.score || policy.blacklisted)) {
         const double score = shown_score(verdict, policy);
         edits.prepend("X-Spam-Flag", verdict.tag2 ? "YES" : "NO");
@@ -209,6 +210,7 @@ mail::HeaderEdits edits_for(const RecipientVerdict& verdict, const RecipientPoli
     edits.remove("MIME-Ambiguity-Results");
     edits.remove("X-Amavis-Alert");   // a stranger's claim about our findings
     edits.remove("X-Quarantine-ID");
+    edits.repair(site.repairs);
     return edits;
 }
 
@@ -252,7 +254,7 @@ std::string quarantine_prefix(const std::vector<RecipientVerdict>& verdicts,
     out += mail::field_text("X-Envelope-To", all);
     out += mail::field_text("X-Envelope-To-Blocked", blocked);
     out += mail::field_text("X-Quarantine-ID", "<" + message.mail_id.get() + ">");
-    for (const auto& text : alert_texts(categories, findings)) out += mail::field_text("X-Amavis-Alert", text);
+    for (const auto& text : alert_texts(categories, findings, first_banned(verdicts))) out += mail::field_text("X-Amavis-Alert", text);
     if (highest) {
         std::ranges::sort(tests, {}, &mail::SpamTest::name);
         const std::string range = *lowest == *highest

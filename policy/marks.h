@@ -25,6 +25,7 @@ struct Site {
     bool        add_received = true;
     bool        remove_existing_spam_headers = true;
     bool        ambiguity_header = true;
+    mail::HeaderRepairs repairs;
 };
 
 // received_body - amavis-smtp.md section 5; `for` only with a single recipient
@@ -35,8 +36,9 @@ mail::HeaderEdits edits_for(const RecipientVerdict& verdict, const RecipientPoli
                             const mail::Envelope& envelope, const mail::Message& message, const Site& site,
                             bool quarantined);
 
-// alert_texts - the X-Amavis-Alert bodies of these categories
-std::vector<std::string> alert_texts(const std::vector<mail::ContentCategory>& categories, const Findings& findings);
+// alert_texts - the X-Amavis-Alert bodies of these categories; `banned` may be null
+std::vector<std::string> alert_texts(const std::vector<mail::ContentCategory>& categories, const Findings& findings,
+                                     const BannedHit* banned);
 
 // quarantine_prefix - the fields on top of the quarantined copy, LF line ends (amavis-policy.md section 8)
 std::string quarantine_prefix(const std::vector<RecipientVerdict>& verdicts,

@@ -64,6 +64,7 @@ std::string excuse(const DsnInput& in, std::size_t i, const Case& one) {
     };
     if (one.destiny == Destiny::discard) return "destiny DISCARD";
     if (found(Major::virus) && in.sender_is_fake) return "INFECTED, the sender is probably faked";
+    if (verdict.banned && verdict.banned->suppresses_dsn) return "BANNED:DISCARD suggested by rule";
     if (const auto& cutoff = policy.levels.dsn_cutoff) {
         if (verdict.score && *verdict.score >= *cutoff)
             return fmt::format("score {} >= dsn cutoff {}", format_score(*verdict.score), format_score(*cutoff));

@@ -102,8 +102,8 @@ std::optional<Concern> concern_of(const PeopleInput& in, std::size_t i) {
 }
 
 // reason - "INFECTED: Eicar", what blocked_reason says behind the id
-std::string reason(const PeopleInput& in, ContentCategory category) {
-    const std::string full = blocked_reason(category, "", *in.findings);
+std::string reason(const PeopleInput& in, ContentCategory category, const BannedHit* banned) {
+    const std::string full = blocked_reason(category, "", *in.findings, banned);
     const auto dash = full.find(" - ");
     return one_line(dash == std::string::npos ? full : full.substr(dash + 3), true, 400);
 }
@@ -137,17 +137,33 @@ std::string recipient_lines(const PeopleInput& in, const std::vector<std::size_t
     return out;
 }
 
+// part_lines - every banned part with its path, one per line
+std::string part_lines(const BannedHit& banned) {
+    constexpr std::size_t limit = 20;
+    std::string out;
+    for (std::size_t i = 0; i < banned.parts.size(); ++i) {
+        if (i == limit) return out + fmt::format("  and {} more\n", banned.parts.size() - limit);
+        out += fmt::format("  {}\n", one_line(banned.parts[i], true, 400));
+    }
+    return out;
+}
+
 TemplateValues values_for(const PeopleInput& in, ContentCategory category, const std::vector<std::size_t>& about) {
     const auto& message = *in.message;
     std::optional<double> score;
     for (const auto i : about)
         if (const auto& one = (*in.verdicts)[i].score) score = std::max(score.value_or(*one), *one);
+    const BannedHit* banned = nullptr;
+    for (const auto i : about)
+        if (banned == nullptr) banned = (*in.verdicts)[i].banned.get();
     std::string bad_header;
     if (!in.findings->header_problems.empty()) bad_header = in.findings->header_problems.front().second;
     return {{"host", one_line(in.hostname, true)},
-            {"what", reason(in, category)},
+            {"what", reason(in, category, banned)},
             {"viruses", one_line(join(in.findings->viruses, ", "), true, 400)},
-            {"banned", one_line(in.findings->banned_reason, true, 400)},
+            {"banned", banned == nullptr ? "" : one_line(banned->reason, true, 400)},
+            {"banned_rule", banned == nullptr ? "" : one_line(banned->rule, true)},
+            {"banned_parts", banned == nullptr ? "" : part_lines(*banned)},
             {"bad_header", one_line(bad_header, true, 400)},
             {"score", score ? format_score(*score) : "-"},
             {"sender", one_line(mail::smtp_form(in.envelope->sender), true)},

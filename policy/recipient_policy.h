@@ -5,11 +5,13 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "mail/category.h"
+#include "policy/banned_hit.h"
 
 namespace tamis::policy {
 
@@ -75,6 +77,7 @@ struct RecipientPolicy {
     std::optional<std::uint64_t> size_limit;       // bytes; nothing or 0: no limit; below 64 KiB counts as 64 KiB
     std::vector<std::string> banned_rule_names = {"DEFAULT"};
     std::string         forward_method;            // empty: the site's
+    std::shared_ptr<const BannedHit> banned;       // what those rules found in this message; null: nothing
     bool                blacklisted = false, whitelisted = false;
     double              score_boost = 0;           // soft white/blacklisting
     double              pen_pal_bonus = 0;         // 0 or less: the recipient wrote to the sender before

@@ -51,9 +51,9 @@ std::string actions(const SummaryInput& in, std::string_view separator) {
     return join(list, separator);
 }
 
-std::string category_word(ContentCategory category, const Findings& findings) {
+std::string category_word(ContentCategory category, const Findings& findings, const BannedHit* banned) {
     std::string word = mail::log_word(category);
-    if (category.major == Major::banned) word += fmt::format(" ({})", findings.banned_reason);
+    if (category.major == Major::banned && banned != nullptr) word += fmt::format(" ({})", banned->reason);
     if (category.major == Major::virus) word += fmt::format(" ({})", join(findings.viruses, ", "));
     return escaped(word, 700);
 }
@@ -203,13 +203,13 @@ std::vector<std::string> summary_lines(const SummaryInput& in) {
     std::vector<std::string> lines;
     if (!passed.empty()) {
         const std::string queued_as = queued.empty() ? "" : ", queued_as: " + log_text(join(queued, "/"), 300);
-        lines.push_back(fmt::format("Passed {} {{{}}},{} -> {}{}{}{}", category_word(blocking.value_or(main), *in.findings),
+        lines.push_back(fmt::format("Passed {} {{{}}},{} -> {}{}{}{}", category_word(blocking.value_or(main), *in.findings, first_banned(*in.verdicts)),
                                     actions(in, ","), middle, join(passed, ","), tail, queued_as, end));
     }
     if (!blocked.empty()) {
         // a recipient that was to pass and did not was stopped by the next hop
         ContentCategory why = blocking.value_or(ContentCategory{Major::mta, 0});
-        lines.push_back(fmt::format("Blocked {} {{{}}},{} -> {}{}{}", category_word(why, *in.findings), actions(in, ","),
+        lines.push_back(fmt::format("Blocked {} {{{}}},{} -> {}{}{}", category_word(why, *in.findings, first_banned(*in.verdicts)), actions(in, ","),
                                     middle, join(blocked, ","), tail, end));
     }
     return lines;
@@ -277,6 +277,7 @@ std::string summary_json(const SummaryInput& in) {
             fmt::format("\"ccat_main\":\"{}\"", mail::display_name(verdict.main())),
         };
         if (verdict.blocking) item.push_back(fmt::format("\"ccat_blocking\":\"{}\"", mail::display_name(*verdict.blocking)));
+        if (verdict.banned) item.push_back("\"banning_reason\":" + json_text(verdict.banned->reason));
         if (verdict.score) item.push_back("\"spam_score\":" + format_score(*verdict.score));
         if (!outcome.queued_as.empty()) item.push_back("\"queued_as\":" + json_text(outcome.queued_as));
         recipients.push_back("{" + join(item, ",") + "}");

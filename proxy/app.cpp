@@ -132,6 +132,7 @@ std::shared_ptr<const Snapshot> make_snapshot(std::shared_ptr<const Settings> se
     out->site.localhost_name = server.localhost_name;
     out->site.virus_header = settings->policy.virus_header;
     out->site.virus_header_text = settings->policy.virus_header_text;
+    out->site.repairs = {settings->header_checks.fix_folding, settings->header_checks.fix_long_lines};
     out->site.add_received = settings->policy.add_received;
     out->site.remove_existing_spam_headers = settings->policy.remove_existing_spam_headers;
     out->site.ambiguity_header = settings->policy.ambiguity_header;

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "mail/address.h"
 #include "policy/notices.h"
+#include "proxy/content_checks.h"
 #include "proxy/look_up.h"
 #include "proxy/pipeline_state.h"
 
@@ -108,6 +109,7 @@ Task<Done> Pipeline::scan(State& state, Deadline deadline) {
     state.findings.size = state.message.size;
     state.findings.null_sender = state.envelope.sender.empty();
     state.findings.is_bulk = policy::is_bulk_mail(state.envelope, state.message);
+    check_contents(settings, state.envelope, state.message, state.evidence.contents, state.policies, state.findings);
     for (const auto& engine : state.findings.failed_engines)
         log::warning(state.log_id, "scanner failed for this message: {}", escaped(engine, 300));
     const bool failed = state.findings.required_engine_failed && state.findings.viruses.empty();

@@ -129,6 +129,7 @@ const std::vector<Setting<PolicySettings>>& policy_rows() {
         {"spam_admin", &S::spam_admin, "Address that is told about mail at or above spam_kill_level."},
         {"banned_admin", &S::banned_admin, "Address that is told about banned contents."},
         {"bad_header_admin", &S::bad_header_admin, "Address that is told about mail with a bad header section."},
+        {"banned_rulenames", &S::banned_rulenames, "Which lists of rules on banned contents apply, in their order (docs/banned.md)."},
         {"warnvirusrecip", &S::warnvirusrecip, "Recipients are told about infected mail that was kept from them."},
         {"warnbannedrecip", &S::warnbannedrecip, "Recipients are told about banned mail that was kept from them."},
         {"warnbadhrecip", &S::warnbadhrecip, "Recipients are told about mail with a bad header section that was kept from them."},
@@ -183,6 +184,25 @@ const std::vector<Setting<NoticeSettings>>& notice_rows() {
     return rows;
 }
 
+const std::vector<Setting<policy::HeaderChecks>>& header_rows() {
+    using S = policy::HeaderChecks;
+    static const std::vector<Setting<S>> rows = {
+        {"mime", &S::mime, "Bad header 1: the MIME structure is damaged."},
+        {"8bit", &S::eight_bit, "Bad header 2: bytes above 127 that are not UTF-8, or control characters among UTF-8."},
+        {"utf8", &S::utf8, "Bad header 2: UTF-8 in mail that did not come with SMTPUTF8."},
+        {"control", &S::control, "Bad header 3: a NUL or a bare CR (they are taken out in any case)."},
+        {"empty", &S::empty, "Bad header 4: a continuation line of nothing but blanks."},
+        {"long", &S::long_lines, "Bad header 5: a line of more than 998 octets."},
+        {"syntax", &S::syntax, "Bad header 6: a line that is no header field, or a field name with bytes above 127."},
+        {"from", &S::from, "Bad header 6: From without an address, or several authors and no Sender; bounces are spared."},
+        {"missing", &S::missing, "Bad header 7: no Date or no From."},
+        {"multiple", &S::multiple, "Bad header 8: From, Subject, Content-Type or another field twice that may stand there once."},
+        {"fix_folding", &S::fix_folding, "Mail that passes loses continuation lines of nothing but blanks."},
+        {"fix_long_lines", &S::fix_long_lines, "Mail that passes has header lines of more than 998 octets cut to 995 and \"...\"."},
+    };
+    return rows;
+}
+
 policy::Destiny destiny_of(const std::string& name) {
     if (name == "pass") return policy::Destiny::pass;
     if (name == "discard") return policy::Destiny::discard;
@@ -219,6 +239,7 @@ policy::RecipientPolicy site_policy(const PolicySettings& from) {
     out.new_virus_admin = from.newvirus_admin;
     out.spam_admin = from.spam_admin;
     out.banned_admin = from.banned_admin;
+    out.banned_rule_names = from.banned_rulenames;
     out.bad_header_admin = from.bad_header_admin;
     out.warn_virus = from.warnvirusrecip;
     out.warn_banned = from.warnbannedrecip;
@@ -343,8 +364,22 @@ void derive(Settings& settings, const ConfigTable* server, Problems& problems) {
     settings.extension = {settings.policy.recipient_delimiter, settings.policy.replace_existing_extension};
 }
 
+// check_rule_names - a name in [policy] that means nothing is a typing error; in SQL it is only logged
+void check_rule_names(const Settings& settings, Problems& problems) {
+    const auto* policy = settings.config.find("policy");
+    for (const auto& name : settings.policy.banned_rulenames) {
+        if (settings.banned.find(name) != nullptr) continue;
+        const auto close = nearest(name, settings.banned.names());
+        problems.add(position_of(policy == nullptr ? nullptr : policy->table(), "banned_rulenames"),
+                     fmt::format("policy.banned_rulenames: there is no list \"{}\"{}", escaped(name),
+                                 close ? fmt::format("; did you mean \"{}\"?", *close) : "; lists are [[banned.rules.NAME]]"));
+    }
+}
+
 // load_tables - what the configuration says about single recipients, senders and clients
 void load_tables(Settings& settings, Problems& problems) {
+    settings.banned = policy::BannedRules::load(settings.config, problems);
+    check_rule_names(settings, problems);
     auto& tables = settings.tables;
     tables.keys = {settings.policy.recipient_delimiter, settings.policy.local_part_is_case_sensitive};
     tables.local_domains = settings.server.local_domains;
@@ -401,7 +436,7 @@ std::shared_ptr<const Settings> load_settings_file(const std::string& path, Prob
     if (!problems.none()) return settings;
     const std::vector<std::string> sections = {"server",     "limits",             "log",   "policy",     "storage",    "open",
                                                "notices",    "scanners",           "banks", "bank_rules", "sender_lists",
-                                               "recipients", "recipient_patterns"};
+                                               "recipients", "recipient_patterns", "banned",        "header_checks"};
     for (const auto& [key, at] : config.keys)
         if (std::find(sections.begin(), sections.end(), key) == sections.end())
             detail::unknown_key("", key, at, sections, problems);
@@ -414,6 +449,8 @@ std::shared_ptr<const Settings> load_settings_file(const std::string& path, Prob
     if (storage != nullptr)
         load_settings(*storage, "storage", storage_rows(), settings->storage, problems, {"lookup_dsn", "storage_dsn"});
     settings->open = open::load_open_settings(section(config, "open", problems), problems);
+    if (const auto* table = section(config, "header_checks", problems))
+        load_settings(*table, "header_checks", header_rows(), settings->header_checks, problems);
     const auto* notices = section(config, "notices", problems);
     if (notices != nullptr) load_settings(*notices, "notices", notice_rows(), settings->notices, problems);
     derive(*settings, server, problems);
@@ -438,6 +475,7 @@ std::vector<SettingLine> setting_lines(const Settings* settings) {
     add("limits", limit_rows(), current.limits);
     add("log", log_rows(), current.log);
     add("policy", policy_rows(), current.policy);
+    add("header_checks", header_rows(), current.header_checks);
     add("notices", notice_rows(), current.notices);
     add(open::open_section, open::open_rows(), current.open);
     add("storage", storage_rows(), current.storage);

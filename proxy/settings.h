@@ -11,6 +11,8 @@
 #include "base/log.h"
 #include "base/setting.h"
 #include "policy/address_extension.h"
+#include "policy/banned.h"
+#include "policy/header_check.h"
 #include "policy/pen_pals.h"
 #include "policy/people_notices.h"
 #include "policy/policy_layers.h"
@@ -93,6 +95,7 @@ struct PolicySettings {
     std::string              addr_extension_virus, addr_extension_spam, addr_extension_banned, addr_extension_bad_header;
     std::int64_t             message_size_limit = 0;
     std::string              virus_admin, newvirus_admin, spam_admin, banned_admin, bad_header_admin;
+    std::vector<std::string> banned_rulenames = {"DEFAULT"};
     bool                     warnvirusrecip = false, warnbannedrecip = false, warnbadhrecip = false;
     std::string              spam_subject_tag, spam_subject_tag2 = "***SPAM*** ", spam_subject_tag3;
     std::string              virus_subject_tag = "***INFECTED*** ", unchecked_subject_tag = "***UNCHECKED*** ";
@@ -137,12 +140,14 @@ struct Settings {
     StorageSettings storage;
     NoticeSettings  notices;
     open::OpenSettings open;
+    policy::HeaderChecks header_checks;
 
     // derived
     NextHop                    forward;
     AddressList                allowed_peers, xforward_peers, mynetworks;
     std::vector<storage::Dsn>  lookup_dsns, storage_dsns;
     policy::RecipientPolicy    site_policy;  // what every recipient starts from
+    policy::BannedRules        banned;       // what is not wanted inside a message, by list
     policy::PolicyTables       tables;       // what can be different for each, in the configuration
     policy::SenderLists        sender_lists;
     policy::PenPalOptions      pen_pals;

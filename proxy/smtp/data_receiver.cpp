@@ -20,6 +20,12 @@ void DataReceiver::emit(std::string_view bytes) {
     if (!sink_(bytes)) sink_failed_ = true;
 }
 
+void DataReceiver::take_out(char what) {
+    constexpr std::size_t most = 100;
+    ++normalised_;
+    if (removed_.size() < most && size_ < mail::header_limit) removed_.push_back({static_cast<std::uint32_t>(size_), what});
+}
+
 // text_run - the longest prefix made of whole clean lines and clean text that needs no look at single bytes: it may
 // hold CRLF, but no other CR or LF, no NUL, and no dot after a CRLF
 std::size_t DataReceiver::text_run(std::string_view bytes) {
@@ -66,7 +72,7 @@ std::size_t DataReceiver::feed(std::string_view bytes) {
                     ++normalised_;
                     emit("\r\n");
                 } else if (c == '\0') {
-                    ++normalised_;
+                    take_out(c);
                 } else {
                     emit(bytes.substr(at - 1, 1));
                 }
@@ -78,7 +84,7 @@ std::size_t DataReceiver::feed(std::string_view bytes) {
                     state_ = State::line_start;
                     ++at;
                 } else {
-                    bare_cr();
+                    take_out('\r');
                     state_ = State::text;
                 }
                 break;
@@ -95,7 +101,7 @@ std::size_t DataReceiver::feed(std::string_view bytes) {
                     state_ = State::finished;
                     ++at;
                 } else {
-                    bare_cr();
+                    take_out('\r');
                     state_ = State::text;
                 }
                 break;

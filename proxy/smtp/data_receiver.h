@@ -10,6 +10,9 @@
 #include <cstdint>
 #include <functional>
 #include <string_view>
+#include <vector>
+
+#include "mail/message.h"
 
 namespace tamis::proxy {
 
@@ -31,6 +34,8 @@ public:
     bool          has_8bit() const noexcept { return has_8bit_; }
     // normalised - how many bare CR, bare LF and NUL were put right
     std::uint64_t normalised() const noexcept { return normalised_; }
+    // removed - the first 100 bare CR and NUL that were taken out within the first header_limit octets
+    const std::vector<mail::RemovedControl>& removed() const noexcept { return removed_; }
 
 private:
     enum class State {
@@ -42,7 +47,7 @@ private:
         finished,
     };
     void emit(std::string_view bytes);
-    void bare_cr() noexcept { ++normalised_; }
+    void take_out(char what);
     std::size_t text_run(std::string_view bytes);
 
     std::uint64_t size_limit_;
@@ -50,6 +55,7 @@ private:
     State         state_ = State::line_start;
     std::uint64_t size_ = 0;
     std::uint64_t normalised_ = 0;
+    std::vector<mail::RemovedControl> removed_;
     bool          has_8bit_ = false;
     bool          sink_failed_ = false;
 };

@@ -314,6 +314,8 @@ Task<bool> Session::receive_and_answer() {
     message.has_8bit = receiver.has_8bit();
     message.has_8bit_header = receiver.has_8bit() && !is_ascii(message.spool->head().substr(0, message.header.size));
     message.normalised = receiver.normalised();
+    for (const auto& removed : receiver.removed())
+        if (removed.offset < message.header.size) message.header_controls.push_back(removed);
     message.digest = digest.hex();
     message.received_at = std::chrono::system_clock::now();
     job.client_is_gone = [this] { return input_.unread().empty() && stream_->is_closed_by_peer(); };

@@ -65,12 +65,12 @@ int explain(const Options& options) {
     const Explained explained{settings.get(), &envelope, &banks, &request, &*rows, &wishes.front()};
     fmt::print("{}", explain_settings(explained));
     if (!options.score && options.category.empty()) return 0;
-    const auto findings = findings_for(options.category, options.score, wishes.front().effective.policy);
-    if (!findings) {
-        fmt::print(stderr, "tamis: {}\n", findings.error().detail);
+    const auto example = example_of(options.category, options.score, wishes.front().effective.policy);
+    if (!example) {
+        fmt::print(stderr, "tamis: {}\n", example.error().detail);
         return 2;
     }
-    fmt::print("\n{}", explain_outcome(explained, *findings));
+    fmt::print("\n{}", explain_outcome(explained, *example));
     return 0;
 }
 

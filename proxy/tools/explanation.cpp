@@ -56,15 +56,15 @@ std::string level(std::string_view name, const std::optional<double>& value, std
 
 }  // namespace
 
-Result<policy::Findings> findings_for(std::string_view category, std::optional<double> score,
-                                      const policy::RecipientPolicy& policy) {
+Result<Example> example_of(std::string_view category, std::optional<double> score, const policy::RecipientPolicy& policy) {
     constexpr int minor_syntax = 6;
-    policy::Findings findings;
+    Example out;
+    auto& findings = out.findings;
     findings.virus_check_done = true;
     findings.size = 10'000;
     findings.score = score;
     if (category == "virus") findings.viruses = {std::string(example)};
-    else if (category == "banned") findings.banned_reason = example;
+    else if (category == "banned") out.banned = std::make_shared<const policy::BannedHit>(policy::BannedHit{std::string(example), {}, {}, false});
     else if (category == "unchecked") findings.unchecked.insert(mail::unchecked_engine);
     else if (category == "bad-header") findings.header_problems = {{minor_syntax, std::string(example)}};
     else if (category == "oversized") findings.size = std::max<std::uint64_t>(policy.size_limit.value_or(0), 65536) + 1;
@@ -73,7 +73,7 @@ Result<policy::Findings> findings_for(std::string_view category, std::optional<d
     else if (!category.empty() && category != "clean")
         return fail(Errc::bad_input, fmt::format("no category \"{}\"; there are virus, banned, unchecked, spam, spammy, "
                                                  "bad-header, oversized and clean", escaped(category)));
-    return findings;
+    return out;
 }
 
 std::string explain_settings(const Explained& of) {
@@ -102,8 +102,10 @@ std::string explain_settings(const Explained& of) {
     return out;
 }
 
-std::string explain_outcome(const Explained& of, const policy::Findings& findings) {
-    const auto& wanted = of.wishes->effective.policy;
+std::string explain_outcome(const Explained& of, const Example& found) {
+    const auto& findings = found.findings;
+    auto wanted = of.wishes->effective.policy;
+    wanted.banned = found.banned;
     const auto verdict = policy::judge(findings, wanted);
     std::string out = fmt::format("score      {}{}\n", verdict.score ? policy::format_score(*verdict.score) : "none",
                                   wanted.score_boost == 0 ? "" : fmt::format(" ({} by sender lists)", policy::format_score(wanted.score_boost)));

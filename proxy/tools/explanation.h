@@ -2,6 +2,7 @@
 // reasons. Pure.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,15 +23,20 @@ struct Explained {
     const Wishes*                       wishes = nullptr;
 };
 
-// findings_for - a message with that score that belongs to that category; "" is none. A spam or spammy category without
-// a score gets the recipient's own level. The Fault lists the categories.
-Result<policy::Findings> findings_for(std::string_view category, std::optional<double> score,
-                                      const policy::RecipientPolicy& policy);
+// Example - what could be found in a message
+struct Example {
+    policy::Findings                         findings;
+    std::shared_ptr<const policy::BannedHit> banned;
+};
+
+// example_of - a message with that score that belongs to that category; "" is none. A spam or spammy category without a
+// score gets the recipient's own level. The Fault lists the categories.
+Result<Example> example_of(std::string_view category, std::optional<double> score, const policy::RecipientPolicy& policy);
 
 // explain_settings - one line per setting: name, value, where from
 std::string explain_settings(const Explained& of);
 
 // explain_outcome - what happens to such a message, category by category
-std::string explain_outcome(const Explained& of, const policy::Findings& findings);
+std::string explain_outcome(const Explained& of, const Example& found);
 
 }  // namespace tamis::proxy::tools

@@ -1,10 +1,14 @@
 """cases - the same rows and the same messages for Tamis and for a real amavisd-new, and what became of each recipient
 
 Each case: rows for users/policy/mailaddr/wblist, a message to bob and carol over LMTP. Compared per recipient: delivered
-or not, X-Spam-Flag, a subject tag, content and ds; and quar_type of the message. `differs` names the fields that are known
-to differ, with the reason; docs/policy.md lists the same.
+or not, X-Spam-Flag, X-Amavis-Alert, a subject tag, content and ds; and quar_type of the message and the first word of the
+log line. `differs` names the fields that are known to differ, with the reason; docs/policy.md lists the same.
 """
 import collections
+import io
+import zipfile
+
+from e2e.lib import mail
 
 BOB, CAROL = "bob@example.com", "carol@example.com"
 Case = collections.namedtuple("Case", "name message rows differs", defaults=({},))
@@ -22,6 +26,87 @@ def listed(wb, number=1, sender="alice@sender.example.org"):
     return f"insert into mailaddr (id, email) values ({number}, '{sender}'); insert into wblist (rid, sid, wb) values ({number}, {number}, '{wb}');"
 
 
+def header(lines, without=()):
+    """A message with these header lines (octets) besides the usual ones."""
+    def make():
+        usual = mail.header_of(mail.message()).split(b"\r\n")[:-1]
+        kept = [line for line in usual if line.partition(b":")[0].decode() not in without]
+        return b"\r\n".join(kept + lines) + b"\r\n\r\nbody\r\n"
+    return make
+
+
+BAD_HEADERS = [
+    Case("bad header 2: 8-bit", header([b"X-A: caf\xe9"]), ""),
+    Case("UTF-8 is no bad header", header(["X-A: café".encode()]), ""),
+    Case("bad header 3: NUL", header([b"X-A: a\0b"]), "",
+         {"bob alert": "amavisd writes the NUL as the octets C0 80", "carol alert": "the same"}),
+    Case("bad header 3: CR", header([b"X-A: a\rb"]), "",
+         {"bob alert": "amavisd shows nothing where the CR was", "carol alert": "the same"}),
+    Case("bad header 4: a blank continuation line", header([b"X-A: a", b" \t", b" b"]), "",
+         {"bob alert": "we show the line end as \\x{0A}", "carol alert": "the same"}),
+    Case("bad header 5: a long line", header([b"X-A: " + b"a" * 994]), ""),
+    Case("a line of 998 is no bad header", header([b"X-A: " + b"a" * 993]), ""),
+    Case("bad header 6: no field", header([b"this is no field"]), ""),
+    Case("bad header 7: no Date", header([], ("Date",)), ""),
+    Case("bad header 7: no From", header([], ("From",)), ""),
+    Case("bad header 8: two subjects", header([b"Subject: once more"]), ""),
+    Case("bad header 8: three To", header([b"To: a@example.com", b"To: b@example.com"]), ""),
+    Case("bad headers: the highest counts", header([b"X-A: caf\xe9", b"Subject: twice"], ("Date",)), ""),
+    Case("bypass_header_checks for one", header([b"Subject: once more"]), user({"bypass_header_checks": "Y"})),
+    Case("bad_header_lover for one", header([b"Subject: once more"]), user({"bad_header_lover": "Y"})),
+]
+# what Debian's 20-debian_defaults says, and two lists to name in SQL
+BANNED_RULES = r"""
+$banned_filename_re = new_RE(
+  qr'\.[^./]*\.(exe|vbs|pif|scr|bat|cmd|com|cpl|dll)\.?$'i, qr'\{[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\}?$'i,
+  qr'^application/x-msdownload$'i, qr'^application/x-msdos-program$'i, qr'^application/hta$'i,
+  qr'.\.(exe|vbs|pif|scr|bat|cmd|com|cpl)$'i, qr'^\.(exe-ms)$');
+%banned_rules = ('ALLOW_ALL' => new_RE([qr'' => 0]), 'PICKY' => new_RE([qr'^good\.exe$'i => 0], qr'(?# program )\.exe$'i, qr'\.doc$'i),
+  'DEFAULT' => $banned_filename_re);
+"""
+PICKY = [{"action": "allow", "any": r"^good\.exe$"}, {"any": r"(?# program )\.exe$"}, {"any": r"\.doc$"}]
+
+
+def attached(name, content=b"just text\n", kind="application/octet-stream", *more):
+    return lambda: mail.attached([(name, kind, content), *[(other, "application/octet-stream", b"more text\n") for other in more]])
+
+
+def zipped(**members):
+    """A zip file; in the names of members "_" stands for "."."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name.replace("_", "."), content)
+    return out.getvalue()
+
+
+def rules(names):
+    return user({"banned_rulenames": names})
+
+
+BANNED = [
+    Case("a harmless attachment", attached("a.txt"), ""),
+    Case("banned: a program's name", attached("setup.exe"), ""),
+    Case("banned: double extension", attached("report.pdf.scr"), ""),
+    Case("banned: double extension with a dot", attached("report.pdf.bat."), ""),
+    Case("dll after another extension", attached("a.b.dll"), ""),
+    Case("dll alone is not banned", attached("b.dll"), ""),
+    Case("banned: class id", attached("a.{3050f4d8-98b5-11cf-bb82-00aa00bdce0b}"), ""),
+    Case("banned: type hta", attached("a.txt", kind="application/hta"), ""),
+    Case("banned: type msdownload", attached("a.txt", kind="application/x-msdownload"), ""),
+    Case("banned: inside a zip", attached("a.zip", zipped(setup_exe="text"), "application/zip"), ""),
+    Case("banned: a zip in a zip", attached("a.zip", zipped(b_zip=zipped(run_bat="dir")), "application/zip"), ""),
+    Case("a harmless zip", attached("a.zip", zipped(a_txt="text", b_html="<p>"), "application/zip"), ""),
+    Case("rules that allow all for one", attached("setup.exe"), rules("ALLOW_ALL")),
+    Case("a list that is not there for one", attached("setup.exe"), rules("NONSENSE")),
+    Case("two lists, the first allows", attached("good.exe"), rules("PICKY,DEFAULT")),
+    Case("two lists, the first has a comment", attached("bad.exe"), rules("PICKY, DEFAULT")),
+    Case("two lists, the second bans", attached("a.scr"), rules("PICKY DEFAULT")),
+    Case("one part allowed, one banned", attached("good.exe", b"x\n", "application/octet-stream", "bad.exe"), rules("PICKY")),
+    Case("bypass_banned_checks for one", attached("setup.exe"), user({"bypass_banned_checks": "Y"})),
+    Case("banned_files_lover for one", attached("setup.exe"), user({"banned_files_lover": "Y"})),
+    Case("no banned quarantine for one", attached("setup.exe"), user({"banned_quarantine_to": ""})),
+]
 CASES = [
     Case("clean, no rows", "clean", ""),
     Case("spam, no rows", "gtube", ""),
@@ -46,4 +131,6 @@ CASES = [
     Case("sender scored down", "gtube", user({}) + listed("-2000")),
     Case("sender scored up", "clean", user({}) + listed("100")),
     Case("sender's domain allowed", "gtube", user({}) + listed("W", sender="@.example.org")),
+    *BAD_HEADERS,
+    *BANNED,
 ]

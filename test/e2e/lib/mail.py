@@ -1,4 +1,5 @@
 """mail - sample messages, all with CRLF line ends"""
+import base64
 import itertools
 
 EICAR = "X5O!P%@AP[4\\PZX54(P^)7CC)7}$" + "EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
@@ -41,6 +42,16 @@ def large(octets, **options):
     """A message of about this many octets of plain lines."""
     line = "0123456789" * 7 + "\n"
     return message(body=line * (octets // 72), subject="large", **options)
+
+
+def attached(attachments, text="See attached.\n", **options):
+    """A multipart message with a text and attachments, each (name, type, octets)."""
+    lines = ["--=_b", "Content-Type: text/plain; charset=utf-8", "", text.rstrip("\n")]
+    for name, kind, content in attachments:
+        lines += ["--=_b", f'Content-Type: {kind}; name="{name}"', "Content-Transfer-Encoding: base64",
+                  f'Content-Disposition: attachment; filename="{name}"', "", base64.encodebytes(content).decode().rstrip("\n")]
+    plain = message(body="\n".join([*lines, "--=_b--", ""]), subject="with attachments", **options)
+    return plain.replace(b"Content-Type: text/plain; charset=utf-8\r\n", b"Content-Type: multipart/mixed; boundary=\"=_b\"\r\n", 1)
 
 
 def header_of(octets):

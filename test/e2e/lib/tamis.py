@@ -21,20 +21,33 @@ def sanitized():
     return build_directory().name == "asan"
 
 
+def toml_key(key):
+    return key if re.fullmatch(r'[\w-]+|".*"', key) else json.dumps(key)
+
+
+def toml_value(value):
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{toml_key(key)} = {toml_value(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(toml_value(each) for each in value) + "]"
+    return json.dumps(value)
+
+
 def toml(tables, prefix=""):
-    """A nested dict as TOML. Values: bool, int, float, text, list, dict (a table)."""
+    """A nested dict as TOML. Values: bool, int, float, text, list (also of dicts), dict (a table)."""
     lines, nested = [], []
     for key, value in tables.items():
         if isinstance(value, dict):
             nested.append((key, value))
         else:
-            lines.append(f"{key} = {json.dumps(value)}")
+            lines.append(f"{toml_key(key)} = {toml_value(value)}")
     text = ""
     if prefix and (lines or not nested):
         text += f"[{prefix}]\n"
     text += "".join(line + "\n" for line in lines)
     for key, value in nested:
-        text += "\n" + toml(value, f"{prefix}.{key}" if prefix else key)
+        name = toml_key(key)
+        text += "\n" + toml(value, f"{prefix}.{name}" if prefix else name)
     return text
 
 

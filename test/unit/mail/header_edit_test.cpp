@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <random>
 
 #include "base/text.h"
@@ -107,6 +108,82 @@ TEST_CASE("random messages: the rest stays byte for byte, in order") {
         edits.prepend("New", "n");
         edits.remove("Del");
         CHECK(bytes_of(edits.apply(message_of(text + body))) == "New: n\r\n" + kept + body);
+    }
+}
+
+TEST_CASE("repairs: blank continuation lines go, long lines are cut, everything else is the same bytes") {
+    const std::string l998 = "X: " + std::string(995, 'a');
+    const std::string cut = ("X: " + std::string(1100, 'b')).substr(0, 995) + "...\r\n";
+    struct Row {
+        std::string header, both, folding, lines;
+    };
+    const auto row = GENERATE_COPY(
+        Row{"A: b\r\nC: d\r\n", "", "", ""}, Row{l998 + "\r\n", "", "", ""},
+        Row{l998 + "a\r\nY: z\r\n", l998.substr(0, 995) + "...\r\nY: z\r\n", "=", l998.substr(0, 995) + "...\r\nY: z\r\n"},
+        Row{"A: b\r\n \t\r\n c\r\n", "A: b\r\n c\r\n", "A: b\r\n c\r\n", "="},
+        Row{"A:\r\n \r\nB: c\r\n", "A:\r\nB: c\r\n", "A:\r\nB: c\r\n", "="},
+        Row{"A: b\r\n " + std::string(1500, 'c') + "\r\n\t\r\nB: d\r\n", "A: b\r\n " + std::string(994, 'c') + "...\r\nB: d\r\n",
+            "A: b\r\n " + std::string(1500, 'c') + "\r\nB: d\r\n", "A: b\r\n " + std::string(994, 'c') + "...\r\n\t\r\nB: d\r\n"},
+        Row{" \r\nA: b\r\n", "A: b\r\n", "A: b\r\n", "="}, Row{"X: " + std::string(1100, 'b') + "\r\n", cut, "=", cut});
+    CAPTURE(escaped(row.header, 200));
+    const std::string body = "\r\n \r\n" + std::string(2000, 'x') + "\r\n \r\nend";
+    const auto message = message_of(row.header + body);
+    const auto after = [&](HeaderRepairs repairs) {
+        HeaderEdits edits;
+        edits.repair(repairs);
+        return bytes_of(edits.apply(message));
+    };
+    const auto want = [&](const std::string& text) { return (text.empty() || text == "=" ? row.header : text) + body; };
+    CHECK(after({true, true}) == want(row.both));
+    CHECK(after({true, false}) == want(row.folding));
+    CHECK(after({false, true}) == want(row.lines));
+    CHECK(after({}) == row.header + body);
+    if (row.both.empty()) {  // nothing to repair: one range of the spool
+        HeaderEdits edits;
+        edits.repair({true, true});
+        const auto edited = edits.apply(message);
+        REQUIRE(edited.pieces.size() == 1);
+        CHECK(edited.pieces.front().size == message.spool->size());
+    }
+}
+
+TEST_CASE("repairs reach a field that was replaced, and no field can grow out of one") {
+    const auto message = message_of("Subject: " + std::string(1200, 's') + "\r\nA: b\r\n \r\n\r\nbody");
+    HeaderEdits edits;
+    edits.prepend("New", "n");
+    edits.replace_first("Subject", "*** " + std::string(1200, 's'));
+    edits.repair({true, true});
+    CHECK(bytes_of(edits.apply(message)) == "New: n\r\nSubject: *** " + std::string(982, 's') + "...\r\nA: b\r\n\r\nbody");
+    HeaderEdits without;
+    without.prepend("New", "n");
+    without.replace_first("Subject", "*** " + std::string(1200, 's'));
+    CHECK_FALSE(without == edits);  // recipients with different repairs are different groups
+    std::mt19937 random(3);
+    static constexpr std::string_view sharp("a:\r\n \t", 6);
+    for (int round = 0; round < 20000; ++round) {
+        std::string header;
+        for (int lines = 0; lines < 4; ++lines) {
+            for (std::size_t size = random() % 6; size > 0; --size) header += sharp[random() % sharp.size()];
+            if (random() % 8 == 0) header += std::string(1000, 'x');
+            header += "\r\n";
+        }
+        std::string lf = header;  // as after receipt: CRLF only
+        std::erase(lf, '\r');
+        header.clear();
+        for (const char c : lf) header += c == '\n' ? std::string("\r\n") : std::string(1, c);
+        const auto before = message_of(header + "\r\nbody");
+        HeaderEdits both;
+        both.repair({true, true});
+        const auto out = bytes_of(both.apply(before));
+        const auto again = message_of(out);
+        std::vector<std::string> names, names_after;
+        for (const auto& field : before.header.fields)
+            if (field.name_size != 0) names.emplace_back(HeaderBlock::name(field, before.spool->head()));
+        for (const auto& field : again.header.fields)
+            if (field.name_size != 0) names_after.emplace_back(HeaderBlock::name(field, out));
+        CAPTURE(escaped(header, 300), escaped(out, 300));
+        CHECK(out.substr(again.header.size) == header.append("\r\nbody").substr(before.header.size));
+        if (std::ranges::none_of(names, [](const auto& name) { return name.size() >= 995; })) CHECK(names == names_after);
     }
 }
 

@@ -21,7 +21,7 @@ constexpr std::uint64_t big = 100'000;
 void find(Major major, Findings& findings, RecipientPolicy& policy) {
     switch (major) {
         case Major::virus: findings.viruses = {"Eicar"}; break;
-        case Major::banned: findings.banned_reason = ".exe"; break;
+        case Major::banned: policy.banned = std::make_shared<const BannedHit>(BannedHit{".exe", "DEFAULT rule 7", {".exe"}, false}); break;
         case Major::unchecked: findings.unchecked = {mail::unchecked_encrypted}; break;
         case Major::spam:
             findings.score = std::max(findings.score.value_or(0), 10.0);
@@ -360,11 +360,11 @@ TEST_CASE("the blocked response, by category and destiny") {
         Row{{Major::spammy, 1}, Destiny::reject, false, "554 5.7.0 Reject, id=1-01 - spammy (tag3)"});
     Findings findings;
     findings.viruses = {"Eicar-Test-Signature"};
-    findings.banned_reason = ".exe";
     RecipientVerdict verdict;
     verdict.categories = {row.category};
     verdict.blocking = row.category;
     verdict.destiny = row.destiny;
+    if (row.category.major == Major::banned) verdict.banned = std::make_shared<const BannedHit>(BannedHit{".exe", "", {}, false});
     CHECK(blocked_response(verdict, "1-01", findings, row.soft).line() == row.line);
 }
 

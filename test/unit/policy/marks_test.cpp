@@ -119,8 +119,8 @@ TEST_CASE("subjects") {
 TEST_CASE("alerts fit on lines whatever the engines say") {
     Findings findings;
     for (int i = 0; i < 1000; ++i) findings.viruses.push_back(std::string(200, 'v'));
-    findings.banned_reason = "a\r\nX: y";
-    const auto texts = alert_texts({{Major::virus, 0}, {Major::banned, 0}}, findings);
+    const BannedHit hit{"a\r\nX: y", {}, {}, false};
+    const auto texts = alert_texts({{Major::virus, 0}, {Major::banned, 0}}, findings, &hit);
     REQUIRE(texts.size() == 2);
     CHECK(texts[0].size() < 1000);
     CHECK(texts[0].ends_with("..."));
@@ -171,7 +171,7 @@ TEST_CASE("S9: random bytes from strangers never make another field") {
         story.envelope.recipients[0].address = noise(300);
         story.envelope.peer_helo = noise(600);
         story.findings.viruses = {noise(300), noise(300)};
-        story.findings.banned_reason = "x" + noise(2000);
+        story.policies[0].banned = std::make_shared<const BannedHit>(BannedHit{"x" + noise(2000), {}, {}, false});
         story.findings.header_problems = {{6, noise(2000)}};
         story.findings.tests = {{noise(100), 1}, {noise(100), 2}};
         story.policies[0].subject_tags.tag2 = noise(50);

@@ -170,8 +170,8 @@ TEST_CASE("explain: settings with their origin, and the outcome with its reasons
         Row{"bad-header", {}, "final_bad_header_destiny is \"pass\""},
         Row{"oversized", {}, "category   Clean: never blocks"});
     INFO(outcome.category);
-    const auto findings = tools::findings_for(outcome.category, outcome.score, wishes.front().effective.policy);
-    REQUIRE(findings);
-    CHECK_THAT(tools::explain_outcome(explained, *findings), Catch::Contains(std::string(outcome.want)));
-    CHECK_FALSE(tools::findings_for("vires", {}, wishes.front().effective.policy));
+    const auto example = tools::example_of(outcome.category, outcome.score, wishes.front().effective.policy);
+    REQUIRE(example);
+    CHECK_THAT(tools::explain_outcome(explained, *example), Catch::Contains(std::string(outcome.want)));
+    CHECK_FALSE(tools::example_of("vires", {}, wishes.front().effective.policy));
 }

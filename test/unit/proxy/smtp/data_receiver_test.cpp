@@ -169,3 +169,25 @@ TEST_CASE("octets above 127 are noticed in any place") {
         CHECK(receiver.has_8bit());
     }
 }
+
+TEST_CASE("where a bare CR or a NUL was taken out is remembered") {
+    const std::string bytes("A: b\0c\r\nX\r: y\r\nZ: \nq\r\r\n\r\n\0\r\n.\r\n", 37);
+    for (const std::size_t step : {std::size_t{1}, std::size_t{3}, bytes.size()}) {
+        std::string text;
+        DataReceiver receiver(0, [&](std::string_view part) {
+            text += part;
+            return true;
+        });
+        for (std::size_t at = 0; at < bytes.size(); at += step) receiver.feed(std::string_view(bytes).substr(at, step));
+        REQUIRE(receiver.finished());
+        CHECK(text == "A: bc\r\nX: y\r\nZ: \r\nq\r\n\r\n\r\n");
+        std::vector<std::pair<std::uint32_t, char>> found;
+        for (const auto& removed : receiver.removed()) found.emplace_back(removed.offset, removed.what);
+        CHECK(found == std::vector<std::pair<std::uint32_t, char>>{{4, '\0'}, {8, '\r'}, {19, '\r'}, {23, '\0'}});
+        CHECK(receiver.normalised() == 5);  // and a bare LF
+    }
+    DataReceiver many(0, [](std::string_view) { return true; });
+    many.feed(std::string(1000, '\0'));
+    CHECK(many.removed().size() == 100);
+    CHECK(many.normalised() == 1000);
+}
