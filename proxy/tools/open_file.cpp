@@ -13,6 +13,8 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "policy/banned.h"
+#include "policy/header_check.h"
 #include "policy/notice_parts.h"
 #include "proxy/privileges.h"
 #include "proxy/settings.h"
@@ -54,16 +56,20 @@ Result<std::string> read_message(const std::string& path) {
 }
 
 Result<std::shared_ptr<const Settings>> load_settings(const Options& options) {
-    if (options.config.empty() && !std::filesystem::exists(usual_config)) return std::make_shared<const Settings>();
     const std::string path = options.config.empty() ? usual_config : options.config;
     Problems          problems(path);
+    if (options.config.empty() && !std::filesystem::exists(usual_config)) {  // the rules that come with Tamis
+        auto defaults = std::make_shared<Settings>();
+        defaults->banned = policy::BannedRules::load({}, problems);
+        return defaults;
+    }
     auto              settings = load_settings_file(path, problems);
     for (const auto& line : problems.lines()) fmt::print(stderr, "{}\n", line);
     if (!problems.none()) return fail(Errc::bad_input, path + " has problems");
     return settings;
 }
 
-Result<mail::Contents> open_in_worker(const Settings& settings, std::string text) {
+Result<mail::Contents> open_in_worker(const Settings& settings, std::shared_ptr<const mail::SealedSpool> spool) {
     auto spawning = open::spawner_options_of(settings.open);
     auto program = open::open_worker_program(spawning);
     if (!program) return std::unexpected(std::move(program.error()));
@@ -75,8 +81,6 @@ Result<mail::Contents> open_in_worker(const Settings& settings, std::string text
     }
     auto spawner = open::Spawner::start(std::move(spawning));
     if (!spawner) return std::unexpected(std::move(spawner.error()));
-    const auto size = text.size();
-    auto       spool = std::make_shared<mail::SealedSpool>(-1, size, std::move(text));
     asio::io_context loop(1);
     auto             options = open::pool_options_of(settings.open);
     options.workers = 1;
@@ -107,9 +111,23 @@ int open_file(const Options& options) {
     if (!text) return told(text.error());
     OpenReport report;
     report.size = text->size();
-    const auto contents = open_in_worker(**settings, std::move(*text));
+    mail::Message message;
+    message.header = mail::parse_header(*text);
+    message.size = text->size();
+    message.spool = std::make_shared<mail::SealedSpool>(-1, message.size, std::move(*text));
+    const auto contents = open_in_worker(**settings, message.spool);
     if (!contents) return told(contents.error());
     report.contents = &*contents;
+    policy::BannedCheck check((*settings)->banned, *contents);
+    const auto&         names = (*settings)->site_policy.banned_rule_names;
+    for (const auto& decision : check.decisions(names)) {
+        if (decision.action == policy::BannedAction::allow) continue;
+        report.banned[decision.part] = decision.rule + (decision.comment.empty() ? "" : " (" + decision.comment + ")");
+    }
+    if (const auto hit = check.hit(names)) report.banned_reason = hit->reason;
+    report.header_problems = policy::check_header(message, {}, (*settings)->header_checks);
+    if (!contents->mime_error.empty() && (*settings)->header_checks.mime)
+        report.header_problems.insert(report.header_problems.begin(), policy::mime_problem(contents->mime_error));
     fmt::print("{}", options.json ? tree_json(report) : tree_text(report));
     return contents->failure.empty() ? 0 : 1;
 }

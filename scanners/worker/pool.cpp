@@ -1,6 +1,7 @@
 #include "scanners/worker/pool.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -330,8 +331,17 @@ std::uint32_t WorkerPool::Impl::long_running() const {
         std::ranges::count_if(workers, [](const auto& worker) { return worker->entry && worker->entry->is_long; }));
 }
 
+// is_quiet - an idle worker has nothing to say: bytes that wait are the news of its death, and a message must not be blamed
+// for that
+bool is_quiet(int descriptor) noexcept {
+    pollfd state{descriptor, POLLIN, 0};
+    return ::poll(&state, 1, 0) == 0;
+}
+
 WorkerPtr WorkerPool::Impl::idle() const {
-    const auto found = std::ranges::find_if(workers, [](const auto& worker) { return worker->is_ready && !worker->entry; });
+    const auto found = std::ranges::find_if(workers, [](const auto& worker) {
+        return worker->is_ready && !worker->entry && is_quiet(worker->socket.native_handle());
+    });
     return found == workers.end() ? nullptr : *found;
 }
 
