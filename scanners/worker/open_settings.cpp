@@ -80,6 +80,6 @@ PoolOptions pool_options_of(const OpenSettings& settings) {
     return out;
 }
 
-SpawnerOptions spawner_options_of(const OpenSettings& settings) { return {settings.worker, settings.namespaces}; }
+SpawnerOptions spawner_options_of(const OpenSettings& settings) { return {.worker = settings.worker, .namespaces = settings.namespaces}; }
 
 }  // namespace tamis::open

@@ -54,7 +54,7 @@ int main(int argc, char** argv) {
     if (argc < 2) return 2;
     const std::size_t bytes = argc > 2 ? std::strtoul(argv[2], nullptr, 10) : 10'000;
     const int         jobs = argc > 3 ? std::atoi(argv[3]) : 20'000;
-    auto spawner = Spawner::start({argv[1], true});
+    auto spawner = Spawner::start({.worker = argv[1]});
     if (!spawner) {
         fmt::print(stderr, "{}\n", describe(spawner.error()));
         return 1;
@@ -65,7 +65,11 @@ int main(int argc, char** argv) {
     options.jobs_per_worker = 1'000'000;
     const auto begun = std::chrono::steady_clock::now();
     WorkerPool pool(context, **spawner, options);
-    while (pool.state().idle == 0) context.run_one();
+    while (pool.state().starting != 0) context.run_one();
+    if (pool.state().idle == 0) {
+        fmt::print(stderr, "{} cannot be started\n", argv[1]);
+        return 1;
+    }
     const std::chrono::duration<double> start = std::chrono::steady_clock::now() - begun;
     const pid_t  worker = only_child((*spawner)->pid());
     const auto   text = text_message(bytes);

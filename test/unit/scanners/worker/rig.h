@@ -40,7 +40,7 @@ class Rig {
 public:
     explicit Rig(std::string worker, PoolOptions options = {}, bool namespaces = true) {
         log::capture(true);
-        auto started = Spawner::start({std::move(worker), namespaces});
+        auto started = Spawner::start({.worker = std::move(worker), .namespaces = namespaces});
         REQUIRE(started);
         spawner = std::move(*started);
         pool = std::make_unique<WorkerPool>(context, *spawner, options);
