@@ -113,6 +113,16 @@ public:
         else if (equal_fold(name, "content-disposition")) disposition(value);
         else if (equal_fold(name, "mime-version")) has_version_ = true;
     }
+    // suspected - a field for some readers only: what the others read comes first
+    void suspected(std::string_view name, std::string_view value, std::string_view default_type) {
+        if (equal_fold(name, "content-type")) {
+            if (types_.empty()) default_type_first_ = true;
+            out_.may_be_leaf = true;
+        }
+        if (default_type_first_ && out_.types.empty()) out_.types.emplace_back(default_type);
+        if (equal_fold(name, "content-transfer-encoding") && out_.encodings.empty()) out_.encodings.push_back(Encoding::identity);
+        field(name, value);
+    }
     void finish(std::string_view default_type) {
         for (std::size_t i = 0; i < types_.size(); ++i)
             if (std::ranges::find(types_.begin(), types_.begin() + static_cast<std::ptrdiff_t>(i), types_[i]) ==
@@ -147,7 +157,7 @@ private:
     const Limits&                 limits_;
     std::vector<std::string_view> types_;
     std::size_t                   different_types_ = 0, encodings_ = 0;
-    bool                          has_version_ = false, several_boundaries_ = false;
+    bool                          has_version_ = false, default_type_first_ = false;
     std::vector<std::string>      disposition_names_, type_names_;
 };
 
@@ -189,7 +199,9 @@ void Reader::encoding(std::string_view value) {
     defect(AnomalyKind::bad_encoding, fmt::format("unknown Content-Transfer-Encoding \"{}\"", escaped(field.raw_value, 40)));
     add_once(out_.encodings, plausible);
     add_once(out_.encodings, Encoding::identity);
-    if (plausible == Encoding::identity) add_once(out_.encodings, Encoding::base64);  // kept only if it looks like it
+    if (plausible != Encoding::identity || encodings_ > 1) return;
+    add_once(out_.encodings, Encoding::base64);  // used only if the body looks like it
+    out_.guesses_base64 = true;
 }
 
 void Reader::other_parameters(const Structured& field) {
@@ -277,14 +289,18 @@ void Reader::boundary(const Structured& field, std::string_view value) {
         if (parameter.quoted && parameter.raw != parameter.value) add_once(values, parameter.raw);
     }
     if (!naive.empty()) add_once(values, naive);
+    for (auto& reading : values_decoded_first(value, "boundary", limits_.parameters)) add_once(values, std::move(reading));
     std::erase(values, std::string());
+    const bool odd_quotes = std::ranges::any_of(field.parameters, [](const auto& parameter) {
+        return parameter.odd && parameter.name == "boundary";
+    });
     for (auto& reading : values) {  // blanks at the end: RFC 2046 forbids them, some readers trim
         const auto trimmed = std::string(trim(reading));
         if (trimmed == reading) continue;
         defect(AnomalyKind::bad_boundary, "a boundary that begins or ends with blanks");
         reading = trimmed;  // the delimiter line may have blanks behind it in any case
     }
-    if (values.size() > 1 && !several_boundaries_) defect(AnomalyKind::bad_parameter, "the boundary can be read in several ways");
+    if (values.size() > 1) defect(AnomalyKind::bad_parameter, "the boundary can be read in several ways");
     if (different_types_ > 1 && !values.empty() && !out_.boundaries.empty() &&
         std::ranges::find(out_.boundaries, values.front()) == out_.boundaries.end())
         defect(AnomalyKind::duplicate_boundary, "several Content-Type fields with boundaries");
@@ -294,6 +310,7 @@ void Reader::boundary(const Structured& field, std::string_view value) {
             out_.boundaries.back() = std::move(reading);
         else add_once(out_.boundaries, std::move(reading), boundaries_limit);
     }
+    if (odd_quotes) add_once(out_.boundaries, std::string(), boundaries_limit + 1);  // read as an empty one by some
 }
 
 void Reader::boundaries() {
@@ -380,22 +397,25 @@ EntityHeader read_entity_header(std::string_view entity, const HeaderBlock& bloc
                                 const Limits& limits) {
     EntityHeader out;
     Reader       reader(out, limits);
+    std::vector<std::pair<std::string_view, std::string_view>> suspected;
     for (const auto& field : block.fields) {
         const auto name = HeaderBlock::name(field, entity);
         if (!name.empty()) {
             if (lower(name[0]) == 'c' || lower(name[0]) == 'm') reader.field(name, HeaderBlock::value(field, entity));
             if (const auto line = hidden_field(entity, field); !line.empty()) {
                 const auto colon = line.find(':');
-                reader.field(trim(line.substr(0, colon)), line.substr(colon + 1));
+                suspected.emplace_back(trim(line.substr(0, colon)), line.substr(colon + 1));
                 out.defects.push_back({AnomalyKind::hidden_header, "a header field behind blanks"});
             }
             continue;
         }
         std::size_t value = 0;
         const auto  line = entity.substr(field.begin, field.end - field.begin);
-        const auto  cleaned = cleaned_name(line, value);
-        if (is_structure(cleaned)) reader.field(cleaned, line.substr(value));
+        if (const auto cleaned = cleaned_name(line, value); is_structure(cleaned))
+            suspected.emplace_back(equal_fold(cleaned, "content-type") ? "content-type" : equal_fold(cleaned, "content-disposition")
+                                       ? "content-disposition" : "content-transfer-encoding", line.substr(value));
     }
+    for (const auto& [name, value] : suspected) reader.suspected(name, value, default_type);
     reader.finish(default_type);
     return out;
 }

@@ -33,6 +33,7 @@ struct EntityHeader {
     std::string              smime_type;  // lower case
     std::vector<Defect>      defects;
     bool                     may_be_leaf = false;  // some reader sees no multipart here although the first reading is one
+    bool                     guesses_base64 = false;  // the encoding is unknown, base64 no more than a guess
     bool has_boundary_parameter = false;
     bool is_encrypted = false;            // PGP/MIME or S/MIME: unreadable for us
 };

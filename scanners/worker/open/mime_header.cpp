@@ -324,6 +324,22 @@ std::string naive_parameter(std::string_view field_value, std::string_view name)
     return std::string(rest.substr(0, rest.find_first_of(" \t\r\n;\"")));
 }
 
+bool has_bare_blank(const Parameter& parameter) {
+    return !parameter.quoted && parameter.value.find_first_of(" \t") != std::string::npos;
+}
+
+// what the words hold is structure then
+std::vector<std::string> values_decoded_first(std::string_view field_value, std::string_view name, std::size_t parameters_limit) {
+    if (field_value.find("=?") == std::string_view::npos) return {};
+    const auto decoded = decode_words(field_value);
+    if (decoded == field_value) return {};
+    std::vector<std::string> out;
+    for (const auto& parameter : parse_structured(decoded, parameters_limit).parameters)
+        if (parameter.name == name) add_unique(out, parameter.value, readings_limit);
+    add_unique(out, naive_parameter(decoded, name), readings_limit);
+    return out;
+}
+
 std::vector<std::string> names_of(const Structured& field, std::string_view field_value, std::string_view name) {
     constexpr std::size_t    limit = 2 * readings_limit;
     auto                     readings = readings_of(field, name);
@@ -335,6 +351,15 @@ std::vector<std::string> names_of(const Structured& field, std::string_view fiel
         if (parameter.name != name) continue;
         if (parameter.raw != parameter.value) add_unique(out, parameter.raw, limit);
         is_odd |= parameter.odd;
+    }
+    for (const auto& value : readings.values)
+        if (value.find("=?") != std::string::npos) add_unique(out, decode_words(value), limit);  // words within RFC 2231
+    for (auto& value : values_decoded_first(field_value, name, readings_limit * 4)) add_unique(out, std::move(value), limit);
+    if (std::ranges::any_of(field.parameters, has_bare_blank)) {  // for some readers an unquoted value ends at the blank
+        auto cut = field;
+        for (auto& parameter : cut.parameters)
+            if (has_bare_blank(parameter)) parameter.value.resize(parameter.value.find_first_of(" \t"));
+        for (auto& value : readings_of(cut, name).values) add_unique(out, std::move(value), limit);
     }
     if (out.empty() || is_odd) add_unique(out, naive_parameter(field_value, name), limit);
     return out;

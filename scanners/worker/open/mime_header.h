@@ -49,6 +49,9 @@ Readings readings_of(const Structured& field, std::string_view name);
 // closing quote or the next ";" or blank; "" when there is none
 std::string naive_parameter(std::string_view field_value, std::string_view name);
 
+// values_decoded_first - the parameter's values for a reader that decodes encoded words before it looks for parameters
+std::vector<std::string> values_decoded_first(std::string_view field_value, std::string_view name, std::size_t parameters_limit);
+
 // names_of - every spelling of a file's name under that parameter: decoded UTF-8 first, then raw ones that differ
 // (encoded words not decoded, percent escapes, escapes with their backslashes, folded parts joined)
 std::vector<std::string> names_of(const Structured& field, std::string_view field_value, std::string_view name);

@@ -136,8 +136,7 @@ void Walk::entity(const Item& item) {
         other_headers(item, sections);
     }
     for (const auto& found : header.defects) {
-        if (found.kind == AnomalyKind::bad_encoding && header.encodings.front() == Encoding::identity &&
-            header.encodings.back() == Encoding::base64 && header.encodings.size() == 2 && !looks_like_base64(body.bytes())) {
+        if (found.kind == AnomalyKind::bad_encoding && header.guesses_base64 && !looks_like_base64(body.bytes())) {
             defect(AnomalyKind::misplaced_parameter, number, found.detail);  // no reader can make anything else of it
             continue;
         }
@@ -195,9 +194,7 @@ void Walk::other_views(const Item& item, const EntityHeader& header, const Blob&
     }
     if (is_container) return;
     for (std::size_t i = 1; i < header.encodings.size(); ++i) {
-        if (header.encodings[i] == Encoding::base64 && header.encodings.front() == Encoding::identity &&
-            !looks_like_base64(body.bytes()) && header.encodings.size() == 2 && header.defects.front().kind == AnomalyKind::bad_encoding)
-            continue;
+        if (header.encodings[i] == Encoding::base64 && header.guesses_base64 && !looks_like_base64(body.bytes())) continue;
         leaf(item, header, body, header.encodings[i], true);
     }
     // encoded messages (RFC 2046 section 5.2.1 forbids it): some readers decode them, others do not
@@ -327,14 +324,18 @@ std::uint32_t Walk::decoded_leaf(NewPart part, const Blob& body, Encoding encodi
     if (is_base64) defect(AnomalyKind::bad_base64, number, notes.after_padding ? "data behind the padding of base64" : notes.junk
                                                                ? "characters in base64 that do not belong there" : "base64 of a wrong length");
     else defect(AnomalyKind::bad_quoted_printable, number, notes.junk ? "quoted-printable with bad escapes" : "blanks in a soft line break");
-    if (!notes.differs() || (is_base64 && !notes.after_padding)) return number;
+    if (!notes.differs() || (is_base64 && !notes.after_padding && !notes.wrong_length)) return number;
     other.flags |= alternate_flag(true);
-    auto second = opener_.new_part(std::move(other), "mime");
-    if (!second) return number;
-    WriterOutput second_out(second);
-    const auto   again = is_base64 ? decode_base64(text, Base64Reading::stop, second_out)
-                                   : decode_quoted(text, QuotedReading::tolerant, second_out);
-    if (again.complete) second.finish();
+    for (const auto reading : {Base64Reading::stop, Base64Reading::zero_padding}) {
+        if (is_base64 && reading == Base64Reading::stop && !notes.after_padding) continue;
+        auto second = opener_.new_part(other, "mime");
+        if (!second) break;
+        WriterOutput second_out(second);
+        const auto   again = is_base64 ? decode_base64(text, reading, second_out)
+                                       : decode_quoted(text, QuotedReading::tolerant, second_out);
+        if (again.complete) second.finish();
+        if (!is_base64) break;  // two readings of quoted-printable
+    }
     return number;
 }
 

@@ -2,7 +2,7 @@
 """make.py DIRECTORY - writes the corpus of ambiguous messages: every structure with every encoding, EICAR planted.
 
 security-cases.md S3 and S4 by mechanism. Deterministic: the same names and bytes on every run; `make.py --manifest` prints
-"name sha256" of each case, which must agree with the file `manifest` beside this program.
+"name digest" of each case (16 hex digits of SHA-256), which must agree with the file `manifest` beside this program.
 Messages are as the receiver hands them on: CRLF line ends, no NUL; what needs other bytes lies in a base64 message.
 """
 import base64
@@ -328,7 +328,7 @@ def all_cases():
 if __name__ == "__main__":
     if sys.argv[1:] == ["--manifest"]:
         for case_name, data in all_cases():
-            print(case_name, hashlib.sha256(data).hexdigest())
+            print(case_name, hashlib.sha256(data).hexdigest()[:16])
     else:
         os.makedirs(sys.argv[1], exist_ok=True)
         for case_name, data in all_cases():

@@ -1,0 +1,4 @@
+QUOTES_A_MESSAGE=("x",)
+NAMES={}
+def all_cases():
+    return []
