@@ -66,24 +66,32 @@ std::size_t blank_line_inside(std::string_view entity, const Field& field) {
 struct Odd {
     std::size_t at = 0;          // where the body begins for a reader that stops here
     std::size_t fields = 0;      // fields before it
-    std::string what;
+    const char* what = "";
     bool        is_hidden = false;  // no field at all, or a line of blanks
 };
 
-std::optional<Odd> first_odd(std::string_view entity, const HeaderBlock& block) {
-    for (std::size_t i = 0; i < block.fields.size(); ++i) {
+// odd_lines - the first of them; a reader may stop at any
+std::vector<Odd> odd_lines(std::string_view entity, const HeaderBlock& block) {
+    constexpr std::size_t limit = 3;
+    std::vector<Odd>      out;
+    bool                  in_run = false;
+    for (std::size_t i = 0; i < block.fields.size() && out.size() < limit; ++i) {
         const auto& field = block.fields[i];
+        const bool  follows = std::exchange(in_run, false);
         if (field.name_size == 0) {
             const auto line = entity.substr(field.begin, field.end - field.begin);
             if (i == 0 && (line.starts_with("From ") || line.starts_with(">From "))) continue;  // mbox
-            return Odd{field.begin, i, "a line in the header that is no field", true};
+            in_run = !is_blank(line.front());
+            if (!follows)  // of many such lines in a row, a reader stops at the first
+                out.push_back({field.begin, i, "a line in the header that is no field", true});
+            continue;
         }
         if (field.value_begin - field.begin > field.name_size + 1U)
-            return Odd{field.begin, i, "blanks before the colon of a header field", false};
-        if (const auto behind = blank_line_inside(entity, field); behind != 0)
-            return Odd{behind, i + 1, "a line of blanks within the header", true};
+            out.push_back({field.begin, i, "blanks before the colon of a header field", false});
+        else if (const auto behind = blank_line_inside(entity, field); behind != 0)
+            out.push_back({behind, i + 1, "a line of blanks within the header", true});
     }
-    return {};
+    return out;
 }
 
 Encoding plausible_encoding(std::string_view token) {
@@ -366,30 +374,30 @@ Sections split_header(std::string_view entity) {
         break;
     }
     if (section.find('\0') != std::string_view::npos) out.defects.push_back({AnomalyKind::bad_header, "NUL in the header"});
-    const auto odd = first_odd(entity, block);
-    if (!odd) return out;
-    Section early;
-    early.block = block;
-    early.block.fields.resize(odd->fields);
-    early.body = odd->at;
-    const bool structure_behind = std::any_of(block.fields.begin() + static_cast<std::ptrdiff_t>(odd->fields), block.fields.end(),
-                                              [&](const Field& field) {
-                                                  std::size_t value = 0;
-                                                  return is_structure(cleaned_name(
-                                                      entity.substr(field.begin, field.end - field.begin), value));
-                                              });
-    if (!block.has_separator && odd->is_hidden && !structure_behind) {  // text without the empty line before it
-        out.main = std::move(early);
-        out.defects.push_back({AnomalyKind::misplaced_parameter, "no empty line between header and body"});
-        return out;
+    const auto odds = odd_lines(entity, block);
+    const bool has_encoding = block.find("content-transfer-encoding", entity) != nullptr;
+    for (const auto& odd : odds) {
+        Section early;
+        early.block = block;
+        early.block.fields.resize(odd.fields);
+        early.body = odd.at;
+        const bool structure_behind = std::any_of(
+            block.fields.begin() + static_cast<std::ptrdiff_t>(odd.fields), block.fields.end(), [&](const Field& field) {
+                std::size_t value = 0;
+                return is_structure(cleaned_name(entity.substr(field.begin, field.end - field.begin), value));
+            });
+        if (!block.has_separator && odd.is_hidden && !structure_behind) {  // text without the empty line before it
+            out.main = std::move(early);
+            out.defects.push_back({AnomalyKind::misplaced_parameter, "no empty line between header and body"});
+            return out;
+        }
+        const bool decides = structure_behind || has_encoding;
+        if (!decides && !odd.is_hidden) continue;
+        out.defects.push_back({odd.is_hidden && decides ? AnomalyKind::hidden_header
+                               : decides                ? AnomalyKind::bad_header
+                                                        : AnomalyKind::misplaced_parameter, odd.what});
+        out.others.push_back(std::move(early));
     }
-    const bool decides = structure_behind || std::any_of(block.fields.begin(), block.fields.end(), [&](const Field& field) {
-        return equal_fold(HeaderBlock::name(field, entity), "content-transfer-encoding");
-    });
-    if (!decides && !odd->is_hidden) return out;
-    out.defects.push_back({odd->is_hidden && decides ? AnomalyKind::hidden_header : decides ? AnomalyKind::bad_header
-                                                                                  : AnomalyKind::misplaced_parameter, odd->what});
-    out.other = std::move(early);
     return out;
 }
 

@@ -4,7 +4,6 @@
 // can be read in two ways (where it ends, what ends a line), other Sections are offered. Pure, total, linear.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -47,7 +46,7 @@ struct Section {
 // Sections - the first reading, and the second if there is one
 struct Sections {
     Section                main;
-    std::optional<Section> other;       // the header ends earlier
+    std::vector<Section>   others;      // the header ends earlier; at most 3
     bool                   cr_ends_lines = false;  // a bare CR in it: with CR as line end it would read differently
     std::vector<Defect>    defects;
 };

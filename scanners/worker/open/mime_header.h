@@ -15,6 +15,7 @@ struct Parameter {
     std::string name;          // lower case, with its asterisks: "filename*0*"; controls, blanks and comments removed
     std::string value;         // comments, quotes and escapes removed, folding undone
     std::string raw;           // as it stands between "=" and ";", folding undone, trimmed, outer quotes removed
+    std::string first_quoted;  // the first quoted string in a value that holds more than that
     bool        quoted = false;
     bool        odd = false;   // unclosed quote, text beside the quotes, a control or comment within name or value
     bool        folded = false;  // a line end within the value

@@ -36,6 +36,7 @@ struct Item {
     bool                         is_text = false;
     bool                         alternate = false;
     HeaderReading                reading = HeaderReading::first;
+    std::size_t                  early = 0;        // which of the places where the header may end
     std::shared_ptr<const Outer> outer = nullptr;
 };
 
@@ -117,7 +118,8 @@ void Walk::entity(const Item& item) {
     if (!opener_.budget().check_time()) return;
     const auto bytes = item.bytes.bytes();
     auto       sections = split_header(bytes);
-    if (item.reading == HeaderReading::ends_early && sections.other) sections.main = *std::exchange(sections.other, {});
+    if (item.reading == HeaderReading::ends_early && item.early < sections.others.size())
+        sections.main = sections.others[item.early];
     const auto& section = sections.main;
     const auto  header = read_entity_header(bytes, section.block, item.default_type, opener_.limits());
     const auto  body = item.bytes.slice(section.body, bytes.size());
@@ -147,10 +149,11 @@ void Walk::entity(const Item& item) {
 
 // other_headers - the same bytes with the header section read in another way
 void Walk::other_headers(const Item& item, const Sections& sections) {
-    if (sections.other) {
+    for (std::size_t i = 0; i < sections.others.size(); ++i) {
         Item other = item;
         other.alternate = true;
         other.reading = HeaderReading::ends_early;
+        other.early = i;
         items_.push_back(std::move(other));
     }
     if (!sections.cr_ends_lines) return;
@@ -326,7 +329,7 @@ std::uint32_t Walk::decoded_leaf(NewPart part, const Blob& body, Encoding encodi
     else defect(AnomalyKind::bad_quoted_printable, number, notes.junk ? "quoted-printable with bad escapes" : "blanks in a soft line break");
     if (!notes.differs() || (is_base64 && !notes.after_padding && !notes.wrong_length)) return number;
     other.flags |= alternate_flag(true);
-    for (const auto reading : {Base64Reading::stop, Base64Reading::zero_padding}) {
+    for (const auto reading : {Base64Reading::stop, Base64Reading::first_padding}) {
         if (is_base64 && reading == Base64Reading::stop && !notes.after_padding) continue;
         auto second = opener_.new_part(other, "mime");
         if (!second) break;

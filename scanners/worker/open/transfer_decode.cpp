@@ -107,17 +107,11 @@ struct Group {
     std::array<std::uint8_t, 4> values{};
     std::size_t                 count = 0, pads = 0;
 
-    // add_zero - padding as a digit; at the very end the group loses one byte for each
-    bool add_zero(Chunk& chunk, bool at_end) {
-        values[count++] = 0;
-        if (at_end) ++pads;
-        return count < 4 || emit(chunk);
-    }
     // emit - the whole bytes among what is there
     bool emit(Chunk& chunk) {
         std::uint32_t bits = 0;
         for (std::size_t i = 0; i < 4; ++i) bits = bits << 6 | (i < count ? values[i] : 0U);
-        const auto bytes = count < 2 ? 0 : count - 1 - std::min(pads, count - 1);
+        const auto bytes = count < 2 ? 0 : count - 1;
         bool       ok = true;
         for (std::size_t i = 0; i < bytes && ok; ++i) ok = chunk.add(static_cast<char>(bits >> (16 - 8 * i)));
         count = pads = 0;
@@ -132,9 +126,6 @@ DecodeNotes decode_base64(std::string_view text, Base64Reading reading, Output& 
     Chunk       chunk(out, text.size() / 4 * 3 + 64);
     Group       group;
     bool        padded = false;
-    // behind the last character that is neither padding nor blank
-    const auto  last = reading == Base64Reading::zero_padding ? text.find_last_not_of("= \t\r\n") : std::string_view::npos;
-    const auto  tail = last == std::string_view::npos ? 0 : last + 1;
     for (std::size_t at = 0; at < text.size() && notes.complete;) {
         if (group.count == 0 && group.pads == 0) {
             at += whole_groups(text, at, chunk, notes.complete);
@@ -146,15 +137,14 @@ DecodeNotes decode_base64(std::string_view text, Base64Reading reading, Output& 
             notes.junk = true;
             continue;
         }
-        if (value == padding && reading == Base64Reading::zero_padding) {
-            notes.complete = group.add_zero(chunk, at > tail);
-            continue;
+        if (value == padding && reading == Base64Reading::first_padding) {
+            notes.complete = group.emit(chunk);
+            break;
         }
         if (value == padding) {
-            if (group.count + group.pads == 0) notes.junk |= !padded;  // padding where a group begins
+            if (group.count + group.pads == 0) notes.junk = notes.after_padding = notes.after_padding || !padded;  // no group to end
             else if (++group.pads + group.count >= 4 || group.count == 3) {
                 notes.wrong_length |= group.count == 1;
-                group.pads = 0;
                 notes.complete = group.emit(chunk);
                 padded = true;
                 if (const auto next = text.find_first_not_of("= \t\r\n", at); next != std::string_view::npos) {
@@ -165,7 +155,7 @@ DecodeNotes decode_base64(std::string_view text, Base64Reading reading, Output& 
             }
             continue;
         }
-        if (group.pads != 0 && reading != Base64Reading::zero_padding) {  // "ab=c": some end the group here, some forget the padding
+        if (group.pads != 0) {  // "ab=c": some end the group here, some forget the padding
             notes.after_padding = true;
             group.pads = 0;
             if (reading == Base64Reading::skip_padding) notes.complete = group.emit(chunk);
@@ -175,8 +165,7 @@ DecodeNotes decode_base64(std::string_view text, Base64Reading reading, Output& 
     }
     if (group.count != 0) {
         notes.wrong_length = true;
-        if (reading == Base64Reading::zero_padding) group.count = 0;  // an incomplete group is dropped
-        group.pads = 0;
+        if (reading == Base64Reading::first_padding) group.count = 0;
         notes.complete = notes.complete && group.emit(chunk);
     }
     notes.complete = notes.complete && chunk.flush();

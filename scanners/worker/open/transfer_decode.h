@@ -41,8 +41,8 @@ struct DecodeNotes {
 
 enum class Base64Reading : std::uint8_t {
     skip_padding,  // padding ends a group of four, decoding goes on behind it; junk is skipped
-    stop,          // padding ends the data; junk is skipped
-    zero_padding,  // "=" counts as a digit 0, only at the very end it shortens; what is left of a group is dropped (GMime)
+    stop,          // padding that completes a group ends the data, other padding is forgotten (Python); junk is skipped
+    first_padding, // any "=" ends the data; without one, what is left of a group is dropped (GMime)
 };
 DecodeNotes decode_base64(std::string_view text, Base64Reading reading, Output& out);
 
