@@ -215,7 +215,8 @@ void Reader::encoding(std::string_view value) {
 void Reader::other_parameters(const Structured& field) {
     if (field.too_many) defect(AnomalyKind::bad_parameter, fmt::format("more than {} parameters", limits_.parameters));
     for (const auto& parameter : field.parameters) {
-        if (parameter.odd && parameter.name.starts_with("boundary"))
+        const bool decides = parameter.name.starts_with("boundary") || std::ranges::any_of(out_.types, is_multipart);
+        if (parameter.odd && decides)
             defect(AnomalyKind::bad_parameter, "a parameter that cannot be read for sure");
         if (parameter.name != "charset") continue;
         if (out_.charset.empty()) out_.charset = to_lower(trim(parameter.value)).substr(0, 100);
@@ -293,6 +294,8 @@ void Reader::boundary(const Structured& field, std::string_view value) {
     for (auto& reading : readings.values) add_once(values, std::move(reading));
     for (const auto& parameter : field.parameters) {
         if (parameter.name != "boundary") continue;
+        if (!parameter.quoted && parameter.value.find_first_of("()<>@,;:\\\"/[]?=") != std::string::npos)
+            defect(AnomalyKind::bad_parameter, "a boundary that needs quotes");
         if (!parameter.quoted) add_once(values, parameter.value.substr(0, parameter.value.find_first_of(" \t")));
         if (parameter.quoted && parameter.raw != parameter.value) add_once(values, parameter.raw);
     }
@@ -325,6 +328,13 @@ void Reader::boundaries() {
     constexpr std::size_t longest = 70;  // RFC 2046 section 5.1.1
     const bool matters = std::ranges::any_of(out_.types, [](const auto& type) { return is_multipart(type); });
     if (!matters) return;
+    const auto is_doubtful = [](const Defect& found) {
+        constexpr AnomalyKind doubts[] = {AnomalyKind::bad_parameter, AnomalyKind::bad_boundary, AnomalyKind::duplicate_boundary,
+                                          AnomalyKind::comment_in_structure, AnomalyKind::encoded_word_in_structure};
+        return std::ranges::find(doubts, found.kind) != std::end(doubts);
+    };
+    // who does not find the boundary shows the whole as text
+    out_.may_be_leaf |= out_.boundaries.empty() || std::ranges::any_of(out_.defects, is_doubtful);
     if (out_.boundaries.empty())
         defect(AnomalyKind::bad_boundary, out_.has_boundary_parameter ? "an empty boundary" : "a multipart without boundary");
     for (const auto& boundary : out_.boundaries) {
