@@ -362,9 +362,9 @@ void Reader::kinds_of_encryption() {
     for (const auto& type : out_.types) {
         if (type.ends_with("encrypted")) out_.is_encrypted = true;
         const bool smime = type == "application/pkcs7-mime" || type == "application/x-pkcs7-mime";
-        if (smime && (out_.smime_type.empty() || out_.smime_type.find("enveloped") != std::string::npos ||
-                      out_.smime_type.starts_with("authenveloped")))
-            out_.is_encrypted = true;
+        if (!smime) continue;
+        if (out_.smime_type.empty() || out_.smime_type.find("enveloped") != std::string::npos) out_.is_encrypted = true;
+        else if (!out_.smime_type.starts_with("certs-only")) out_.is_opaque = true;
     }
 }
 

@@ -35,6 +35,7 @@ struct EntityHeader {
     bool                     guesses_base64 = false;  // the encoding is unknown, base64 no more than a guess
     bool has_boundary_parameter = false;
     bool is_encrypted = false;            // PGP/MIME or S/MIME: unreadable for us
+    bool is_opaque = false;               // S/MIME signed or compressed data: the message lies inside
 };
 
 // Section - header fields and where the body begins

@@ -106,9 +106,9 @@ NewPart Walk::about(const Item& item, const EntityHeader& header, bool alternate
         flags.set(PartFlag::encrypted);
         flags.set(PartFlag::undecipherable);
     }
-    // the other pieces, or the bytes themselves, are somewhere else
+    // the other pieces, or the bytes themselves, are somewhere else; or within a signature that nobody opens here
     for (const auto& type : header.types)
-        if (type == "message/partial" || type == "message/external-body") flags.set(PartFlag::undecipherable);
+        if (type == "message/partial" || type == "message/external-body" || header.is_opaque) flags.set(PartFlag::undecipherable);
     out.flags = flags.flags;
     out.is_mime = true;
     return out;
