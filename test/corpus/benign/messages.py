@@ -92,7 +92,8 @@ case("thunderbird-german", multi("mixed", "------------0aBcDeFgHiJkLmNoPqRsTuVw"
 case("japanese-long-name", multi("mixed", "----=_Part_9_1.2", TEXT,
      attachment("filename*0*=ISO-2022-JP''%1B%24B%46%7C%4B%5C%38%6C%1B%28B;\n filename*1=\"-report.pdf\"")), ["日本語-report.pdf"])
 case("japanese-encoded-words", multi("mixed", "b1", TEXT, attachment(
-     "filename=\"=?ISO-2022-JP?B?GyRCRnxLXBsoQg==?=\n =?ISO-2022-JP?B?GyRCOGwbKEIucGRm?=\"")), ["日本語.pdf"])
+     "filename=\"=?ISO-2022-JP?B?GyRCRnxLXDhsGyhCLnBkZg==?=\"")), ["日本語.pdf"])
+case("japanese-two-words", multi("mixed", "b1", TEXT, attachment("filename=\"=?UTF-8?B?5pel5pys?=\n =?UTF-8?B?6KqeLnBkZg==?=\"")), ["日本語.pdf"])
 case("fallback-and-extended", multi("mixed", "b1", TEXT, attachment("filename=\"Uebersicht.pdf\"; filename*=UTF-8''%C3%9Cbersicht.pdf")),
      ["Uebersicht.pdf", "Übersicht.pdf"])
 case("question-marks-fallback", multi("mixed", "b1", TEXT, attachment("filename=\"?????.pdf\";\n filename*=UTF-8''%E6%97%A5.pdf")), ["日.pdf"])
