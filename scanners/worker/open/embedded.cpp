@@ -71,10 +71,12 @@ struct FieldRun {
     std::size_t begin = 0, fields = 0;
     bool        has_id = false, has_type = false, open = false;
 
-    // is_field - "Name: ..." with a name of letters, digits and dashes
+    // is_field - "Name: ..." with a name of letters, digits and dashes; blanks and bytes above 127 may follow the name
     static bool is_field(std::string_view line) {
-        const auto colon = std::ranges::find_if(line, [](char c) { return !is_alpha(c) && !is_digit(c) && c != '-'; });
-        return colon != line.end() && colon != line.begin() && *colon == ':';
+        auto colon = std::ranges::find_if(line, [](char c) { return !is_alpha(c) && !is_digit(c) && c != '-'; });
+        if (colon == line.begin()) return false;
+        colon = std::find_if(colon, line.end(), [](char c) { return c > 0x20; });
+        return colon != line.end() && *colon == ':';
     }
     // take - false: the line ends the run
     bool take(std::string_view line, std::size_t at) {

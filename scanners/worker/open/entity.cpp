@@ -66,24 +66,32 @@ std::size_t blank_line_inside(std::string_view entity, const Field& field) {
 struct Odd {
     std::size_t at = 0;          // where the body begins for a reader that stops here
     std::size_t fields = 0;      // fields before it
-    std::string what;
+    const char* what = "";
     bool        is_hidden = false;  // no field at all, or a line of blanks
 };
 
-std::optional<Odd> first_odd(std::string_view entity, const HeaderBlock& block) {
-    for (std::size_t i = 0; i < block.fields.size(); ++i) {
+// odd_lines - the first of them; a reader may stop at any
+std::vector<Odd> odd_lines(std::string_view entity, const HeaderBlock& block) {
+    constexpr std::size_t limit = 3;
+    std::vector<Odd>      out;
+    bool                  in_run = false;
+    for (std::size_t i = 0; i < block.fields.size() && out.size() < limit; ++i) {
         const auto& field = block.fields[i];
+        const bool  follows = std::exchange(in_run, false);
         if (field.name_size == 0) {
             const auto line = entity.substr(field.begin, field.end - field.begin);
             if (i == 0 && (line.starts_with("From ") || line.starts_with(">From "))) continue;  // mbox
-            return Odd{field.begin, i, "a line in the header that is no field", true};
+            in_run = !is_blank(line.front());
+            if (!follows)  // of many such lines in a row, a reader stops at the first
+                out.push_back({field.begin, i, "a line in the header that is no field", true});
+            continue;
         }
         if (field.value_begin - field.begin > field.name_size + 1U)
-            return Odd{field.begin, i, "blanks before the colon of a header field", false};
-        if (const auto behind = blank_line_inside(entity, field); behind != 0)
-            return Odd{behind, i + 1, "a line of blanks within the header", true};
+            out.push_back({field.begin, i, "blanks before the colon of a header field", false});
+        else if (const auto behind = blank_line_inside(entity, field); behind != 0)
+            out.push_back({behind, i + 1, "a line of blanks within the header", true});
     }
-    return {};
+    return out;
 }
 
 Encoding plausible_encoding(std::string_view token) {
@@ -112,6 +120,16 @@ public:
         else if (equal_fold(name, "content-transfer-encoding")) encoding(value);
         else if (equal_fold(name, "content-disposition")) disposition(value);
         else if (equal_fold(name, "mime-version")) has_version_ = true;
+    }
+    // suspected - a field for some readers only: what the others read comes first
+    void suspected(std::string_view name, std::string_view value, std::string_view default_type) {
+        if (equal_fold(name, "content-type")) {
+            if (types_.empty()) default_type_first_ = true;
+            out_.may_be_leaf = true;
+        }
+        if (default_type_first_ && out_.types.empty()) out_.types.emplace_back(default_type);
+        if (equal_fold(name, "content-transfer-encoding") && out_.encodings.empty()) out_.encodings.push_back(Encoding::identity);
+        field(name, value);
     }
     void finish(std::string_view default_type) {
         for (std::size_t i = 0; i < types_.size(); ++i)
@@ -147,7 +165,7 @@ private:
     const Limits&                 limits_;
     std::vector<std::string_view> types_;
     std::size_t                   different_types_ = 0, encodings_ = 0;
-    bool                          has_version_ = false, several_boundaries_ = false;
+    bool                          has_version_ = false, default_type_first_ = false;
     std::vector<std::string>      disposition_names_, type_names_;
 };
 
@@ -189,13 +207,16 @@ void Reader::encoding(std::string_view value) {
     defect(AnomalyKind::bad_encoding, fmt::format("unknown Content-Transfer-Encoding \"{}\"", escaped(field.raw_value, 40)));
     add_once(out_.encodings, plausible);
     add_once(out_.encodings, Encoding::identity);
-    if (plausible == Encoding::identity) add_once(out_.encodings, Encoding::base64);  // kept only if it looks like it
+    if (plausible != Encoding::identity || encodings_ > 1) return;
+    add_once(out_.encodings, Encoding::base64);  // used only if the body looks like it
+    out_.guesses_base64 = true;
 }
 
 void Reader::other_parameters(const Structured& field) {
     if (field.too_many) defect(AnomalyKind::bad_parameter, fmt::format("more than {} parameters", limits_.parameters));
     for (const auto& parameter : field.parameters) {
-        if (parameter.odd && parameter.name.starts_with("boundary"))
+        const bool decides = parameter.name.starts_with("boundary") || std::ranges::any_of(out_.types, is_multipart);
+        if (parameter.odd && decides)
             defect(AnomalyKind::bad_parameter, "a parameter that cannot be read for sure");
         if (parameter.name != "charset") continue;
         if (out_.charset.empty()) out_.charset = to_lower(trim(parameter.value)).substr(0, 100);
@@ -273,18 +294,24 @@ void Reader::boundary(const Structured& field, std::string_view value) {
     for (auto& reading : readings.values) add_once(values, std::move(reading));
     for (const auto& parameter : field.parameters) {
         if (parameter.name != "boundary") continue;
+        if (!parameter.quoted && parameter.value.find_first_of("()<>@,;:\\\"/[]?=") != std::string::npos)
+            defect(AnomalyKind::bad_parameter, "a boundary that needs quotes");
         if (!parameter.quoted) add_once(values, parameter.value.substr(0, parameter.value.find_first_of(" \t")));
         if (parameter.quoted && parameter.raw != parameter.value) add_once(values, parameter.raw);
     }
     if (!naive.empty()) add_once(values, naive);
+    for (auto& reading : values_decoded_first(value, "boundary", limits_.parameters)) add_once(values, std::move(reading));
     std::erase(values, std::string());
+    const bool odd_quotes = std::ranges::any_of(field.parameters, [](const auto& parameter) {
+        return parameter.odd && parameter.name == "boundary";
+    });
     for (auto& reading : values) {  // blanks at the end: RFC 2046 forbids them, some readers trim
         const auto trimmed = std::string(trim(reading));
         if (trimmed == reading) continue;
         defect(AnomalyKind::bad_boundary, "a boundary that begins or ends with blanks");
         reading = trimmed;  // the delimiter line may have blanks behind it in any case
     }
-    if (values.size() > 1 && !several_boundaries_) defect(AnomalyKind::bad_parameter, "the boundary can be read in several ways");
+    if (values.size() > 1) defect(AnomalyKind::bad_parameter, "the boundary can be read in several ways");
     if (different_types_ > 1 && !values.empty() && !out_.boundaries.empty() &&
         std::ranges::find(out_.boundaries, values.front()) == out_.boundaries.end())
         defect(AnomalyKind::duplicate_boundary, "several Content-Type fields with boundaries");
@@ -294,12 +321,20 @@ void Reader::boundary(const Structured& field, std::string_view value) {
             out_.boundaries.back() = std::move(reading);
         else add_once(out_.boundaries, std::move(reading), boundaries_limit);
     }
+    if (odd_quotes) add_once(out_.boundaries, std::string(), boundaries_limit + 1);  // read as an empty one by some
 }
 
 void Reader::boundaries() {
     constexpr std::size_t longest = 70;  // RFC 2046 section 5.1.1
     const bool matters = std::ranges::any_of(out_.types, [](const auto& type) { return is_multipart(type); });
     if (!matters) return;
+    const auto is_doubtful = [](const Defect& found) {
+        constexpr AnomalyKind doubts[] = {AnomalyKind::bad_parameter, AnomalyKind::bad_boundary, AnomalyKind::duplicate_boundary,
+                                          AnomalyKind::comment_in_structure, AnomalyKind::encoded_word_in_structure};
+        return std::ranges::find(doubts, found.kind) != std::end(doubts);
+    };
+    // who does not find the boundary shows the whole as text
+    out_.may_be_leaf |= out_.boundaries.empty() || std::ranges::any_of(out_.defects, is_doubtful);
     if (out_.boundaries.empty())
         defect(AnomalyKind::bad_boundary, out_.has_boundary_parameter ? "an empty boundary" : "a multipart without boundary");
     for (const auto& boundary : out_.boundaries) {
@@ -327,9 +362,9 @@ void Reader::kinds_of_encryption() {
     for (const auto& type : out_.types) {
         if (type.ends_with("encrypted")) out_.is_encrypted = true;
         const bool smime = type == "application/pkcs7-mime" || type == "application/x-pkcs7-mime";
-        if (smime && (out_.smime_type.empty() || out_.smime_type.find("enveloped") != std::string::npos ||
-                      out_.smime_type.starts_with("authenveloped")))
-            out_.is_encrypted = true;
+        if (!smime) continue;
+        if (out_.smime_type.empty() || out_.smime_type.find("enveloped") != std::string::npos) out_.is_encrypted = true;
+        else if (!out_.smime_type.starts_with("certs-only")) out_.is_opaque = true;
     }
 }
 
@@ -349,30 +384,30 @@ Sections split_header(std::string_view entity) {
         break;
     }
     if (section.find('\0') != std::string_view::npos) out.defects.push_back({AnomalyKind::bad_header, "NUL in the header"});
-    const auto odd = first_odd(entity, block);
-    if (!odd) return out;
-    Section early;
-    early.block = block;
-    early.block.fields.resize(odd->fields);
-    early.body = odd->at;
-    const bool structure_behind = std::any_of(block.fields.begin() + static_cast<std::ptrdiff_t>(odd->fields), block.fields.end(),
-                                              [&](const Field& field) {
-                                                  std::size_t value = 0;
-                                                  return is_structure(cleaned_name(
-                                                      entity.substr(field.begin, field.end - field.begin), value));
-                                              });
-    if (!block.has_separator && odd->is_hidden && !structure_behind) {  // text without the empty line before it
-        out.main = std::move(early);
-        out.defects.push_back({AnomalyKind::misplaced_parameter, "no empty line between header and body"});
-        return out;
+    const auto odds = odd_lines(entity, block);
+    const bool has_encoding = block.find("content-transfer-encoding", entity) != nullptr;
+    for (const auto& odd : odds) {
+        Section early;
+        early.block = block;
+        early.block.fields.resize(odd.fields);
+        early.body = odd.at;
+        const bool structure_behind = std::any_of(
+            block.fields.begin() + static_cast<std::ptrdiff_t>(odd.fields), block.fields.end(), [&](const Field& field) {
+                std::size_t value = 0;
+                return is_structure(cleaned_name(entity.substr(field.begin, field.end - field.begin), value));
+            });
+        if (!block.has_separator && odd.is_hidden && !structure_behind) {  // text without the empty line before it
+            out.main = std::move(early);
+            out.defects.push_back({AnomalyKind::misplaced_parameter, "no empty line between header and body"});
+            return out;
+        }
+        const bool decides = structure_behind || has_encoding;
+        if (!decides && !odd.is_hidden) continue;
+        out.defects.push_back({odd.is_hidden && decides ? AnomalyKind::hidden_header
+                               : decides                ? AnomalyKind::bad_header
+                                                        : AnomalyKind::misplaced_parameter, odd.what});
+        out.others.push_back(std::move(early));
     }
-    const bool decides = structure_behind || std::any_of(block.fields.begin(), block.fields.end(), [&](const Field& field) {
-        return equal_fold(HeaderBlock::name(field, entity), "content-transfer-encoding");
-    });
-    if (!decides && !odd->is_hidden) return out;
-    out.defects.push_back({odd->is_hidden && decides ? AnomalyKind::hidden_header : decides ? AnomalyKind::bad_header
-                                                                                  : AnomalyKind::misplaced_parameter, odd->what});
-    out.other = std::move(early);
     return out;
 }
 
@@ -380,22 +415,25 @@ EntityHeader read_entity_header(std::string_view entity, const HeaderBlock& bloc
                                 const Limits& limits) {
     EntityHeader out;
     Reader       reader(out, limits);
+    std::vector<std::pair<std::string_view, std::string_view>> suspected;
     for (const auto& field : block.fields) {
         const auto name = HeaderBlock::name(field, entity);
         if (!name.empty()) {
             if (lower(name[0]) == 'c' || lower(name[0]) == 'm') reader.field(name, HeaderBlock::value(field, entity));
             if (const auto line = hidden_field(entity, field); !line.empty()) {
                 const auto colon = line.find(':');
-                reader.field(trim(line.substr(0, colon)), line.substr(colon + 1));
+                suspected.emplace_back(trim(line.substr(0, colon)), line.substr(colon + 1));
                 out.defects.push_back({AnomalyKind::hidden_header, "a header field behind blanks"});
             }
             continue;
         }
         std::size_t value = 0;
         const auto  line = entity.substr(field.begin, field.end - field.begin);
-        const auto  cleaned = cleaned_name(line, value);
-        if (is_structure(cleaned)) reader.field(cleaned, line.substr(value));
+        if (const auto cleaned = cleaned_name(line, value); is_structure(cleaned))
+            suspected.emplace_back(equal_fold(cleaned, "content-type") ? "content-type" : equal_fold(cleaned, "content-disposition")
+                                       ? "content-disposition" : "content-transfer-encoding", line.substr(value));
     }
+    for (const auto& [name, value] : suspected) reader.suspected(name, value, default_type);
     reader.finish(default_type);
     return out;
 }

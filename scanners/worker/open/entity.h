@@ -4,7 +4,6 @@
 // can be read in two ways (where it ends, what ends a line), other Sections are offered. Pure, total, linear.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -33,8 +32,10 @@ struct EntityHeader {
     std::string              smime_type;  // lower case
     std::vector<Defect>      defects;
     bool                     may_be_leaf = false;  // some reader sees no multipart here although the first reading is one
+    bool                     guesses_base64 = false;  // the encoding is unknown, base64 no more than a guess
     bool has_boundary_parameter = false;
     bool is_encrypted = false;            // PGP/MIME or S/MIME: unreadable for us
+    bool is_opaque = false;               // S/MIME signed or compressed data: the message lies inside
 };
 
 // Section - header fields and where the body begins
@@ -46,7 +47,7 @@ struct Section {
 // Sections - the first reading, and the second if there is one
 struct Sections {
     Section                main;
-    std::optional<Section> other;       // the header ends earlier
+    std::vector<Section>   others;      // the header ends earlier; at most 3
     bool                   cr_ends_lines = false;  // a bare CR in it: with CR as line end it would read differently
     std::vector<Defect>    defects;
 };

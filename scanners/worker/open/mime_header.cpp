@@ -100,8 +100,9 @@ void read_value(Cursor& cursor, Parameter& out) {
         if (c == '"') {
             out.value.append(out.value.empty() ? 0 : blanks, ' ');
             blanks = 0;
-            out.value += cursor.quoted(out.folded);
-            ++quotes;
+            const auto text = cursor.quoted(out.folded);
+            if (quotes++ == 0) out.first_quoted = text;
+            out.value += text;
         } else if (c == '(') {
             cursor.skip_comment();
         } else if (is_space(c)) {
@@ -120,6 +121,7 @@ void read_value(Cursor& cursor, Parameter& out) {
     if (out.folded && blanks != 0 && quotes == 0) out.folded = out.value.find(' ') != std::string::npos;
     out.quoted = quotes != 0;
     out.odd |= cursor.saw_unclosed || quotes > 1 || (quotes == 1 && text_beside);
+    if (quotes < 2 && !text_beside) out.first_quoted.clear();
     out.raw = without_line_ends(cursor.text.substr(begin, cursor.at - begin));
     if (out.raw.size() >= 2 && out.raw.front() == '"' && out.raw.back() == '"') out.raw = out.raw.substr(1, out.raw.size() - 2);
 }
@@ -324,6 +326,22 @@ std::string naive_parameter(std::string_view field_value, std::string_view name)
     return std::string(rest.substr(0, rest.find_first_of(" \t\r\n;\"")));
 }
 
+bool has_bare_blank(const Parameter& parameter) {
+    const bool bare = !parameter.quoted || (parameter.odd && !parameter.raw.starts_with('"'));
+    return bare && parameter.value.find_first_of(" \t") != std::string::npos;
+}
+
+// what the words hold is structure then
+std::vector<std::string> values_decoded_first(std::string_view field_value, std::string_view name, std::size_t parameters_limit) {
+    if (field_value.find("=?") == std::string_view::npos) return {};
+    const auto decoded = decode_words(field_value);
+    if (decoded == field_value) return {};
+    std::vector<std::string> out;
+    out = readings_of(parse_structured(decoded, parameters_limit), name).values;
+    add_unique(out, naive_parameter(decoded, name), readings_limit);
+    return out;
+}
+
 std::vector<std::string> names_of(const Structured& field, std::string_view field_value, std::string_view name) {
     constexpr std::size_t    limit = 2 * readings_limit;
     auto                     readings = readings_of(field, name);
@@ -335,6 +353,18 @@ std::vector<std::string> names_of(const Structured& field, std::string_view fiel
         if (parameter.name != name) continue;
         if (parameter.raw != parameter.value) add_unique(out, parameter.raw, limit);
         is_odd |= parameter.odd;
+    }
+    for (const auto& value : readings.values)
+        if (value.find("=?") != std::string::npos) add_unique(out, decode_words(value), limit);  // words within RFC 2231
+    for (auto& value : values_decoded_first(field_value, name, readings_limit * 4)) add_unique(out, std::move(value), limit);
+    const auto has_more = [](const Parameter& parameter) { return has_bare_blank(parameter) || !parameter.first_quoted.empty(); };
+    if (std::ranges::any_of(field.parameters, has_more)) {  // for some readers a value ends at the blank or the quote
+        auto cut = field;
+        for (auto& parameter : cut.parameters) {
+            if (!parameter.first_quoted.empty()) parameter.value = parameter.first_quoted;
+            else if (has_bare_blank(parameter)) parameter.value.resize(parameter.value.find_first_of(" \t"));
+        }
+        for (auto& value : readings_of(cut, name).values) add_unique(out, std::move(value), limit);
     }
     if (out.empty() || is_odd) add_unique(out, naive_parameter(field_value, name), limit);
     return out;

@@ -15,6 +15,7 @@ struct Parameter {
     std::string name;          // lower case, with its asterisks: "filename*0*"; controls, blanks and comments removed
     std::string value;         // comments, quotes and escapes removed, folding undone
     std::string raw;           // as it stands between "=" and ";", folding undone, trimmed, outer quotes removed
+    std::string first_quoted;  // the first quoted string in a value that holds more than that
     bool        quoted = false;
     bool        odd = false;   // unclosed quote, text beside the quotes, a control or comment within name or value
     bool        folded = false;  // a line end within the value
@@ -48,6 +49,9 @@ Readings readings_of(const Structured& field, std::string_view name);
 // naive_parameter - what a reader finds that looks for `name=` anywhere in the field and takes what follows, up to the
 // closing quote or the next ";" or blank; "" when there is none
 std::string naive_parameter(std::string_view field_value, std::string_view name);
+
+// values_decoded_first - the parameter's values for a reader that decodes encoded words before it looks for parameters
+std::vector<std::string> values_decoded_first(std::string_view field_value, std::string_view name, std::size_t parameters_limit);
 
 // names_of - every spelling of a file's name under that parameter: decoded UTF-8 first, then raw ones that differ
 // (encoded words not decoded, percent escapes, escapes with their backslashes, folded parts joined)

@@ -36,6 +36,7 @@ struct Item {
     bool                         is_text = false;
     bool                         alternate = false;
     HeaderReading                reading = HeaderReading::first;
+    std::size_t                  early = 0;        // which of the places where the header may end
     std::shared_ptr<const Outer> outer = nullptr;
 };
 
@@ -105,9 +106,9 @@ NewPart Walk::about(const Item& item, const EntityHeader& header, bool alternate
         flags.set(PartFlag::encrypted);
         flags.set(PartFlag::undecipherable);
     }
-    // the other pieces, or the bytes themselves, are somewhere else
+    // the other pieces, or the bytes themselves, are somewhere else; or within a signature that nobody opens here
     for (const auto& type : header.types)
-        if (type == "message/partial" || type == "message/external-body") flags.set(PartFlag::undecipherable);
+        if (type == "message/partial" || type == "message/external-body" || header.is_opaque) flags.set(PartFlag::undecipherable);
     out.flags = flags.flags;
     out.is_mime = true;
     return out;
@@ -117,7 +118,8 @@ void Walk::entity(const Item& item) {
     if (!opener_.budget().check_time()) return;
     const auto bytes = item.bytes.bytes();
     auto       sections = split_header(bytes);
-    if (item.reading == HeaderReading::ends_early && sections.other) sections.main = *std::exchange(sections.other, {});
+    if (item.reading == HeaderReading::ends_early && item.early < sections.others.size())
+        sections.main = sections.others[item.early];
     const auto& section = sections.main;
     const auto  header = read_entity_header(bytes, section.block, item.default_type, opener_.limits());
     const auto  body = item.bytes.slice(section.body, bytes.size());
@@ -136,8 +138,7 @@ void Walk::entity(const Item& item) {
         other_headers(item, sections);
     }
     for (const auto& found : header.defects) {
-        if (found.kind == AnomalyKind::bad_encoding && header.encodings.front() == Encoding::identity &&
-            header.encodings.back() == Encoding::base64 && header.encodings.size() == 2 && !looks_like_base64(body.bytes())) {
+        if (found.kind == AnomalyKind::bad_encoding && header.guesses_base64 && !looks_like_base64(body.bytes())) {
             defect(AnomalyKind::misplaced_parameter, number, found.detail);  // no reader can make anything else of it
             continue;
         }
@@ -148,10 +149,11 @@ void Walk::entity(const Item& item) {
 
 // other_headers - the same bytes with the header section read in another way
 void Walk::other_headers(const Item& item, const Sections& sections) {
-    if (sections.other) {
+    for (std::size_t i = 0; i < sections.others.size(); ++i) {
         Item other = item;
         other.alternate = true;
         other.reading = HeaderReading::ends_early;
+        other.early = i;
         items_.push_back(std::move(other));
     }
     if (!sections.cr_ends_lines) return;
@@ -195,9 +197,7 @@ void Walk::other_views(const Item& item, const EntityHeader& header, const Blob&
     }
     if (is_container) return;
     for (std::size_t i = 1; i < header.encodings.size(); ++i) {
-        if (header.encodings[i] == Encoding::base64 && header.encodings.front() == Encoding::identity &&
-            !looks_like_base64(body.bytes()) && header.encodings.size() == 2 && header.defects.front().kind == AnomalyKind::bad_encoding)
-            continue;
+        if (header.encodings[i] == Encoding::base64 && header.guesses_base64 && !looks_like_base64(body.bytes())) continue;
         leaf(item, header, body, header.encodings[i], true);
     }
     // encoded messages (RFC 2046 section 5.2.1 forbids it): some readers decode them, others do not
@@ -327,14 +327,18 @@ std::uint32_t Walk::decoded_leaf(NewPart part, const Blob& body, Encoding encodi
     if (is_base64) defect(AnomalyKind::bad_base64, number, notes.after_padding ? "data behind the padding of base64" : notes.junk
                                                                ? "characters in base64 that do not belong there" : "base64 of a wrong length");
     else defect(AnomalyKind::bad_quoted_printable, number, notes.junk ? "quoted-printable with bad escapes" : "blanks in a soft line break");
-    if (!notes.differs() || (is_base64 && !notes.after_padding)) return number;
+    if (!notes.differs() || (is_base64 && !notes.after_padding && !notes.wrong_length)) return number;
     other.flags |= alternate_flag(true);
-    auto second = opener_.new_part(std::move(other), "mime");
-    if (!second) return number;
-    WriterOutput second_out(second);
-    const auto   again = is_base64 ? decode_base64(text, Base64Reading::stop, second_out)
-                                   : decode_quoted(text, QuotedReading::tolerant, second_out);
-    if (again.complete) second.finish();
+    for (const auto reading : {Base64Reading::stop, Base64Reading::first_padding}) {
+        if (is_base64 && reading == Base64Reading::stop && !notes.after_padding) continue;
+        auto second = opener_.new_part(other, "mime");
+        if (!second) break;
+        WriterOutput second_out(second);
+        const auto   again = is_base64 ? decode_base64(text, reading, second_out)
+                                       : decode_quoted(text, QuotedReading::tolerant, second_out);
+        if (again.complete) second.finish();
+        if (!is_base64) break;  // two readings of quoted-printable
+    }
     return number;
 }
 

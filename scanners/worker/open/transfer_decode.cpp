@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <utility>
 
 #include "base/text.h"
 
@@ -125,10 +126,12 @@ DecodeNotes decode_base64(std::string_view text, Base64Reading reading, Output& 
     DecodeNotes notes;
     Chunk       chunk(out, text.size() / 4 * 3 + 64);
     Group       group;
-    bool        padded = false;
+    bool        idle_padding = false;
     for (std::size_t at = 0; at < text.size() && notes.complete;) {
         if (group.count == 0 && group.pads == 0) {
-            at += whole_groups(text, at, chunk, notes.complete);
+            const auto taken = whole_groups(text, at, chunk, notes.complete);
+            at += taken;
+            if (taken != 0 && std::exchange(idle_padding, false)) notes.junk = notes.after_padding = true;
             if (at >= text.size() || !notes.complete) break;
         }
         const auto value = base64.value[byte_at(text, at++)];
@@ -137,12 +140,15 @@ DecodeNotes decode_base64(std::string_view text, Base64Reading reading, Output& 
             notes.junk = true;
             continue;
         }
+        if (value == padding && reading == Base64Reading::first_padding) {
+            notes.complete = group.emit(chunk);
+            break;
+        }
         if (value == padding) {
-            if (group.count + group.pads == 0) notes.junk |= !padded;  // padding where a group begins
+            if (group.count + group.pads == 0) idle_padding = true;  // no group to end
             else if (++group.pads + group.count >= 4 || group.count == 3) {
                 notes.wrong_length |= group.count == 1;
                 notes.complete = group.emit(chunk);
-                padded = true;
                 if (const auto next = text.find_first_not_of("= \t\r\n", at); next != std::string_view::npos) {
                     notes.after_padding = true;
                     if (reading == Base64Reading::stop) break;
@@ -151,16 +157,18 @@ DecodeNotes decode_base64(std::string_view text, Base64Reading reading, Output& 
             }
             continue;
         }
+        if (std::exchange(idle_padding, false)) notes.junk = notes.after_padding = true;
         if (group.pads != 0) {  // "ab=c": some end the group here, some forget the padding
             notes.after_padding = true;
+            group.pads = 0;
             if (reading == Base64Reading::skip_padding) notes.complete = group.emit(chunk);
-            else group.pads = 0;
         }
         group.values[group.count++] = value;
         if (group.count == 4) notes.complete = group.emit(chunk);
     }
     if (group.count != 0) {
         notes.wrong_length = true;
+        if (reading == Base64Reading::first_padding) group.count = 0;
         notes.complete = notes.complete && group.emit(chunk);
     }
     notes.complete = notes.complete && chunk.flush();

@@ -36,12 +36,13 @@ struct DecodeNotes {
     bool soft_breaks = false;    // quoted-printable: "=" and blanks before the line end
     bool is_odd() const noexcept { return junk || after_padding || wrong_length || soft_breaks; }
     // differs - the second reading gives other bytes
-    bool differs() const noexcept { return after_padding || junk || soft_breaks; }
+    bool differs() const noexcept { return after_padding || wrong_length || junk || soft_breaks; }
 };
 
 enum class Base64Reading : std::uint8_t {
     skip_padding,  // padding ends a group of four, decoding goes on behind it; junk is skipped
-    stop,          // padding ends the data; junk is skipped
+    stop,          // padding that completes a group ends the data, other padding is forgotten (Python); junk is skipped
+    first_padding, // any "=" ends the data; without one, what is left of a group is dropped (GMime)
 };
 DecodeNotes decode_base64(std::string_view text, Base64Reading reading, Output& out);
 

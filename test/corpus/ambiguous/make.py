@@ -2,7 +2,7 @@
 """make.py DIRECTORY - writes the corpus of ambiguous messages: every structure with every encoding, EICAR planted.
 
 security-cases.md S3 and S4 by mechanism. Deterministic: the same names and bytes on every run; `make.py --manifest` prints
-"name sha256" of each case, which must agree with the file `manifest` beside this program.
+one line for each structure with the SHA-256 of all its messages, which must agree with the file `manifest` beside this program.
 Messages are as the receiver hands them on: CRLF line ends, no NUL; what needs other bytes lies in a base64 message.
 """
 import base64
@@ -167,6 +167,7 @@ header_cases("header-", {
     "no-mime-version": MULTI + b"boundary=b",
 })
 header_cases("long-", {"boundary": MULTI + b"boundary=" + b"l" * 80, "truncated": MULTI + b"boundary=" + b"l" * 90}, b"l" * 80)
+header_cases("unquoted-specials-", {"boundary": MULTI + b"boundary=--=_b/x"}, b"--=_b/x")
 header_cases("empty-", {"boundary": MULTI + b"boundary=\"\"", "boundary-bare": MULTI + b"boundary="}, b"")
 header_cases("dashes-", {"boundary": MULTI + b"boundary=\"--b\""}, b"--b")
 header_cases("blank-inside-", {"boundary": MULTI + b"boundary=\"b b\"", "bare": MULTI + b"boundary=b b"}, b"b b")
@@ -325,10 +326,17 @@ def all_cases():
         yield name, received(name, message_bytes)
 
 
+def manifest():
+    """structure to digest"""
+    digests = {}
+    for case_name, data in all_cases():
+        digests.setdefault(case_name.split(".")[0], hashlib.sha256()).update(data)
+    return {structure_name: digest.hexdigest() for structure_name, digest in digests.items()}
+
+
 if __name__ == "__main__":
     if sys.argv[1:] == ["--manifest"]:
-        for case_name, data in all_cases():
-            print(case_name, hashlib.sha256(data).hexdigest())
+        print("".join(f"{structure_name} {digest}\n" for structure_name, digest in manifest().items()), end="")
     else:
         os.makedirs(sys.argv[1], exist_ok=True)
         for case_name, data in all_cases():

@@ -102,3 +102,130 @@ TEST_CASE("two boundaries: both readings are parts") {
     CHECK(std::ranges::find(seen, "2/1 text/plain [x.exe] alternate") != seen.end());
     CHECK(std::ranges::find(seen, "1/1 text/plain") != seen.end());
 }
+
+TEST_CASE("each oddity has its anomaly, and says whether it is ambiguous") {
+    struct Row { const char* text; AnomalyKind kind; };
+    const auto row = GENERATE(
+        Row{"Content-Type: multipart/mixed; boundary=a; boundary=b\n\n--a\n\nx\n--a--\n", AnomalyKind::duplicate_boundary},
+        Row{"Content-Type: multipart/mixed; boundary=a\nContent-Type: multipart/mixed; boundary=b\n\n--a\n\nx\n--a--\n", AnomalyKind::duplicate_type},
+        Row{"Content-Type: text/plain\nContent-Type: text/html\n\nx\n", AnomalyKind::duplicate_type},
+        Row{"Content-Transfer-Encoding: base64\nContent-Transfer-Encoding: 7bit\n\neA==\n", AnomalyKind::duplicate_encoding},
+        Row{"Content-Disposition: attachment; filename=a.txt; filename=b.exe\n\nx\n", AnomalyKind::duplicate_name},
+        Row{"Content-Disposition: attachment; filename=a.txt\nContent-Type: a/b; name=b.exe\n\nx\n", AnomalyKind::duplicate_name},
+        Row{"Content-Type: text/plain; charset=utf-8; charset=utf-7\n\nx\n", AnomalyKind::duplicate_parameter},
+        Row{"Content-Type: multipart/mixed; boundary=\"=?us-ascii?q?b?=\"\n\n--b\n\nx\n--b--\n", AnomalyKind::encoded_word_in_structure},
+        Row{"Content-Transfer-Encoding: =?us-ascii?q?base64?=\n\neA==\n", AnomalyKind::encoded_word_in_structure},
+        Row{"Content-Type: multipart/mixed; boundary=b\nContent-Transfer-Encoding: base64\n\n--b\n\nx\n--b--\n", AnomalyKind::encoding_of_composite},
+        Row{"Content-Type: multipart/mixed\n\n--b\n\nx\n--b--\n", AnomalyKind::bad_boundary},
+        Row{"Content-Type: multipart/mixed; boundary=\"\"\n\n--\n\nx\n----\n", AnomalyKind::bad_boundary},
+        Row{"Content-Type: multipart/mixed; boundary=\"b \"\n\n--b\n\nx\n--b--\n", AnomalyKind::bad_boundary},
+        Row{"Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: multipart/mixed; boundary=bb\n\n--bb\n\nx\n--bb--\n--b--\n", AnomalyKind::boundary_reuse},
+        Row{"Content-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--bx\n\ny\n--b--\n", AnomalyKind::boundary_lookalike},
+        Row{"Content-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--b \n\ny\n--b--\n", AnomalyKind::boundary_lookalike},
+        Row{"Content-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--b--\n--b\n\ny\n--b--\n", AnomalyKind::text_after_epilogue},
+        Row{"Content-Transfer-Encoding: base64\n\nQUJD!QUJD\n", AnomalyKind::bad_base64},
+        Row{"Content-Transfer-Encoding: base64\n\nQQ==\nQkM=\n", AnomalyKind::bad_base64},
+        Row{"Content-Transfer-Encoding: quoted-printable\n\na=zz\n", AnomalyKind::bad_quoted_printable},
+        Row{"Content-Transfer-Encoding: x-base64\n\neA==\n", AnomalyKind::bad_encoding},
+        Row{"Content-Transfer-Encoding: base64;\n\neA==\n", AnomalyKind::bad_encoding},
+        Row{"Content-Transfer-Encoding: base64 (x)\n\neA==\n", AnomalyKind::comment_in_structure},
+        Row{"Content-Type : multipart/mixed; boundary=b\n\n--b\n\nx\n--b--\n", AnomalyKind::bad_header},
+        Row{"garbage\nContent-Type: text/plain\n\nx\n", AnomalyKind::hidden_header},
+        Row{"A: b\n \nContent-Type: text/plain\n\nx\n", AnomalyKind::hidden_header},
+        Row{"A: b\n Content-Type: multipart/mixed; boundary=b\n\nx\n", AnomalyKind::hidden_header},
+        Row{"Content-Type: multipart/mixed; boundary=b (x)\n\n--b\n\nx\n--b--\n", AnomalyKind::comment_in_structure},
+        Row{"Content-Type: multipart/mixed; boundary=\"b\n\n--b\n\nx\n--b--\n", AnomalyKind::bad_parameter},
+        Row{"Content-Type: text/plain; boundary=b\n\n--b\n\nx\n--b--\n", AnomalyKind::other_reading},
+        Row{"\nbegin 644 a.exe\n#86)C\n`\nend\n", AnomalyKind::embedded_encoding},
+        Row{"Content-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n", AnomalyKind::unclosed_multipart},
+        Row{"Content-Type: text/plain; charset=nobody\n\n\xff\n", AnomalyKind::unknown_charset},
+        Row{"Content-Type: text\n\nx\n", AnomalyKind::misplaced_parameter});
+    INFO(row.text);
+    const auto out = opened(row.text);
+    CHECK(has(out, row.kind));
+    CHECK(out.contents.is_ambiguous() == mail::is_ambiguous(row.kind));
+    CHECK(out.contents.mime_error.size() <= 250);
+}
+
+TEST_CASE("a bare CR in the header of a decoded message gives a second reading") {
+    // "A: b<CR>Content-Disposition: attachment; filename=x.exe<CRLF><CRLF>MZ"
+    const auto out = opened("Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n"
+                            "QTogYg1Db250ZW50LURpc3Bvc2l0aW9uOiBhdHRhY2htZW50OyBmaWxlbmFtZT14LmV4ZQ0KDQpNWg==\n");
+    CHECK(has(out, AnomalyKind::bad_line_ends));
+    CHECK(std::ranges::any_of(out.contents.parts, [](const auto& part) {
+        return std::ranges::find(part.names, "x.exe") != part.names.end() && part.has(PartFlag::alternate);
+    }));
+}
+
+TEST_CASE("encrypted and absent content is undecipherable") {
+    struct Row { const char* type; bool encrypted, undecipherable; };
+    const auto row = GENERATE(
+        Row{"multipart/encrypted; boundary=b; protocol=\"application/pgp-encrypted\"", true, true}, Row{"application/pgp-encrypted", true, true},
+        Row{"application/pkcs7-mime; smime-type=enveloped-data; name=smime.p7m", true, true}, Row{"application/x-pkcs7-mime; name=smime.p7m", true, true},
+        Row{"application/pkcs7-mime; smime-type=certs-only", false, false}, Row{"message/partial; id=x; number=1", false, true},
+        Row{"message/external-body; access-type=URL", false, true}, Row{"application/pgp-signature", false, false});
+    const auto out = opened("Content-Type: " + std::string(row.type) + "\n\n--b\n\nx\n--b--\n");
+    CHECK(out.contents.is_encrypted() == row.encrypted);
+    CHECK(out.contents.is_undecipherable() == row.undecipherable);
+}
+
+TEST_CASE("opaque S/MIME signatures are undecipherable: what they hold is not seen") {
+    const auto out = opened("Content-Type: application/pkcs7-mime; smime-type=signed-data; name=smime.p7m\n\nx\n");
+    CHECK(out.contents.is_undecipherable());
+    CHECK_FALSE(out.contents.is_encrypted());
+}
+
+TEST_CASE("inline PGP messages are encrypted") {
+    CHECK(opened("\n-----BEGIN PGP MESSAGE-----\n\nabc\n-----END PGP MESSAGE-----\n").contents.is_encrypted());
+    CHECK_FALSE(opened("\nSee below\n-----BEGIN PGP SIGNED MESSAGE-----\n").contents.is_encrypted());
+}
+
+TEST_CASE("BinHex in a text is a part with its name") {
+    const auto out = opened("\nsee:\n(This file must be converted with BinHex 4.0)\n\n"
+                            ":#@9TBf&b,Q0[E3\"849K8G(4iG!!!!!!!\"3!!!!$@3'KPE'a[$q-!!!:\n");
+    REQUIRE(out.contents.parts.size() == 2);
+    CHECK(out.contents.parts[1].container == "binhex");
+    CHECK(out.contents.parts[1].names == std::vector<std::string>{"eicar.com"});
+    CHECK(out.contents.parts[1].sha256 == "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824");  // "hello"
+}
+
+TEST_CASE("the depth and the number of parts are limited, and a limit is told") {
+    std::string deep;
+    for (int i = 0; i < 200; ++i)
+        deep += "Content-Type: multipart/mixed; boundary=n" + std::to_string(i) + "x\n\n--n" + std::to_string(i) + "x\n";
+    const auto too_deep = opened(deep + "\nx\n");
+    CHECK(too_deep.contents.limit == "Maximum MIME depth (64) exceeded");
+    std::string wide = "Content-Type: multipart/mixed; boundary=b\n\n";
+    for (int i = 0; i < 1500; ++i) wide += "--b\n\nx\n";
+    const auto too_wide = opened(wide + "--b--\n");
+    CHECK(too_wide.contents.limit == "Maximum number of MIME parts (1000) exceeded");
+    CHECK(too_wide.contents.parts.size() == 1000);
+}
+
+TEST_CASE("views of views stay within the budget") {
+    std::string many;  // two boundaries at each of 40 levels
+    for (int i = 0; i < 40; ++i) {
+        const auto n = std::to_string(i);
+        many += "Content-Type: multipart/mixed; boundary=a" + n + "x; boundary=b" + n + "x\n\n--a" + n + "x\n\n--b" + n + "x\n";
+    }
+    const auto out = opened(many + "\nx\n");
+    CHECK(out.contents.is_ambiguous());
+    CHECK(out.contents.parts.size() <= 1000);
+}
+
+TEST_CASE("preamble and epilogue are parts when they hold more than the usual words") {
+    const auto usual = opened("Content-Type: multipart/mixed; boundary=b\n\nThis is a multi-part message in MIME format.\n--b\n\nx\n--b--\n");
+    CHECK(tree(usual) == Tree{"1 multipart/mixed", "1/1 text/plain"});
+    const auto odd = opened("Content-Type: multipart/mixed; boundary=b\n\nwhat (is) this\n--b\n\nx\n--b--\n1\n2\n3\n4\n5\n6\n");
+    CHECK(tree(odd) == Tree{"1 multipart/mixed", "1/1 text/plain [preamble]", "1/2 text/plain", "1/3 text/plain [epilogue]"});
+    CHECK(odd.contents.anomalies.empty());
+}
+
+TEST_CASE("a bounce without MIME shows the header it returns") {
+    const auto out = opened("From: MAILER-DAEMON@example.org\n\nHi. This is the qmail-send program.\n\n--- Below this line is a copy.\n\n"
+                            "Return-Path: <a@b.example>\nFrom: a@b.example\nMessage-ID: <1@b.example>\nSubject: x\n\nHello\n");
+    REQUIRE(out.contents.attached_headers.size() == 1);
+    CHECK(out.contents.attached_headers[0].fields == 4);
+    CHECK(out.contents.attached_headers[0].message_id == "<1@b.example>");
+    CHECK_FALSE(out.contents.attached_headers[0].is_whole_message);
+}
