@@ -14,7 +14,7 @@ def rar4_block(kind, flags, body, data=b""):
 
 def rar4(members, encrypted=(), hidden=False):
     """RAR 4, stored; `members` is [(name bytes, data)], `encrypted` the names whose data are said to be encrypted."""
-    out = b"Rar!\x1a\x07\x00" + rar4_block(0x73, 0x80 if hidden else 0, bytes(6))
+    out = bytearray(b"Rar!\x1a\x07\x00") + rar4_block(0x73, 0x80 if hidden else 0, bytes(6))
     for name, data in members:
         flags = 0x8000 | (0x04 if name in encrypted else 0)
         body = struct.pack("<IIBIIBBHI", len(data), len(data), 3, zlib.crc32(data), 0x52000000, 29, 0x30, len(name), 0o100644) + name
@@ -38,7 +38,7 @@ def rar5_block(kind, flags, body, extra=b"", data=b""):
 
 
 def rar5(members, encrypted=(), hidden=False):
-    out = b"Rar!\x1a\x07\x01\x00"
+    out = bytearray(b"Rar!\x1a\x07\x01\x00")
     if hidden:
         return out + rar5_block(4, 0, vint(0) + vint(0) + b"\x0f" + bytes(16)) + bytes(range(200))
     out += rar5_block(1, 0, vint(0))
@@ -56,13 +56,13 @@ def rar5(members, encrypted=(), hidden=False):
 def cab(members):
     """Microsoft cabinet with one stored folder."""
     data = b"".join(content for _, content in members)
-    blocks = b""
+    blocks = bytearray()
     count = 0
     for at in range(0, len(data), 32768):
         chunk = data[at:at + 32768]
         blocks += struct.pack("<IHH", 0, len(chunk), len(chunk)) + chunk
         count += 1
-    files, offset = b"", 0
+    files, offset = bytearray(), 0
     for name, content in members:
         files += struct.pack("<IIHHHH", len(content), offset, 0, 0x5000, 0, 0x20) + name + b"\0"
         offset += len(content)
@@ -84,7 +84,7 @@ def crc16(data):
 
 def lha(members):
     """LHA, header level 0, stored."""
-    out = b""
+    out = bytearray()
     for name, data in members:
         name = name[:200]
         body = b"-lh0-" + struct.pack("<IIIBB", len(data), len(data), 0x50000000, 0x20, 0) + bytes([len(name)]) + name + struct.pack("<H", crc16(data))
@@ -93,7 +93,7 @@ def lha(members):
 
 
 def newc(members, mode=0o100644):
-    out = b""
+    out = bytearray()
     for number, (name, data) in enumerate(list(members) + [(b"TRAILER!!!", b"")], 1):
         size = len(name) + 1
         fields = (number, mode if name != b"TRAILER!!!" else 0, 0, 0, 1, 0, len(data), 0, 0, 0, 0, size, 0)
@@ -104,7 +104,7 @@ def newc(members, mode=0o100644):
 
 
 def ar(members):
-    out = b"!<arch>\n"
+    out = bytearray(b"!<arch>\n")
     for name, data in members:
         out += b"%-16s%-12d%-6d%-6d%-8o%-10d`\n" % (name[:16], 0, 0, 0, 0o100644, len(data)) + data + b"\n" * (len(data) % 2)
     return out
@@ -146,7 +146,7 @@ def rpm(payload):
 # --- zip ---------------------------------------------------------------------------------------------------------------
 def zip_archive(members, store=False):
     """`members` is [(name bytes, data)]; every name as it is."""
-    out, directory = b"", b""
+    out, directory = bytearray(), bytearray()
     for name, data in members:
         compressor = zlib.compressobj(9, zlib.DEFLATED, -15)
         packed = data if store else compressor.compress(data) + compressor.flush()
@@ -184,7 +184,7 @@ def compound(tree, change=None):
         return first
 
     add(tree, 0)
-    fat, mini_fat, body, mini, places = [], [], b"", b"", {}
+    fat, mini_fat, body, mini, places = [], [], bytearray(), bytearray(), {}
     for number, (_, kind, content, *_) in enumerate(entries):
         if kind != 2 or not content:
             continue
@@ -195,7 +195,7 @@ def compound(tree, change=None):
             places[number] = chain(fat, (len(content) + 511) // 512)
             body += content + bytes(-len(content) % 512)
     if mini:
-        places[0], entries[0][2] = chain(fat, (len(mini) + 511) // 512), mini
+        places[0], entries[0][2] = chain(fat, (len(mini) + 511) // 512), bytes(mini)
         body += mini + bytes(-len(mini) % 512)
     directory = []
     for number, (name, kind, content, left, right, child) in enumerate(entries):
@@ -277,7 +277,7 @@ def mapi(properties):
 
 def tnef(attachments, body=b"", wrong=0):
     """winmail.dat; `attachments` is [(short name bytes, long name str, data)]."""
-    out = struct.pack("<IH", 0x223E9F78, 1)
+    out = bytearray(struct.pack("<IH", 0x223E9F78, 1))
     if body:
         out += tnef_attribute(1, 0x0002800C, body)
     for title, long_name, data in attachments:

@@ -136,7 +136,8 @@ public:
         reader_ = new_reader(format_);
         if (!reader_) return mark_unreadable(opener_, part_);
         const auto all = bytes.bytes();
-        if (archive_read_open_memory2(reader_.get(), all.data(), all.size(), block) != ARCHIVE_OK) return note_failure();
+        if (archive_read_open_memory2(reader_.get(), all.data(), all.size(), block) != ARCHIVE_OK)
+            return mark_damaged(opener_, part_, error_of(reader_.get()));
         while (next()) {}
         if (!format_.is_raw || opener_.budget().is_spent()) return;
         const auto taken = archive_filter_bytes(reader_.get(), -1);
@@ -151,7 +152,7 @@ private:
         archive_entry* entry = nullptr;
         const int      status = archive_read_next_header(reader_.get(), &entry);
         if (status == ARCHIVE_EOF) {
-            if (archive_read_has_encrypted_entries(reader_.get()) > 0 && !has_encrypted_member_) mark_encrypted(opener_, part_);
+            if (has_encrypted_entries() && !has_encrypted_member_) mark_encrypted(opener_, part_);
             return false;
         }
         if (status == ARCHIVE_RETRY && ++retries_ < 16) return true;
@@ -191,8 +192,13 @@ private:
         return data != Data::fatal;
     }
 
+    // has_encrypted_entries - libarchive 3.6 follows a wild pointer when it is asked and no format has been chosen
+    bool has_encrypted_entries() {
+        return !format_.is_raw && archive_format(reader_.get()) != 0 && archive_read_has_encrypted_entries(reader_.get()) > 0;
+    }
+
     void note_failure() {
-        if (archive_read_has_encrypted_entries(reader_.get()) > 0 || speaks_of_encryption(reader_.get())) return mark_encrypted(opener_, part_);
+        if (has_encrypted_entries() || speaks_of_encryption(reader_.get())) return mark_encrypted(opener_, part_);
         mark_damaged(opener_, part_, error_of(reader_.get()));
     }
 
