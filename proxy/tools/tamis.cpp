@@ -11,9 +11,11 @@ namespace {
 
 using tamis::proxy::tools::Command;
 
-constexpr std::array<Command, 1> commands = {{
+constexpr std::array<Command, 2> commands = {{
     {"explain", "print each effective setting of a recipient with where it comes from, and what would happen to a message",
      tamis::proxy::tools::configure_explain},
+    {"schema", "check a database, create the tables, or bring an amavisd's tables of any age up to date",
+     tamis::proxy::tools::configure_schema},
 }};
 
 int run(int argc, char** argv) {
