@@ -49,6 +49,8 @@ struct Catalogue {
     std::string        encoding;     // UTF8, SQL_ASCII, LATIN1, ...
     bool               is_writable = true;  // false: a standby, or default_transaction_read_only
     int                server_version = 0;  // 150004
+    bool               has_steps = false;   // PostgreSQL: the table tamis_schema is there
+    int                last_step = 0;       // of schema/, as it or PRAGMA user_version says; read by read_catalogue() only
 
     const Table* table(std::string_view wanted) const {
         const auto found = std::ranges::find(tables, wanted, &Table::name);

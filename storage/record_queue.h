@@ -36,6 +36,7 @@ struct Job {
 
     // only the store's thread, while the job is out of the queue
     bool          uncertain = false;  // a commit was sent and its answer lost
+    bool          was_refused = false;  // a `read` that the server refused: the tables may have changed
     std::uint64_t bytes = 0;          // of the quarantine copy
 
     std::string_view log_id() const { return record.log_id.get(); }

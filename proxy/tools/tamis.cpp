@@ -14,7 +14,10 @@ using tamis::proxy::tools::Command;
 constexpr std::array commands = {
     Command{"explain", "print each effective setting of a recipient with where it comes from, and what would happen to a message",
             tamis::proxy::tools::configure_explain},
-    Command{"open", "print the tree of parts of a message as the filter sees it", tamis::proxy::tools::configure_open},
+    Command{"open", "print the tree of parts of a message as the filter sees it",
+            tamis::proxy::tools::configure_open},
+    Command{"schema", "check a database, create the tables, or bring an amavisd's tables of any age up to date",
+            tamis::proxy::tools::configure_schema},
 };
 
 int run(int argc, char** argv) {

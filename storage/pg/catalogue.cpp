@@ -11,7 +11,7 @@ constexpr const char* query_text =
     "to_regclass('msgrcpt'), to_regclass('quarantine'), to_regclass('users'), to_regclass('policy'), to_regclass('mailaddr'), "
     "to_regclass('wblist'))) "
     "SELECT 'server' AS kind, getdatabaseencoding()::text AS a, current_setting('server_version_num') AS b, "
-    "(pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on')::text AS c, ''::text AS d, ''::text AS e, ''::text AS f, "
+    "(pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on')::text AS c, (to_regclass('tamis_schema') IS NOT NULL)::text AS d, ''::text AS e, ''::text AS f, "
     "0 AS place "
     "UNION ALL SELECT 'table', t.relname, has_table_privilege(t.oid, 'SELECT')::text, "
     "(has_table_privilege(t.oid, 'SELECT') AND has_table_privilege(t.oid, 'INSERT') AND "
@@ -58,6 +58,7 @@ Catalogue catalogue_of(const PGresult* rows) {
             catalogue.encoding = text(1);
             catalogue.server_version = number(2);
             catalogue.is_writable = !yes(3);
+            catalogue.has_steps = yes(4);
             continue;
         }
         Table& of = table(text(1));

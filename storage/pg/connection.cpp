@@ -144,7 +144,11 @@ Task<Done> Connection::connect(Deadline deadline) {
         if (dsn_.needs_primary && places->size() > 1) words.try_emplace("target_session_attrs", "read-write");
         const auto share = deadline.left() / static_cast<int>(places->size() - i);
         auto connected = co_await connect_to(std::move(words), deadline.sooner(share));
-        if (connected) co_return co_await get_to_know();
+        if (connected) {
+            set_limit(deadline.sooner(pooler_patience));
+            connected = co_await get_to_know();
+        }
+        if (connected) co_return connected;
         trouble = std::move(connected.error());
         alarm_->late = false;
     }

@@ -17,6 +17,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <any>
 #include <array>
+#include <chrono>
 #include <map>
 #include <memory>
 #include <optional>
@@ -50,6 +51,9 @@ struct Value {
         return {value.data() != nullptr ? value.data() : "", static_cast<int>(value.size()), true};
     }
 };
+
+// pooler_patience - how long a pooler may take to give us a server; longer means that there is none behind it
+constexpr std::chrono::seconds pooler_patience{3};
 
 class Connection {
 public:

@@ -13,7 +13,8 @@ namespace {
 
 constexpr std::size_t          batch_limit = 16;
 constexpr int                  try_limit = 3;
-constexpr std::chrono::seconds answer_limit{25};  // above the session's statement_timeout
+constexpr std::chrono::seconds answer_limit{25};        // above the session's statement_timeout
+constexpr std::chrono::seconds pooled_answer_limit{6};  // the same, behind a pooler that may have no server any more
 
 std::string_view sqlstate_of(const PGresult* result) {
     const char* code = PQresultErrorField(result, PG_DIAG_SQLSTATE);
@@ -141,7 +142,7 @@ Task<Done> Questions::answer_all(Connection& connection, InHand& hand, bool& sta
         std::size_t               results;
     };
     std::vector<Asked> asked;
-    connection.set_limit(Deadline::in(answer_limit));
+    connection.set_limit(Deadline::in(connection.is_pooled() ? pooled_answer_limit : answer_limit));
     const Batch batch = hand.batch();
     for (const auto& question : batch) {
         ++question->tries;

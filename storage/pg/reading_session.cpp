@@ -12,9 +12,9 @@ namespace tamis::storage::pg {
 namespace {
 
 // Our statements touch single rows by index; a plan made when a table was empty must not scan it when it is large.
-std::string settings_sql(std::string_view local) {
-    return fmt::format("SELECT set_config('statement_timeout', '20000', {0}), set_config('enable_seqscan', 'off', {0}), "
-                       "set_config('jit', 'off', {0})", local);
+std::string settings_sql(std::string_view local, int statement_timeout) {
+    return fmt::format("SELECT set_config('statement_timeout', '{1}', {0}), set_config('enable_seqscan', 'off', {0}), "
+                       "set_config('jit', 'off', {0})", local, statement_timeout);
 }
 constexpr const char* read_only_sql = "SELECT set_config('default_transaction_read_only', 'on', false)";
 
@@ -28,11 +28,11 @@ Task<Result<ReadingSession>> ReadingSession::set_up(Connection& connection) {
     ReadingSession session;
     session.charset = charset_of(connection.parameter("server_encoding"));
     if (connection.is_pooled()) {
-        auto prepared = co_await prepare_all(connection, {{reading_settings, settings_sql("true"), ""}});
+        auto prepared = co_await prepare_all(connection, {{reading_settings, settings_sql("true", 5000), ""}});
         if (!prepared) co_return std::unexpected(std::move(prepared.error()));
         co_return session;
     }
-    for (const auto& sql : {settings_sql("false"), std::string(read_only_sql), std::string(plan_sql)})
+    for (const auto& sql : {settings_sql("false", 20000), std::string(read_only_sql), std::string(plan_sql)})
         if (auto set = co_await connection.run(sql); !set) co_return std::unexpected(std::move(set.error()));
     co_return session;
 }

@@ -186,7 +186,10 @@ Task<Pool::Outcome> Records::read(Connection& connection, InHand& hand) {
     const auto job = hand.jobs().front();
     const MessageRows rows = make_rows(job->record, session_of(connection).dialect.text);
     auto chunks = co_await select(connection, session_of(connection).statements.select_chunks, rows);
-    if (!chunks && connection.is_lost()) co_return Pool::Outcome::reconnect;  // it is tried again
+    if (!chunks && (connection.is_lost() || !job->was_refused)) {  // it is tried again, with the tables as they are now
+        job->was_refused = !connection.is_lost();
+        co_return Pool::Outcome::reconnect;
+    }
     if (!chunks) {
         hand.finish(job, std::unexpected(chunks.error()));
         co_return Pool::Outcome::reconnect;

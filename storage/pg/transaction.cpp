@@ -51,9 +51,8 @@ Task<Attempt> Transaction::run() {
 }
 
 Task<Done> Transaction::send_all() {
-    if (auto sent = send(Step::begin, no_job, statement::begin, {}); !sent) co_return sent;
-    if (connection_.is_pooled())
-        if (auto sent = send(Step::begin, no_job, statement::settings, {}); !sent) co_return sent;
+    if (auto begun = co_await begin(); !begun) co_return begun;
+    if (has_failed()) co_return Done{};
     if (auto sent = send_addresses(); !sent) co_return sent;
     for (std::size_t i = 0; i < jobs_.size() && !has_failed(); ++i) {
         if (auto sent = jobs_[i]->kind == Job::Kind::finish ? send_update(i) : send_message(i); !sent) co_return sent;
@@ -64,6 +63,14 @@ Task<Done> Transaction::send_all() {
     co_return Done{};
 }
 
+// begin - behind a pooler in a round trip of its own: it shows whether there is a server, before anything is at stake
+Task<Done> Transaction::begin() {
+    if (auto sent = send(Step::begin, no_job, statement::begin, {}); !sent || !connection_.is_pooled()) co_return sent;
+    if (auto sent = send(Step::begin, no_job, statement::settings, {}); !sent) co_return sent;
+    if (auto sent = connection_.sync(); !sent) co_return sent;
+    co_return co_await collect(pooler_patience);
+}
+
 // end_it - commits when all went well, and rolls back when not
 Task<Done> Transaction::end_it() {
     if (!has_failed()) {
@@ -71,10 +78,10 @@ Task<Done> Transaction::end_it() {
         if (auto sent = send(Step::commit, no_job, statement::commit, {}); !sent) co_return sent;
     }
     if (auto sent = connection_.sync(); !sent) co_return sent;
-    if (auto collected = co_await collect(); !collected || !has_failed()) co_return collected;
+    if (auto collected = co_await collect(progress_limit); !collected || !has_failed()) co_return collected;
     if (auto sent = send(Step::rollback, no_job, statement::rollback, {}); !sent) co_return sent;
     if (auto sent = connection_.sync(); !sent) co_return sent;
-    co_return co_await collect();
+    co_return co_await collect(progress_limit);
 }
 
 Done Transaction::send_addresses() {
@@ -178,10 +185,10 @@ Task<Done> Transaction::flush() {
 }
 
 // collect - everything up to the end of the pipeline
-Task<Done> Transaction::collect() {
+Task<Done> Transaction::collect(std::chrono::seconds limit) {
     if (auto flushed = co_await flush(); !flushed) co_return flushed;
     for (;;) {
-        connection_.set_limit(Deadline::in(progress_limit));
+        connection_.set_limit(Deadline::in(limit));
         auto reply = co_await connection_.next();
         if (!reply) co_return std::unexpected(std::move(reply.error()));
         if (PQresultStatus(reply->get()) == PGRES_PIPELINE_SYNC) co_return Done{};

@@ -62,7 +62,8 @@ private:
     Done       send(Step step, std::size_t job, const char* name, std::span<const Value> values, std::size_t bytes = 300);
     Task<Done> relieve();
     Task<Done> flush();
-    Task<Done> collect();
+    Task<Done> begin();
+    Task<Done> collect(std::chrono::seconds limit);
     void       take(const PGresult* reply);
     bool       has_failed() const noexcept { return failed_; }
     void       fail_locally(std::size_t job, const Fault& why);

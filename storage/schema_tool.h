@@ -1,0 +1,22 @@
+// schema_tool - reads the catalogue of a database and runs statements there in one transaction
+//
+// Both block until the database answers: for the command line and for tests, never for an io_context's thread.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "storage/catalogue.h"
+#include "storage/dsn.h"
+
+namespace tamis::storage {
+
+// read_catalogue - the facts about a database; an SQLite file that does not exist has no tables and is not created
+Result<Catalogue> read_catalogue(const Dsn& dsn);
+
+// run_statements - all of them, or none; two that run at once wait for each other, a table that others hold for 30 s is
+// given up. The Fault names the statement and what the server said.
+Done run_statements(const Dsn& dsn, const std::vector<std::string>& statements);
+
+}  // namespace tamis::storage
