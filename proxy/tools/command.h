@@ -18,5 +18,6 @@ struct Command {
 };
 
 std::function<int()> configure_explain(CLI::App& options);
+std::function<int()> configure_quarantine(CLI::App& options);
 
 }  // namespace tamis::proxy::tools

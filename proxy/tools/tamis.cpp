@@ -11,9 +11,10 @@ namespace {
 
 using tamis::proxy::tools::Command;
 
-constexpr std::array<Command, 1> commands = {{
+constexpr std::array<Command, 2> commands = {{
     {"explain", "print each effective setting of a recipient with where it comes from, and what would happen to a message",
      tamis::proxy::tools::configure_explain},
+    {"quarantine", "list, show, release and delete what is in the quarantine", tamis::proxy::tools::configure_quarantine},
 }};
 
 int run(int argc, char** argv) {
@@ -26,7 +27,12 @@ int run(int argc, char** argv) {
         auto* options = cli.add_subcommand(std::string(command.name), std::string(command.text));
         options->callback([&chosen, action = command.configure(*options)] { chosen = action; });
     }
-    CLI11_PARSE(cli, argc, argv);
+    try {
+        cli.parse(argc, argv);
+    } catch (const CLI::ParseError& wrong) {
+        constexpr int usage = 2;
+        return cli.exit(wrong) == 0 ? 0 : usage;  // 0: help was asked for
+    }
     if (version) {
         fmt::print("tamis {}\n", TAMIS_VERSION);
         return 0;
