@@ -70,15 +70,22 @@ std::optional<Fault> ControlSession::check_peer() {
 }
 
 Task<void> ControlSession::talk() {
+    InputBuffer input(ampdp_line_limit + 2);
+    AmpdpParser parser;
     if (const auto refused = check_peer()) {
         refused_total().add();
         log::warning({}, "DENIED ACCESS to AM.PDP at {}: {}", peer_.listener, refused->detail);
-        const auto sent = co_await stream_->write(failure_answer(refused->detail).wire(), Deadline::in(std::chrono::seconds(5)));
+        // the client writes first: answered earlier, it would see a broken connection instead of the reason
+        const auto soon = Deadline::in(std::chrono::seconds(5));
+        for (bool asked = false; !asked;) {
+            const auto line = co_await input.read_line(*stream_, soon);
+            const auto request = line ? parser.on_line(*line) : std::unexpected(line.error());
+            asked = !request || request->has_value();
+        }
+        const auto sent = co_await stream_->write(failure_answer(refused->detail).wire(), soon);
         if (!sent) log::debug({}, "the refusal could not be said: {}", describe(sent.error()));
         co_return;
     }
-    InputBuffer input(ampdp_line_limit + 2);
-    AmpdpParser parser;
     while (!services_.stopping || parser.is_inside()) {
         const auto idle = services_.snapshot()->settings->control.idle;
         waiting_ = !parser.is_inside() && input.unread().empty();

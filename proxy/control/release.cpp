@@ -21,7 +21,7 @@ namespace {
 using End = ReleaseResult::End;
 using Kind = ReleaseRequest::Kind;
 
-constexpr std::chrono::seconds      patience{10};       // with another release of the same row
+constexpr std::chrono::seconds      patience{5};        // with another release of the same row
 constexpr std::chrono::milliseconds look_again{100};
 constexpr std::chrono::seconds      settle_time{30};    // to note what was delivered
 

@@ -32,7 +32,7 @@ constexpr std::chrono::seconds patience{10};   // with a database that is away
 constexpr std::chrono::minutes time_limit{8};  // for one command
 
 struct Options {
-    std::string              file = "/etc/tamis/tamis.toml", dsn, since, until, after, sender_given, by;
+    std::string              file = "/etc/tamis/tamis.toml", dsn, since, until, after, by, mail_file;
     std::vector<std::string> categories, ids, to;
     storage::QuarantineFilter filter;
     std::string              state;
@@ -263,6 +263,7 @@ Task<int> release(const Tool& tool, const Options& options, ReleaseRequest::Kind
         request.partition_tag = options.partition;
         request.recipients = options.to;
         request.again = options.again;
+        request.mail_file = options.mail_file;
         request.requested_by = options.by;
         request.by = who_asks(*tool.settings);
         auto results = co_await tool.releaser().release(std::move(request), Deadline::in(time_limit));
@@ -406,6 +407,7 @@ void add_release(CLI::App& options, const Given& given, const std::shared_ptr<st
     add_id(*command, given, true);
     command->add_option("--to", given->to, "a recipient; may be given again; instead of those from whom it was kept")->expected(1);
     command->add_option("--requested-by", given->by, "address of who asked for it, for Resent-From");
+    command->add_option("--file", given->mail_file, "file below policy.quarantine_dir, for a message that no database knows");
     command->add_flag("--again", given->again, "also when it was released before");
     command->callback([given, chosen, kind] { *chosen = [given, kind] { return do_release(given, kind); }; });
 }
