@@ -77,6 +77,13 @@ private:
     Done look_at(Database& database) {
         database_ = &database;
         shape_ = {};
+        auto any = database.prepare("SELECT count(*) FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'");
+        if (!any) return std::unexpected(std::move(any.error()));
+        if (const auto row = any->step(); !row) return std::unexpected(row.error());
+        const bool is_empty = any->integer(0) == 0;
+        any->reset();
+        if (is_empty)  // quite new: whoever comes first makes the tables
+            if (auto installed = install_steps(database, "storage_dsn"); !installed) return std::unexpected(std::move(installed.error()));
         auto statement = database.prepare("SELECT m.name || '.' || c.name FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'table' "
                                           "AND m.name IN ('maddr', 'msgs', 'msgrcpt', 'quarantine')");
         if (!statement) return std::unexpected(std::move(statement.error()));
