@@ -17,6 +17,7 @@ struct Dsn {
     Secret      password;  // empty when none was given
     std::string path;      // SQLite: file path or ":memory:"
     std::string shown;     // for logs: never holds the password
+    bool        needs_primary = false;  // PostgreSQL: of several hosts in the text only one that can be written will do
 };
 
 // parse_dsn - postgresql:// and postgres:// URIs, libpq "key=value" strings, sqlite:/path, sqlite::memory:, amavisd's

@@ -316,10 +316,8 @@ std::vector<SqlQuery> recipients_queries(const SqlShape& shape, const std::vecto
 
 SqlQuery chunks_query(const SqlShape& shape, const MessageKey& message, std::int64_t after, std::size_t most) {
     Text text(shape);
-    // a text column gives the very bytes of the server's encoding, not what they are in ours
-    const bool is_text = shape.is_postgresql() && shape.chunk_type != "bytea";
     text << fmt::format("SELECT q.chunk_ind, {} FROM quarantine q WHERE {} AND q.chunk_ind > {} ORDER BY q.chunk_ind LIMIT {}",
-                        is_text ? "convert_to(q.mail_text, getdatabaseencoding())" : "q.mail_text",
+                        shape.chunk_text,
                         key_of(shape, text, "q.", "quarantine", message), after, most);
     return text.take();
 }

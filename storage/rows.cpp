@@ -11,10 +11,6 @@
 namespace tamis::storage {
 namespace {
 
-constexpr std::size_t text_width = 255;
-constexpr std::size_t am_id_width = 20;
-constexpr std::size_t id_width = 16;  // mail_id and secret_id where the column is varbinary(16)
-
 // cut_bytes - at most `width` bytes, never in the middle of a UTF-8 character
 std::string cut_bytes(std::string text, std::size_t width) {
     if (text.size() <= width) return text;
@@ -50,59 +46,88 @@ std::string iso_utc(std::int64_t seconds) {
                        clock.minutes().count(), clock.seconds().count());
 }
 
-// stored_address - the key as the columns can take it: without NUL, and without 8-bit bytes where these are not allowed
+// is_latin1 - valid UTF-8 without anything beyond U+00FF: no lead byte above 0xc3
+bool is_latin1(std::string_view text) {
+    return is_utf8(text) && std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) > 0xc3; });
+}
+
+// stored_address - the key as the columns can take it: without NUL, and what is no text of the charset in ASCII
 AddressKey stored_address(std::string_view address, const TextRules& rules) {
     AddressKey key = address_key(address);
+    const bool is_text = is_utf8(key.email) && can_hold(key.email, rules.charset);
     if (rules.eight_bit_addresses)
         std::ranges::replace(key.email, '\0', '?');
     else
-        key.email = printable_or(key.email, '?');
-    key.domain = fitted(key.domain, text_width, rules);
+        key.email = is_text ? fitted(key.email, rules.widths.email, rules) : printable(key.email, rules.widths.email);
+    key.domain = fitted(key.domain, rules.widths.domain, rules);
     return key;
 }
 
 }  // namespace
 
+TextRules::Charset charset_of(std::string_view encoding) {
+    if (encoding == "UTF8") return TextRules::Charset::utf8;
+    if (encoding == "SQL_ASCII") return TextRules::Charset::any_bytes;
+    if (encoding == "LATIN1") return TextRules::Charset::latin1;
+    return TextRules::Charset::ascii;
+}
+
+bool can_hold(std::string_view text, TextRules::Charset charset) {
+    if (text.find('\0') != std::string_view::npos) return false;
+    switch (charset) {
+        case TextRules::Charset::utf8: return is_utf8(text);
+        case TextRules::Charset::any_bytes: return true;
+        case TextRules::Charset::latin1: return is_latin1(text);
+        case TextRules::Charset::ascii: return is_ascii(text);
+    }
+    return false;
+}
+
 std::string fitted(std::string_view text, std::size_t width, const TextRules& rules) {
     std::string out = utf8_or_replaced(text, width);
     if (rules.charset == TextRules::Charset::any_bytes) return cut_bytes(std::move(out), width);
     if (rules.charset == TextRules::Charset::utf8 || is_ascii(out)) return out;
-    std::string ascii;
+    const unsigned highest_lead = rules.charset == TextRules::Charset::latin1 ? 0xc3 : 0x7f;
+    std::string poorer;
+    bool kept = true;  // the character whose bytes follow
     for (const char c : out) {
         const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x80)
-            ascii += c;
-        else if (byte >= 0xc0)
-            ascii += '?';
+        const bool starts = (byte & 0xc0) != 0x80;
+        if (starts) kept = byte <= highest_lead;
+        if (kept)
+            poorer += c;
+        else if (starts)
+            poorer += '?';
     }
-    return ascii;
+    return poorer;
 }
 
 MessageRows make_rows(const mail::MessageRecord& record, const TextRules& rules) {
     const auto seconds = std::clamp<std::int64_t>(
         std::chrono::floor<std::chrono::seconds>(record.received_at.time_since_epoch()).count(), 0,
         std::numeric_limits<std::int32_t>::max());
+    const auto& width = rules.widths;
     MessageRows rows;
     rows.partition_tag = fmt::format("{}", record.partition_tag);
-    rows.mail_id = printable(record.mail_id.get(), id_width);
-    rows.secret_id = printable(record.secret_id.get(), id_width);
-    rows.am_id = printable(record.log_id.get(), am_id_width);
+    rows.mail_id = printable(record.mail_id.get(), width.mail_id);
+    rows.secret_id = printable(record.secret_id.get(), width.secret_id);
+    rows.am_id = printable(record.log_id.get(), width.am_id);
     rows.time_num = fmt::format("{}", seconds);
     rows.time_iso = iso_utc(seconds);
-    rows.policy = fitted(record.policy_path, text_width, rules);
-    rows.client_addr = printable(record.client_address, text_width);
+    rows.policy = fitted(record.policy_path, width.policy, rules);
+    rows.client_addr = printable(record.client_address, width.client_addr);
     rows.size = integer_text(record.size);
     rows.originating = yes_no(record.originating);
     rows.has_content = record.content != '\0';
     rows.content = rows.has_content ? code(record.content) : std::string();
     rows.quar_type = code(record.quarantine_type);
-    rows.quar_loc = printable(record.quarantine_location, text_width);
+    rows.quar_loc = printable(record.quarantine_location, width.quar_loc);
     rows.dsn_sent = code(record.dsn_sent);
     rows.spam_level = score_text(record.spam_level);
-    rows.message_id = printable(record.message_id, text_width);
-    rows.from_addr = fitted(record.from, text_width, rules);
-    rows.subject = fitted(record.subject, text_width, rules);
-    rows.host = fitted(record.host, text_width, rules);
+    rows.message_id = printable(record.message_id, width.message_id);
+    rows.from_addr = fitted(record.from, width.from_addr, rules);
+    rows.subject = fitted(record.subject, width.subject, rules);
+    rows.host = fitted(record.host, width.host, rules);
 
     AddressKey sender = stored_address(record.sender, rules);
     rows.sender = sender.email;
@@ -112,11 +137,11 @@ MessageRows make_rows(const mail::MessageRecord& record, const TextRules& rules)
         ++sequence;
         if (recipient.address.empty()) continue;
         AddressKey key = stored_address(recipient.address, rules);
-        rows.recipients.push_back({sequence, key.email, yes_no(recipient.is_local),
+        rows.recipients.push_back({fmt::format("{}", sequence), key.email, yes_no(recipient.is_local),
                                    code(recipient.content == '\0' ? ' ' : recipient.content),
                                    code(recipient.disposition), code(recipient.release_state),
                                    yes_no(recipient.blacklisted), yes_no(recipient.whitelisted),
-                                   score_text(recipient.score), printable(recipient.response, text_width)});
+                                   score_text(recipient.score), printable(recipient.response, width.smtp_resp)});
         rows.addresses.push_back(std::move(key));
     }
     std::ranges::sort(rows.addresses);

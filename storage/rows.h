@@ -13,23 +13,37 @@
 
 namespace tamis::storage {
 
-// TextRules - what a text column of the database can take
+// TextRules - what the text columns of the database can take
 struct TextRules {
     enum class Charset {
         utf8,        // UTF8: any valid UTF-8; a width counts characters
         any_bytes,   // SQL_ASCII: stored as given, we give UTF-8; a width counts bytes
-        ascii,       // LATIN1 and others: what is not ASCII becomes '?'
+        latin1,      // LATIN1: what is beyond U+00FF becomes '?'
+        ascii,       // any other: what is not ASCII becomes '?'
+    };
+    // Widths - of the columns, in characters (bytes with `any_bytes`); amavisd's own unless the database has less
+    struct Widths {
+        std::size_t email = 255, domain = 255, mail_id = 16, secret_id = 16, am_id = 20, policy = 255, client_addr = 255,
+                    quar_loc = 255, message_id = 255, from_addr = 255, subject = 255, host = 255, smtp_resp = 255;
     };
     Charset charset = Charset::utf8;
-    // 8-bit bytes of addresses: kept, or '?' as amavisd writes into varchar columns ($sql_allow_8bit_address = 0)
-    bool eight_bit_addresses = true;
+    // addresses are byte strings: stored as they are. Else they are texts, and one that is no text of that charset gets
+    // '?' for every byte that is not printable ASCII.
+    bool   eight_bit_addresses = true;
+    Widths widths = {};
 };
+
+// charset_of - by PostgreSQL's name of an encoding
+TextRules::Charset charset_of(std::string_view encoding);
+
+// can_hold - whether the text can stand in a text column: valid in the database's encoding, without NUL
+bool can_hold(std::string_view text, TextRules::Charset charset);
 
 // fitted - the text as the column can take it, at most `width` wide
 std::string fitted(std::string_view text, std::size_t width, const TextRules& rules);
 
 struct RecipientRow {
-    int         sequence = 0;  // rseqnum
+    std::string sequence;      // rseqnum: 1, 2, ...
     std::string email;         // refers to an address of MessageRows::addresses
     std::string is_local, content, ds, rs, bl, wl, bspam_level, smtp_resp;
 };

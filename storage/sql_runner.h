@@ -15,7 +15,6 @@
 #include "base/deadline.h"
 #include "base/result.h"
 #include "storage/quarantine_store.h"
-#include "storage/rows.h"
 
 namespace tamis::storage {
 
@@ -25,8 +24,7 @@ struct SqlShape {
     std::set<std::string, std::less<>> columns;  // "msgs.quar_loc"
     std::string                        id_type = "varchar";       // of msgs.mail_id
     std::string                        address_type = "varchar";  // of maddr.email
-    std::string                        chunk_type = "blob";       // of quarantine.mail_text
-    TextRules::Charset                 charset = TextRules::Charset::utf8;
+    std::string                        chunk_text = "q.mail_text"; // an expression for the bytes of quarantine.mail_text, alias q
 
     bool has(std::string_view column) const { return columns.contains(column); }
     bool is_postgresql() const { return kind == Kind::postgresql; }

@@ -33,7 +33,7 @@ std::string connect_advice(const PGconn* failed) {
 
 std::string_view statement_advice(std::string_view sqlstate) {
     if (sqlstate == "42P01" || sqlstate == "3F000") return "load schema/postgresql/ into the database, or correct the search_path of the role";
-    if (sqlstate == "42703") return "the table is not of amavisd's schema 2.7 or later; add the column (see README.sql-pg)";
+    if (sqlstate == "42703") return "the table is not one of amavisd-new 2.3 or later; `tamis schema check` tells what it lacks";
     if (sqlstate == "42501") return "grant the rights listed at the end of schema/postgresql/0001-amavis.sql";
     if (sqlstate == "53100") return "the database server's disk is full";
     if (sqlstate == "57014") return "the statement took longer than the limit; look for locks and a slow disk";

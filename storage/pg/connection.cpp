@@ -48,37 +48,37 @@ Words words_of(const Dsn& dsn) {
     return words;
 }
 
-// with_addresses - every host of the list once per address, so that libpq itself never asks the resolver
-Task<Result<Words>> with_addresses(Words words, Deadline deadline) {
+// each_address - the words once per host and, for names, once per address, so that libpq itself never asks the resolver
+// and each gets its own time
+Task<Result<std::vector<Words>>> each_address(Words words, Deadline deadline) {
     const auto host = words.find("host");
-    if (host == words.end() || words.contains("hostaddr")) co_return words;
-    std::vector<std::string> hosts, addresses, ports;
-    const auto port_list = split(words["port"], ',');
+    std::vector<Words> all;
+    if (host == words.end() || words.contains("hostaddr")) {
+        all.push_back(std::move(words));
+        co_return all;
+    }
+    const std::string port_text = words["port"];
+    const auto port_list = split(port_text, ',');
     std::optional<Fault> trouble;
     std::size_t index = 0;
     for (const auto name : split(host->second, ',')) {
-        const std::string port(port_list[std::min(index++, port_list.size() - 1)]);
+        Words one = words;
+        one["host"] = std::string(name);
+        one["port"] = std::string(port_list[std::min(index++, port_list.size() - 1)]);
         if (name.starts_with('/') || name.starts_with('@') || name.empty()) {
-            hosts.emplace_back(name);
-            addresses.emplace_back();
-            ports.push_back(port);
+            all.push_back(std::move(one));
             continue;
         }
         auto found = co_await resolve(std::string(name), deadline);
         if (!found) trouble = found.error();
         if (!found) continue;
         for (auto& address : *found) {
-            hosts.emplace_back(name);
-            addresses.push_back(std::move(address));
-            ports.push_back(port);
+            one["hostaddr"] = std::move(address);
+            all.push_back(one);
         }
     }
-    if (hosts.empty()) co_return std::unexpected(std::move(*trouble));
-    if (std::ranges::all_of(addresses, &std::string::empty)) co_return words;
-    words["host"] = join(hosts, ",");
-    words["hostaddr"] = join(addresses, ",");
-    words["port"] = join(ports, ",");
-    co_return words;
+    if (all.empty()) co_return std::unexpected(std::move(*trouble));
+    co_return all;
 }
 
 }  // namespace
@@ -135,15 +135,36 @@ Task<Result<std::unique_ptr<Connection>>> Connection::open(asio::io_context& loo
 }
 
 Task<Done> Connection::connect(Deadline deadline) {
-    auto words = co_await with_addresses(words_of(dsn_), deadline);
-    if (!words) co_return fail(words.error().code, fmt::format("{}: {}", dsn_.shown, words.error().detail));
+    auto places = co_await each_address(words_of(dsn_), deadline);
+    if (!places) co_return fail(places.error().code, fmt::format("{}: {}", dsn_.shown, places.error().detail));
+    Fault trouble;
+    for (std::size_t i = 0; i < places->size(); ++i) {
+        Words words = (*places)[i];
+        // libpq asks the server itself, and gives up on one that is a standby
+        if (dsn_.needs_primary && places->size() > 1) words.try_emplace("target_session_attrs", "read-write");
+        const auto share = deadline.left() / static_cast<int>(places->size() - i);
+        auto connected = co_await connect_to(std::move(words), deadline.sooner(share));
+        if (connected) {
+            set_limit(deadline.sooner(pooler_patience));
+            connected = co_await get_to_know();
+        }
+        if (connected) co_return connected;
+        trouble = std::move(connected.error());
+        alarm_->late = false;
+    }
+    co_return std::unexpected(std::move(trouble));
+}
+
+Task<Done> Connection::connect_to(Words words, Deadline deadline) {
     std::vector<const char*> keywords, values;
-    for (const auto& [keyword, value] : *words) {
+    for (const auto& [keyword, value] : words) {
         keywords.push_back(keyword.c_str());
         values.push_back(value.c_str());
     }
     keywords.push_back(nullptr);
     values.push_back(nullptr);
+    boost::system::error_code ignored;
+    socket_.close(ignored);
     handle_.reset(PQconnectStartParams(keywords.data(), values.data(), 0));
     if (!handle_) co_return fail(Errc::unavailable, fmt::format("{}: out of memory", dsn_.shown));
     PQsetNoticeReceiver(handle_.get(), [](void*, const PGresult*) {}, nullptr);
@@ -152,6 +173,16 @@ Task<Done> Connection::connect(Deadline deadline) {
     if (!connected) co_return connected;
     if (PQsetnonblocking(handle_.get(), 1) != 0 || PQenterPipelineMode(handle_.get()) != 1) co_return lost("entering pipeline mode");
     co_return follow_socket();
+}
+
+// get_to_know - whether the server is the one that greeted us (a pooler invents its process id), and a SQL_ASCII database is
+// spoken to in bytes: with UTF-8 it refuses to give texts that are none. Poolers keep client_encoding per client.
+Task<Done> Connection::get_to_know() {
+    const bool is_bytes = parameter("server_encoding") == "SQL_ASCII";
+    auto reply = co_await run(is_bytes ? "SELECT pg_backend_pid(), set_config('client_encoding', 'SQL_ASCII', false)" : "SELECT pg_backend_pid()");
+    if (!reply) co_return std::unexpected(std::move(reply.error()));
+    is_pooled_ = std::string_view(PQgetvalue(reply->get(), 0, 0)) != fmt::format("{}", PQbackendPID(handle_.get()));
+    co_return Done{};
 }
 
 Task<Done> Connection::poll_until_connected() {
@@ -207,12 +238,13 @@ std::string_view Connection::parameter(const char* name) const noexcept {
 }
 
 Done Connection::prepare(const char* name, const std::string& sql) {
-    if (PQsendPrepare(handle_.get(), name, sql.c_str(), 0, nullptr) != 1) return lost("preparing");
+    if (is_pooled_) statements_.insert_or_assign(name, sql);
+    if (PQsendPrepare(handle_.get(), is_pooled_ ? "" : name, sql.c_str(), 0, nullptr) != 1) return lost("preparing");
     return {};
 }
 
 Done Connection::describe(const char* name) {
-    if (PQsendDescribePrepared(handle_.get(), name) != 1) return lost("preparing");
+    if (PQsendDescribePrepared(handle_.get(), is_pooled_ ? "" : name) != 1) return lost("preparing");
     return {};
 }
 
@@ -236,8 +268,17 @@ Done Connection::send(const char* name, std::span<const Value> values, bool bina
         sizes[i] = values[i].size;
         formats[i] = values[i].binary ? 1 : 0;
     }
-    if (PQsendQueryPrepared(handle_.get(), name, static_cast<int>(values.size()), data.data(), sizes.data(), formats.data(),
-                            binary_result ? 1 : 0) != 1)
+    const int count = static_cast<int>(values.size());
+    const int result_format = binary_result ? 1 : 0;
+    if (is_pooled_) {
+        const auto statement = statements_.find(std::string_view(name));
+        if (statement == statements_.end()) return fail(Errc::broken, fmt::format("no statement {}", name));
+        if (PQsendQueryParams(handle_.get(), statement->second.c_str(), count, nullptr, data.data(), sizes.data(), formats.data(),
+                              result_format) != 1)
+            return lost("sending");
+        return {};
+    }
+    if (PQsendQueryPrepared(handle_.get(), name, count, data.data(), sizes.data(), formats.data(), result_format) != 1)
         return lost("sending");
     return {};
 }

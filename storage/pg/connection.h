@@ -3,6 +3,9 @@
 // send() queues statements in libpq's memory, flush() moves them to the server, next() gives their results in order.
 // Results of a pipeline: one per statement, then one PGRES_PIPELINE_SYNC per sync(). A server's error is a result; only
 // a broken or late connection is a Fault, and the Connection is then good for nothing but destruction.
+// Behind a connection pooler in transaction mode (pgbouncer and its like: what answers is not the process that greeted) no
+// session exists: statements are then sent with their text each time, settings must be made for the transaction, and
+// LISTEN cannot work. Texts come and go in UTF-8, except that a database of encoding SQL_ASCII gets and gives bytes.
 // Never blocks: names are resolved before (name_lookup), waiting is done on a duplicate of libpq's socket, which libpq
 // may replace while connecting and which is thereby released before PQfinish. Everything on one thread.
 #pragma once
@@ -14,6 +17,8 @@
 #include <boost/asio/steady_timer.hpp>
 #include <any>
 #include <array>
+#include <chrono>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -47,9 +52,14 @@ struct Value {
     }
 };
 
+// pooler_patience - how long a pooler may take to give us a server; longer means that there is none behind it
+constexpr std::chrono::seconds pooler_patience{3};
+
 class Connection {
 public:
-    // open - connects to one server and enters pipeline mode. The Fault names the DSN and says what to do.
+    // open - connects to one server and enters pipeline mode. Of several hosts (or addresses of a host) each is tried in
+    // order with its part of the time; a Dsn that needs the primary only stays with a host that can be written. The Fault
+    // names the DSN and says what to do.
     static Task<Result<std::unique_ptr<Connection>>> open(asio::io_context& loop, Dsn dsn, Deadline deadline);
     ~Connection();
     Connection(const Connection&) = delete;
@@ -58,11 +68,12 @@ public:
     // set_limit - when waiting for the server ends with Errc::timeout; set it anew for every piece of progress
     void set_limit(Deadline limit);
 
+    // prepare - gives the statement a name for send(); behind a pooler the server only checks it
     Done prepare(const char* name, const std::string& sql);
     Done send(const char* name, std::span<const Value> values, bool binary_result = false);
     // query - a statement that is not prepared, in the pipeline like send()
     Done query(const std::string& sql, std::span<const Value> values);
-    // describe - of a prepared statement: a result with the types of its parameters
+    // describe - of the statement prepared just before: a result with the types of its parameters
     Done describe(const char* name);
     Done sync();
     // flush - until everything queued has been taken by the kernel; reads meanwhile, so that neither side gets stuck
@@ -80,6 +91,7 @@ public:
     // run - one statement with its sync, for set-up: the result, or a Fault with the server's message
     Task<Result<Reply>> run(const std::string& sql);
 
+    bool               is_pooled() const noexcept { return is_pooled_; }  // see above
     bool               is_lost() const noexcept { return PQstatus(handle_.get()) == CONNECTION_BAD; }
     std::string        complaint() const;  // libpq's message, escaped, on one line
     std::any&          notes() noexcept { return notes_; }  // whatever the user of the connection knows of it
@@ -94,6 +106,8 @@ private:
     struct Alarm;
     Connection(asio::io_context& loop, Dsn dsn);
     Task<Done>  connect(Deadline deadline);
+    Task<Done>  connect_to(std::map<std::string, std::string, std::less<>> words, Deadline deadline);
+    Task<Done>  get_to_know();
     Task<Done>  poll_until_connected();
     Task<Done>  wait(bool readable, bool writable);
     Done        follow_socket();
@@ -105,6 +119,8 @@ private:
     asio::posix::stream_descriptor   socket_;  // a duplicate, closed before handle_ goes
     std::shared_ptr<Alarm>           alarm_;
     bool                             owed_null_ = false;  // PQgetResult's null between two results
+    bool                             is_pooled_ = false;
+    std::map<std::string, std::string, std::less<>> statements_;  // by name, when pooled
 };
 
 // one_line - a message of libpq or the server without line ends, escaped and cut

@@ -1,33 +1,62 @@
-// dialect - which amavis schema and which encoding a connected database has
+// dialect - which era of amavisd's schema a connected database has, and how SQL is written for it
 //
-// Asked once per connection, in one query. Today's statements need the columns of amavisd 2.7 to 2.13; what differs
-// between installations of these (varchar or bytea for addresses, the server's encoding) is described here.
+// Read once per connection, in one query. Tables of amavisd-new 2.3 (2005) to 2.13 are all served as they are: columns may
+// be missing, addresses, ids and texts may be varchar or bytea, mail_text may be text, the encoding may be any. What is
+// built on a Dialect asks it for columns instead of knowing them:
+//     fmt::format("SELECT {} FROM msgs m JOIN msgrcpt r ON {}r.mail_id = m.mail_id",
+//                 dialect.column("m", "msgs", "quar_loc", "''"), dialect.same_partition("m", "msgs", "r", "msgrcpt"));
 #pragma once
 
 #include <string>
-#include <vector>
+#include <string_view>
 
+#include "storage/catalogue.h"
 #include "storage/pg/connection.h"
 #include "storage/rows.h"
 
 namespace tamis::storage::pg {
 
 struct Dialect {
-    std::string address_type = "bytea";  // of maddr.email: bytea or varchar
-    std::string chunk_type = "bytea";    // of quarantine.mail_text
-    TextRules   text;
-    bool        is_writable = true;      // false: a standby, or default_transaction_read_only
+    Catalogue catalogue;
+    TextRules text;                // charset, and the widths of the columns
+    bool      is_writable = true;  // false: a standby, or default_transaction_read_only
+    // one maddr row per partition_tag and address; false: one per address (no such column, or addresses are unique without it)
+    bool      addresses_by_partition = true;
+
+    bool        has(std::string_view table, std::string_view column) const { return catalogue.column(table, column) != nullptr; }
+    std::string type(std::string_view table, std::string_view column) const;  // "bytea", "varchar", ...; "" when missing
+    bool        is_bytea(std::string_view table, std::string_view column) const { return type(table, column) == "bytea"; }
+
+    // column - "alias.column", or the SQL `otherwise` where the database does not have it
+    std::string column(std::string_view alias, std::string_view table, std::string_view name, std::string_view otherwise) const;
+    // same_partition - "a.partition_tag = b.partition_tag AND " when both tables have it, else ""
+    std::string same_partition(std::string_view alias, std::string_view table, std::string_view other_alias,
+                               std::string_view other_table) const;
+    // in_partition - "alias.partition_tag = <value> AND " when the table has it, else ""; alias may be empty
+    std::string in_partition(std::string_view alias, std::string_view table, std::string_view value) const;
+
+    // mail_text - an expression that gives quarantine.mail_text of that alias (may be empty) as bytea, byte for byte as it
+    // was stored, also from a text column
+    std::string mail_text(std::string_view alias) const;
+    // stored_text - an expression to store the bytea parameter `bytes` in mail_text; the boolean parameter `as_is` is
+    // is_plain() of the same bytes. Only for text columns; a bytea column takes the parameter itself.
+    std::string stored_text(std::string_view bytes, std::string_view as_is) const;
+    // is_plain - whether a text column can take these bytes as they are: no NUL, valid in the encoding
+    bool        is_plain(std::string_view bytes) const;
 };
 
-struct ColumnFact {
-    std::string table, column, type;
-    bool        may_write = true;  // SELECT, INSERT and UPDATE on its table
-};
+// escape_mark - how a chunk in a text column begins whose bytes no text of the database can hold; the rest of the chunk is
+// encode(..., 'escape') of the bytes
+constexpr std::string_view escape_mark = "[stored by Tamis with encode(bytes, 'escape')]\n";
 
-// dialect_of - from the facts of the catalogue; the Fault names what is missing and what to do
-Result<Dialect> dialect_of(const std::vector<ColumnFact>& columns, std::string_view server_encoding);
+// Use - what the asking code does with the tables maddr, msgs, msgrcpt and quarantine
+enum class Use { read, write };
 
-// detect_records - asks the server; a database that is not writable is no Fault here
-Task<Result<Dialect>> detect_records(Connection& connection);
+// dialect_of - from the facts of the catalogue; the Fault names what is missing, or what stands in the way, and what to do.
+// A database that is not writable is no Fault.
+Result<Dialect> dialect_of(Catalogue catalogue, Use use);
+
+// detect - asks the server
+Task<Result<Dialect>> detect(Connection& connection, Use use);
 
 }  // namespace tamis::storage::pg

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <set>
 
 #include "base/log.h"
@@ -280,7 +281,10 @@ private:
         if (!prepared) co_return std::unexpected(std::move(prepared.error()));
         facts.users_types = prepared->parameter_types[0];
         if (prepared->parameter_types.size() > 1) facts.list_types = prepared->parameter_types[1];
-        if (listens_)
+        if (listens_ && connection.is_pooled() && !told_of_pooler_.exchange(true))
+            log::notice({}, "storage {}: this is a connection pooler that shares sessions (pgbouncer in transaction mode?), so LISTEN "
+                        "cannot work: changes of the tables take effect when lookup_cache has passed", connection.dsn().shown);
+        if (listens_ && !connection.is_pooled())
             if (auto listening = co_await connection.run(fmt::format("LISTEN {}", notify_channel)); !listening)
                 log::notice({}, "storage {}: cannot LISTEN, changes take effect when lookup_cache has passed: {}",
                             connection.dsn().shown, listening.error().detail);
@@ -295,6 +299,7 @@ private:
     const CustomLookups         custom_;
     const std::function<void()> changed_;
     const bool                  listens_;
+    std::atomic<bool>           told_of_pooler_{false};
     Questions                   questions_;  // last: its thread uses the rest
 };
 

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "storage/address_key.h"
 #include "storage/completion.h"
+#include "storage/pg/dialect.h"
 #include "storage/pg/lookups.h"
 #include "storage/pg/questions.h"
 #include "storage/pg/reading_session.h"
@@ -18,17 +19,19 @@ using Answered = Completion<Result<Times>>;
 
 constexpr const char* name = "tamis_pen_pals";
 
-// Per recipient of ours: the last mail to the sender, and the last one with a referenced Message-ID. Both by index
-// (msgs_idx_sid, msgs_idx_mess_id), newest first, one row each.
-constexpr const char* sql =
-    "SELECT ours.email, GREATEST("
-    "(SELECT m.time_num FROM msgs m JOIN msgrcpt r ON r.partition_tag=m.partition_tag AND r.mail_id=m.mail_id "
-    "WHERE m.sid=ours.id AND m.time_num>=$3 AND m.content IS DISTINCT FROM 'V' AND r.ds='P' "
-    "AND r.rid IN (SELECT id FROM maddr WHERE email=$2) ORDER BY m.time_num DESC LIMIT 1), "
-    "(SELECT m.time_num FROM msgs m JOIN msgrcpt r ON r.partition_tag=m.partition_tag AND r.mail_id=m.mail_id "
-    "WHERE m.message_id=ANY($4) AND m.sid=ours.id AND m.time_num>=$3 AND m.content IS DISTINCT FROM 'V' AND r.ds='P' "
-    "AND r.rid<>m.sid ORDER BY m.time_num DESC LIMIT 1)) "
-    "FROM maddr AS ours WHERE ours.email=ANY($1)";
+// pen_pal_sql - per recipient of ours ($1) the last mail to the sender ($2), and the last one with a referenced Message-ID
+// ($4). Both by index (msgs_idx_sid, msgs_idx_mess_id), newest first, one row each.
+std::string pen_pal_sql(const Dialect& dialect) {
+    const auto newest = [&](std::string_view condition) {
+        return fmt::format("(SELECT m.time_num FROM msgs m JOIN msgrcpt r ON {}r.mail_id=m.mail_id WHERE m.sid=ours.id AND m.time_num>=$3 "
+                           "AND m.content IS DISTINCT FROM 'V' AND r.ds='P' AND {} ORDER BY m.time_num DESC LIMIT 1)",
+                           dialect.same_partition("r", "msgrcpt", "m", "msgs"), condition);
+    };
+    const auto referenced = dialect.has("msgs", "message_id") ? newest("m.message_id=ANY($4) AND r.rid<>m.sid")
+                                                               : "CASE WHEN $4::text[] IS NULL THEN 0 END";
+    return fmt::format("SELECT ours.email, GREATEST({}, {}) FROM maddr AS ours WHERE ours.email=ANY($1)",
+                       newest("r.rid IN (SELECT id FROM maddr WHERE email=$2)"), referenced);
+}
 
 struct Facts {
     ReadingSession   session;
@@ -45,7 +48,7 @@ public:
         for (const auto& recipient : asked_.recipients) recipients.push_back(address_key(recipient).email);
         const std::string sender = address_key(asked_.sender).email;
         const bool bytes = facts.types.at(1) == oid_bytea;
-        if (!bytes && !facts.session.can_hold(sender)) return 0;
+        if (!bytes && !facts.session.can_hold(sender)) return 0;  // take() then gets no result
         const auto ours = facts.session.array(recipients, facts.types.at(0));
         const auto since = fmt::format("{}", std::max<std::int64_t>(0, std::chrono::duration_cast<std::chrono::seconds>(
                                                                            asked_.since.time_since_epoch()).count()));
@@ -98,7 +101,9 @@ private:
     Task<Done> set_up(Connection& connection) override {
         auto session = co_await ReadingSession::set_up(connection);
         if (!session) co_return std::unexpected(std::move(session.error()));
-        auto prepared = co_await prepare_all(connection, {{name, sql, ""}});
+        auto dialect = co_await detect(connection, Use::read);
+        if (!dialect) co_return std::unexpected(std::move(dialect.error()));
+        auto prepared = co_await prepare_all(connection, {{name, pen_pal_sql(*dialect), ""}});
         if (!prepared) co_return std::unexpected(std::move(prepared.error()));
         connection.notes() = Facts{*session, prepared->parameter_types[0]};
         co_return Done{};

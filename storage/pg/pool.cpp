@@ -166,7 +166,8 @@ Task<void> Pool::extra_session(std::shared_ptr<Session> session) {
     const std::size_t server = current_;
     auto connection = co_await connect_one(dsns_[server]);
     if (connection && connected_ && server == current_) {
-        co_await serve(**connection, std::move(session), true);
+        const Outcome outcome = co_await serve(**connection, std::move(session), true);
+        if (outcome != Outcome::done) wake();  // what it had in hand waits again, and the others may be idle
         co_return;
     }
     if (!connection) log::info({}, "storage: no further session: {}", connection.error().detail);

@@ -6,22 +6,26 @@
 
 #include "base/log.h"
 #include "storage/pg/connect_advice.h"
+#include "storage/pg/reading_session.h"
 
 namespace tamis::storage::pg {
 namespace {
 
 constexpr std::size_t          batch_limit = 16;
 constexpr int                  try_limit = 3;
-constexpr std::chrono::seconds answer_limit{25};  // above the session's statement_timeout
+constexpr std::chrono::seconds answer_limit{25};        // above the session's statement_timeout
+constexpr std::chrono::seconds pooled_answer_limit{6};  // the same, behind a pooler that may have no server any more
 
 std::string_view sqlstate_of(const PGresult* result) {
     const char* code = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     return code == nullptr ? std::string_view() : std::string_view(code);
 }
 
-// is_stale - the statement was fine once; preparing it anew helps (a column was added, a pooler lost it)
+// is_stale - the statement was fine once; a new session helps (a column was added or changed, the server goes down, a pooler
+// lost it)
 bool is_stale(std::string_view sqlstate) {
-    return sqlstate == "0A000" || sqlstate == "26000" || sqlstate == "42P05" || sqlstate.starts_with("57P");
+    return sqlstate == "0A000" || sqlstate == "26000" || sqlstate.starts_with("42") || sqlstate.starts_with("57P") ||
+           sqlstate.starts_with("08");
 }
 
 Fault server_fault(const Connection& connection, const PGresult* result, std::string_view shown) {
@@ -138,12 +142,16 @@ Task<Done> Questions::answer_all(Connection& connection, InHand& hand, bool& sta
         std::size_t               results;
     };
     std::vector<Asked> asked;
-    connection.set_limit(Deadline::in(answer_limit));
+    connection.set_limit(Deadline::in(connection.is_pooled() ? pooled_answer_limit : answer_limit));
     const Batch batch = hand.batch();
     for (const auto& question : batch) {
         ++question->tries;
+        // what is between two syncs is one transaction, for which the settings hold
+        if (connection.is_pooled())
+            if (auto sent = connection.send(reading_settings, {}); !sent) co_return sent;
         auto results = question->ask(connection);
-        if (!results && connection.is_lost()) co_return std::unexpected(std::move(results.error()));
+        // a half-sent question cannot be told from the next one
+        if (!results && (connection.is_lost() || connection.is_pooled())) co_return std::unexpected(std::move(results.error()));
         if (!results) {
             question->refuse(std::move(results.error()));
             hand.done(question);
@@ -157,6 +165,7 @@ Task<Done> Questions::answer_all(Connection& connection, InHand& hand, bool& sta
         std::vector<Reply> replies;
         std::optional<Fault> refused;
         bool is_again = false;
+        bool is_settings = connection.is_pooled();  // the first result
         for (;;) {
             auto reply = co_await connection.next();
             if (!reply) co_return std::unexpected(std::move(reply.error()));
@@ -166,7 +175,8 @@ Task<Done> Questions::answer_all(Connection& connection, InHand& hand, bool& sta
                 is_again = is_stale(sqlstate_of(reply->get())) && question->tries < try_limit;
                 refused = server_fault(connection, reply->get(), {});
             }
-            replies.push_back(std::move(*reply));
+            if (!is_settings) replies.push_back(std::move(*reply));
+            is_settings = false;
         }
         if (is_again) {
             stale = true;

@@ -1,5 +1,7 @@
 #include "storage/pg/reading_session.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/text.h"
@@ -10,9 +12,11 @@ namespace tamis::storage::pg {
 namespace {
 
 // Our statements touch single rows by index; a plan made when a table was empty must not scan it when it is large.
-constexpr const char* session_sql =
-    "SELECT set_config('statement_timeout', '20000', false), set_config('default_transaction_read_only', 'on', false), "
-    "set_config('enable_seqscan', 'off', false), set_config('jit', 'off', false)";
+std::string settings_sql(std::string_view local, int statement_timeout) {
+    return fmt::format("SELECT set_config('statement_timeout', '{1}', {0}), set_config('enable_seqscan', 'off', {0}), "
+                       "set_config('jit', 'off', {0})", local, statement_timeout);
+}
+constexpr const char* read_only_sql = "SELECT set_config('default_transaction_read_only', 'on', false)";
 
 // Planning the lookup of every message anew costs the server more than running it (PostgreSQL 12 and later).
 constexpr const char* plan_sql =
@@ -21,24 +25,16 @@ constexpr const char* plan_sql =
 }  // namespace
 
 Task<Result<ReadingSession>> ReadingSession::set_up(Connection& connection) {
-    if (auto set = co_await connection.run(session_sql); !set) co_return std::unexpected(std::move(set.error()));
-    if (auto set = co_await connection.run(plan_sql); !set) co_return std::unexpected(std::move(set.error()));
-    const auto encoding = connection.parameter("server_encoding");
     ReadingSession session;
-    session.charset = encoding == "UTF8"        ? TextRules::Charset::utf8
-                      : encoding == "SQL_ASCII" ? TextRules::Charset::any_bytes
-                                                : TextRules::Charset::ascii;
-    co_return session;
-}
-
-bool ReadingSession::can_hold(std::string_view text) const {
-    if (text.find('\0') != std::string_view::npos) return false;
-    switch (charset) {
-        case TextRules::Charset::utf8: return is_utf8(text);
-        case TextRules::Charset::any_bytes: return true;
-        case TextRules::Charset::ascii: return is_ascii(text);
+    session.charset = charset_of(connection.parameter("server_encoding"));
+    if (connection.is_pooled()) {
+        auto prepared = co_await prepare_all(connection, {{reading_settings, settings_sql("true", 5000), ""}});
+        if (!prepared) co_return std::unexpected(std::move(prepared.error()));
+        co_return session;
     }
-    return false;
+    for (const auto& sql : {settings_sql("false", 20000), std::string(read_only_sql), std::string(plan_sql)})
+        if (auto set = co_await connection.run(sql); !set) co_return std::unexpected(std::move(set.error()));
+    co_return session;
 }
 
 std::string ReadingSession::array(std::vector<std::string> values, Oid type) const {

@@ -25,16 +25,17 @@ constexpr int                       repeats = 5;  // of a transaction after a de
 constexpr std::chrono::seconds      read_limit{60};
 
 // Our statements touch single rows by index; a plan made when a table was empty must not scan it when it is large.
-constexpr const char* session_sql =
-    "SELECT set_config('statement_timeout', '20000', false), "
-    "set_config('idle_in_transaction_session_timeout', '60000', false), set_config('enable_seqscan', 'off', false), "
-    "set_config('enable_hashjoin', 'off', false), set_config('enable_mergejoin', 'off', false), "
-    "set_config('jit', 'off', false)";
-
 // Compressing quarantined mail is most of what it costs the server; lz4 takes half of pglz's time where it is built in.
-constexpr const char* compression_sql =
-    "SELECT set_config('default_toast_compression', 'lz4', false) FROM pg_settings "
-    "WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)";
+std::string settings_sql(bool for_session, bool has_lz4) {
+    const auto* local = for_session ? "false" : "true";
+    return fmt::format("SELECT set_config('statement_timeout', '20000', {0}), "
+                       "set_config('idle_in_transaction_session_timeout', '60000', {0}), set_config('enable_seqscan', 'off', {0}), "
+                       "set_config('enable_hashjoin', 'off', {0}), set_config('enable_mergejoin', 'off', {0}), "
+                       "set_config('jit', 'off', {0}){1}", local,
+                       has_lz4 ? fmt::format(", set_config('default_toast_compression', 'lz4', {})", local) : "");
+}
+constexpr const char* has_lz4_sql =
+    "SELECT 1 FROM pg_settings WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)";
 
 metric::Counter& written() {
     static metric::Counter counter("tamis_storage_messages_total", "Messages written to PostgreSQL");
@@ -63,11 +64,22 @@ private:
     Jobs                         jobs_;
 };
 
+std::vector<Dsn> needing_primary(std::vector<Dsn> dsns) {
+    for (auto& dsn : dsns) dsn.needs_primary = true;
+    return dsns;
+}
+
+RecordSession& session_of(Connection& connection) { return std::any_cast<RecordSession&>(connection.notes()); }
+
+// is_stale - the tables may have changed since the dialect was read (an upgrade): what was fine before is no column, type,
+// table or plan any more
+bool is_stale(std::string_view sqlstate) { return sqlstate.starts_with("42") || sqlstate == "0A000"; }
+
 class Records final : public QueuedStore, private Pool::Work {
 public:
     Records(std::vector<Dsn> dsns, const StoreOptions& options)
         : QueuedStore(dsns.front().shown, options),
-          pool_(std::move(dsns), {std::clamp<std::size_t>(options.connections, 1, 8)}, health_, *this) {
+          pool_(needing_primary(std::move(dsns)), {std::clamp<std::size_t>(options.connections, 1, 8)}, health_, *this) {
         pool_.start();
     }
     ~Records() override {
@@ -98,24 +110,35 @@ private:
     Task<Pool::Outcome> write(Connection& connection, InHand& hand);
     Task<Pool::Outcome> write_group(Connection& connection, InHand& hand, Jobs group, std::deque<Jobs>& more);
     Pool::Outcome       give_up(InHand& hand, const Fault& why);
+    Task<Result<bool>>  is_stored(Connection& connection, std::shared_ptr<Job> job);
     Task<Done>          settle_one(Connection& connection, std::shared_ptr<Job> job, Attempt attempt);
-    Task<Result<std::vector<std::string>>> select(Connection& connection, const char* name, const MessageRows& rows);
+    Task<Result<std::vector<std::string>>> select(Connection& connection, const Statement& statement, const MessageRows& rows);
     void answer(InHand& hand, const std::shared_ptr<Job>& job, Done done);
 
     Pool pool_;  // last: its thread uses the rest
 };
 
 Task<Done> Records::set_up(Connection& connection) {
-    auto dialect = co_await detect_records(connection);
+    auto dialect = co_await detect(connection, Use::write);
     if (!dialect) co_return std::unexpected(std::move(dialect.error()));
     if (!dialect->is_writable)
         co_return fail(Errc::unavailable, fmt::format("{}: the server is read-only (a standby, or default_transaction_read_only "
                                                       "is set); list the primary's DSN as well", connection.dsn().shown));
-    if (auto set = co_await connection.run(session_sql); !set) co_return std::unexpected(std::move(set.error()));
-    if (auto set = co_await connection.run(compression_sql); !set) co_return std::unexpected(std::move(set.error()));
-    const auto statements = record_statements(*dialect);
-    for (const auto& statement : statements)
-        if (auto sent = connection.prepare(statement.name, statement.sql); !sent) co_return sent;
+    auto lz4 = co_await connection.run(has_lz4_sql);
+    if (!lz4) co_return std::unexpected(std::move(lz4.error()));
+    const bool has_lz4 = PQntuples(lz4->get()) > 0;
+    if (!connection.is_pooled())
+        if (auto set = co_await connection.run(settings_sql(true, has_lz4)); !set) co_return std::unexpected(std::move(set.error()));
+    RecordSession session{std::move(*dialect), {}, false};
+    session.statements = record_statements(session.dialect);
+    for (const auto& [name, sql] : std::initializer_list<std::pair<const char*, std::string>>{
+             {statement::begin, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"},
+             {statement::settings, settings_sql(false, has_lz4)},
+             {statement::commit, "COMMIT"},
+             {statement::rollback, "ROLLBACK"}})
+        if (auto sent = connection.prepare(name, sql); !sent) co_return sent;
+    for (const auto* statement : session.statements.all())
+        if (auto sent = connection.prepare(statement->name, statement->sql); !sent) co_return sent;
     if (auto sent = connection.sync(); !sent) co_return sent;
     if (auto sent = co_await connection.flush(); !sent) co_return sent;
     std::optional<Fault> trouble;
@@ -129,7 +152,7 @@ Task<Done> Records::set_up(Connection& connection) {
                             fmt::format("{}: {}", connection.dsn().shown, one_line(PQresultErrorMessage(reply->get())))};
     }
     if (trouble) co_return std::unexpected(std::move(*trouble));
-    connection.notes() = std::move(*dialect);
+    connection.notes() = std::move(session);
     co_return Done{};
 }
 
@@ -141,10 +164,10 @@ Task<Pool::Outcome> Records::run(Connection& connection) {
 }
 
 // select - the first column of every row
-Task<Result<std::vector<std::string>>> Records::select(Connection& connection, const char* name, const MessageRows& rows) {
-    const Value values[] = {Value::text(rows.partition_tag), Value::bytes(rows.mail_id)};
+Task<Result<std::vector<std::string>>> Records::select(Connection& connection, const Statement& statement, const MessageRows& rows) {
+    const Bound bound(statement, rows);
     connection.set_limit(Deadline::in(read_limit));
-    auto sent = connection.send(name, values, true);
+    auto sent = connection.send(statement.name, bound.values(), true);
     if (sent) sent = connection.sync();
     if (sent) sent = co_await connection.flush();
     if (!sent) co_return std::unexpected(std::move(sent.error()));
@@ -161,8 +184,8 @@ Task<Result<std::vector<std::string>>> Records::select(Connection& connection, c
 
 Task<Pool::Outcome> Records::read(Connection& connection, InHand& hand) {
     const auto job = hand.jobs().front();
-    const MessageRows rows = make_rows(job->record, {});
-    auto chunks = co_await select(connection, statement::select_chunks, rows);
+    const MessageRows rows = make_rows(job->record, session_of(connection).dialect.text);
+    auto chunks = co_await select(connection, session_of(connection).statements.select_chunks, rows);
     if (!chunks && connection.is_lost()) co_return Pool::Outcome::reconnect;  // it is tried again
     if (!chunks) {
         hand.finish(job, std::unexpected(chunks.error()));
@@ -202,21 +225,37 @@ Task<Pool::Outcome> Records::write(Connection& connection, InHand& hand) {
 }
 
 Task<Pool::Outcome> Records::write_group(Connection& connection, InHand& hand, Jobs group, std::deque<Jobs>& more) {
-    const auto& dialect = std::any_cast<const Dialect&>(connection.notes());
+    RecordSession& session = session_of(connection);
     Attempt attempt;
+    if (group.front()->uncertain) {
+        auto stored = co_await is_stored(connection, group.front());
+        if (!stored) co_return connection.is_lost() ? Pool::Outcome::reconnect : give_up(hand, stored.error());
+        if (*stored) {
+            answer(hand, group.front(), {});
+            co_return Pool::Outcome::done;
+        }
+    }
     for (int i = 0;; ++i) {
-        Transaction transaction(connection, dialect, group);
+        Transaction transaction(connection, session, group);
         attempt = co_await transaction.run();
         if (attempt.end != Attempt::End::refused || refusal_of(attempt.sqlstate) != Refusal::again || i == repeats) break;
         asio::steady_timer pause(co_await asio::this_coro::executor, std::chrono::milliseconds(std::random_device{}() % (10U << i)));
         co_await pause.async_wait(as_result);
     }
-    if (attempt.end == Attempt::End::lost) {
+    const auto refusal = attempt.sqlstate.empty() ? Refusal::message : refusal_of(attempt.sqlstate);
+    const bool is_refused = attempt.end == Attempt::End::refused;
+    // a pooler, or a server that goes down, says so in an answer of its own: it tells no more about the commit than silence
+    if (attempt.end == Attempt::End::lost || (is_refused && refusal == Refusal::reconnect)) {
         log::info({}, "storage: {} ({} messages are tried again)", attempt.why.detail, hand.jobs().size());
         for (const auto& job : group) job->uncertain = job->uncertain || attempt.commit_sent;
         co_return Pool::Outcome::reconnect;
     }
+    if (is_refused && session.has_proven && is_stale(attempt.sqlstate)) {
+        log::info({}, "storage: {} (the tables are looked at again)", attempt.why.detail);
+        co_return Pool::Outcome::reconnect;
+    }
     if (attempt.end == Attempt::End::committed) {
+        session.has_proven = true;
         commits().add();
         written().add(static_cast<double>(group.size()));
         for (std::size_t i = 0; i < group.size(); ++i)
@@ -226,8 +265,6 @@ Task<Pool::Outcome> Records::write_group(Connection& connection, InHand& hand, J
                                        : Done());
         co_return Pool::Outcome::done;
     }
-    const auto refusal = attempt.sqlstate.empty() ? Refusal::message : refusal_of(attempt.sqlstate);
-    if (refusal == Refusal::reconnect) co_return Pool::Outcome::reconnect;
     if (refusal == Refusal::trouble || refusal == Refusal::again) co_return give_up(hand, attempt.why);
     if (group.size() == 1) {
         auto settled = co_await settle_one(connection, group.front(), attempt);
@@ -245,16 +282,24 @@ Task<Pool::Outcome> Records::write_group(Connection& connection, InHand& hand, J
     co_return Pool::Outcome::done;
 }
 
+// is_stored - whether the message is there already: the same mail_id with the same secret
+Task<Result<bool>> Records::is_stored(Connection& connection, std::shared_ptr<Job> job) {
+    const RecordSession& session = session_of(connection);
+    const MessageRows rows = make_rows(job->record, session.dialect.text);
+    auto secret = co_await select(connection, session.statements.select_secret, rows);
+    if (!secret) co_return std::unexpected(std::move(secret.error()));
+    co_return !secret->empty() && secret->front() == rows.secret_id;
+}
+
 // settle_one - a message that was refused all by itself: it may be there already, by a commit whose answer was lost
 Task<Done> Records::settle_one(Connection& connection, std::shared_ptr<Job> job, Attempt attempt) {
     if (refusal_of(attempt.sqlstate) != Refusal::duplicate)
         co_return fail(attempt.sqlstate.empty() ? Errc::broken : Errc::bad_input, attempt.why.detail);
-    const MessageRows rows = make_rows(job->record, {});
-    auto secret = co_await select(connection, statement::select_secret, rows);
-    if (!secret) co_return std::unexpected(std::move(secret.error()));
-    if (job->uncertain && !secret->empty() && secret->front() == rows.secret_id) co_return Done{};
+    auto stored = co_await is_stored(connection, job);
+    if (!stored) co_return std::unexpected(std::move(stored.error()));
+    if (job->uncertain && *stored) co_return Done{};
     co_return fail(Errc::conflict, fmt::format("{}: mail_id {} exists already (partition {})", connection.dsn().shown,
-                                               rows.mail_id, rows.partition_tag));
+                                               job->record.mail_id.get(), job->record.partition_tag));
 }
 
 // give_up - whoever waits is told at once; remembered records stay and are tried again

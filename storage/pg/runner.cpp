@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "storage/completion.h"
+#include "storage/pg/dialect.h"
 #include "storage/pg/questions.h"
 #include "storage/sql_runner.h"
 
@@ -13,12 +14,6 @@ constexpr const char* session_sql =
     "SELECT set_config('statement_timeout', '60000', false), set_config('idle_in_transaction_session_timeout', '60000', false), "
     "set_config('enable_seqscan', 'off', false), set_config('enable_hashjoin', 'off', false), "
     "set_config('enable_mergejoin', 'off', false), set_config('jit', 'off', false)";
-
-constexpr const char* facts_sql =
-    "SELECT c.relname, a.attname, t.typname, pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on' "
-    "FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped "
-    "JOIN pg_type t ON t.oid = a.atttypid WHERE c.oid IN "
-    "(to_regclass('maddr'), to_regclass('msgs'), to_regclass('msgrcpt'), to_regclass('quarantine'))";
 
 using Answered = Completion<Result<std::vector<SqlRows>>>;
 
@@ -75,26 +70,17 @@ public:
 private:
     Task<Done> set_up(Connection& connection) override {
         if (auto set = co_await connection.run(session_sql); !set) co_return std::unexpected(std::move(set.error()));
-        auto facts = co_await connection.run(facts_sql);
-        if (!facts) co_return std::unexpected(std::move(facts.error()));
+        auto dialect = co_await detect(connection, Use::read);
+        if (!dialect) co_return std::unexpected(std::move(dialect.error()));
         SqlShape shape;
         shape.kind = SqlShape::Kind::postgresql;
-        bool read_only = false;
-        for (int row = 0; row < PQntuples(facts->get()); ++row) {
-            const auto text = [&](int column) { return std::string(PQgetvalue(facts->get(), row, column)); };
-            const auto name = text(0) + "." + text(1);
-            if (name == "msgs.mail_id") shape.id_type = text(2);
-            if (name == "maddr.email") shape.address_type = text(2);
-            if (name == "quarantine.mail_text") shape.chunk_type = text(2);
-            shape.columns.insert(name);
-            read_only = text(3) == "t";
-        }
-        const auto encoding = connection.parameter("server_encoding");
-        shape.charset = encoding == "UTF8"        ? TextRules::Charset::utf8
-                        : encoding == "SQL_ASCII" ? TextRules::Charset::any_bytes
-                                                  : TextRules::Charset::ascii;
+        for (const auto& table : dialect->catalogue.tables)
+            for (const auto& column : table.columns) shape.columns.insert(table.name + "." + column.name);
+        shape.id_type = dialect->type("msgs", "mail_id");
+        shape.address_type = dialect->type("maddr", "email");
+        shape.chunk_text = dialect->mail_text("q");
         if (auto fine = check_shape(shape, connection.dsn().shown); !fine) co_return fine;
-        if (read_only && must_write_)
+        if (!dialect->is_writable && must_write_)
             co_return fail(Errc::unavailable, fmt::format("{}: the server is read-only (a standby, or default_transaction_read_only is set); "
                                                           "list the primary's DSN as well", connection.dsn().shown));
         connection.notes() = std::move(shape);

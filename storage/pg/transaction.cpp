@@ -8,7 +8,6 @@
 #include "base/text.h"
 #include "storage/chunks.h"
 #include "storage/pg/connect_advice.h"
-#include "storage/pg/statements.h"
 
 namespace tamis::storage::pg {
 namespace {
@@ -52,7 +51,8 @@ Task<Attempt> Transaction::run() {
 }
 
 Task<Done> Transaction::send_all() {
-    if (auto sent = send(Step::begin, no_job, statement::begin, {}); !sent) co_return sent;
+    if (auto begun = co_await begin(); !begun) co_return begun;
+    if (has_failed()) co_return Done{};
     if (auto sent = send_addresses(); !sent) co_return sent;
     for (std::size_t i = 0; i < jobs_.size() && !has_failed(); ++i) {
         if (auto sent = jobs_[i]->kind == Job::Kind::finish ? send_update(i) : send_message(i); !sent) co_return sent;
@@ -63,6 +63,14 @@ Task<Done> Transaction::send_all() {
     co_return Done{};
 }
 
+// begin - behind a pooler in a round trip of its own: it shows whether there is a server, before anything is at stake
+Task<Done> Transaction::begin() {
+    if (auto sent = send(Step::begin, no_job, statement::begin, {}); !sent || !connection_.is_pooled()) co_return sent;
+    if (auto sent = send(Step::begin, no_job, statement::settings, {}); !sent) co_return sent;
+    if (auto sent = connection_.sync(); !sent) co_return sent;
+    co_return co_await collect(pooler_patience);
+}
+
 // end_it - commits when all went well, and rolls back when not
 Task<Done> Transaction::end_it() {
     if (!has_failed()) {
@@ -70,10 +78,10 @@ Task<Done> Transaction::end_it() {
         if (auto sent = send(Step::commit, no_job, statement::commit, {}); !sent) co_return sent;
     }
     if (auto sent = connection_.sync(); !sent) co_return sent;
-    if (auto collected = co_await collect(); !collected || !has_failed()) co_return collected;
+    if (auto collected = co_await collect(progress_limit); !collected || !has_failed()) co_return collected;
     if (auto sent = send(Step::rollback, no_job, statement::rollback, {}); !sent) co_return sent;
     if (auto sent = connection_.sync(); !sent) co_return sent;
-    co_return co_await collect();
+    co_return co_await collect(progress_limit);
 }
 
 Done Transaction::send_addresses() {
@@ -88,48 +96,35 @@ Done Transaction::send_addresses() {
             emails.push_back(key.email);
             domains.push_back(key.domain);
         }
-        const auto email_array = array_literal(emails, dialect_.address_type == "bytea");
-        const auto domain_array = array_literal(domains, false);
-        const Value values[] = {Value::text(partition_tag), Value::text(email_array), Value::text(domain_array)};
-        if (auto sent = send(Step::addresses, no_job, statement::insert_addresses, values, email_array.size()); !sent) return sent;
+        const auto email_array = array_literal(emails, dialect_.is_bytea("maddr", "email"));
+        const auto domain_array = array_literal(domains, statements_.domain_is_bytea);
+        std::vector<Value> values;
+        if (statements_.address_has_partition) values.push_back(Value::text(partition_tag));
+        values.push_back(Value::text(email_array));
+        if (statements_.address_has_domain) values.push_back(Value::text(domain_array));
+        if (auto sent = send(Step::addresses, no_job, statements_.insert_addresses.name, values, email_array.size()); !sent) return sent;
     }
     return {};
 }
 
 Done Transaction::send_message(std::size_t job) {
     const MessageRows& row = rows_[job];
-    const Value values[] = {
-        Value::text(row.partition_tag), Value::bytes(row.mail_id),     Value::bytes(row.secret_id),
-        Value::text(row.am_id),         Value::text(row.time_num),     Value::text(row.time_iso),
-        Value::text(row.policy),        Value::text(row.client_addr),  Value::text(row.size),
-        Value::text(row.originating),   row.has_content ? Value::text(row.content) : Value::null(),
-        Value::text(row.quar_type),     Value::text(row.quar_loc),     Value::text(row.dsn_sent),
-        Value::text(row.spam_level),    Value::text(row.message_id),   Value::text(row.from_addr),
-        Value::text(row.subject),       Value::text(row.host),         Value::bytes(row.sender)};
-    if (auto sent = send(Step::row, job, statement::insert_message, values, 600); !sent) return sent;
+    const Bound message(statements_.insert_message, row);
+    if (auto sent = send(Step::row, job, statements_.insert_message.name, message.values(), 600); !sent) return sent;
     for (const auto& to : row.recipients) {
-        const auto sequence = fmt::format("{}", to.sequence);
-        const Value recipient[] = {Value::text(row.partition_tag), Value::bytes(row.mail_id),    Value::text(sequence),
-                                   Value::text(to.is_local),       Value::text(to.content),      Value::text(to.ds),
-                                   Value::text(to.rs),             Value::text(to.bl),           Value::text(to.wl),
-                                   Value::text(to.bspam_level),    Value::text(to.smtp_resp),    Value::bytes(to.email)};
-        if (auto sent = send(Step::row, job, statement::insert_recipient, recipient); !sent) return sent;
+        const Bound recipient(statements_.insert_recipient, row, &to);
+        if (auto sent = send(Step::row, job, statements_.insert_recipient.name, recipient.values()); !sent) return sent;
     }
     return {};
 }
 
 Done Transaction::send_update(std::size_t job) {
     const MessageRows& row = rows_[job];
-    const Value values[] = {Value::text(row.partition_tag), Value::bytes(row.mail_id),
-                            row.has_content ? Value::text(row.content) : Value::null(),
-                            Value::text(row.quar_type),     Value::text(row.quar_loc),
-                            Value::text(row.dsn_sent),      Value::text(row.spam_level)};
-    if (auto sent = send(Step::update, job, statement::update_message, values); !sent) return sent;
+    const Bound message(statements_.update_message, row);
+    if (auto sent = send(Step::update, job, statements_.update_message.name, message.values()); !sent) return sent;
     for (const auto& to : row.recipients) {
-        const auto sequence = fmt::format("{}", to.sequence);
-        const Value recipient[] = {Value::text(row.partition_tag), Value::bytes(row.mail_id), Value::text(sequence),
-                                   Value::text(to.content),        Value::text(to.ds),        Value::text(to.smtp_resp)};
-        if (auto sent = send(Step::row, job, statement::update_recipient, recipient); !sent) return sent;
+        const Bound recipient(statements_.update_recipient, row, &to);
+        if (auto sent = send(Step::row, job, statements_.update_recipient.name, recipient.values()); !sent) return sent;
     }
     return {};
 }
@@ -157,9 +152,12 @@ Task<Done> Transaction::send_chunks(std::size_t job) {
         }
         if (!full && !chunker.finish()) break;
         const auto index = fmt::format("{}", number++);
-        const Value values[] = {Value::text(row.partition_tag), Value::bytes(row.mail_id), Value::text(index),
-                                Value::bytes(chunker.chunk())};
-        if (auto sent = send(Step::row, job, statement::insert_chunk, values, chunker.chunk().size()); !sent) co_return sent;
+        Bound bound(statements_.insert_chunk, row);
+        bound.add(Value::text(index));
+        bound.add(Value::bytes(chunker.chunk()));
+        const std::string as_is = statements_.chunk_has_flag && dialect_.is_plain(chunker.chunk()) ? "t" : "f";
+        if (statements_.chunk_has_flag) bound.add(Value::text(as_is));
+        if (auto sent = send(Step::row, job, statements_.insert_chunk.name, bound.values(), chunker.chunk().size()); !sent) co_return sent;
         if (auto sent = co_await relieve(); !sent) co_return sent;
         if (!full) break;
     }
@@ -187,10 +185,10 @@ Task<Done> Transaction::flush() {
 }
 
 // collect - everything up to the end of the pipeline
-Task<Done> Transaction::collect() {
+Task<Done> Transaction::collect(std::chrono::seconds limit) {
     if (auto flushed = co_await flush(); !flushed) co_return flushed;
     for (;;) {
-        connection_.set_limit(Deadline::in(progress_limit));
+        connection_.set_limit(Deadline::in(limit));
         auto reply = co_await connection_.next();
         if (!reply) co_return std::unexpected(std::move(reply.error()));
         if (PQresultStatus(reply->get()) == PGRES_PIPELINE_SYNC) co_return Done{};

@@ -11,6 +11,7 @@
 
 #include "storage/pg/connection.h"
 #include "storage/pg/dialect.h"
+#include "storage/pg/statements.h"
 #include "storage/record_queue.h"
 
 namespace tamis::storage::pg {
@@ -30,10 +31,17 @@ struct Attempt {
     std::vector<std::size_t>   not_found;       // committed: `finish` jobs without a record
 };
 
+// RecordSession - what is known of a connection that writes records
+struct RecordSession {
+    Dialect          dialect;
+    RecordStatements statements;
+    bool             has_proven = false;  // something was committed: the dialect is right
+};
+
 class Transaction {
 public:
-    Transaction(Connection& connection, const Dialect& dialect, const Jobs& jobs)
-        : connection_(connection), dialect_(dialect), jobs_(jobs) {}
+    Transaction(Connection& connection, const RecordSession& session, const Jobs& jobs)
+        : connection_(connection), dialect_(session.dialect), statements_(session.statements), jobs_(jobs) {}
 
     Task<Attempt> run();
 
@@ -54,13 +62,15 @@ private:
     Done       send(Step step, std::size_t job, const char* name, std::span<const Value> values, std::size_t bytes = 300);
     Task<Done> relieve();
     Task<Done> flush();
-    Task<Done> collect();
+    Task<Done> begin();
+    Task<Done> collect(std::chrono::seconds limit);
     void       take(const PGresult* reply);
     bool       has_failed() const noexcept { return failed_; }
     void       fail_locally(std::size_t job, const Fault& why);
 
     Connection&              connection_;
     const Dialect&           dialect_;
+    const RecordStatements&  statements_;
     const Jobs&              jobs_;
     std::vector<MessageRows> rows_;
     std::deque<Expected>     expected_;

@@ -116,8 +116,7 @@ Done Writer::insert(const MessageRows& rows, const Job& job) {
     if (!rows.has_content) insert_message_->bind_null(11);
     if (auto done = insert_message_->run(); !done) return done;
     for (const auto& to : rows.recipients) {
-        const auto sequence = fmt::format("{}", to.sequence);
-        bind_all(*insert_recipient_, {rows.partition_tag, rows.mail_id, sequence, to.is_local, to.content, to.ds, to.rs,
+        bind_all(*insert_recipient_, {rows.partition_tag, rows.mail_id, to.sequence, to.is_local, to.content, to.ds, to.rs,
                                       to.bl, to.wl, to.bspam_level, to.smtp_resp, to.email});
         if (auto done = insert_recipient_->run(); !done) return done;
     }
@@ -158,8 +157,7 @@ Done Writer::update(const MessageRows& rows) {
     if (database_->changes() == 0)
         return fail(Errc::not_found, fmt::format("no record of mail_id {} (partition {}) to finish", rows.mail_id, rows.partition_tag));
     for (const auto& to : rows.recipients) {
-        const auto sequence = fmt::format("{}", to.sequence);
-        bind_all(*update_recipient_, {rows.partition_tag, rows.mail_id, sequence, to.content, to.ds, to.smtp_resp});
+        bind_all(*update_recipient_, {rows.partition_tag, rows.mail_id, to.sequence, to.content, to.ds, to.smtp_resp});
         if (auto done = update_recipient_->run(); !done) return done;
     }
     return {};

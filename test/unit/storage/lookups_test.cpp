@@ -11,6 +11,7 @@
 #include "storage/sqlite/database.h"
 #include "test/lib/pg_server.h"
 #include "test/unit/storage/fixture.h"
+#include "test/unit/storage/pg/server.h"
 
 using namespace tamis;
 using namespace tamis::storage;
@@ -18,10 +19,7 @@ using namespace tamis::test;
 
 namespace {
 
-PgServer& server() {
-    static PgServer instance({"fsync=off"});
-    return instance;
-}
+PgServer& server() { return pg_server(); }
 
 // the lookup tables as amavisd's README.sql of 2.4 (2006) had them
 constexpr const char* schema_2006 =

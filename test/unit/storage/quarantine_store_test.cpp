@@ -265,7 +265,7 @@ TEST_CASE("no page of a large quarantine scans a table, and pages fit together")
 
     SqlShape shape;
     shape.kind = SqlShape::Kind::postgresql;
-    shape.id_type = shape.address_type = shape.chunk_type = "bytea";
+    shape.id_type = shape.address_type = "bytea";
     for (const auto& column : server().query(database, "SELECT table_name||'.'||column_name FROM information_schema.columns WHERE table_name IN "
                                                        "('maddr','msgs','msgrcpt','quarantine')"))
         shape.columns.insert(column);

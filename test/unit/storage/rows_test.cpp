@@ -42,8 +42,8 @@ TEST_CASE("a record becomes the rows that amavisd would write") {
     CHECK(rows.quar_loc.size() == 255);
     CHECK(rows.sender == "sender@example.org");
     REQUIRE(rows.recipients.size() == 2);
-    CHECK(rows.recipients[0].sequence == 1);
-    CHECK(rows.recipients[1].sequence == 3);
+    CHECK(rows.recipients[0].sequence == "1");
+    CHECK(rows.recipients[1].sequence == "3");
     CHECK(rows.recipients[1].smtp_resp == "250 ???");
     CHECK(rows.recipients[0].rs == " ");
     CHECK(rows.recipients[0].bl == "N");
@@ -63,10 +63,27 @@ TEST_CASE("a message that is still processed has no content, odd numbers and cod
     CHECK(rows.time_num == "0");
 }
 
-TEST_CASE("8-bit addresses become question marks where the column is a varchar") {
-    const auto rows = make_rows(test::make_record("j\xc3\xb6rg@example.org", std::string("a\0b@c", 5)), {.charset = Charset::utf8, .eight_bit_addresses = false});
-    CHECK(rows.sender == "j??rg@example.org");
-    CHECK(rows.recipients[0].email == "a?b@c");
+TEST_CASE("addresses that are no text of the database become ASCII where the column is a varchar") {
+    struct Row { Charset charset; std::string want_first, want_second; };
+    const auto row = GENERATE(Row{Charset::utf8, "j\xc3\xb6rg@example.org", "a?b?@c"}, Row{Charset::any_bytes, "j\xc3\xb6rg@example.org", "a?b?@c"},
+                              Row{Charset::latin1, "j\xc3\xb6rg@example.org", "a?b?@c"}, Row{Charset::ascii, "j??rg@example.org", "a?b?@c"});
+    const auto rows = make_rows(test::make_record("j\xc3\xb6rg@example.org", std::string("a\0b\xff@c", 6)),
+                                {.charset = row.charset, .eight_bit_addresses = false});
+    CHECK(rows.sender == row.want_first);
+    CHECK(rows.recipients[0].email == row.want_second);
+}
+
+TEST_CASE("LATIN1 keeps what it has; a narrow column gets what fits") {
+    TextRules rules{.charset = Charset::latin1};
+    CHECK(fitted("gr\xc3\xbc\xc3\x9f \xf0\x9f\x98\x80 \xe2\x82\xac.", 255, rules) == "gr\xc3\xbc\xc3\x9f ? ?.");
+    CHECK(can_hold("gr\xc3\xbc", Charset::latin1));
+    CHECK_FALSE(can_hold("\xe2\x82\xac", Charset::latin1));
+    CHECK_FALSE(can_hold("\xfc", Charset::latin1));
+    rules.widths.subject = 3;
+    rules.widths.am_id = 4;
+    const auto rows = make_rows(test::make_record(), rules);
+    CHECK(rows.subject == "sub");
+    CHECK(rows.am_id == "1234");
 }
 
 TEST_CASE("a record that cannot be written is told in full, on one line, without its secret") {

@@ -9,6 +9,7 @@
 #include "test/lib/cutting_proxy.h"
 #include "test/lib/pg_server.h"
 #include "test/unit/storage/fixture.h"
+#include "test/unit/storage/pg/server.h"
 
 using namespace tamis;
 using namespace tamis::storage;
@@ -16,12 +17,7 @@ using namespace tamis::test;
 
 namespace {
 
-// One server for the whole program; every test has its own database. fsync=off saves time: stopping the server loses
-// nothing that the kernel has.
-PgServer& server() {
-    static PgServer instance({"max_connections=40", "synchronous_commit=on", "fsync=off"});
-    return instance;
-}
+PgServer& server() { return pg_server(); }
 
 std::string new_database(std::string_view encoding = "UTF8") {
     const auto name = server().make_database(encoding);
@@ -370,8 +366,8 @@ TEST_CASE("PostgreSQL: what is wrong with a DSN or a database is said, with what
     CHECK_THAT(fault_after_patience({postgres.url(empty)}), Catch::Contains("no table \"maddr\"") && Catch::Contains("schema/postgresql"));
     CHECK_THAT(fault_after_patience({postgres.url(database, "poor")}), Catch::Contains("no permission to write the table") && Catch::Contains("grant"));
     CHECK_THAT(fault_after_patience({"postgresql://u@no-such-host.invalid/d"}), Catch::Contains("\"no-such-host.invalid\" cannot be resolved"));
-    server().query(database, "ALTER TABLE msgrcpt DROP COLUMN rseqnum CASCADE");
-    CHECK_THAT(fault_after_patience({postgres.url(database)}), Catch::Contains("no column \"msgrcpt.rseqnum\""));
+    server().query(database, "ALTER TABLE msgrcpt DROP COLUMN rid CASCADE");
+    CHECK_THAT(fault_after_patience({postgres.url(database)}), Catch::Contains("no column \"msgrcpt.rid\""));
     const auto shown = fault_after_patience({"postgresql://u@127.0.0.1:1/a", "postgresql://u@127.0.0.1:2/b"});
     CHECK_THAT(shown, Catch::Contains("u@127.0.0.1:1/a") && Catch::Contains("u@127.0.0.1:2/b"));
     for (const auto& line : log::captured()) CHECK_THAT(line, !Catch::Contains("hunter2"));

@@ -2,7 +2,6 @@
 
 #include <catch2/catch.hpp>
 
-#include "storage/pg/dialect.h"
 #include "storage/pg/transaction.h"
 
 using namespace tamis::storage;
@@ -23,9 +22,4 @@ TEST_CASE("arrays hold any address") {
     CHECK(array_literal({}, true) == "{}");
     CHECK(array_literal({"", "a\xff"}, true) == "{\"\\\\x\",\"\\\\x61ff\"}");
     CHECK(array_literal({"", "a\"\\,{}"}, false) == "{\"\",\"a\\\"\\\\,{}\"}");
-}
-
-TEST_CASE("a database without a table of ours is explained") {
-    CHECK(dialect_of({}, "UTF8").error().is(tamis::Errc::unavailable));
-    CHECK(dialect_of({{"maddr", "id", "int4", false}}, "UTF8").error().detail.find("no permission") != std::string::npos);
 }

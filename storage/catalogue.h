@@ -1,0 +1,63 @@
+// catalogue - which tables, columns, keys and encoding a database has: plain facts, whatever the kind of database
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tamis::storage {
+
+struct Column {
+    std::string name;
+    std::string type;                // PostgreSQL's typname (varchar, bpchar, bytea, text, int4, timestamptz), SQLite's declared type
+    int         width = 0;           // of varchar(n) and char(n); 0: no limit
+    bool        is_not_null = false;
+    bool        has_default = false; // or fills itself (serial, identity, generated)
+};
+
+struct Index {
+    std::string              name;
+    std::vector<std::string> columns;  // in their order; only indexes of plain columns over all rows
+    bool                     is_unique = false;
+    bool                     is_primary = false;
+    bool                     is_constraint = false;  // a PRIMARY KEY or UNIQUE constraint of that name
+};
+
+struct ForeignKey {
+    std::string name;
+    std::string definition;  // as in ALTER TABLE ... ADD CONSTRAINT name <definition>
+};
+
+struct Table {
+    std::string             name;
+    std::vector<Column>     columns;
+    std::vector<Index>      indexes;
+    std::vector<ForeignKey> foreign_keys;
+    bool                    may_read = true;   // SELECT
+    bool                    may_write = true;  // SELECT and INSERT, and UPDATE where we update
+    bool                    is_owned = true;   // by the role that asks: it may ALTER the table
+
+    const Column* column(std::string_view wanted) const {
+        const auto found = std::ranges::find(columns, wanted, &Column::name);
+        return found == columns.end() ? nullptr : &*found;
+    }
+};
+
+struct Catalogue {
+    std::vector<Table> tables;       // those of amavisd that are there
+    std::string        encoding;     // UTF8, SQL_ASCII, LATIN1, ...
+    bool               is_writable = true;  // false: a standby, or default_transaction_read_only
+    int                server_version = 0;  // 150004
+
+    const Table* table(std::string_view wanted) const {
+        const auto found = std::ranges::find(tables, wanted, &Table::name);
+        return found == tables.end() ? nullptr : &*found;
+    }
+    const Column* column(std::string_view of, std::string_view wanted) const {
+        const Table* found = table(of);
+        return found == nullptr ? nullptr : found->column(wanted);
+    }
+};
+
+}  // namespace tamis::storage
