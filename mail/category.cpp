@@ -26,7 +26,7 @@ std::string log_word(ContentCategory category) {
     switch (category.major) {
         case Major::virus: return "INFECTED";
         case Major::banned: return "BANNED";
-        case Major::unchecked: return category.minor == 1 ? "UNCHECKED-ENCRYPTED" : "UNCHECKED";
+        case Major::unchecked: return category.minor == unchecked_encrypted ? "UNCHECKED-ENCRYPTED" : "UNCHECKED";
         case Major::spam: return "SPAM";
         case Major::spammy: return "SPAMMY";
         case Major::bad_header: return fmt::format("BAD-HEADER-{}", category.minor);
@@ -49,6 +49,7 @@ std::string_view display_name(ContentCategory category) noexcept {
             return category.minor == 1   ? "UncheckedEncrypted"
                    : category.minor == 2 ? "UncheckedOverLimits"
                    : category.minor == 3 ? "UncheckedAmbiguousContent"
+                   : category.minor == 4 ? "UncheckedUnopened"
                                          : "Unchecked";
         case Major::spam: return "Spam";
         case Major::spammy: return category.minor == 1 ? "Spammy3" : "Spammy";

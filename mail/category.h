@@ -11,7 +11,7 @@ enum class Major { catchall = 0, clean, mta, oversized, bad_header, spammy, spam
 
 // ContentCategory - ordered: the worst is the greatest. Minors: clean 1 tagged; mta 1 tempfailed, 2 rejected;
 // bad_header 1 mime, 2 8-bit, 3 control, 4 whitespace line, 5 long, 6 syntax, 7 missing, 8 duplicate; spammy 1 tag3;
-// unchecked 1 encrypted, 2 over limits, 3 ambiguous.
+// unchecked: see Unchecked.
 struct ContentCategory {
     Major major = Major::catchall;
     int   minor = 0;
@@ -19,6 +19,15 @@ struct ContentCategory {
 };
 
 constexpr int bad_header_8bit = 2;
+
+// Unchecked - the minors of Major::unchecked; amavisd knows those up to ambiguous
+enum Unchecked : int {
+    unchecked_engine = 0,       // a required engine failed, or a part cannot be deciphered
+    unchecked_encrypted = 1,    //
+    unchecked_over_limits = 2,  //
+    unchecked_ambiguous = 3,    // it can be read in more than one way
+    unchecked_unopened = 4,     // the decoder crashed or ran out of time
+};
 
 // sql_letter - the letter in msgs.content and msgrcpt.content (amavis-sql.md "Codes")
 char sql_letter(ContentCategory category) noexcept;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "mail/contents.h"
 
 namespace tamis::mail {
 
@@ -41,6 +42,7 @@ struct ScanReport {
 };
 
 struct Evidence {
+    Contents                contents;
     std::vector<ScanReport> scans;
 };
 

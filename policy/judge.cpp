@@ -16,7 +16,10 @@ Destiny Destinies::of(ContentCategory category) const noexcept {
     switch (category.major) {
         case Major::virus: return virus;
         case Major::banned: return banned;
-        case Major::unchecked: return unchecked;
+        case Major::unchecked: {
+            const auto minor = static_cast<std::size_t>(category.minor);
+            return minor < unchecked_by_minor.size() ? unchecked_by_minor[minor].value_or(unchecked) : unchecked;
+        }
         case Major::spam: return spam;
         case Major::bad_header: return bad_header;
         case Major::oversized: return oversized;
@@ -30,8 +33,22 @@ Destiny Destinies::of(ContentCategory category) const noexcept {
 
 Findings findings_from(const mail::Evidence& evidence) {
     Findings found;
-    constexpr int minor_failed = 0;
-    constexpr int minor_over_limits = 2;
+    const auto& contents = evidence.contents;
+    if (!contents.failure.empty()) {
+        found.failed_engines.push_back("opening: " + contents.failure);
+        found.unchecked.insert(contents.is_to_blame ? mail::unchecked_unopened : mail::unchecked_engine);
+        found.required_engine_failed = !contents.is_to_blame;
+    }
+    if (contents.is_encrypted()) found.unchecked.insert(mail::unchecked_encrypted);
+    else if (contents.is_undecipherable()) found.unchecked.insert(mail::unchecked_engine);
+    if (!contents.limit.empty()) found.unchecked.insert(mail::unchecked_over_limits);
+    if (contents.is_ambiguous()) found.unchecked.insert(mail::unchecked_ambiguous);
+    found.hold = contents.limit;
+    for (const auto& anomaly : contents.anomalies) {
+        if (!mail::is_ambiguous(anomaly.kind)) continue;
+        const auto* part = contents.find(anomaly.part);
+        found.ambiguities.push_back(fmt::format("{} part={}", mail::anomaly_name(anomaly.kind), part != nullptr ? part->path : "0"));
+    }
     for (const auto& scan : evidence.scans) {
         if (const auto* infected = std::get_if<mail::Infected>(&scan.outcome)) {
             found.virus_check_done = true;
@@ -44,8 +61,8 @@ Findings findings_from(const mail::Evidence& evidence) {
         } else if (const auto* failed = std::get_if<mail::Failed>(&scan.outcome)) {
             found.failed_engines.push_back(fmt::format("{}: {}", scan.scanner, describe(failed->fault)));
             if (!scan.required) continue;
-            const int minor = failed->fault.is(Errc::over_limit) ? minor_over_limits : minor_failed;
-            found.unchecked_minor = std::max(found.unchecked_minor.value_or(minor), minor);
+            found.required_engine_failed = true;
+            found.unchecked.insert(failed->fault.is(Errc::over_limit) ? mail::unchecked_over_limits : mail::unchecked_engine);
         } else if (scan.finds_viruses) {
             found.virus_check_done = true;
         }
@@ -102,9 +119,8 @@ void set_categories(const Findings& findings, const RecipientPolicy& policy, Rec
     const auto add = [&](Major major, int minor = 0) { list.push_back({major, minor}); };
     if (!findings.viruses.empty() && !policy.bypass_virus_checks) add(Major::virus);
     if (!findings.banned_reason.empty() && !policy.bypass_banned_checks) add(Major::banned);
-    constexpr int minor_ambiguous = 3;
-    if (findings.unchecked_minor && (!policy.bypass_virus_checks || *findings.unchecked_minor == minor_ambiguous))
-        add(Major::unchecked, *findings.unchecked_minor);
+    for (const int minor : findings.unchecked)  // ambiguous mail is told of even when nobody asked for virus checks
+        if (!policy.bypass_virus_checks || minor == mail::unchecked_ambiguous) add(Major::unchecked, minor);
     if (verdict.kill) add(Major::spam);
     if (verdict.tag3) add(Major::spammy, 1);
     if (verdict.tag2) add(Major::spammy);
@@ -142,7 +158,9 @@ void set_quarantine(const RecipientPolicy& policy, RecipientVerdict& verdict) {
     switch (category.major) {
         case Major::virus: choose(method.virus, to.virus); break;
         case Major::banned: choose(method.banned, to.banned); break;
-        case Major::unchecked: choose(method.unchecked, to.unchecked); break;
+        case Major::unchecked:
+            choose(category.minor == mail::unchecked_unopened ? method.unopened : method.unchecked, to.unchecked);
+            break;
         case Major::spam: choose(method.spam, to.spam); break;
         case Major::bad_header: choose(method.bad_header, to.bad_header); break;
         case Major::clean: choose(method.clean, to.clean); break;
@@ -207,7 +225,8 @@ std::string blocked_reason(ContentCategory category, std::string_view log_id, co
                                                       ": syntax error",
                                                       ": missing required header field",
                                                       ": duplicate header field"};
-    static constexpr std::string_view unchecked[] = {"", ": encrypted", ": over limits", ": ambiguous content"};
+    static constexpr std::string_view unchecked[] = {"", ": encrypted", ": over limits", ": ambiguous content",
+                                                     ": could not be opened"};
     const auto at = [&](auto& list) {
         const auto index = static_cast<std::size_t>(std::max(category.minor, 0));
         return index < std::size(list) ? list[index] : std::string_view();

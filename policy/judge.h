@@ -5,6 +5,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,13 +25,16 @@ struct Findings {
     std::optional<double>        score;              // sum over the spam scanners that answered; nothing: none did
     std::vector<mail::SpamTest>  tests;              // of all spam scanners, in their order
     bool                         virus_check_done = false;  // at least one antivirus engine looked
-    std::optional<int>           unchecked_minor;    // a required engine failed (0), over limits (2), ambiguous (3), ...
-    std::vector<std::string>     failed_engines;     // "clamd: connect to ...: refused"
+    std::set<int>                unchecked;          // minors: mail::Unchecked
+    std::vector<std::string>     failed_engines;     // "clamd: connect to ...: refused", "opening: the decoder crashed twice"
+    bool                         required_engine_failed = false;
+    std::string                  hold;               // which limit was met when the message was opened (X-Amavis-Hold)
+    std::vector<std::string>     ambiguities;        // "duplicate-boundary part=1/2"
     std::string                  banned_reason;      // issue 4; empty: nothing banned
     std::vector<std::pair<int, std::string>> header_problems;  // issue 4: minor and text
 };
 
-// findings_from - what the scan reports say together
+// findings_from - what opening and the scan reports say together
 Findings findings_from(const mail::Evidence& evidence);
 
 struct RecipientVerdict {

@@ -111,6 +111,22 @@ std::string alert(std::string_view text) {
 
 }  // namespace
 
+namespace {
+
+// ambiguity_body - "filter.example.com; duplicate-boundary part=1/2; ..." (draft-chen-email-mime-ambiguity-defense)
+std::string ambiguity_body(const Findings& findings, const Site& site) {
+    constexpr std::size_t most = 10;
+    std::vector<std::string> items = {site.hostname + ";"};
+    for (const auto& text : findings.ambiguities) {
+        if (items.size() > most) break;
+        items.push_back(printable_or(text, '?') + ";");
+    }
+    items.back().pop_back();
+    return mail::fold_items("MIME-Ambiguity-Results", items);
+}
+
+}  // namespace
+
 std::vector<std::string> alert_texts(const std::vector<mail::ContentCategory>& categories, const Findings& findings) {
     std::vector<std::string> texts;
     const auto has = [&](Major major) {
@@ -184,9 +200,13 @@ mail::HeaderEdits edits_for(const RecipientVerdict& verdict, const RecipientPoli
     if (!verdict.subject_tag.empty())
         tag_subject(edits, fill_subject_tag(verdict.subject_tag, verdict, policy, message, site), message);
     if (site.add_received) edits.prepend("Received", received_body(envelope, message, site));
+    if (!findings.hold.empty()) edits.prepend("X-Amavis-Hold", printable_or(findings.hold, '?').substr(0, 300));
+    if (site.ambiguity_header && !findings.ambiguities.empty())
+        edits.prepend("MIME-Ambiguity-Results", ambiguity_body(findings, site));
     if (site.remove_existing_spam_headers)
         for (const auto name : spam_headers) edits.remove(name);
     edits.remove("X-Amavis-Hold");
+    edits.remove("MIME-Ambiguity-Results");
     edits.remove("X-Amavis-Alert");   // a stranger's claim about our findings
     edits.remove("X-Quarantine-ID");
     return edits;

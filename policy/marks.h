@@ -24,6 +24,7 @@ struct Site {
     std::string spam_level_character = "*";
     bool        add_received = true;
     bool        remove_existing_spam_headers = true;
+    bool        ambiguity_header = true;
 };
 
 // received_body - amavis-smtp.md section 5; `for` only with a single recipient

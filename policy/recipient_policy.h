@@ -29,6 +29,7 @@ struct Destinies {
     Destiny virus = Destiny::discard;
     Destiny banned = Destiny::discard;
     Destiny unchecked = Destiny::pass;
+    std::array<std::optional<Destiny>, 5> unchecked_by_minor;  // mail::Unchecked; nothing: as `unchecked`
     Destiny spam = Destiny::discard;
     Destiny bad_header = Destiny::pass;
     Destiny oversized = Destiny::bounce;
@@ -43,7 +44,8 @@ struct SpamSubjectTags {
 
 // QuarantineTargets - where a copy goes by category; empty: nowhere. "sql:" is the database; other methods: issue 3
 struct QuarantineTargets {
-    std::string virus = "sql:", banned = "sql:", spam = "sql:", unchecked, bad_header = "sql:", clean, archive;
+    std::string virus = "sql:", banned = "sql:", spam = "sql:", unchecked, unopened = "sql:", bad_header = "sql:", clean,
+                archive;
 };
 
 // QuarantineNames - for whom the copy is kept (amavisd's *_quarantine_to): a mailbox, an address, a name that the method

@@ -140,6 +140,7 @@ std::shared_ptr<const Snapshot> make_snapshot(std::shared_ptr<const Settings> se
     out->site.virus_header_text = settings->policy.virus_header_text;
     out->site.add_received = settings->policy.add_received;
     out->site.remove_existing_spam_headers = settings->policy.remove_existing_spam_headers;
+    out->site.ambiguity_header = settings->policy.ambiguity_header;
     out->spool = {server.state_dir, settings->limits.spool_memory.count};
     if (!server.tls_certificate.empty()) {
         auto context = TlsContext::server(server.tls_certificate, server.tls_key);

@@ -16,6 +16,7 @@ namespace tamis::proxy {
 namespace {
 
 const std::vector<std::string> destinies = {"pass", "discard", "bounce", "reject", "tempfail"};
+const std::vector<std::string> some_destinies = {"", "pass", "discard", "bounce", "reject", "tempfail"};
 
 const std::vector<Setting<ServerSettings>>& server_rows() {
     using S = ServerSettings;
@@ -87,13 +88,18 @@ const std::vector<Setting<PolicySettings>>& policy_rows() {
         {"final_virus_destiny", &S::final_virus_destiny, "What happens to infected mail.", 0, 0, true, destinies},
         {"final_banned_destiny", &S::final_banned_destiny, "What happens to mail with banned contents.", 0, 0, true, destinies},
         {"final_spam_destiny", &S::final_spam_destiny, "What happens to mail at or above spam_kill_level.", 0, 0, true, destinies},
-        {"final_unchecked_destiny", &S::final_unchecked_destiny, "What happens to mail a required scanner could not check.", 0, 0, true, destinies},
+        {"final_unchecked_destiny", &S::final_unchecked_destiny, "What happens to mail a required scanner could not check, and to mail that could not be read wholly.", 0, 0, true, destinies},
+        {"final_encrypted_destiny", &S::final_encrypted_destiny, "The same for mail with encrypted parts; \"\": as final_unchecked_destiny.", 0, 0, true, some_destinies},
+        {"final_over_limits_destiny", &S::final_over_limits_destiny, "The same for mail that was not opened to its end because a limit was met; \"\": as final_unchecked_destiny.", 0, 0, true, some_destinies},
+        {"final_ambiguous_destiny", &S::final_ambiguous_destiny, "The same for mail that two programs may read differently; \"\": as final_unchecked_destiny.", 0, 0, true, some_destinies},
+        {"final_unopened_destiny", &S::final_unopened_destiny, "The same for mail on which the decoder crashed or ran out of time twice; \"\": as final_unchecked_destiny.", 0, 0, true, some_destinies},
         {"final_bad_header_destiny", &S::final_bad_header_destiny, "What happens to mail with a bad header section.", 0, 0, true, destinies},
         {"final_oversized_destiny", &S::final_oversized_destiny, "What happens to mail above a recipient's size limit.", 0, 0, true, destinies},
         {"virus_quarantine", &S::virus_quarantine, "Where infected mail is kept: \"\" nowhere, \"sql:\" the record store, \"local:virus-%m\" a file each (\".gz\" at the end: compressed; %m mail_id, %b digest, %i time, %n log id, %P partition tag), \"mbox:/PATH\" appended, \"smtp:[HOST]:PORT\" or \"lmtp:...\" mailed to virus_quarantine_to, an address: mailed there."},
         {"banned_quarantine", &S::banned_quarantine, "Where banned mail is kept."},
         {"spam_quarantine", &S::spam_quarantine, "Where mail at or above spam_kill_level is kept."},
         {"unchecked_quarantine", &S::unchecked_quarantine, "Where unchecked mail is kept."},
+        {"unopened_quarantine", &S::unopened_quarantine, "Where mail is kept on which the decoder crashed or ran out of time twice."},
         {"bad_header_quarantine", &S::bad_header_quarantine, "Where mail with a bad header section is kept."},
         {"clean_quarantine", &S::clean_quarantine, "Where a copy of clean mail is kept."},
         {"archive_quarantine", &S::archive_quarantine, "Where a copy of everything is kept besides, clean or not."},
@@ -138,6 +144,7 @@ const std::vector<Setting<PolicySettings>>& policy_rows() {
         {"virus_header_text", &S::virus_header_text, "Its text; \"Tamis at HOSTNAME\" when not set."},
         {"add_received", &S::add_received, "Whether we add our Received field."},
         {"remove_existing_spam_headers", &S::remove_existing_spam_headers, "Remove X-Spam-* fields that strangers put in."},
+        {"ambiguity_header", &S::ambiguity_header, "Mail that two programs may read differently gets a MIME-Ambiguity-Results field that names the places."},
     };
     return rows;
 }
@@ -217,11 +224,17 @@ policy::RecipientPolicy site_policy(const PolicySettings& from) {
     out.destinies.banned = destiny_of(from.final_banned_destiny);
     out.destinies.spam = destiny_of(from.final_spam_destiny);
     out.destinies.unchecked = destiny_of(from.final_unchecked_destiny);
+    const std::pair<int, const std::string*> unchecked[] = {{mail::unchecked_encrypted, &from.final_encrypted_destiny},
+                                                            {mail::unchecked_over_limits, &from.final_over_limits_destiny},
+                                                            {mail::unchecked_ambiguous, &from.final_ambiguous_destiny},
+                                                            {mail::unchecked_unopened, &from.final_unopened_destiny}};
+    for (const auto& [minor, destiny] : unchecked)
+        if (!destiny->empty()) out.destinies.unchecked_by_minor[static_cast<std::size_t>(minor)] = destiny_of(*destiny);
     out.destinies.bad_header = destiny_of(from.final_bad_header_destiny);
     out.destinies.oversized = destiny_of(from.final_oversized_destiny);
     out.quarantine = {from.virus_quarantine,      from.banned_quarantine,     from.spam_quarantine,
-                      from.unchecked_quarantine,  from.bad_header_quarantine, from.clean_quarantine,
-                      from.archive_quarantine};
+                      from.unchecked_quarantine,  from.unopened_quarantine,   from.bad_header_quarantine,
+                      from.clean_quarantine,      from.archive_quarantine};
     out.quarantine_to = {from.virus_quarantine_to,     from.banned_quarantine_to,     from.spam_quarantine_to,
                          from.unchecked_quarantine_to, from.bad_header_quarantine_to, from.clean_quarantine_to,
                          from.archive_quarantine_to};
@@ -268,7 +281,7 @@ QuarantineOptions quarantine_options(const Settings& settings, const ConfigTable
         {"virus_quarantine", &from.virus_quarantine},           {"banned_quarantine", &from.banned_quarantine},
         {"spam_quarantine", &from.spam_quarantine},             {"unchecked_quarantine", &from.unchecked_quarantine},
         {"bad_header_quarantine", &from.bad_header_quarantine}, {"clean_quarantine", &from.clean_quarantine},
-        {"archive_quarantine", &from.archive_quarantine}};
+        {"archive_quarantine", &from.archive_quarantine},       {"unopened_quarantine", &from.unopened_quarantine}};
     for (const auto& [key, method] : methods) {
         if (auto done = policy::check_quarantine_method(*method); !done)
             problems.add(position_of(table, key), fmt::format("policy.{}: {}", key, done.error().detail));
@@ -417,7 +430,8 @@ void load_storage(Settings& settings, const ConfigTable* table, Problems& proble
     load("storage_dsn", settings.storage_dsns);
     if (!settings.storage_dsns.empty() || !problems.none()) return;
     const auto& to = settings.site_policy.quarantine;
-    for (const auto* target : {&to.virus, &to.banned, &to.spam, &to.unchecked, &to.bad_header, &to.clean, &to.archive})
+    for (const auto* target : {&to.virus, &to.banned, &to.spam, &to.unchecked, &to.unopened, &to.bad_header, &to.clean,
+                               &to.archive})
         if (equal_fold(*target, "sql:")) {
             problems.add(position_of(table, "storage_dsn"),
                          "storage.storage_dsn is an empty list, but policy.*_quarantine names the database (\"sql:\"); "

@@ -73,9 +73,11 @@ struct PolicySettings {
     std::optional<double>    spam_dsn_cutoff_level = 10.0, spam_quarantine_cutoff_level;
     std::string              final_virus_destiny = "discard", final_spam_destiny = "discard",
                              final_unchecked_destiny = "pass", final_oversized_destiny = "bounce",
-                             final_banned_destiny = "discard", final_bad_header_destiny = "pass";
-    std::string              virus_quarantine = "sql:", spam_quarantine = "sql:", unchecked_quarantine, clean_quarantine,
-                             banned_quarantine = "sql:", bad_header_quarantine, archive_quarantine;
+                             final_banned_destiny = "discard", final_bad_header_destiny = "pass",
+                             final_unopened_destiny = "discard", final_encrypted_destiny, final_over_limits_destiny,
+                             final_ambiguous_destiny;  // empty: as final_unchecked_destiny
+    std::string              virus_quarantine = "sql:", spam_quarantine = "sql:", unchecked_quarantine, unopened_quarantine = "sql:",
+                             clean_quarantine, banned_quarantine = "sql:", bad_header_quarantine, archive_quarantine;
     std::string              virus_quarantine_to = "virus-quarantine", banned_quarantine_to = "banned-quarantine",
                              spam_quarantine_to = "spam-quarantine", unchecked_quarantine_to = "unchecked-quarantine",
                              bad_header_quarantine_to = "bad-header-quarantine",
@@ -100,6 +102,7 @@ struct PolicySettings {
     std::string              virus_header_text;
     bool                     add_received = true;
     bool                     remove_existing_spam_headers = true;
+    bool                     ambiguity_header = true;
 };
 
 struct NoticeSettings {

@@ -25,6 +25,7 @@ struct ScanRequest {
     const mail::Envelope* envelope = nullptr;
     std::string_view      hostname;   // ours
     std::string_view      client_address;  // of the original client (XFORWARD), may be empty
+    bool                  is_part = false; // the message is one decoded part of the mail; only antivirus engines see parts
 };
 
 class Scanner {
@@ -32,6 +33,8 @@ public:
     virtual ~Scanner() = default;
     virtual std::string_view name() const noexcept = 0;
     virtual bool finds_viruses() const noexcept = 0;
+    // opens_containers - it sees into MIME and archives itself; else it is shown every decoded part
+    virtual bool opens_containers() const noexcept { return true; }
     // is_required - a failure makes the message `unchecked` or tempfails it, by setting
     virtual bool is_required() const noexcept = 0;
     // scan - never throws, ends by the deadline, and answers Failed for everything it is not sure of
@@ -49,5 +52,14 @@ std::vector<SettingLine> scanner_setting_lines(const ConfigTable* config);
 
 // scan_all - all of them at the same time under one deadline; one report each, in the order of the list
 Task<std::vector<mail::ScanReport>> scan_all(const ScannerList& scanners, const ScanRequest& request, Deadline deadline);
+
+// scan_parts - shows the decoded parts in `contents` to the antivirus engines among `scanners` (those that open containers get
+// only what is hidden from them), a few at a time, and stops when something is found. `reports` are what scan_all said of the
+// whole message with those scanners; what the parts bring is merged into them: infected beats failed beats clean, and a
+// test that was not known adds its score.
+Task<void> scan_parts(const ScannerList& scanners, const ScanRequest& whole, const mail::Contents& contents,
+                      std::vector<mail::ScanReport>& reports, Deadline deadline);
+// merge_outcome - what one more look at the same message with the same engine changes
+void merge_outcome(mail::ScanOutcome& into, mail::ScanOutcome from);
 
 }  // namespace tamis::scanners

@@ -65,7 +65,7 @@ Result<policy::Findings> findings_for(std::string_view category, std::optional<d
     findings.score = score;
     if (category == "virus") findings.viruses = {std::string(example)};
     else if (category == "banned") findings.banned_reason = example;
-    else if (category == "unchecked") findings.unchecked_minor = 0;
+    else if (category == "unchecked") findings.unchecked.insert(mail::unchecked_engine);
     else if (category == "bad-header") findings.header_problems = {{minor_syntax, std::string(example)}};
     else if (category == "oversized") findings.size = std::max<std::uint64_t>(policy.size_limit.value_or(0), 65536) + 1;
     else if (category == "spam") findings.score = score.value_or(policy.levels.kill.value_or(surely_spam) - policy.score_boost);

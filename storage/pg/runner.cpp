@@ -4,16 +4,18 @@
 #include "storage/completion.h"
 #include "storage/pg/dialect.h"
 #include "storage/pg/questions.h"
+#include "storage/pg/reading_session.h"
 #include "storage/sql_runner.h"
 
 namespace tamis::storage::pg {
 namespace {
 
 // Pages are read along indexes; a plan must never scan a large table because it was small when the statistics were made.
-constexpr const char* session_sql =
-    "SELECT set_config('statement_timeout', '60000', false), set_config('idle_in_transaction_session_timeout', '60000', false), "
-    "set_config('enable_seqscan', 'off', false), set_config('enable_hashjoin', 'off', false), "
-    "set_config('enable_mergejoin', 'off', false), set_config('jit', 'off', false)";
+std::string session_sql(std::string_view local) {
+    return fmt::format("SELECT set_config('statement_timeout', '60000', {0}), set_config('idle_in_transaction_session_timeout', '60000', {0}), "
+                       "set_config('enable_seqscan', 'off', {0}), set_config('enable_hashjoin', 'off', {0}), "
+                       "set_config('enable_mergejoin', 'off', {0}), set_config('jit', 'off', {0})", local);
+}
 
 using Answered = Completion<Result<std::vector<SqlRows>>>;
 
@@ -69,7 +71,12 @@ public:
 
 private:
     Task<Done> set_up(Connection& connection) override {
-        if (auto set = co_await connection.run(session_sql); !set) co_return std::unexpected(std::move(set.error()));
+        if (connection.is_pooled()) {  // the pooler forgets it after each transaction: Questions says it again
+            auto prepared = co_await prepare_all(connection, {{reading_settings, session_sql("true"), ""}});
+            if (!prepared) co_return std::unexpected(std::move(prepared.error()));
+        } else if (auto set = co_await connection.run(session_sql("false")); !set) {
+            co_return std::unexpected(std::move(set.error()));
+        }
         auto dialect = co_await detect(connection, Use::read);
         if (!dialect) co_return std::unexpected(std::move(dialect.error()));
         SqlShape shape;

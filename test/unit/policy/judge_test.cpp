@@ -22,7 +22,7 @@ void find(Major major, Findings& findings, RecipientPolicy& policy) {
     switch (major) {
         case Major::virus: findings.viruses = {"Eicar"}; break;
         case Major::banned: findings.banned_reason = ".exe"; break;
-        case Major::unchecked: findings.unchecked_minor = 1; break;
+        case Major::unchecked: findings.unchecked = {mail::unchecked_encrypted}; break;
         case Major::spam:
             findings.score = std::max(findings.score.value_or(0), 10.0);
             policy.levels.kill = 8;
@@ -141,7 +141,7 @@ TEST_CASE("a bypass hides its own category and no other") {
         }
     }
     Findings ambiguous;
-    ambiguous.unchecked_minor = 3;
+    ambiguous.unchecked = {mail::unchecked_ambiguous};
     RecipientPolicy policy;
     policy.bypass_virus_checks = true;
     CHECK(judge(ambiguous, policy).main() == ContentCategory{Major::unchecked, 3});
@@ -212,7 +212,7 @@ TEST_CASE("size limits: 0 is none, and none is below 64 KiB") {
 
 TEST_CASE("what is quarantined, and where to") {
     RecipientPolicy policy;
-    policy.quarantine = {"v:", "b:", "s:", "u:", "h:", "c:", "a:"};
+    policy.quarantine = {"v:", "b:", "s:", "u:", "o:", "h:", "c:", "a:"};
     policy.levels.kill = 8;
     policy.levels.tag2 = 6;
     const auto of = [&](const Findings& findings) { return judge(findings, policy).quarantine; };
@@ -252,7 +252,7 @@ TEST_CASE("the subject tag is the first that is not empty, for local recipients"
         Findings findings;
         findings.score = score;
         if (infected) findings.viruses = {"x"};
-        findings.unchecked_minor = unchecked;
+        if (unchecked) findings.unchecked = {*unchecked};
         return judge(findings, policy).subject_tag;
     };
     CHECK(of(0).empty());
@@ -279,10 +279,63 @@ TEST_CASE("scan reports together") {
     CHECK(findings.score == 3.5);
     CHECK(findings.tests.size() == 2);
     CHECK(findings.virus_check_done);
-    CHECK(findings.unchecked_minor == 2);
+    CHECK(findings.unchecked == std::set<int>{mail::unchecked_over_limits});
     CHECK(findings.failed_engines.size() == 2);
     CHECK_FALSE(findings_from({}).score);
     CHECK_FALSE(findings_from({}).virus_check_done);
+}
+
+TEST_CASE("what opening found becomes unchecked, each for its own reason") {
+    mail::Evidence evidence;
+    evidence.contents.parts.resize(2);
+    evidence.contents.parts[1].path = "1/1";
+    SECTION("nothing odd") { CHECK(findings_from(evidence).unchecked.empty()); }
+    SECTION("a defect with one reading is not ambiguous") {
+        evidence.contents.anomalies = {{mail::AnomalyKind::unclosed_multipart, 1, ""}};
+        CHECK(findings_from(evidence).unchecked.empty());
+    }
+    SECTION("all at once") {
+        evidence.contents.parts[1].set(mail::PartFlag::encrypted);
+        evidence.contents.parts[1].set(mail::PartFlag::undecipherable);
+        evidence.contents.limit = "Maximum decoding depth (14) exceeded";
+        evidence.contents.failure = "the decoder crashed twice";
+        evidence.contents.is_to_blame = true;
+        evidence.contents.anomalies = {{mail::AnomalyKind::duplicate_boundary, 2, "x"}};
+        const auto findings = findings_from(evidence);
+        CHECK(findings.unchecked == std::set<int>{1, 2, 3, 4});
+        CHECK(findings.hold == "Maximum decoding depth (14) exceeded");
+        CHECK(findings.ambiguities == std::vector<std::string>{"duplicate-boundary part=1/1"});
+        CHECK(findings.failed_engines == std::vector<std::string>{"opening: the decoder crashed twice"});
+    }
+    SECTION("no decoder at all is trouble of ours, as a failed engine is") {
+        evidence.contents.failure = "no worker could be started";
+        CHECK(findings_from(evidence).unchecked == std::set<int>{mail::unchecked_engine});
+        CHECK(findings_from(evidence).required_engine_failed);
+    }
+    SECTION("undecipherable alone") {
+        evidence.contents.parts[1].set(mail::PartFlag::undecipherable);
+        CHECK(findings_from(evidence).unchecked == std::set<int>{0});
+    }
+}
+
+TEST_CASE("each kind of unchecked mail can have its own destiny and quarantine") {
+    Findings findings;
+    findings.unchecked = {mail::unchecked_encrypted, mail::unchecked_unopened};
+    RecipientPolicy policy;
+    policy.destinies.unchecked_by_minor[mail::unchecked_unopened] = Destiny::discard;
+    policy.quarantine.unchecked = "";
+    policy.quarantine.unopened = "sql:";
+    auto verdict = judge(findings, policy);
+    CHECK(verdict.blocking == ContentCategory{Major::unchecked, mail::unchecked_unopened});
+    CHECK(verdict.quarantine == "sql:");
+    findings.unchecked = {mail::unchecked_encrypted};
+    verdict = judge(findings, policy);
+    CHECK(verdict.passes());
+    CHECK(verdict.quarantine.empty());
+    policy.destinies.unchecked_by_minor[mail::unchecked_encrypted] = Destiny::reject;
+    CHECK(judge(findings, policy).destiny == Destiny::reject);
+    policy.unchecked_lover = true;
+    CHECK(judge(findings, policy).passes());
 }
 
 TEST_CASE("the blocked response, by category and destiny") {

@@ -1,0 +1,179 @@
+// pipeline_deliver - step 9: hand over what passes, and tell whom it concerns
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "base/metric.h"
+#include "base/text.h"
+#include "mail/address.h"
+#include "policy/marks.h"
+#include "policy/notices.h"
+#include "proxy/deliver/groups.h"
+#include "proxy/notify.h"
+#include "proxy/pipeline_state.h"
+
+namespace tamis::proxy {
+
+using policy::Destiny;
+using policy::DsnKind;
+
+namespace {
+
+metric::Counter& duplicates_avoided() {
+    static metric::Counter counter("tamis_duplicates_avoided_total", "recipients not delivered to a second time");
+    return counter;
+}
+
+}  // namespace
+
+// deliver - step 9: recipients with equal edits and the same next hop form one transaction
+Task<void> Pipeline::deliver(State& state, Deadline deadline) {
+    const auto& settings = *state.shared.settings;
+    std::vector<DeliveryGroup> groups;
+    for (std::size_t i = 0; i < state.verdicts.size(); ++i) {
+        if (state.settled[i]) continue;
+        const auto& recipient = state.envelope.recipients[i].address;
+        if (auto before = services_.delivered.find(state.envelope, state.message, recipient)) {
+            log::notice(state.log_id, "{} has this message already, not delivered again: {}", mail::smtp_form(recipient),
+                        before->response.line());
+            duplicates_avoided().add();
+            state.outcomes[i] = *before;
+            state.settled[i] = true;
+            continue;
+        }
+        auto to = next_hop_of(state.policies[i], settings.forward);
+        if (!to) {
+            log::error(state.log_id, "the forward_method of {} cannot be used: {}; the mail stays with the MTA",
+                       mail::smtp_form(recipient), escaped(describe(to.error()), 300));
+            state.outcomes[i].response = {451, "4.3.5", fmt::format("forward_method of the recipient cannot be used, id={}", state.log_id)};
+            state.settled[i] = true;
+            continue;
+        }
+        auto edits = policy::edits_for(state.verdicts[i], state.policies[i], state.findings, state.envelope,
+                                       state.message, state.shared.site, state.quarantined);
+        auto addressed = addressed_as(state.envelope.recipients[i], state.verdicts[i], state.policies[i], settings.extension);
+        if (addressed.address != recipient) state.outcomes[i].final_address = addressed.address;
+        join_group(groups, std::move(edits), std::move(*to), i, std::move(addressed));
+    }
+    bool giving_up = false;
+    for (auto& group : groups) {
+        if (giving_up) {
+            for (const auto i : group.members) {
+                state.outcomes[i].response = {451, "4.5.0", fmt::format("Giving up due to previous temporary failures, id={}", state.log_id)};
+                state.settled[i] = true;
+            }
+            continue;
+        }
+        Submission submission;
+        submission.envelope = &state.envelope;
+        submission.sender = state.envelope.sender;
+        submission.recipients = group.recipients;
+        submission.text = group.edits.apply(state.message);
+        submission.has_8bit = state.message.has_8bit;
+        submission.has_8bit_header = state.message.has_8bit_header;
+        submission.needs_smtputf8 = state.envelope.smtputf8;
+        submission.log_id = state.log_id;
+        submission.abort_on_partial_refusal = !state.job.per_recipient_replies;
+        std::vector<SubmissionResult> results;
+        if (state.job.hand_over)
+            results = state.job.hand_over(group, state.verdicts);
+        else
+            results = co_await reinjector_.submit(group.to, std::move(submission), deadline);
+        for (std::size_t k = 0; k < group.members.size(); ++k) {
+            const std::size_t i = group.members[k];
+            auto& outcome = state.outcomes[i];
+            auto& verdict = state.verdicts[i];
+            const auto& result = results[k];
+            outcome.response = {result.code, result.enhanced, result.text};
+            outcome.remote_reply = result.remote_reply;
+            if (result.from_next_hop) outcome.remote_mta = group.to.endpoint.is_unix() ? "localhost" : group.to.endpoint.host;
+            outcome.takes_dsn = result.takes_dsn;
+            state.settled[i] = true;
+            if (result.code / 100 == 2) {
+                outcome.relayed = true;
+                outcome.queued_as = policy::queue_id_of(result.remote_reply);
+                continue;
+            }
+            const int minor = result.code / 100 == 4 ? 1 : 2;
+            verdict.categories.push_back({mail::Major::mta, minor});
+            std::ranges::sort(verdict.categories, std::greater<>());
+            verdict.blocking = mail::ContentCategory{mail::Major::mta, minor};
+            verdict.destiny = state.policies[i].destinies.of(*verdict.blocking);
+            if (minor == 1) {
+                giving_up = !state.job.per_recipient_replies;
+            } else {
+                const bool discards = verdict.destiny == Destiny::discard;
+                outcome.response.text = fmt::format("{}id={} - Rejected by next-hop MTA on relaying, {}",
+                                                    discards ? "Discarded, " : "", state.log_id, result.text);
+                if (discards) outcome.response = {250, "2.5.0", outcome.response.text};
+            }
+            log::warning(state.log_id, "not relayed: {} -> {}: {}", mail::smtp_form(state.envelope.sender),
+                         mail::smtp_form(state.envelope.recipients[i].address), escaped(outcome.response.line(), 400));
+        }
+    }
+}
+
+// notify_people - step 9: administrators, and recipients from whom mail was kept
+Task<Done> Pipeline::notify_people(State& state, Deadline deadline) {
+    const auto& settings = *state.shared.settings;
+    policy::PeopleInput input;
+    input.envelope = &state.envelope;
+    input.message = &state.message;
+    input.findings = &state.findings;
+    input.verdicts = &state.verdicts;
+    input.policies = &state.policies;
+    input.outcomes = &state.outcomes;
+    input.texts = &settings.notice_texts;
+    input.per_recipient_replies = state.job.per_recipient_replies;
+    input.is_new_virus = services_.seen_viruses.any_new(state.findings.viruses);
+    input.warn_offsite = settings.notices.warn_offsite;
+    input.hostname = state.shared.site.hostname;
+    input.from = settings.notices.from;
+    input.sender = settings.notices.sender;
+    input.quarantine = state.plan.location();
+    input.now = std::chrono::system_clock::now();
+    auto done = co_await submit_all(policy::people_notices(input), settings.notify, reinjector_, state.log_id, deadline);
+    if (done && input.is_new_virus) services_.seen_viruses.remember(state.findings.viruses);
+    co_return done;
+}
+
+// notify - step 9, last part: the sender is told about what neither we nor the MTA can give back as a reply
+Task<Done> Pipeline::notify(State& state, Deadline deadline) {
+    if (auto done = co_await notify_people(state, deadline); !done) co_return done;
+    const bool all_fine = std::ranges::all_of(state.outcomes, [](const auto& outcome) { return outcome.relayed; });
+    const bool asked = std::ranges::any_of(state.envelope.recipients, [](const auto& recipient) { return !recipient.notify.empty(); });
+    if (all_fine && !asked) co_return Done{};
+    policy::DsnInput input;
+    input.envelope = &state.envelope;
+    input.message = &state.message;
+    input.findings = &state.findings;
+    input.verdicts = &state.verdicts;
+    input.policies = &state.policies;
+    input.outcomes = &state.outcomes;
+    input.per_recipient_replies = state.job.per_recipient_replies;
+    input.originating = state.originating;
+    input.next_hop_takes_dsn = false;  // each outcome says it for itself
+    input.hostname = state.shared.site.hostname;
+    input.postmaster = "postmaster@" + state.shared.site.hostname;
+    input.mail_id = mail::draw_message_ids().mail_id.get();
+    input.now = std::chrono::system_clock::now();
+    const auto decisions = policy::decide_dsn(input);
+    for (std::size_t i = 0; i < decisions.size(); ++i) {
+        state.dsn[i] = decisions[i].kind;
+        if (decisions[i].kind == DsnKind::suppressed)
+            log::info(state.log_id, "no notification about {}: {}", mail::smtp_form(state.envelope.recipients[i].address),
+                      decisions[i].why);
+    }
+    const auto notice = policy::delivery_status_notification(input, decisions);
+    if (!notice) co_return Done{};
+    if (state.envelope.ret == "FULL")
+        log::info(state.log_id, "RET=FULL was asked for; a notification holds the header section only, never the body");
+    auto taken = co_await submit_notice(*notice, "DSN", state.shared.settings->notify, reinjector_, state.log_id, deadline);
+    if (!taken) co_return std::unexpected(std::move(taken.error()));
+    // refused: nobody was told after all, and what can still be said as a reply is said as a reply
+    if (!*taken) std::ranges::replace(state.dsn, DsnKind::failed, DsnKind::suppressed);
+    co_return Done{};
+}
+
+}  // namespace tamis::proxy

@@ -1,0 +1,139 @@
+// pipeline_evidence - steps 4 to 6: whose mail it is, what is in it, and what the engines say
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <set>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "mail/address.h"
+#include "policy/notices.h"
+#include "proxy/look_up.h"
+#include "proxy/pipeline_state.h"
+
+namespace tamis::proxy {
+
+namespace {
+
+// wanted_scanners - spam scanners rest when nobody wants to know: everybody bypasses, or the sender lists have decided
+scanners::ScannerList wanted_scanners(const scanners::ScannerList& all, const std::vector<policy::RecipientPolicy>& policies) {
+    const bool score_matters = std::ranges::any_of(policies, [](const auto& wanted) {
+        return !wanted.bypass_spam_checks && !wanted.whitelisted && !wanted.blacklisted;
+    });
+    if (score_matters) return all;
+    scanners::ScannerList out;
+    std::ranges::copy_if(all, std::back_inserter(out), [](const auto& scanner) { return scanner->finds_viruses(); });
+    return out;
+}
+
+}  // namespace
+
+// look_up - step 4: whose mail is it, and what does every recipient want
+Task<Done> Pipeline::look_up(State& state, Deadline deadline) {
+    const auto& settings = *state.shared.settings;
+    log::info(state.log_id, "Checking: {} {} -> {} recipient(s)", state.message.mail_id.get(),
+              mail::smtp_form(state.envelope.sender), state.envelope.recipients.size());
+    if (auto asked = co_await ask_wishes(state, deadline); !asked) co_return asked;
+    if (!services_.records) co_return Done{};
+    // a database that is away: wait a little (it may be a restart), then 451 before anything was handed over
+    const Deadline patience = deadline.sooner(settings.storage.wait);
+    for (;;) {
+        auto ready = services_.records->ready();
+        if (ready || patience.passed()) co_return ready;
+        asio::steady_timer pause(co_await asio::this_coro::executor, std::chrono::milliseconds(50));
+        co_await pause.async_wait(as_result);
+    }
+}
+
+// ask_wishes - policy banks, one lookup for the whole message, and each recipient's settings from all layers
+Task<Done> Pipeline::ask_wishes(State& state, Deadline deadline) {
+    const auto& settings = *state.shared.settings;
+    const auto banks = choose_banks(settings, state.envelope);
+    state.originating = banks.originating;
+    state.policy_path = banks.path;
+    const auto request = make_lookup(settings, state.envelope, from_addresses(state.message));
+    storage::LookupAnswer found;
+    if (services_.lookups) {
+        auto answer = co_await services_.lookups->look_up(request, deadline);
+        if (!answer) co_return std::unexpected(std::move(answer.error()));
+        found = std::move(*answer);
+    }
+    std::set<std::string> told;  // a row that serves many recipients is told of once
+    for (auto& wishes : resolve(settings, banks, request, found.rows)) {
+        told.insert(wishes.effective.problems.begin(), wishes.effective.problems.end());
+        told.insert(wishes.senders.problems.begin(), wishes.senders.problems.end());
+        for (const auto& reason : wishes.senders.reasons)
+            log::info(state.log_id, "{}: {}", mail::smtp_form(state.envelope.recipients[state.policies.size()].address), reason);
+        state.policies.push_back(std::move(wishes.effective.policy));
+    }
+    for (const auto& problem : told) log::warning(state.log_id, "lookup: {}", problem);
+    co_return Done{};
+}
+
+// scan - step 6: all wanted scanners at the same time under one deadline; then the parts that they do not see by themselves
+Task<Done> Pipeline::scan(State& state, Deadline deadline) {
+    const auto& settings = *state.shared.settings;
+    const scanners::ScanRequest request{&state.message, &state.envelope, state.shared.site.hostname,
+                                        state.envelope.client.address ? std::string_view(*state.envelope.client.address)
+                                                                      : std::string_view()};
+    const auto wanted = wanted_scanners(state.shared.scanners, state.policies);
+    const auto scan_deadline = deadline.sooner(settings.limits.scan);
+    auto& reports = state.evidence.scans;
+    reports = co_await scanners::scan_all(wanted, request, scan_deadline);
+    const bool infected = std::ranges::any_of(
+        reports, [](const auto& report) { return std::holds_alternative<mail::Infected>(report.outcome); });
+    if (!infected) co_await scanners::scan_parts(wanted, request, state.evidence.contents, reports, scan_deadline);
+    state.findings = policy::findings_from(state.evidence);
+    state.findings.size = state.message.size;
+    state.findings.null_sender = state.envelope.sender.empty();
+    state.findings.is_bulk = policy::is_bulk_mail(state.envelope, state.message);
+    for (const auto& engine : state.findings.failed_engines)
+        log::warning(state.log_id, "scanner failed for this message: {}", escaped(engine, 300));
+    const bool failed = state.findings.required_engine_failed && state.findings.viruses.empty();
+    if (failed && settings.policy.scanner_failure == "tempfail")
+        co_return fail(Errc::unavailable, join(state.findings.failed_engines, "; "));
+    co_return Done{};
+}
+
+// ask_pen_pals - who wrote to whom before; asked only for recipients to whom it can make a difference
+Task<Done> Pipeline::ask_pen_pals(State& state, Deadline deadline) {
+    const auto& settings = *state.shared.settings;
+    if (!services_.pen_pals || !settings.pen_pals.is_on()) co_return Done{};
+    const auto sender = policy::address_pieces(state.envelope.sender, settings.tables.keys);
+    policy::PenPalFacts facts;
+    facts.null_sender = sender.is_null();
+    facts.infected = !state.findings.viruses.empty();
+    facts.originating = state.originating;
+    facts.is_sender_local = settings.tables.is_local(sender);
+    storage::PenPalQuestion question;
+    std::vector<std::size_t> asked;
+    for (std::size_t i = 0; i < state.policies.size(); ++i) {
+        const auto& wanted = state.policies[i];
+        const auto& address = state.envelope.recipients[i].address;
+        facts.is_local = wanted.is_local;
+        facts.is_own_address = policy::address_pieces(address, settings.tables.keys).normal() == sender.normal();
+        facts.score.reset();
+        if (state.findings.score && !wanted.bypass_spam_checks) facts.score = *state.findings.score + wanted.score_boost;
+        if (wanted.whitelisted || wanted.blacklisted || !policy::wants_pen_pals(facts, settings.pen_pals)) continue;
+        question.recipients.push_back(address);
+        asked.push_back(i);
+    }
+    if (asked.empty()) co_return Done{};
+    constexpr int half_lives_asked = 10;  // the bonus is below a thousandth then
+    const auto now = std::chrono::system_clock::now();
+    question.sender = state.envelope.sender;
+    question.references = referenced_message_ids(state.message);
+    question.since = now - half_lives_asked * settings.pen_pals.half_life;
+    auto times = co_await services_.pen_pals->last_written(std::move(question), deadline);
+    if (!times) co_return std::unexpected(std::move(times.error()));
+    for (std::size_t k = 0; k < asked.size(); ++k) {
+        if (!(*times)[k]) continue;
+        const auto age = std::chrono::duration_cast<std::chrono::seconds>(now - *(*times)[k]);
+        state.policies[asked[k]].pen_pal_bonus = policy::pen_pal_bonus(age, settings.pen_pals);
+    }
+    co_return Done{};
+}
+
+}  // namespace tamis::proxy

@@ -1,0 +1,109 @@
+// open_file - `tamis open FILE`: the tree of parts of a message as the filter sees it, opened in the same sandbox
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <memory>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "policy/notice_parts.h"
+#include "proxy/settings.h"
+#include "proxy/tools/command.h"
+#include "proxy/tools/contents_text.h"
+#include "scanners/worker/pool.h"
+
+namespace tamis::proxy::tools {
+namespace {
+
+struct Options {
+    std::string file, config;
+    bool        json = false;
+};
+
+constexpr const char* usual_config = "/etc/tamis/tamis.toml";
+
+// read_message - the file as the daemon would have received it: CRLF line ends, no bare CR, no NUL
+Result<std::string> read_message(const std::string& path) {
+    std::string text;
+    if (path == "-") {
+        text.assign(std::istreambuf_iterator<char>(std::cin), {});
+    } else {
+        std::ifstream stream(path, std::ios::binary);
+        if (!stream) return fail(std::error_code(errno, std::generic_category()), path + ": cannot be read");
+        text.assign(std::istreambuf_iterator<char>(stream), {});
+        if (stream.bad()) return fail(Errc::unavailable, path + ": cannot be read to its end");
+    }
+    replace_all(text, "\r\n", "\n");
+    const auto odd = std::erase(text, '\r') + std::erase(text, '\0');
+    if (odd != 0) fmt::print(stderr, "tamis: {} bare CR or NUL left out, as on receipt\n", odd);
+    return policy::with_crlf(text);
+}
+
+Result<std::shared_ptr<const Settings>> load_settings(const Options& options) {
+    if (options.config.empty() && !std::filesystem::exists(usual_config)) return std::make_shared<const Settings>();
+    const std::string path = options.config.empty() ? usual_config : options.config;
+    Problems          problems(path);
+    auto              settings = load_settings_file(path, problems);
+    for (const auto& line : problems.lines()) fmt::print(stderr, "{}\n", line);
+    if (!problems.none()) return fail(Errc::bad_input, path + " has problems");
+    return settings;
+}
+
+Result<mail::Contents> open_in_worker(const Settings& settings, std::string text) {
+    auto spawner = open::Spawner::start(open::spawner_options(settings.open));
+    if (!spawner) return std::unexpected(std::move(spawner.error()));
+    const auto size = text.size();
+    auto       spool = std::make_shared<mail::SealedSpool>(-1, size, std::move(text));
+    asio::io_context loop(1);
+    auto             options = open::pool_options(settings.open);
+    options.workers = 1;
+    open::WorkerPool pool(loop, **spawner, options);
+    auto             job = open::open_job(settings.open);
+    job.extract = open::Extract::everything;  // so that the report says who is shown what
+    Result<mail::Contents> out = fail(Errc::broken, "the opening did not end");
+    asio::co_spawn(loop, pool.open(std::move(spool), std::move(job), Deadline::in(std::chrono::minutes(5))),
+                   [&](const std::exception_ptr& trouble, mail::Contents found) {
+                       if (!trouble) out = std::move(found);
+                       pool.stop();
+                       loop.stop();
+                   });
+    loop.run();
+    return out;
+}
+
+int open_file(const Options& options) {
+    if (auto done = log::open({"stderr", "tamis", 0}); !done) fmt::print(stderr, "tamis: {}\n", describe(done.error()));
+    const auto told = [](const Fault& fault) {
+        fmt::print(stderr, "tamis: {}\n", describe(fault));
+        return 1;
+    };
+    const auto settings = load_settings(options);
+    if (!settings) return told(settings.error());
+    auto text = read_message(options.file);
+    if (!text) return told(text.error());
+    OpenReport report;
+    report.size = text->size();
+    const auto contents = open_in_worker(**settings, std::move(*text));
+    if (!contents) return told(contents.error());
+    report.contents = &*contents;
+    fmt::print("{}", options.json ? tree_json(report) : tree_text(report));
+    return contents->failure.empty() ? 0 : 1;
+}
+
+}  // namespace
+
+std::function<int()> configure_open(CLI::App& options) {
+    const auto given = std::make_shared<Options>();
+    options.add_option("FILE", given->file, "a message, \"-\" for standard input")->required();
+    options.add_option("-c,--config", given->config, std::string("configuration file, for limits and rules; ") + usual_config + " if it exists");
+    options.add_flag("--json", given->json, "one JSON object instead of text");
+    return [given] { return open_file(*given); };
+}
+
+}  // namespace tamis::proxy::tools

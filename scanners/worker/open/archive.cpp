@@ -1,0 +1,346 @@
+#include "scanners/worker/open/archive.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <locale.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <span>
+
+#include "base/text.h"
+#include "scanners/worker/open/members.h"
+#include "scanners/worker/open/rar_headers.h"
+
+namespace tamis::open {
+
+using mail::PartFlag;
+
+namespace {
+
+struct FreeArchive {
+    void operator()(struct archive* handle) const noexcept { archive_read_free(handle); }
+};
+using Handle = std::unique_ptr<struct archive, FreeArchive>;
+
+std::uint8_t flag(PartFlag which) { return static_cast<std::uint8_t>(which); }
+
+locale_t names_locale() {
+    static const locale_t made = ::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);  // for ever: it cannot be loaded again inside
+    return made;
+}
+
+// InNamesLocale - libarchive converts names to the thread's locale
+class InNamesLocale {
+public:
+    InNamesLocale() : before_(names_locale() != nullptr ? ::uselocale(names_locale()) : nullptr) {}
+    ~InNamesLocale() {
+        if (before_ != nullptr) ::uselocale(before_);
+    }
+    InNamesLocale(const InNamesLocale&) = delete;
+    InNamesLocale& operator=(const InNamesLocale&) = delete;
+
+private:
+    locale_t before_;
+};
+
+// new_reader - with exactly these; null when libarchive would start a program for one of them (it warns then)
+Handle new_reader(const LibraryFormat& format) {
+    Handle out(archive_read_new());
+    if (!out || format.format(out.get()) != ARCHIVE_OK) return nullptr;
+    for (const auto filter : format.filters)
+        if (filter(out.get()) != ARCHIVE_OK) return nullptr;
+    return out;
+}
+
+std::vector<std::string> names_of(archive_entry* entry) {
+    std::vector<std::string> out;
+    const char* utf8 = archive_entry_pathname_utf8(entry);
+    const char* raw = archive_entry_pathname(entry);
+    if (utf8 != nullptr) out.emplace_back(utf8);
+    if (raw != nullptr && (utf8 == nullptr || std::string_view(utf8) != raw)) {
+        const auto more = member_names(raw, false);
+        out.insert(out.end(), more.begin(), more.end());
+    }
+    return out;
+}
+
+std::uint8_t flags_of(archive_entry* entry) {
+    if (archive_entry_hardlink(entry) != nullptr || archive_entry_symlink(entry) != nullptr) return flag(PartFlag::link);
+    switch (archive_entry_filetype(entry)) {
+        case AE_IFDIR: return flag(PartFlag::directory);
+        case AE_IFLNK: return flag(PartFlag::link);
+        case AE_IFCHR:
+        case AE_IFBLK:
+        case AE_IFIFO:
+        case AE_IFSOCK: return flag(PartFlag::special);
+        default: return 0;
+    }
+}
+
+bool speaks_of_encryption(struct archive* reader) {
+    const char* text = archive_error_string(reader);
+    return text != nullptr && std::string_view(text).contains("ncrypt");
+}
+
+std::string error_of(struct archive* reader) {
+    const char* text = archive_error_string(reader);
+    return text != nullptr ? text : "the archive cannot be read";
+}
+
+// write_zeros - the hole of a sparse file; false: no budget
+bool write_zeros(Opener& opener, PartWriter& writer, std::uint64_t count, const char* who) {
+    static constexpr std::array<char, 16 * 1024> zeros{};
+    if (count > opener.budget().bytes_left()) return opener.budget().take_bytes(count, who);
+    while (count != 0) {
+        const auto now = std::min<std::uint64_t>(count, zeros.size());
+        if (!writer.write({zeros.data(), static_cast<std::size_t>(now)})) return false;
+        count -= now;
+    }
+    return true;
+}
+
+enum class Data : std::uint8_t { whole, damaged, fatal, stopped };
+
+Data copy_data(Opener& opener, struct archive* reader, PartWriter& writer, const char* who) {
+    std::uint64_t written = 0;
+    std::uint32_t idle = 0;  // blocks without bytes in a row
+    while (true) {
+        const void* block = nullptr;
+        std::size_t size = 0;
+        la_int64_t  offset = 0;
+        const int   status = archive_read_data_block(reader, &block, &size, &offset);
+        if (status == ARCHIVE_EOF) return Data::whole;
+        if (status == ARCHIVE_RETRY && ++idle < 16) continue;
+        if (status == ARCHIVE_FATAL) return Data::fatal;
+        if (status != ARCHIVE_OK && status != ARCHIVE_WARN) return Data::damaged;
+        const auto at = offset < 0 ? 0 : static_cast<std::uint64_t>(offset);
+        if (at < written && size != 0) return Data::damaged;
+        if (at > written && !write_zeros(opener, writer, at - written, who)) return Data::stopped;
+        written = std::max(written, at) + size;
+        if (size != 0) idle = 0;
+        if (size == 0 && (++idle > 4096 || !opener.budget().check_time())) return opener.budget().is_spent() ? Data::stopped : Data::damaged;
+        if (size != 0 && !writer.write({static_cast<const char*>(block), size})) return Data::stopped;
+    }
+}
+
+class Walk {
+public:
+    Walk(Opener& opener, std::uint32_t part, const LibraryFormat& format) : opener_(opener), part_(part), format_(format) {}
+
+    void run(const Blob& bytes) {
+        constexpr std::size_t block = 64 * 1024;
+        const InNamesLocale   locale;
+        reader_ = new_reader(format_);
+        if (!reader_) return mark_unreadable(opener_, part_);
+        const auto all = bytes.bytes();
+        if (archive_read_open_memory2(reader_.get(), all.data(), all.size(), block) != ARCHIVE_OK) return note_failure();
+        while (next()) {}
+        if (!format_.is_raw || opener_.budget().is_spent()) return;
+        const auto taken = archive_filter_bytes(reader_.get(), -1);
+        if (taken >= 0 && static_cast<std::uint64_t>(taken) + block < all.size())
+            mark_damaged(opener_, part_, "bytes after the compressed data");
+    }
+
+private:
+    // next - one member; false: there is no other, or no budget for it
+    bool next() {
+        if (!opener_.budget().check_time()) return false;
+        archive_entry* entry = nullptr;
+        const int      status = archive_read_next_header(reader_.get(), &entry);
+        if (status == ARCHIVE_EOF) {
+            if (archive_read_has_encrypted_entries(reader_.get()) > 0 && !has_encrypted_member_) mark_encrypted(opener_, part_);
+            return false;
+        }
+        if (status == ARCHIVE_RETRY && ++retries_ < 16) return true;
+        if (status != ARCHIVE_OK && status != ARCHIVE_WARN) {
+            note_failure();
+            return false;
+        }
+        return add(entry);
+    }
+
+    bool add(archive_entry* entry) {
+        auto names = format_.is_raw ? unpacked_names(opener_.part(part_)) : names_of(entry);
+        auto flags = flags_of(entry);
+        const bool is_known = format_.encrypted != nullptr && !names.empty() && format_.encrypted->contains(names.front());
+        if (archive_entry_is_encrypted(entry) != 0 || is_known) {
+            has_encrypted_member_ = true;
+            flags |= flag(PartFlag::encrypted) | flag(PartFlag::undecipherable);
+            return add_empty(opener_, part_, format_.name, std::move(names), flags, format_.name) != 0;
+        }
+        if (flags != 0 && archive_entry_size(entry) <= 0) return add_empty(opener_, part_, format_.name, std::move(names), flags, format_.name) != 0;
+        auto writer = opener_.new_part({.parent = part_, .container = format_.name, .names = std::move(names), .flags = flags}, format_.name);
+        if (!writer) return false;
+        const auto number = writer.number();
+        const auto data = copy_data(opener_, reader_.get(), writer, format_.name);
+        if (data == Data::stopped) return false;
+        if (data == Data::whole) {
+            writer.finish();
+            return true;
+        }
+        mark_unreadable(opener_, number);
+        if (speaks_of_encryption(reader_.get())) {
+            has_encrypted_member_ = true;
+            mark_encrypted(opener_, number);
+        } else {
+            mark_damaged(opener_, part_, error_of(reader_.get()));
+        }
+        return data != Data::fatal;
+    }
+
+    void note_failure() {
+        if (archive_read_has_encrypted_entries(reader_.get()) > 0 || speaks_of_encryption(reader_.get())) return mark_encrypted(opener_, part_);
+        mark_damaged(opener_, part_, error_of(reader_.get()));
+    }
+
+    Opener&              opener_;
+    std::uint32_t        part_;
+    const LibraryFormat& format_;
+    Handle               reader_;
+    bool                 has_encrypted_member_ = false;
+    unsigned             retries_ = 0;
+};
+
+// A zip member of a rare method is given to libarchive as an archive of one member, under a header of our making
+struct Pieces {
+    std::string      header;
+    std::string_view data;
+    unsigned         next = 0;
+};
+
+la_ssize_t read_piece(struct archive*, void* from, const void** buffer) {
+    auto&      pieces = *static_cast<Pieces*>(from);
+    const auto piece = pieces.next == 0 ? std::string_view(pieces.header) : pieces.next == 1 ? pieces.data : std::string_view();
+    ++pieces.next;
+    *buffer = piece.data();
+    return static_cast<la_ssize_t>(piece.size());
+}
+
+void append_little(std::string& out, std::uint64_t value, unsigned width) {
+    for (unsigned i = 0; i < width; ++i) out.push_back(static_cast<char>(static_cast<unsigned char>(value >> (8 * i))));
+}
+
+std::string member_header(std::uint16_t method, std::uint64_t size, std::uint32_t crc, std::uint64_t compressed) {
+    std::string out("PK\x03\x04", 4);
+    append_little(out, 63, 2);  // version needed
+    append_little(out, method == 14 ? 2 : 0, 2);  // lzma: with an end marker, perhaps
+    append_little(out, method, 2);
+    append_little(out, 0, 4);
+    append_little(out, crc, 4);
+    append_little(out, 0xffffffff, 4);
+    append_little(out, 0xffffffff, 4);
+    append_little(out, 1, 2);
+    append_little(out, 20, 2);
+    out.push_back('m');
+    append_little(out, 1, 2);
+    append_little(out, 16, 2);
+    append_little(out, size, 8);
+    append_little(out, compressed, 8);
+    return out;
+}
+
+}  // namespace
+
+bool prepare_archives() { return names_locale() != nullptr; }
+
+bool is_supported(const LibraryFormat& format) { return new_reader(format) != nullptr; }
+
+void open_library_archive(Opener& opener, std::uint32_t part, const Blob& bytes, const LibraryFormat& format) {
+    Walk(opener, part, format).run(bytes);
+}
+
+ReadMember read_zip_member(std::uint16_t method, std::uint64_t size, std::uint32_t crc, std::string_view data, PartWriter& out) {
+    constexpr std::array<std::uint16_t, 5> known = {12, 14, 93, 95, 98};
+    if (std::ranges::find(known, method) == known.end()) return ReadMember::unknown_method;
+    const InNamesLocale locale;
+    Pieces              pieces{.header = member_header(method, size, crc, data.size()), .data = data};
+    Handle              reader(archive_read_new());
+    archive_entry*      entry = nullptr;
+    if (!reader || archive_read_support_format_zip_streamable(reader.get()) != ARCHIVE_OK ||
+        archive_read_open(reader.get(), &pieces, nullptr, read_piece, nullptr) != ARCHIVE_OK ||
+        archive_read_next_header(reader.get(), &entry) != ARCHIVE_OK)
+        return ReadMember::damaged;
+    while (true) {
+        const void* block = nullptr;
+        std::size_t count = 0;
+        la_int64_t  offset = 0;
+        const int   status = archive_read_data_block(reader.get(), &block, &count, &offset);
+        if (status == ARCHIVE_EOF) return ReadMember::whole;
+        if (status != ARCHIVE_OK)
+            return std::string_view(error_of(reader.get())).contains("nsupported") ? ReadMember::unknown_method : ReadMember::damaged;
+        if (!out.write({static_cast<const char*>(block), count})) return ReadMember::stopped;
+    }
+}
+
+void open_7z(Opener& opener, std::uint32_t part, const Blob& bytes) {
+    open_library_archive(opener, part, bytes, {.name = "7z", .format = archive_read_support_format_7zip});
+}
+void open_rar(Opener& opener, std::uint32_t part, const Blob& bytes) {
+    if (!is_rar5(bytes.bytes()))
+        return open_library_archive(opener, part, bytes, {.name = "rar", .format = archive_read_support_format_rar});
+    const auto headers = read_rar5_headers(bytes.bytes(), opener.limits().members);
+    if (headers.are_encrypted) return mark_encrypted(opener, part);
+    if (headers.is_volume) mark_damaged(opener, part, "one volume of several");
+    open_library_archive(opener, part, bytes, {.name = "rar", .format = archive_read_support_format_rar5, .encrypted = &headers.encrypted});
+}
+void open_tar(Opener& opener, std::uint32_t part, const Blob& bytes) {
+    open_library_archive(opener, part, bytes, {.name = "tar", .format = archive_read_support_format_tar});
+}
+void open_cpio(Opener& opener, std::uint32_t part, const Blob& bytes) {
+    open_library_archive(opener, part, bytes, {.name = "cpio", .format = archive_read_support_format_cpio});
+}
+void open_ar(Opener& opener, std::uint32_t part, const Blob& bytes) {
+    open_library_archive(opener, part, bytes, {.name = "ar", .format = archive_read_support_format_ar});
+}
+void open_rpm(Opener& opener, std::uint32_t part, const Blob& bytes) {
+    open_library_archive(opener, part, bytes,
+                         {.name = "rpm",
+                          .format = archive_read_support_format_cpio,
+                          .filters = {archive_read_support_filter_rpm, archive_read_support_filter_gzip, archive_read_support_filter_bzip2,
+                                      archive_read_support_filter_xz, archive_read_support_filter_lzma, archive_read_support_filter_zstd}});
+}
+void open_cab(Opener& opener, std::uint32_t part, const Blob& bytes) {
+    open_library_archive(opener, part, bytes, {.name = "cab", .format = archive_read_support_format_cab});
+}
+void open_lha(Opener& opener, std::uint32_t part, const Blob& bytes) {
+    open_library_archive(opener, part, bytes, {.name = "lha", .format = archive_read_support_format_lha});
+}
+void open_xar(Opener& opener, std::uint32_t part, const Blob& bytes) {
+    open_library_archive(opener, part, bytes, {.name = "xar", .format = archive_read_support_format_xar});
+}
+void open_iso(Opener& opener, std::uint32_t part, const Blob& bytes) {
+    if (!opener.limits().iso_images) return;
+    open_library_archive(opener, part, bytes, {.name = "iso", .format = archive_read_support_format_iso9660});
+}
+
+namespace {
+void open_compressed(Opener& opener, std::uint32_t part, const Blob& bytes, const char* name, int (*filter)(struct archive*)) {
+    open_library_archive(opener, part, bytes, {.name = name, .format = archive_read_support_format_raw, .filters = {filter}, .is_raw = true});
+}
+}  // namespace
+void open_bzip2(Opener& opener, std::uint32_t part, const Blob& bytes) {
+    open_compressed(opener, part, bytes, "bzip2", archive_read_support_filter_bzip2);
+}
+void open_xz(Opener& opener, std::uint32_t part, const Blob& bytes) {
+    open_compressed(opener, part, bytes, "xz", archive_read_support_filter_xz);
+}
+void open_lzma(Opener& opener, std::uint32_t part, const Blob& bytes) {
+    open_compressed(opener, part, bytes, "lzma", archive_read_support_filter_lzma);
+}
+void open_lzip(Opener& opener, std::uint32_t part, const Blob& bytes) {
+    open_compressed(opener, part, bytes, "lzip", archive_read_support_filter_lzip);
+}
+void open_zstd(Opener& opener, std::uint32_t part, const Blob& bytes) {
+    open_compressed(opener, part, bytes, "zstd", archive_read_support_filter_zstd);
+}
+void open_lz4(Opener& opener, std::uint32_t part, const Blob& bytes) {
+    open_compressed(opener, part, bytes, "lz4", archive_read_support_filter_lz4);
+}
+void open_compress(Opener& opener, std::uint32_t part, const Blob& bytes) {
+    open_compressed(opener, part, bytes, "compress", archive_read_support_filter_compress);
+}
+
+}  // namespace tamis::open

@@ -1,0 +1,58 @@
+#include "scanners/worker/open/decoders.h"
+
+#include <algorithm>
+
+#include "scanners/worker/open/appended.h"
+#include "scanners/worker/open/archive.h"
+#include "scanners/worker/open/gzip.h"
+#include "scanners/worker/open/lzop.h"
+#include "scanners/worker/open/members.h"
+#include "scanners/worker/open/ole.h"
+#include "scanners/worker/open/tnef.h"
+#include "scanners/worker/open/zip.h"
+
+namespace tamis::open {
+namespace {
+
+template <std::size_t N>
+struct Text {
+    char text[N];
+    constexpr Text(const char (&from)[N]) { std::copy_n(from, N, text); }  // NOLINT: a literal as template argument
+};
+template <Text... kinds>
+bool wants(const mail::Part& part) {
+    return (has_kind(part, kinds.text) || ...);
+}
+
+}  // namespace
+
+std::vector<Decoder> archive_decoders() {
+    constexpr bool yes = true, no = false;
+    return {
+        {"zip", is_zip, open_zip, yes},
+        {"gzip", is_gzip, open_gzip, yes},
+        {"7z", wants<"7z">, open_7z, yes},
+        {"rar", wants<"rar">, open_rar, yes},
+        {"tar", wants<"tar">, open_tar, yes},
+        {"bzip2", wants<"bz2">, open_bzip2, yes},
+        {"xz", wants<"xz">, open_xz, yes},
+        {"cab", wants<"cab">, open_cab, yes},
+        {"iso", wants<"iso">, open_iso, yes},
+        {"cpio", wants<"cpio">, open_cpio, no},
+        {"ar", wants<"a", "deb">, open_ar, no},
+        {"rpm", wants<"rpm">, open_rpm, no},
+        {"lha", wants<"lha">, open_lha, no},
+        {"xar", wants<"xar">, open_xar, no},
+        {"lzma", wants<"lzma">, open_lzma, no},
+        {"lzip", wants<"lz">, open_lzip, no},
+        {"zstd", wants<"zst">, open_zstd, no},
+        {"lz4", wants<"lz4">, open_lz4, no},
+        {"tnef", is_tnef, open_tnef, yes},
+        {"ole", is_ole, open_ole, yes},
+        {"lzop", is_lzop, open_lzop, no},
+        {"appended", may_carry_more, open_appended, no},
+        {"compress", wants<"Z">, open_compress, no},
+    };
+}
+
+}  // namespace tamis::open

@@ -1,0 +1,403 @@
+#include "scanners/worker/open/entity.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "scanners/worker/open/charset.h"
+#include "scanners/worker/open/mime_header.h"
+
+namespace tamis::open {
+namespace {
+
+using mail::AnomalyKind;
+using mail::Field;
+using mail::HeaderBlock;
+
+constexpr std::size_t boundaries_limit = 4;
+
+template <class T>
+void add_once(std::vector<T>& to, T value, std::size_t limit = 8) {
+    if (to.size() < limit && std::ranges::find(to, value) == to.end()) to.push_back(std::move(value));
+}
+
+// is_structure - a field that decides how the entity is read
+bool is_structure(std::string_view name) {
+    return starts_with_fold(name, "content-t") || equal_fold(name, "content-disposition");
+}
+
+// hidden_field - a line within a field that would be a structural field but for the blanks before it; signatures list the
+// names of fields, so theirs do not count
+std::string_view hidden_field(std::string_view entity, const Field& field) {
+    const auto name = HeaderBlock::name(field, entity);
+    if (name.size() > 9 && (name.ends_with("ignature") || name.ends_with("IGNATURE"))) return {};
+    for (auto at = entity.find('\n', field.begin); at != std::string_view::npos && at + 1 < field.end;
+         at = entity.find('\n', at + 1)) {
+        auto line = entity.substr(at + 1, field.end - at - 1);
+        line = trim(line.substr(0, line.find('\n')));
+        if (const auto colon = line.find(':'); colon != std::string_view::npos && is_structure(trim(line.substr(0, colon)))) return line;
+    }
+    return {};
+}
+
+// cleaned_name - the name of a line that is no field because of NUL, controls or bytes above 127 in it
+std::string cleaned_name(std::string_view line, std::size_t& value_at) {
+    constexpr std::size_t longest = 200;
+    const auto colon = line.substr(0, longest).find(':');
+    if (colon == std::string_view::npos) return {};
+    value_at = colon + 1;
+    std::string out;
+    for (const char c : line.substr(0, colon))
+        if (c > 0x20 && c < 0x7f) out += lower(c);
+    return out;
+}
+
+// blank_line_inside - offset behind the first line of a field that holds nothing but blanks; 0 if there is none
+std::size_t blank_line_inside(std::string_view entity, const Field& field) {
+    for (auto at = entity.find('\n', field.begin); at != std::string_view::npos && at + 1 < field.end;
+         at = entity.find('\n', at + 1)) {
+        const auto end = std::min(entity.find('\n', at + 1), std::size_t{field.end});
+        if (trim(entity.substr(at + 1, end - at - 1)).empty()) return std::min(end + 1, entity.size());
+    }
+    return 0;
+}
+
+struct Odd {
+    std::size_t at = 0;          // where the body begins for a reader that stops here
+    std::size_t fields = 0;      // fields before it
+    std::string what;
+    bool        is_hidden = false;  // no field at all, or a line of blanks
+};
+
+std::optional<Odd> first_odd(std::string_view entity, const HeaderBlock& block) {
+    for (std::size_t i = 0; i < block.fields.size(); ++i) {
+        const auto& field = block.fields[i];
+        if (field.name_size == 0) {
+            const auto line = entity.substr(field.begin, field.end - field.begin);
+            if (i == 0 && (line.starts_with("From ") || line.starts_with(">From "))) continue;  // mbox
+            return Odd{field.begin, i, "a line in the header that is no field", true};
+        }
+        if (field.value_begin - field.begin > field.name_size + 1U)
+            return Odd{field.begin, i, "blanks before the colon of a header field", false};
+        if (const auto behind = blank_line_inside(entity, field); behind != 0)
+            return Odd{behind, i + 1, "a line of blanks within the header", true};
+    }
+    return {};
+}
+
+Encoding plausible_encoding(std::string_view token) {
+    if (token.find("64") != std::string_view::npos) return Encoding::base64;
+    if (token.find("quot") != std::string_view::npos || token.find("print") != std::string_view::npos)
+        return Encoding::quoted_printable;
+    if (token.find("uu") != std::string_view::npos) return Encoding::uuencode;
+    if (token.find("yenc") != std::string_view::npos) return Encoding::yenc;
+    if (token.find("binhex") != std::string_view::npos || token.find("hqx") != std::string_view::npos) return Encoding::binhex;
+    return Encoding::identity;
+}
+
+bool is_identity(std::string_view token) {
+    return token.empty() || token == "7bit" || token == "8bit" || token == "binary" || token == "7-bit" ||
+           token == "8-bit" || token == "8bits" || token == "7bits" || token == "none" || token == "utf-8" ||
+           token == "iso-8859-1" || token == "us-ascii" || token == "8bitmime";
+}
+
+// Reader - collects the readings of one header section
+class Reader {
+public:
+    Reader(EntityHeader& out, const Limits& limits) : out_(out), limits_(limits) {}
+
+    void field(std::string_view name, std::string_view value) {
+        if (equal_fold(name, "content-type")) types_.push_back(value);
+        else if (equal_fold(name, "content-transfer-encoding")) encoding(value);
+        else if (equal_fold(name, "content-disposition")) disposition(value);
+        else if (equal_fold(name, "mime-version")) has_version_ = true;
+    }
+    void finish(std::string_view default_type) {
+        for (std::size_t i = 0; i < types_.size(); ++i)
+            if (std::ranges::find(types_.begin(), types_.begin() + static_cast<std::ptrdiff_t>(i), types_[i]) ==
+                types_.begin() + static_cast<std::ptrdiff_t>(i))
+                type(types_[i]);
+        if (different_types_ > 1) defect(AnomalyKind::duplicate_type, "Content-Type given more than once");
+        if (encodings_ > 1 && out_.encodings.size() > 1)
+            defect(AnomalyKind::duplicate_encoding, "Content-Transfer-Encoding given more than once");
+        if (out_.types.empty()) out_.types.emplace_back(default_type);
+        if (out_.encodings.empty()) out_.encodings.push_back(Encoding::identity);
+        boundaries();
+        names();
+        kinds_of_encryption();
+    }
+    bool has_version() const { return has_version_; }
+
+private:
+    void defect(AnomalyKind kind, std::string detail) {
+        if (std::ranges::find(out_.defects, kind, &Defect::kind) == out_.defects.end())
+            out_.defects.push_back({kind, std::move(detail)});
+    }
+    void encoding(std::string_view value);
+    void disposition(std::string_view value);
+    void type(std::string_view value);
+    void boundary(const Structured& field, std::string_view value);
+    void other_parameters(const Structured& field);
+    void boundaries();
+    void names();
+    void kinds_of_encryption();
+
+    EntityHeader&                 out_;
+    const Limits&                 limits_;
+    std::vector<std::string_view> types_;
+    std::size_t                   different_types_ = 0, encodings_ = 0;
+    bool                          has_version_ = false, several_boundaries_ = false;
+    std::vector<std::string>      disposition_names_, type_names_;
+};
+
+void Reader::encoding(std::string_view value) {
+    ++encodings_;
+    const auto  field = parse_structured(value, limits_.parameters);
+    const auto& token = field.value;
+    auto        clean = token;
+    if (const auto decoded = decode_words(trim(value)); value.find("=?") != std::string_view::npos && decoded != trim(value)) {
+        defect(AnomalyKind::encoded_word_in_structure, "an encoded word as Content-Transfer-Encoding");
+        clean = to_lower(trim(decoded));
+        add_once(out_.encodings, plausible_encoding(clean));
+        add_once(out_.encodings, Encoding::identity);
+        return;
+    }
+    std::erase(clean, '"');
+    const bool plain = token == field.raw_value && field.parameters.empty() && !field.has_junk && !field.has_comment;
+    if (clean == "base64" || clean == "quoted-printable") {
+        const auto encoding = clean == "base64" ? Encoding::base64 : Encoding::quoted_printable;
+        add_once(out_.encodings, encoding);
+        const bool semicolon_only = token == field.raw_value && field.parameters.empty() && !field.has_comment &&
+                                    !field.has_junk;
+        if (plain && value.find(';') == std::string_view::npos && clean == token) return;
+        if (field.has_comment) defect(AnomalyKind::comment_in_structure, "a comment in Content-Transfer-Encoding");
+        defect(AnomalyKind::bad_encoding, semicolon_only ? "text behind the Content-Transfer-Encoding"
+                                                          : "Content-Transfer-Encoding is oddly written");
+        add_once(out_.encodings, Encoding::identity);
+        return;
+    }
+    if (is_identity(clean)) {
+        add_once(out_.encodings, Encoding::identity);
+        const auto hidden = plausible_encoding(to_lower(value));  // "7bit (base64)", "7bit; base64"
+        if (hidden == Encoding::identity) return;
+        defect(AnomalyKind::bad_encoding, "more than one word as Content-Transfer-Encoding");
+        add_once(out_.encodings, hidden);
+        return;
+    }
+    const auto plausible = plausible_encoding(clean);
+    defect(AnomalyKind::bad_encoding, fmt::format("unknown Content-Transfer-Encoding \"{}\"", escaped(field.raw_value, 40)));
+    add_once(out_.encodings, plausible);
+    add_once(out_.encodings, Encoding::identity);
+    if (plausible == Encoding::identity) add_once(out_.encodings, Encoding::base64);  // kept only if it looks like it
+}
+
+void Reader::other_parameters(const Structured& field) {
+    if (field.too_many) defect(AnomalyKind::bad_parameter, fmt::format("more than {} parameters", limits_.parameters));
+    for (const auto& parameter : field.parameters) {
+        if (parameter.odd && parameter.name.starts_with("boundary"))
+            defect(AnomalyKind::bad_parameter, "a parameter that cannot be read for sure");
+        if (parameter.name != "charset") continue;
+        if (out_.charset.empty()) out_.charset = to_lower(trim(parameter.value)).substr(0, 100);
+        else if (!equal_fold(out_.charset, trim(parameter.value)))
+            defect(AnomalyKind::duplicate_parameter, "charset given more than once");
+    }
+}
+
+void Reader::disposition(std::string_view value) {
+    const auto field = parse_structured(value, limits_.parameters);
+    if (field.too_many) defect(AnomalyKind::bad_parameter, fmt::format("more than {} parameters", limits_.parameters));
+    const auto readings = readings_of(field, "filename");
+    if (readings.duplicate) defect(AnomalyKind::duplicate_name, "filename given more than once");
+    if (readings.broken && readings.extended) defect(AnomalyKind::bad_parameter, "a filename in broken RFC 2231 pieces");
+    for (auto& name : names_of(field, value, "filename")) add_once(disposition_names_, std::move(name), 16);
+    for (auto& name : names_of(field, value, "name")) add_once(disposition_names_, std::move(name), 16);
+}
+
+void Reader::type(std::string_view value) {
+    ++different_types_;
+    const auto field = parse_structured(value, limits_.parameters);
+    auto       token = field.value;
+    if (const auto decoded = decode_words(field.raw_value); token.find("=?") != std::string::npos && decoded != field.raw_value) {
+        defect(AnomalyKind::encoded_word_in_structure, "an encoded word in Content-Type");
+        out_.may_be_leaf = true;
+        token = parse_structured(decoded, limits_.parameters).value;
+    }
+    // what stands before a blank is the type for many readers: "multipart/mixed boundary=x"
+    const auto first_word = field.raw_value.substr(0, field.raw_value.find_first_of(" \t"));
+    const bool is_odd = token != field.raw_value;
+    if (is_odd && is_multipart(first_word)) token = first_word;
+    if (is_odd && (is_multipart(token) || field.raw_value.find("multipart") != std::string::npos)) {
+        out_.may_be_leaf = true;
+        if (field.has_comment) defect(AnomalyKind::comment_in_structure, "a comment in Content-Type");
+        else defect(AnomalyKind::bad_parameter, "Content-Type is oddly written");
+    }
+    const auto slash = token.find('/');
+    const bool is_type = slash != std::string::npos && slash != 0 && slash + 1 < token.size() &&
+                         token.find('/', slash + 1) == std::string::npos;
+    if (is_type) {
+        add_once(out_.types, token.substr(0, 200));
+    } else if (token.starts_with("multipart")) {
+        defect(AnomalyKind::bad_parameter, "Content-Type is no type");
+        out_.may_be_leaf = true;
+        add_once(out_.types, std::string("multipart/mixed"));
+    } else {
+        add_once(out_.types, std::string("text/plain"));  // RFC 2045 section 5.2
+        if (!token.empty()) add_once(out_.types, token.substr(0, 200));
+        defect(AnomalyKind::misplaced_parameter, "Content-Type is no type");
+    }
+    other_parameters(field);
+    boundary(field, value);
+    const auto names = readings_of(field, "name");
+    if (names.duplicate) defect(AnomalyKind::duplicate_name, "name given more than once");
+    if (names.broken && names.extended) defect(AnomalyKind::bad_parameter, "a name in broken RFC 2231 pieces");
+    for (auto& name : names_of(field, value, "name")) add_once(type_names_, std::move(name), 16);
+    if (const auto smime = readings_of(field, "smime-type"); !smime.values.empty()) out_.smime_type = to_lower(smime.values[0]);
+}
+
+void Reader::boundary(const Structured& field, std::string_view value) {
+    auto       readings = readings_of(field, "boundary");
+    const auto naive = naive_parameter(value, "boundary");
+    out_.has_boundary_parameter |= readings.has_plain || readings.extended || !naive.empty();
+    const bool matters = std::ranges::any_of(out_.types, [](const auto& type) { return is_multipart(type); });
+    if (!matters) {
+        for (auto& reading : readings.values) add_once(out_.boundaries, std::move(reading), boundaries_limit);
+        return;
+    }
+    if (readings.duplicate) defect(AnomalyKind::duplicate_boundary, "boundary given more than once");
+    if (readings.extended) defect(AnomalyKind::bad_parameter, "boundary written as RFC 2231 pieces");
+    if (readings.encoded_word) defect(AnomalyKind::encoded_word_in_structure, "an encoded word in the boundary");
+    if (readings.broken) defect(AnomalyKind::bad_parameter, "the boundary parameter cannot be read for sure");
+    if (field.has_comment) defect(AnomalyKind::comment_in_structure, "a comment in Content-Type");
+    std::vector<std::string> values;
+    for (auto& reading : readings.values) add_once(values, std::move(reading));
+    for (const auto& parameter : field.parameters) {
+        if (parameter.name != "boundary") continue;
+        if (!parameter.quoted) add_once(values, parameter.value.substr(0, parameter.value.find_first_of(" \t")));
+        if (parameter.quoted && parameter.raw != parameter.value) add_once(values, parameter.raw);
+    }
+    if (!naive.empty()) add_once(values, naive);
+    std::erase(values, std::string());
+    for (auto& reading : values) {  // blanks at the end: RFC 2046 forbids them, some readers trim
+        const auto trimmed = std::string(trim(reading));
+        if (trimmed == reading) continue;
+        defect(AnomalyKind::bad_boundary, "a boundary that begins or ends with blanks");
+        reading = trimmed;  // the delimiter line may have blanks behind it in any case
+    }
+    if (values.size() > 1 && !several_boundaries_) defect(AnomalyKind::bad_parameter, "the boundary can be read in several ways");
+    if (different_types_ > 1 && !values.empty() && !out_.boundaries.empty() &&
+        std::ranges::find(out_.boundaries, values.front()) == out_.boundaries.end())
+        defect(AnomalyKind::duplicate_boundary, "several Content-Type fields with boundaries");
+    for (auto& reading : values) {
+        // of a long list the first and the last are kept: these are what readers take
+        if (out_.boundaries.size() == boundaries_limit && std::ranges::find(out_.boundaries, reading) == out_.boundaries.end())
+            out_.boundaries.back() = std::move(reading);
+        else add_once(out_.boundaries, std::move(reading), boundaries_limit);
+    }
+}
+
+void Reader::boundaries() {
+    constexpr std::size_t longest = 70;  // RFC 2046 section 5.1.1
+    const bool matters = std::ranges::any_of(out_.types, [](const auto& type) { return is_multipart(type); });
+    if (!matters) return;
+    if (out_.boundaries.empty())
+        defect(AnomalyKind::bad_boundary, out_.has_boundary_parameter ? "an empty boundary" : "a multipart without boundary");
+    for (const auto& boundary : out_.boundaries) {
+        if (boundary.size() > longest) defect(AnomalyKind::bad_boundary, "a boundary of more than 70 characters");
+        if (std::ranges::any_of(boundary, [](char c) { return c < 0x20 || c >= 0x7f || c == '"' || c == '\\'; }))
+            defect(AnomalyKind::bad_boundary, "a boundary with forbidden characters");
+    }
+}
+
+void Reader::names() {
+    // two names whose extensions differ are two files for those who choose by name
+    std::string extension;
+    for (const auto* list : {&disposition_names_, &type_names_}) {
+        if (list->empty()) continue;
+        const auto own = extension_of(list->front());
+        if (!extension.empty() && !own.empty() && own != extension && own.size() <= 8 && extension.size() <= 8)
+            defect(AnomalyKind::duplicate_name, "filename and name have different extensions");
+        extension = own;
+    }
+    for (auto& name : disposition_names_) add_once(out_.names, std::move(name), mail::part_names_limit);
+    for (auto& name : type_names_) add_once(out_.names, std::move(name), mail::part_names_limit);
+}
+
+void Reader::kinds_of_encryption() {
+    for (const auto& type : out_.types) {
+        if (type.ends_with("encrypted")) out_.is_encrypted = true;
+        const bool smime = type == "application/pkcs7-mime" || type == "application/x-pkcs7-mime";
+        if (smime && (out_.smime_type.empty() || out_.smime_type.find("enveloped") != std::string::npos ||
+                      out_.smime_type.starts_with("authenveloped")))
+            out_.is_encrypted = true;
+    }
+}
+
+}  // namespace
+
+Sections split_header(std::string_view entity) {
+    Sections out;
+    out.main.block = mail::parse_header(entity);
+    auto& block = out.main.block;
+    out.main.body = block.size;
+    if (block.truncated) out.defects.push_back({AnomalyKind::bad_header, "the header section is too long"});
+    const auto section = entity.substr(0, block.size);
+    for (auto at = section.find('\r'); at != std::string_view::npos; at = section.find('\r', at + 1)) {
+        if (at + 1 < section.size() && section[at + 1] == '\n') continue;
+        out.cr_ends_lines = true;
+        out.defects.push_back({AnomalyKind::bad_line_ends, "a bare CR in the header"});
+        break;
+    }
+    if (section.find('\0') != std::string_view::npos) out.defects.push_back({AnomalyKind::bad_header, "NUL in the header"});
+    const auto odd = first_odd(entity, block);
+    if (!odd) return out;
+    Section early;
+    early.block = block;
+    early.block.fields.resize(odd->fields);
+    early.body = odd->at;
+    const bool structure_behind = std::any_of(block.fields.begin() + static_cast<std::ptrdiff_t>(odd->fields), block.fields.end(),
+                                              [&](const Field& field) {
+                                                  std::size_t value = 0;
+                                                  return is_structure(cleaned_name(
+                                                      entity.substr(field.begin, field.end - field.begin), value));
+                                              });
+    if (!block.has_separator && odd->is_hidden && !structure_behind) {  // text without the empty line before it
+        out.main = std::move(early);
+        out.defects.push_back({AnomalyKind::misplaced_parameter, "no empty line between header and body"});
+        return out;
+    }
+    const bool decides = structure_behind || std::any_of(block.fields.begin(), block.fields.end(), [&](const Field& field) {
+        return equal_fold(HeaderBlock::name(field, entity), "content-transfer-encoding");
+    });
+    if (!decides && !odd->is_hidden) return out;
+    out.defects.push_back({odd->is_hidden && decides ? AnomalyKind::hidden_header : decides ? AnomalyKind::bad_header
+                                                                                  : AnomalyKind::misplaced_parameter, odd->what});
+    out.other = std::move(early);
+    return out;
+}
+
+EntityHeader read_entity_header(std::string_view entity, const HeaderBlock& block, std::string_view default_type,
+                                const Limits& limits) {
+    EntityHeader out;
+    Reader       reader(out, limits);
+    for (const auto& field : block.fields) {
+        const auto name = HeaderBlock::name(field, entity);
+        if (!name.empty()) {
+            if (lower(name[0]) == 'c' || lower(name[0]) == 'm') reader.field(name, HeaderBlock::value(field, entity));
+            if (const auto line = hidden_field(entity, field); !line.empty()) {
+                const auto colon = line.find(':');
+                reader.field(trim(line.substr(0, colon)), line.substr(colon + 1));
+                out.defects.push_back({AnomalyKind::hidden_header, "a header field behind blanks"});
+            }
+            continue;
+        }
+        std::size_t value = 0;
+        const auto  line = entity.substr(field.begin, field.end - field.begin);
+        const auto  cleaned = cleaned_name(line, value);
+        if (is_structure(cleaned)) reader.field(cleaned, line.substr(value));
+    }
+    reader.finish(default_type);
+    return out;
+}
+
+}  // namespace tamis::open

@@ -1,0 +1,64 @@
+// entity - the header section of one MIME entity, and every way in which mail programs may read it
+//
+// RFC 2045, 2046, 2183; security-cases.md S3 and S4. A header section gives one EntityHeader; where its lines themselves
+// can be read in two ways (where it ends, what ends a line), other Sections are offered. Pure, total, linear.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "mail/contents.h"
+#include "mail/header.h"
+#include "scanners/worker/open/limits.h"
+
+namespace tamis::open {
+
+enum class Encoding : std::uint8_t { identity, base64, quoted_printable, uuencode, yenc, binhex };
+
+struct Defect {
+    mail::AnomalyKind kind = mail::AnomalyKind::other_reading;
+    std::string       detail;
+};
+
+// EntityHeader - readings are likeliest first, without doubles
+struct EntityHeader {
+    std::vector<std::string> types;       // "multipart/mixed"; never empty
+    std::vector<std::string> boundaries;  // of Content-Type, also when the type is no multipart; at most 4
+    std::vector<Encoding>    encodings;   // never empty
+    std::vector<std::string> names;
+    std::string              charset;
+    std::string              smime_type;  // lower case
+    std::vector<Defect>      defects;
+    bool                     may_be_leaf = false;  // some reader sees no multipart here although the first reading is one
+    bool has_boundary_parameter = false;
+    bool is_encrypted = false;            // PGP/MIME or S/MIME: unreadable for us
+};
+
+// Section - header fields and where the body begins
+struct Section {
+    mail::HeaderBlock block;
+    std::size_t       body = 0;
+};
+
+// Sections - the first reading, and the second if there is one
+struct Sections {
+    Section                main;
+    std::optional<Section> other;       // the header ends earlier
+    bool                   cr_ends_lines = false;  // a bare CR in it: with CR as line end it would read differently
+    std::vector<Defect>    defects;
+};
+Sections split_header(std::string_view entity);
+
+// read_entity_header - `default_type` for an entity without Content-Type
+EntityHeader read_entity_header(std::string_view entity, const mail::HeaderBlock& block, std::string_view default_type,
+                                const Limits& limits);
+
+inline bool is_multipart(std::string_view type) { return type.starts_with("multipart/"); }
+inline bool is_message(std::string_view type) {
+    return type == "message/rfc822" || type == "message/global" || type == "message/news";
+}
+
+}  // namespace tamis::open

@@ -1,0 +1,131 @@
+#include "scanners/worker/open/magic_kinds.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <string>
+
+#include "scanners/worker/open/kind_table.h"
+#include "scanners/worker/open/plain_kinds.h"
+
+namespace tamis::open {
+namespace {
+
+using namespace std::string_view_literals;
+
+constexpr std::size_t head_for_magic = 64 * 1024;  // ISO 9660 says what it is at 32769
+
+struct Parameter {
+    int         which;
+    std::size_t value;
+};
+constexpr Parameter parameters[] = {
+    {MAGIC_PARAM_INDIR_MAX, 10},        {MAGIC_PARAM_NAME_MAX, 30},        {MAGIC_PARAM_ELF_PHNUM_MAX, 128},
+    {MAGIC_PARAM_ELF_SHNUM_MAX, 128},   {MAGIC_PARAM_ELF_NOTES_MAX, 32},   {MAGIC_PARAM_REGEX_MAX, 4096},
+    {MAGIC_PARAM_BYTES_MAX, head_for_magic}, {MAGIC_PARAM_ENCODING_MAX, 16 * 1024},
+};
+
+bool has(const Kind& kind, std::string_view what) { return std::ranges::find(kind.kinds, what) != kind.kinds.end(); }
+void add(Kind& kind, std::string_view what) {
+    if (!has(kind, what)) kind.kinds.emplace_back(what);
+}
+// replace_unknown - a signature of ours where libmagic knew nothing better
+void replace_unknown(Kind& kind, std::string_view what, std::string_view description) {
+    if (kind.kinds == std::vector<std::string>{"dat"} || has(kind, "asc") || has(kind, "txt")) {
+        kind.kinds.clear();
+        kind.description = description;
+    }
+    add(kind, what);
+}
+
+std::uint32_t word(std::string_view bytes, std::size_t at) {
+    std::uint32_t out = 0;
+    for (std::size_t i = 0; i < 4; ++i) out |= static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[at + i])) << (8 * i);
+    return out;
+}
+
+// check_program - "MZ" alone is two letters: a program has a header of 28 bytes at least, of which some are no text
+void check_program(Kind& kind, std::string_view head) {
+    constexpr std::size_t header = 64, pe_at = 0x3c;
+    if (!head.starts_with("MZ") && !head.starts_with("ZM")) return;
+    const bool is_binary = std::ranges::any_of(head.substr(0, header), [](unsigned char c) { return c < 0x20 && c != '\t' && c != '\n' && c != '\r'; });
+    const bool is_pe = head.size() >= header && word(head, pe_at) < head.size() && head.substr(word(head, pe_at)).starts_with("PE\0\0"sv);
+    if (is_pe || (is_binary && head.size() >= 28)) {
+        if (!has(kind, "exe")) kind.kinds = {"exe", "exe-ms"};
+    } else if (has(kind, "exe")) {
+        kind.kinds = {is_binary ? "dat" : "asc"};
+    }
+}
+
+struct Signature {
+    std::size_t      at;
+    std::string_view bytes;
+    std::string_view kind, description;
+};
+constexpr Signature signatures[] = {
+    {0, "\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d\xae\xb1\x53\x78\xd0\x29\x96\xd3"sv, "one", "Microsoft OneNote"},
+    {0, "ITSF\x03\0\0\0"sv, "chm", "MS Windows HtmlHelp Data"},
+    {0, "vhdxfile"sv, "vhd", "Microsoft Disk Image eXtended"},
+    {0, "\x60\xea"sv, "arj", "ARJ archive data"},
+    {0, "MSCF\0\0\0\0"sv, "cab", "Microsoft Cabinet archive data"},
+    {0, "Rar!\x1a\x07"sv, "rar", "RAR archive data"},
+    {0, "7z\xbc\xaf\x27\x1c"sv, "7z", "7-zip archive data"},
+    {0, "PK\x03\x04"sv, "zip", "Zip archive data"},
+    {0, "PK\x05\x06"sv, "zip", "Zip archive data (empty)"},
+    {0, "PK00PK\x03\x04"sv, "zip", "Zip archive data, one part of several"},
+    {0, "PK\x07\x08PK\x03\x04"sv, "zip", "Zip archive data, one part of several"},
+    {0, "L\0\0\0\x01\x14\x02\0\0\0\0\0\xc0\0\0\0\0\0\0\x46"sv, "lnk", "MS Windows shortcut"},
+    {7, "**ACE**"sv, "ace", "ACE archive data"},
+    {32769, "CD001"sv, "iso", "ISO 9660 CD-ROM filesystem data"},
+    {32769, "BEA01"sv, "udf", "UDF filesystem data"},
+    {32769, "NSR0"sv, "udf", "UDF filesystem data"},
+};
+
+bool is_arj(std::string_view head) {  // its header says its own size: at most 2600 bytes, with 30 fixed ones
+    if (head.size() < 34) return false;
+    const auto size = word(head, 0) >> 16;
+    return size >= 30 && size <= 2600 && static_cast<unsigned char>(head[10]) <= 4;
+}
+
+void check_signatures(Kind& kind, std::string_view head) {
+    for (const auto& each : signatures) {
+        if (head.size() < each.at + each.bytes.size() || head.substr(each.at, each.bytes.size()) != each.bytes) continue;
+        if (each.kind == "arj" && !is_arj(head)) continue;
+        const bool is_zip_family = each.kind == "zip" && (has(kind, "ooxml") || has(kind, "odf") || has(kind, "epub") || has(kind, "kmz"));
+        if (!is_zip_family && !has(kind, each.kind)) replace_unknown(kind, each.kind, each.description);
+    }
+    if (is_tar(head) && !has(kind, "tar")) replace_unknown(kind, "tar", "tar archive");
+    if (!has(kind, "pdf") && head.substr(0, 1024).find("%PDF-") != std::string_view::npos) replace_unknown(kind, "pdf", "PDF document");
+    if (has(kind, "html") && is_hta(head)) add(kind, "hta");
+}
+
+}  // namespace
+
+Result<std::unique_ptr<MagicKinds>> MagicKinds::load() {
+    constexpr int flags = MAGIC_NO_CHECK_COMPRESS | MAGIC_NO_CHECK_CDF | MAGIC_NO_CHECK_CSV | MAGIC_NO_CHECK_JSON |
+                          MAGIC_NO_CHECK_TOKENS | MAGIC_NO_CHECK_APPTYPE;
+    std::unique_ptr<magic_set, Close> cookie(magic_open(flags));
+    if (!cookie) return fail(std::error_code(errno, std::system_category()), "libmagic cannot be opened");
+    if (magic_load(cookie.get(), nullptr) != 0) {
+        const auto* text = magic_error(cookie.get());
+        return fail(std::make_error_code(std::errc::no_such_file_or_directory),
+                    std::string("the database of libmagic cannot be loaded (install the package libmagic-mgc): ") +
+                        (text != nullptr ? text : "no reason given"));
+    }
+    for (const auto& each : parameters) magic_setparam(cookie.get(), each.which, &each.value);
+    return std::unique_ptr<MagicKinds>(new MagicKinds(std::move(cookie)));
+}
+
+Kind MagicKinds::find(std::string_view head, std::uint64_t size) {
+    if (auto plain = plain_kind(head, size)) return *std::move(plain);
+    const auto  seen = head.substr(0, head_for_magic);
+    const auto* text = magic_buffer(cookie_.get(), seen.data(), seen.size());
+    Kind        kind;
+    kind.description = text != nullptr ? text : "data";
+    kind.kinds = kinds_of(kind.description);
+    check_program(kind, head);
+    check_signatures(kind, head);
+    return kind;
+}
+
+}  // namespace tamis::open

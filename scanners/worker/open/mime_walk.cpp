@@ -1,0 +1,373 @@
+#include "scanners/worker/open/mime_walk.h"
+
+#include <algorithm>
+#include <deque>
+#include <memory>
+#include <utility>
+
+#include "base/text.h"
+#include "scanners/worker/open/embedded.h"
+#include "scanners/worker/open/entity.h"
+#include "scanners/worker/open/multipart.h"
+#include "scanners/worker/open/transfer_decode.h"
+#include "scanners/worker/open/writer_output.h"
+
+namespace tamis::open {
+namespace {
+
+using mail::AnomalyKind;
+using mail::PartFlag;
+
+// Outer - boundaries of the multiparts around an entity
+struct Outer {
+    std::shared_ptr<const Outer> up;
+    std::string                  boundary;
+    ~Outer() = default;
+};
+
+enum class HeaderReading : std::uint8_t { first, ends_early, cr_ends_lines };
+
+// Item - something that waits for its turn: an entity with its header, or a bare text (preamble, epilogue)
+struct Item {
+    std::uint32_t                parent = 0;
+    Blob                         bytes;
+    std::string_view             default_type = "text/plain";
+    std::string_view             text_name = {};   // not empty: a bare text of that name
+    bool                         is_text = false;
+    bool                         alternate = false;
+    HeaderReading                reading = HeaderReading::first;
+    std::shared_ptr<const Outer> outer = nullptr;
+};
+
+class Walk {
+public:
+    // `quiet`: a text is read as a message on suspicion; what is odd about it is not told
+    Walk(Opener& opener, bool quiet) : opener_(opener), quiet_(quiet) {}
+    void run(Item first);
+
+private:
+    void entity(const Item& item);
+    void other_headers(const Item& item, const Sections& sections);
+    void other_views(const Item& item, const EntityHeader& header, const Blob& body, std::uint32_t number);
+    void decoded_composite(const Item& item, const EntityHeader& header, const Blob& body, std::uint32_t number);
+    std::uint32_t multipart(const Item& item, const EntityHeader& header, const Blob& body, std::string_view boundary,
+                            bool alternate);
+    void without_delimiter(const Item& item, std::uint32_t number, const Blob& body, bool alternate);
+    void push_cuts(const Item& item, std::uint32_t number, const Blob& body, const Cuts& cuts, std::string_view type,
+                   bool alternate, std::vector<Range>& known, const std::shared_ptr<const Outer>& outer);
+    void push_text(std::uint32_t parent, const Blob& body, Range range, std::string_view name, bool alternate);
+    std::uint32_t leaf(const Item& item, const EntityHeader& header, const Blob& body, Encoding encoding, bool alternate);
+    std::uint32_t decoded_leaf(NewPart about, const Blob& body, Encoding encoding);
+    void nested(const Item& item, std::uint32_t number, const Blob& body, bool alternate);
+    NewPart about(const Item& item, const EntityHeader& header, bool alternate) const;
+    void defect(AnomalyKind kind, std::uint32_t part, std::string_view detail);
+
+    Opener&          opener_;
+    std::deque<Item> items_;
+    bool             quiet_, ambiguous_ = false;
+};
+
+std::uint8_t alternate_flag(bool alternate) {
+    return alternate ? static_cast<std::uint8_t>(PartFlag::alternate) : std::uint8_t{0};
+}
+
+void Walk::run(Item first) {
+    items_.push_back(std::move(first));
+    while (!items_.empty() && !opener_.budget().is_spent()) {
+        const auto item = std::move(items_.front());
+        items_.pop_front();
+        if (!item.is_text) {
+            entity(item);
+            continue;
+        }
+        NewPart text{.parent = item.parent, .container = "mime", .types = {"text/plain"}};
+        if (!item.text_name.empty()) text.names.emplace_back(item.text_name);
+        text.flags = alternate_flag(item.alternate);
+        text.is_mime = true;
+        text.engines_see_it = !item.alternate && !ambiguous_;
+        opener_.new_part_of(std::move(text), item.bytes, "mime", false);
+    }
+}
+
+void Walk::defect(AnomalyKind kind, std::uint32_t part, std::string_view detail) {
+    if (quiet_) return;
+    ambiguous_ |= mail::is_ambiguous(kind);
+    opener_.add_anomaly(kind, part, detail);
+    opener_.add_mime_error(detail);
+}
+
+NewPart Walk::about(const Item& item, const EntityHeader& header, bool alternate) const {
+    NewPart out{.parent = item.parent, .container = item.parent == 0 ? "" : "mime", .names = header.names, .types = header.types,
+                .charset = header.charset};
+    mail::Part flags;
+    flags.flags = alternate_flag(alternate);
+    if (header.is_encrypted) {
+        flags.set(PartFlag::encrypted);
+        flags.set(PartFlag::undecipherable);
+    }
+    // the other pieces, or the bytes themselves, are somewhere else
+    for (const auto& type : header.types)
+        if (type == "message/partial" || type == "message/external-body") flags.set(PartFlag::undecipherable);
+    out.flags = flags.flags;
+    out.is_mime = true;
+    return out;
+}
+
+void Walk::entity(const Item& item) {
+    if (!opener_.budget().check_time()) return;
+    const auto bytes = item.bytes.bytes();
+    auto       sections = split_header(bytes);
+    if (item.reading == HeaderReading::ends_early && sections.other) sections.main = *std::exchange(sections.other, {});
+    const auto& section = sections.main;
+    const auto  header = read_entity_header(bytes, section.block, item.default_type, opener_.limits());
+    const auto  body = item.bytes.slice(section.body, bytes.size());
+    const auto  ambiguous = [](const Defect& defect) { return mail::is_ambiguous(defect.kind); };
+    ambiguous_ |= std::ranges::any_of(header.defects, ambiguous) || std::ranges::any_of(sections.defects, ambiguous);
+    std::uint32_t number = 0;
+    if (is_multipart(header.types.front())) {
+        number = multipart(item, header, body, header.boundaries.empty() ? std::string_view() : header.boundaries.front(),
+                           item.alternate);
+    } else {
+        number = leaf(item, header, body, header.encodings.front(), item.alternate);
+    }
+    if (number == 0) return;
+    if (item.reading == HeaderReading::first) {
+        for (const auto& found : sections.defects) defect(found.kind, number, found.detail);
+        other_headers(item, sections);
+    }
+    for (const auto& found : header.defects) {
+        if (found.kind == AnomalyKind::bad_encoding && header.encodings.front() == Encoding::identity &&
+            header.encodings.back() == Encoding::base64 && header.encodings.size() == 2 && !looks_like_base64(body.bytes())) {
+            defect(AnomalyKind::misplaced_parameter, number, found.detail);  // no reader can make anything else of it
+            continue;
+        }
+        defect(found.kind, number, found.detail);
+    }
+    other_views(item, header, body, number);
+}
+
+// other_headers - the same bytes with the header section read in another way
+void Walk::other_headers(const Item& item, const Sections& sections) {
+    if (sections.other) {
+        Item other = item;
+        other.alternate = true;
+        other.reading = HeaderReading::ends_early;
+        items_.push_back(std::move(other));
+    }
+    if (!sections.cr_ends_lines) return;
+    const auto bytes = item.bytes.bytes();
+    if (!opener_.budget().take_bytes(bytes.size(), "mime")) return;
+    std::string copy;
+    copy.reserve(bytes.size());
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+        if (bytes[i] == '\r' && i < sections.main.body && !(i + 1 < bytes.size() && bytes[i + 1] == '\n')) copy += "\r\n";
+        else copy += bytes[i];
+    }
+    Item other = item;
+    other.bytes = Blob::of(std::move(copy));
+    other.alternate = true;
+    other.reading = HeaderReading::cr_ends_lines;
+    items_.push_back(std::move(other));
+}
+
+// other_views - the same header and body with another type, boundary or encoding
+void Walk::other_views(const Item& item, const EntityHeader& header, const Blob& body, std::uint32_t number) {
+    const bool is_container = is_multipart(header.types.front());
+    const bool some_multipart = std::ranges::any_of(header.types, is_multipart);
+    const bool some_leaf = !std::ranges::all_of(header.types, is_multipart);
+    if (some_multipart) {
+        for (std::size_t i = is_container ? 1 : 0; i < header.boundaries.size(); ++i)
+            multipart(item, header, body, header.boundaries[i], true);
+        if (header.boundaries.empty() && !is_container) multipart(item, header, body, {}, true);
+        decoded_composite(item, header, body, number);
+    } else {
+        for (const auto& boundary : header.boundaries) {  // no multipart by its type, but with a boundary that occurs
+            if (!scan_multipart(body.bytes(), boundary, opener_.limits().mime_parts).found) continue;
+            defect(AnomalyKind::other_reading, number, "a boundary occurs although the type is no multipart");
+            multipart(item, header, body, boundary, true);
+        }
+    }
+    if (is_container && (header.may_be_leaf || some_leaf)) {
+        auto as_text = header;
+        std::erase_if(as_text.types, is_multipart);
+        if (as_text.types.empty()) as_text.types.emplace_back("text/plain");
+        for (const auto encoding : header.encodings) leaf(item, as_text, body, encoding, true);
+    }
+    if (is_container) return;
+    for (std::size_t i = 1; i < header.encodings.size(); ++i) {
+        if (header.encodings[i] == Encoding::base64 && header.encodings.front() == Encoding::identity &&
+            !looks_like_base64(body.bytes()) && header.encodings.size() == 2 && header.defects.front().kind == AnomalyKind::bad_encoding)
+            continue;
+        leaf(item, header, body, header.encodings[i], true);
+    }
+    // encoded messages (RFC 2046 section 5.2.1 forbids it): some readers decode them, others do not
+    const auto encoding = header.encodings.front();
+    if (!std::ranges::any_of(header.types, is_message) || encoding == Encoding::identity || header.encodings.size() > 1) return;
+    if (encoding == Encoding::base64 && looks_like_base64(body.bytes())) return;
+    leaf(item, header, body, Encoding::identity, true);
+}
+
+void Walk::decoded_composite(const Item& item, const EntityHeader& header, const Blob& body, std::uint32_t number) {
+    for (const auto encoding : header.encodings) {
+        if (encoding != Encoding::base64 && encoding != Encoding::quoted_printable) continue;
+        if (encoding == Encoding::quoted_printable && body.bytes().find('=') == std::string_view::npos) continue;
+        defect(AnomalyKind::encoding_of_composite, number, "a multipart with a Content-Transfer-Encoding");
+        if (!opener_.budget().take_bytes(body.bytes().size(), "mime")) return;
+        StringOutput out;
+        if (encoding == Encoding::base64) decode_base64(body.bytes(), Base64Reading::skip_padding, out);
+        else decode_quoted(body.bytes(), QuotedReading::tolerant, out);
+        const auto decoded = Blob::of(std::move(out.bytes));
+        if (header.boundaries.empty()) multipart(item, header, decoded, {}, true);
+        for (const auto& boundary : header.boundaries) multipart(item, header, decoded, boundary, true);
+    }
+}
+
+std::uint32_t Walk::multipart(const Item& item, const EntityHeader& header, const Blob& body, std::string_view boundary,
+                              bool alternate) {
+    auto structure = about(item, header, alternate);
+    const auto number = opener_.new_structure(std::move(structure));
+    auto&      budget = opener_.budget();
+    if (number == 0 || !budget.check_time() || !budget.check_mime_depth(opener_.mime_depth(number) + 1)) return number;
+    if (boundary.empty() && !header.has_boundary_parameter) {
+        without_delimiter(item, number, body, alternate);
+        return number;
+    }
+    const auto lines_limit = std::size_t{opener_.limits().mime_parts} * 2;
+    const auto scan = scan_multipart(body.bytes(), boundary, lines_limit);
+    if (scan.too_many) budget.give_up("Maximum number of MIME parts (" + std::to_string(opener_.limits().mime_parts) + ") exceeded");
+    if (!scan.found) defect(AnomalyKind::unclosed_multipart, number, "a multipart whose boundary does not occur");
+    else if (!scan.main.closed) defect(AnomalyKind::unclosed_multipart, number, "a multipart without closing boundary");
+    if (scan.lookalikes) defect(AnomalyKind::boundary_lookalike, number, "a line that resembles a boundary");
+    if (scan.padded) defect(AnomalyKind::boundary_lookalike, number, "a boundary followed by blanks");
+    if (scan.mixed_line_ends) defect(AnomalyKind::bad_line_ends, number, "boundaries with different line ends");
+    if (scan.after_closing) defect(AnomalyKind::text_after_epilogue, number, "a boundary behind the closing one");
+    for (auto* outer = item.outer.get(); outer != nullptr; outer = outer->up.get())
+        if (outer->boundary.starts_with(boundary) || boundary.starts_with(outer->boundary)) {
+            defect(AnomalyKind::boundary_reuse, number, "an inner boundary like an outer one");
+            break;
+        }
+    if (!scan.found) without_delimiter(item, number, body, alternate);
+    const auto outer = std::make_shared<const Outer>(item.outer, std::string(boundary));
+    const bool is_digest = header.types.front() == "multipart/digest";
+    std::vector<Range> known;
+    if (scan.found) push_cuts(item, number, body, scan.main, is_digest ? "message/rfc822" : "text/plain", alternate, known, outer);
+    for (const auto& cuts : scan.others)
+        push_cuts(item, number, body, cuts, is_digest ? "message/rfc822" : "text/plain", true, known, outer);
+    return number;
+}
+
+// without_delimiter - a multipart that names no boundary or one that does not occur: text for some; others guess
+void Walk::without_delimiter(const Item& item, std::uint32_t number, const Blob& body, bool alternate) {
+    if (!trim(body.bytes().substr(0, 65536)).empty() || body.bytes().size() > 65536)
+        items_.push_back({.parent = number, .bytes = body, .is_text = true, .alternate = alternate});
+    const auto guess = guess_boundary(body.bytes());
+    if (guess.empty()) return;
+    defect(AnomalyKind::bad_boundary, number, "a boundary that the header does not name");
+    const auto outer = std::make_shared<const Outer>(item.outer, std::string(guess));
+    const auto scan = scan_multipart(body.bytes(), guess, std::size_t{opener_.limits().mime_parts} * 2);
+    std::vector<Range> known;
+    push_cuts(item, number, body, scan.main, "text/plain", true, known, outer);
+}
+
+void Walk::push_cuts(const Item&, std::uint32_t number, const Blob& body, const Cuts& cuts, std::string_view type, bool alternate,
+                     std::vector<Range>& known, const std::shared_ptr<const Outer>& outer) {
+    const auto is_new = [&](Range range) {
+        const auto place = std::ranges::lower_bound(known, range);
+        if (place != known.end() && *place == range) return false;
+        known.insert(place, range);
+        return true;
+    };
+    if (is_new(cuts.preamble)) push_text(number, body, cuts.preamble, "preamble", alternate);
+    for (const auto range : cuts.parts)
+        if (is_new(range))
+            items_.push_back({.parent = number, .bytes = body.slice(range.begin, range.size()), .default_type = type,
+                              .alternate = alternate, .outer = outer});
+    if (cuts.closed && is_new(cuts.epilogue)) push_text(number, body, cuts.epilogue, "epilogue", alternate);
+}
+
+// push_text - a preamble or epilogue, if it is more than the usual words (amavis-scanners.md section 1)
+void Walk::push_text(std::uint32_t parent, const Blob& body, Range range, std::string_view name, bool alternate) {
+    constexpr int usual_lines = 5;
+    const auto    text = body.bytes().substr(range.begin, range.size());
+    const auto    is_usual = [](char c) {
+        return is_alpha(c) || is_digit(c) || std::string_view("/@:;,. \t\r\n_-").find(c) != std::string_view::npos;
+    };
+    const bool has_field = starts_with_fold(trim(text), "content-");
+    if (!has_field && text.size() < 1000 && std::ranges::count(text, '\n') <= usual_lines && std::ranges::all_of(text, is_usual)) return;
+    items_.push_back({.parent = parent, .bytes = body.slice(range.begin, range.size()), .text_name = name, .is_text = true,
+                      .alternate = alternate});
+}
+
+std::uint32_t Walk::leaf(const Item& item, const EntityHeader& header, const Blob& body, Encoding encoding, bool alternate) {
+    auto       part = about(item, header, alternate);
+    const bool is_nested = std::ranges::any_of(header.types, is_message);
+    if (encoding == Encoding::base64 || encoding == Encoding::quoted_printable) return decoded_leaf(std::move(part), body, encoding);
+    part.engines_see_it = !alternate && !ambiguous_;
+    part.is_opened = is_nested;
+    const auto number = opener_.new_part_of(std::move(part), body, "mime", false);
+    if (number == 0) return 0;
+    if (is_nested) nested(item, number, body, alternate);
+    else if ((encoding != Encoding::identity || begins_with_file(body.bytes())) && !is_text(opener_.part(number))) open_text(opener_, number, body);
+    return number;
+}
+
+std::uint32_t Walk::decoded_leaf(NewPart part, const Blob& body, Encoding encoding) {
+    auto        other = part;
+    auto        writer = opener_.new_part(std::move(part), "mime");
+    const auto  number = writer.number();
+    if (number == 0) return 0;
+    WriterOutput out(writer);
+    const auto   text = body.bytes();
+    const bool   is_base64 = encoding == Encoding::base64;
+    const auto   notes = is_base64 ? decode_base64(text, Base64Reading::skip_padding, out)
+                                   : decode_quoted(text, QuotedReading::literal, out);
+    if (!notes.complete) return number;
+    writer.finish();
+    if (!notes.is_odd()) return number;
+    if (is_base64) defect(AnomalyKind::bad_base64, number, notes.after_padding ? "data behind the padding of base64" : notes.junk
+                                                               ? "characters in base64 that do not belong there" : "base64 of a wrong length");
+    else defect(AnomalyKind::bad_quoted_printable, number, notes.junk ? "quoted-printable with bad escapes" : "blanks in a soft line break");
+    if (!notes.differs() || (is_base64 && !notes.after_padding)) return number;
+    other.flags |= alternate_flag(true);
+    auto second = opener_.new_part(std::move(other), "mime");
+    if (!second) return number;
+    WriterOutput second_out(second);
+    const auto   again = is_base64 ? decode_base64(text, Base64Reading::stop, second_out)
+                                   : decode_quoted(text, QuotedReading::tolerant, second_out);
+    if (again.complete) second.finish();
+    return number;
+}
+
+// nested - a message that lies in this one as it is
+void Walk::nested(const Item& item, std::uint32_t number, const Blob& body, bool alternate) {
+    note_attached_header(opener_, number, body.bytes(), true);
+    if (!opener_.budget().check_mime_depth(opener_.mime_depth(number) + 1)) return;
+    items_.push_back({.parent = number, .bytes = body, .alternate = alternate, .outer = item.outer});
+}
+
+bool is_nested_message(const mail::Part& part) {
+    if (std::ranges::any_of(part.types, is_message)) return true;
+    const bool in_text = std::ranges::any_of(part.types, [](const auto& type) { return type.starts_with("text/"); });
+    return !in_text && std::ranges::find(part.kinds, "mail") != part.kinds.end();
+}
+
+void open_nested(Opener& opener, std::uint32_t number, const Blob& bytes) {
+    if (opener.part(number).container != quoted_container) note_attached_header(opener, number, bytes.bytes(), true);
+    if (!opener.budget().check_mime_depth(opener.mime_depth(number) + 1)) return;
+    open_mime(opener, number, bytes);
+}
+
+}  // namespace
+
+void open_mime(Opener& opener, std::uint32_t parent, const Blob& message) {
+    const bool alternate = parent != 0 && opener.part(parent).has(PartFlag::alternate);
+    const bool quiet = parent != 0 && opener.part(parent).container == quoted_container;
+    Walk(opener, quiet).run({.parent = parent, .bytes = message, .alternate = alternate});
+}
+
+std::vector<Decoder> mime_decoders() {
+    return {{.name = "mime", .wants = is_nested_message, .open = open_nested, .engines_open_it = true, .is_archive = false},
+            {.name = "text", .wants = is_text, .open = open_text, .engines_open_it = false, .is_archive = false}};
+}
+
+}  // namespace tamis::open

@@ -1,0 +1,262 @@
+#include "scanners/worker/open/opener.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/text.h"
+
+namespace tamis::open {
+
+using mail::Part;
+using mail::PartFlag;
+
+namespace {
+
+std::string hex_of(std::span<const unsigned char> bytes) {
+    std::string out;
+    for (const auto byte : bytes) fmt::format_to(std::back_inserter(out), "{:02x}", byte);
+    return out;
+}
+
+std::string finish_digest(EVP_MD_CTX* context) {
+    std::array<unsigned char, EVP_MAX_MD_SIZE> bytes{};
+    unsigned size = 0;
+    if (context == nullptr || EVP_DigestFinal_ex(context, bytes.data(), &size) != 1) return {};
+    return hex_of({bytes.data(), size});
+}
+
+std::string digest_of(std::string_view bytes) {
+    std::array<unsigned char, EVP_MAX_MD_SIZE> out{};
+    unsigned size = 0;
+    if (EVP_Digest(bytes.data(), bytes.size(), out.data(), &size, EVP_sha256(), nullptr) != 1) return {};
+    return hex_of({out.data(), size});
+}
+
+// cut_name - the end of an overlong name is kept: that is where the extension is
+std::string cut_name(std::string name) {
+    if (name.size() > mail::part_name_limit) name.erase(0, name.size() - mail::part_name_limit);
+    return name;
+}
+
+}  // namespace
+
+PartWriter::PartWriter(Opener& opener, std::uint32_t number, const char* who) : opener_(&opener), number_(number), who_(who) {
+    if (number_ == 0) return;
+    digest_.reset(EVP_MD_CTX_new());
+    if (digest_ && EVP_DigestInit_ex(digest_.get(), EVP_sha256(), nullptr) != 1) digest_.reset();
+}
+
+PartWriter::PartWriter(PartWriter&& other) noexcept
+    : opener_(other.opener_), number_(std::exchange(other.number_, 0)), who_(other.who_), digest_(std::move(other.digest_)) {}
+// a writer moves only from new_part to its caller, before anything was written
+
+PartWriter::~PartWriter() { settle(false); }
+
+bool PartWriter::write(std::string_view bytes) {
+    if (number_ == 0 || settled_) return false;
+    if (!opener_->budget_.take_bytes(bytes.size(), who_) || !opener_->budget_.check_time()) return false;
+    size_ += bytes.size();
+    if (digest_) EVP_DigestUpdate(digest_.get(), bytes.data(), bytes.size());
+    if (!keeps_) return true;
+    if (!decided_ && size_ > blob_in_memory) {  // worth keeping? Only what is opened or shown to the engines
+        decided_ = true;
+        head_ = std::string(bytes_.head());
+        head_.append(bytes.substr(0, blob_in_memory - std::min(head_.size(), blob_in_memory)));
+        opener_->name_kind(number_, head_, size_);
+        keeps_ = opener_->is_wanted(number_);
+        if (!keeps_) return true;
+    }
+    if (auto done = bytes_.append(bytes); done) return true;
+    opener_->budget_.give_up(fmt::format("No memory for a decoded part of {} bytes", size_));
+    return false;
+}
+
+void PartWriter::finish() { settle(true); }
+
+void PartWriter::settle(bool complete) {
+    if (number_ == 0 || settled_) return;
+    settled_ = true;
+    auto& part = opener_->part(number_);
+    part.size = size_;
+    if (complete) part.sha256 = finish_digest(digest_.get());
+    if (!decided_) opener_->name_kind(number_, bytes_.head(), size_);
+    Blob bytes;
+    if (keeps_) {
+        auto whole = bytes_.finish();
+        if (whole) bytes = std::move(*whole);
+    }
+    opener_->arrived(number_, std::move(bytes), keeps_);
+}
+
+Opener::Opener(OpenerSetup setup, std::uint64_t message_size)
+    : setup_(std::move(setup)), budget_(setup_.limits, message_size) {}
+
+Opened Opener::open(const Blob& message) {
+    if (setup_.open_message != nullptr) setup_.open_message(*this, 0, message);
+    while (!waiting_.empty()) {
+        const auto next = std::move(waiting_.front());
+        waiting_.pop_front();
+        if (!budget_.check_time()) break;
+        if (next.decoder->is_archive && !budget_.check_level(places_[next.number - 1].level + 1)) continue;
+        next.decoder->open(*this, next.number, next.bytes);
+    }
+    Opened out;
+    choose_extracts(out);
+    if (!budget_.reason().empty()) contents_.limit = budget_.reason();
+    contents_.was_opened = true;
+    contents_.cpu = budget_.cpu_used();
+    out.contents = std::move(contents_);
+    return out;
+}
+
+std::uint32_t Opener::add(NewPart about) {
+    const bool allowed = about.is_mime ? budget_.take_mime_part() : budget_.take_member();
+    if (!allowed) return 0;
+    Part  part;
+    Place place;
+    part.number = parts() + 1;
+    part.parent = about.parent;
+    part.container = std::string(about.container);
+    part.types = std::move(about.types);
+    part.charset = std::move(about.charset);
+    part.flags = about.flags;
+    for (auto& name : about.names) {
+        if (part.names.size() == mail::part_names_limit) break;
+        name = cut_name(std::move(name));
+        if (!name.empty() && std::ranges::find(part.names, name) == part.names.end()) part.names.push_back(std::move(name));
+    }
+    std::uint32_t sibling = 1;
+    if (about.parent != 0) {
+        auto& parent = places_[about.parent - 1];
+        sibling = ++parent.children;
+        part.path = fmt::format("{}/{}", contents_.parts[about.parent - 1].path, sibling);
+        place.mime_depth = parent.mime_depth + (about.is_mime ? 1 : 0);
+        place.level = parent.level + (about.is_mime ? 0 : 1);
+    } else {
+        part.path = std::to_string(parts() + 1);  // the root's entity is 1
+        place.mime_depth = 1;
+    }
+    const auto* parent = about.parent == 0 ? nullptr : &places_[about.parent - 1];
+    const bool  parent_stands = parent == nullptr || parent->stands_in_message;
+    place.is_opened = about.is_opened;
+    place.stands_in_message = parent_stands && (about.engines_see_it || about.is_structure);
+    place.openers_see_it = (parent == nullptr || parent->openers_see_it) && !part.has(PartFlag::alternate) && !setup_.all_hidden &&
+                           engines_open(about.container);
+    contents_.parts.push_back(std::move(part));
+    places_.push_back(std::move(place));
+    return parts();
+}
+
+PartWriter Opener::new_part(NewPart about, const char* who) { return PartWriter(*this, add(std::move(about)), who); }
+
+std::uint32_t Opener::new_part_of(NewPart about, const Blob& bytes, const char* who, bool is_charged) {
+    if (is_charged && !budget_.take_bytes(bytes.bytes().size(), who)) return 0;
+    const auto number = add(std::move(about));
+    if (number == 0) return 0;
+    auto& part = contents_.parts[number - 1];
+    part.size = bytes.bytes().size();
+    part.sha256 = digest_of(bytes.bytes());
+    name_kind(number, bytes.bytes().substr(0, blob_in_memory), part.size);
+    arrived(number, bytes, true);
+    return number;
+}
+
+std::uint32_t Opener::new_structure(NewPart about) {
+    about.is_mime = true;
+    about.is_structure = true;
+    return add(std::move(about));
+}
+
+void Opener::add_anomaly(mail::AnomalyKind kind, std::uint32_t part, std::string_view detail) {
+    if (part != 0 && mail::is_ambiguous(kind)) contents_.parts[part - 1].set(PartFlag::ambiguous);
+    const auto same = [&](const auto& known) { return known.kind == kind && known.part == part; };
+    if (std::ranges::any_of(contents_.anomalies, same)) return;
+    if (contents_.anomalies.size() < mail::anomalies_limit) {
+        contents_.anomalies.push_back({kind, part, std::string(detail.substr(0, 200))});
+    } else if (mail::is_ambiguous(kind) && !contents_.is_ambiguous()) {
+        contents_.anomalies.back() = {kind, part, std::string(detail.substr(0, 200))};  // this one must not be lost
+    }
+}
+
+void Opener::add_attached_header(mail::AttachedHeader found) {
+    constexpr std::size_t most = 8;
+    if (contents_.attached_headers.size() < most) contents_.attached_headers.push_back(std::move(found));
+}
+
+void Opener::add_mime_error(std::string_view text) {
+    constexpr std::size_t longest = 250;
+    auto&                 all = contents_.mime_error;
+    if (text.empty() || all.find(text) != std::string::npos || all.size() + text.size() + 2 > longest) return;
+    if (!all.empty()) all += "; ";
+    all += text;
+}
+
+std::uint32_t Opener::mime_depth(std::uint32_t part) const { return part == 0 ? 0 : places_[part - 1].mime_depth; }
+
+void Opener::name_kind(std::uint32_t number, std::string_view head, std::uint64_t size) {
+    if (setup_.kinds == nullptr) return;
+    auto kind = setup_.kinds->find(head, size);
+    auto& part = contents_.parts[number - 1];
+    part.kinds = std::move(kind.kinds);
+    part.description = kind.description.substr(0, 200);
+}
+
+bool Opener::engines_open(std::string_view container) const {
+    if (container.empty() || container == "mime") return true;
+    const auto row = std::ranges::find(setup_.decoders, container, &Decoder::name);
+    return row != setup_.decoders.end() && row->engines_open_it;
+}
+
+bool Opener::is_wanted(std::uint32_t number) const {
+    const auto& part = contents_.parts[number - 1];
+    return std::ranges::any_of(setup_.decoders, [&](const Decoder& decoder) { return decoder.wants(part); }) ||
+           may_be_extracted(number);
+}
+
+bool Opener::may_be_extracted(std::uint32_t number) const {
+    const auto& place = places_[number - 1];
+    if (setup_.extract == Extract::nothing || place.stands_in_message || held_bytes_ >= setup_.limits.extract_bytes) return false;
+    return setup_.extract == Extract::everything || !place.openers_see_it;
+}
+
+void Opener::arrived(std::uint32_t number, Blob bytes, bool complete) {
+    auto& place = places_[number - 1];
+    for (const auto& decoder : setup_.decoders)
+        if (complete && !place.is_opened && decoder.wants(contents_.parts[number - 1])) waiting_.push_back({number, &decoder, bytes});
+    if (!complete || bytes.bytes().empty() || !may_be_extracted(number)) return;
+    held_bytes_ += bytes.bytes().size();
+    place.bytes = std::move(bytes);
+    place.has_bytes = true;
+}
+
+// choose_extracts - leaves that no engine would see by itself; a container that could not be opened counts as a leaf
+void Opener::choose_extracts(Opened& out) {
+    std::uint64_t total = 0;
+    for (std::uint32_t number = 1; number <= parts(); ++number) {
+        auto& place = places_[number - 1];
+        if (!place.has_bytes || place.children != 0) continue;
+        total += place.bytes.bytes().size();
+        if (out.extracts.size() == setup_.limits.extracts || total > setup_.limits.extract_bytes) {
+            contents_.limit = fmt::format("Too much to be shown to the scanners part by part (over {} parts or {} bytes)",
+                                          setup_.limits.extracts, setup_.limits.extract_bytes);
+            break;
+        }
+        contents_.parts[number - 1].extract = static_cast<std::int32_t>(out.extracts.size());
+        contents_.parts[number - 1].hidden = !place.openers_see_it;
+        out.extracts.push_back(std::move(place.bytes));
+    }
+}
+
+Opened open_message(const OpenerSetup& setup, const Blob& message) {
+    auto out = Opener(setup, message.bytes().size()).open(message);
+    if (setup.extract == Extract::nothing || setup.all_hidden || !out.contents.is_ambiguous()) return out;
+    OpenerSetup again = setup;
+    again.extract = Extract::everything;
+    again.all_hidden = true;
+    return Opener(std::move(again), message.bytes().size()).open(message);
+}
+
+}  // namespace tamis::open

@@ -1,0 +1,172 @@
+// opener - walks a message breadth first: every part is named, measured and, when a decoder knows its kind, opened in turn
+//
+// Guarantees: ends within its Budget whatever the bytes are; never fails - what cannot be read becomes an anomaly, a flag
+// or a limit in the Contents; a container stands before its members. Decoders (MIME, archives, ...) are rows in a list;
+// they get random access to their bytes and add parts through PartWriter. Names are data: nothing is ever created under
+// a name from the message. Runs only in tamis-worker and tests; one thread; no I/O but memfds.
+#pragma once
+
+#include <openssl/evp.h>
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "mail/contents.h"
+#include "scanners/worker/open/blob.h"
+#include "scanners/worker/open/limits.h"
+
+namespace tamis::open {
+
+class Opener;
+
+// Kind - what the bytes are
+struct Kind {
+    std::vector<std::string> kinds;        // amavisd's short types without the dot, e.g. {"exe", "exe-ms"}
+    std::string              description;  // of libmagic
+};
+
+// KindFinder - names the kind of a part by its bytes; `head` is its beginning (all of it up to blob_in_memory, if that is
+// available), `size` the whole size
+class KindFinder {
+public:
+    virtual ~KindFinder() = default;
+    virtual Kind find(std::string_view head, std::uint64_t size) = 0;
+};
+
+// Decoder - one row. `wants` sees names, types and kinds; `keeps` says whether the engines need not see the members one by
+// one, because clamd opens such containers itself.
+struct Decoder {
+    std::string_view name;  // Part::container of the members: "zip"
+    bool (*wants)(const mail::Part& part);
+    void (*open)(Opener& opener, std::uint32_t part, const Blob& bytes);
+    bool engines_open_it;
+    bool is_archive = true;  // counts as an archive level; MIME structures count their own depth
+};
+
+// NewPart - what is known of a part before its bytes come
+struct NewPart {
+    std::uint32_t            parent = 0;
+    std::string_view         container;
+    std::vector<std::string> names = {};
+    std::vector<std::string> types = {};
+    std::string              charset = {};
+    std::uint8_t             flags = 0;
+    bool                     is_mime = false;       // counts as a MIME part, else as an archive's member
+    bool                     is_structure = false;  // a multipart: it has no bytes of its own
+    bool                     is_opened = false;     // the caller opens it himself: no decoder is asked
+    bool                     engines_see_it = false;  // its bytes stand in the message as they are: no need to extract
+};
+
+// PartWriter - the bytes of one new part, as they are decoded
+class PartWriter {
+public:
+    PartWriter(PartWriter&&) noexcept;
+    ~PartWriter();
+    // ok - false: the budget did not allow another part; writing does nothing
+    explicit operator bool() const noexcept { return number_ != 0; }
+    std::uint32_t number() const noexcept { return number_; }
+    // write - false: the budget is spent, stop decoding
+    bool write(std::string_view bytes);
+    // finish - all bytes were written: kind, size and digest are set, the part waits for being opened. Without it (a
+    // damaged stream, no budget) the destructor finishes the part as a truncated one: no digest.
+    void finish();
+
+private:
+    friend class Opener;
+    PartWriter(Opener& opener, std::uint32_t number, const char* who);
+    void settle(bool complete);
+
+    Opener*       opener_;
+    std::uint32_t number_;
+    const char*   who_;
+    BlobWriter    bytes_;
+    std::string   head_;       // once the bytes are no longer kept
+    bool          keeps_ = true, decided_ = false, settled_ = false;
+    std::uint64_t size_ = 0;
+    std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> digest_{nullptr, &EVP_MD_CTX_free};
+};
+
+struct OpenerSetup {
+    Limits                   limits;
+    Extract                  extract = Extract::unopenable;
+    bool                     all_hidden = false;  // readings differ: no engine is trusted to see any part by itself
+    KindFinder*              kinds = nullptr;     // null: kinds stay empty
+    std::vector<Decoder>     decoders;            // first those that come first; every one that wants a part opens it
+    void (*open_message)(Opener& opener, std::uint32_t parent, const Blob& message) = nullptr;
+};
+
+// Opened - contents and, in the order of Part::extract, the decoded bytes for the engines
+struct Opened {
+    mail::Contents    contents;   // its own `extracts` is empty: descriptors are made by whoever sends them
+    std::vector<Blob> extracts;
+};
+
+class Opener {
+public:
+    Opener(OpenerSetup setup, std::uint64_t message_size);
+    Opener(const Opener&) = delete;
+    Opener& operator=(const Opener&) = delete;
+
+    // open - everything; call once
+    Opened open(const Blob& message);
+
+    // For decoders:
+    Budget&       budget() noexcept { return budget_; }
+    const Limits& limits() const noexcept { return setup_.limits; }
+    // part - to be looked at or given a flag; the reference lasts until the next part is added
+    mail::Part&   part(std::uint32_t number) { return contents_.parts[number - 1]; }
+    std::uint32_t parts() const noexcept { return static_cast<std::uint32_t>(contents_.parts.size()); }
+    // new_part - a part whose bytes follow through the writer; `who` (a literal) names the decoder in a limit's text
+    PartWriter    new_part(NewPart about, const char* who);
+    // new_part_of - a part whose bytes are there already (a slice of its parent); returns its number, 0 without budget. They
+    // are not charged when `is_charged` is false: bytes of the message itself.
+    std::uint32_t new_part_of(NewPart about, const Blob& bytes, const char* who, bool is_charged);
+    // new_structure - a multipart without bytes of its own; 0 without budget
+    std::uint32_t new_structure(NewPart about);
+    void          add_anomaly(mail::AnomalyKind kind, std::uint32_t part, std::string_view detail = {});
+    void          add_attached_header(mail::AttachedHeader found);
+    // add_mime_error - joined by "; ", each text once, as long as there is room (Contents::mime_error)
+    void          add_mime_error(std::string_view text);
+    // mime_depth - MIME structure levels above a part (the root's entity is at 1)
+    std::uint32_t mime_depth(std::uint32_t part) const;
+
+private:
+    friend class PartWriter;
+    struct Place {                    // beside each part: what is not told to the outside
+        std::uint32_t mime_depth = 0, level = 0, children = 0;
+        bool          stands_in_message = false;  // undecoded: every engine sees it
+        bool          openers_see_it = false;     // engines that open containers see it
+        bool          is_opened = false;          // by whoever added it
+        Blob          bytes;                   // held for the engines
+        bool          has_bytes = false;
+    };
+    struct Waiting {
+        std::uint32_t number;
+        const Decoder* decoder;
+        Blob          bytes;
+    };
+    std::uint32_t add(NewPart about);
+    void          name_kind(std::uint32_t number, std::string_view head, std::uint64_t size);
+    bool          engines_open(std::string_view container) const;
+    bool          is_wanted(std::uint32_t number) const;   // by a decoder or for the engines
+    bool          may_be_extracted(std::uint32_t number) const;
+    void          arrived(std::uint32_t number, Blob bytes, bool complete);
+    void          choose_extracts(Opened& out);
+
+    OpenerSetup          setup_;
+    Budget               budget_;
+    mail::Contents       contents_;
+    std::vector<Place>   places_;
+    std::deque<Waiting>  waiting_;
+    std::uint64_t        held_bytes_ = 0;   // kept for the engines
+};
+
+// open_message - opens it; where readings differ, once more so that every decoded part goes to the engines
+Opened open_message(const OpenerSetup& setup, const Blob& message);
+
+}  // namespace tamis::open

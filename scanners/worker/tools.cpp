@@ -1,0 +1,40 @@
+#include "scanners/worker/tools.h"
+
+#include <iconv.h>
+#include <openssl/evp.h>
+
+#include <array>
+#include <clocale>
+#include <ctime>
+#include <stdexcept>
+
+#include "scanners/worker/charsets.h"
+
+namespace tamis::open {
+namespace {
+
+// warm_up - libraries that load something at their first use do it now: exceptions, digests, the time zone, the locale
+void warm_up() {
+    std::setlocale(LC_ALL, "C.UTF-8");
+    ::tzset();
+    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+    unsigned size = 0;
+    EVP_Digest("", 0, digest.data(), &size, EVP_sha256(), nullptr);
+    try {
+        throw std::runtime_error("the unwinder");
+    } catch (const std::exception&) {
+        size = 0;
+    }
+}
+
+}  // namespace
+
+Result<Tools> load_tools() {
+    warm_up();
+    hold_charsets();
+    Tools out;
+    out.setup.kinds = out.kinds.get();
+    return out;
+}
+
+}  // namespace tamis::open

@@ -1,0 +1,78 @@
+#!/usr/bin/env python3
+"""make.py - writes the samples beside it again; they are committed so that the unit tests need no tool
+
+Those of real programs (lzop, gcab, jlha, rpmbuild, 7z) are only renewed where that program is installed.
+"""
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+import containers as c  # noqa: E402
+
+TEXT = b"hello, hello, hello, hello\n" * 40
+EVIL = 'Sub AutoOpen()\r\n  Shell "calc.exe"\r\nEnd Sub\r\n'
+QUIET = "Function Add(a, b)\r\n  Add = a + b\r\nEnd Function\r\n"
+SPEC = "Name: sample\nVersion: 1\nRelease: 1\nSummary: s\nLicense: none\nBuildArch: noarch\n%description\ns\n%install\nmkdir -p %{buildroot}/x; echo hello > %{buildroot}/x/hello.txt\n%files\n/x/hello.txt\n"
+
+
+def samples():
+    two = [(b"hello.txt", TEXT), (b"dir/second.bin", bytes(range(256)))]
+    yield "stored.rar4", c.rar4(two)
+    yield "member-encrypted.rar4", c.rar4(two, encrypted=(b"dir/second.bin",))
+    yield "hidden.rar4", c.rar4(two, hidden=True)
+    yield "stored.rar5", c.rar5(two)
+    yield "member-encrypted.rar5", c.rar5(two, encrypted=(b"hello.txt",))
+    yield "hidden.rar5", c.rar5(two, hidden=True)
+    yield "stored.cab", c.cab(two)
+    yield "stored.lha", c.lha(two)
+    yield "plain.rpm", c.rpm(c.newc(two))
+    yield "winmail.dat", c.tnef([(b"REPORT~1.EXE", "r\u00e9port \u65e5\u672c.exe", b"MZ attachment"), (b"plain.txt", "", TEXT)], b"The body\0")
+    yield "wrong-sum.tnef", c.tnef([(b"a.txt", "", TEXT)], wrong=1)
+    yield "macro.doc", c.compound({"WordDocument": bytes(600), "Macros": {"VBA": c.vba_project({"ThisDocument": EVIL, "Module1": QUIET})}})
+    yield "quiet-macro.doc", c.compound({"WordDocument": bytes(600), "Macros": {"VBA": c.vba_project({"Module1": QUIET})}})
+    yield "vbaProject.bin", c.compound({"VBA": c.vba_project({"ThisWorkbook": EVIL.replace("AutoOpen", "Workbook_Open")}), "PROJECT": b"ID=x"})
+    yield "no-macro.doc", c.compound({"WordDocument": bytes(600), "\x05SummaryInformation": bytes(100)})
+    yield "encrypted.doc", c.compound({"WordDocument": bytes(10) + b"\x00\x01" + bytes(600)})
+    sheet = (0x85, bytes(4) + b"\0\1" + b"\6\0Macro1")
+    start = (0x18, b"\x20\0\0\1\0\0" + bytes(8) + b"\0\1")
+    yield "excel4.xls", c.compound({"Workbook": c.biff([(0x809, bytes(16)), sheet, start, (0x0A, b"")])})
+    yield "encrypted.xls", c.compound({"Workbook": c.biff([(0x809, bytes(16)), (0x2F, bytes(54)), (0x0A, b"")])})
+    yield "encrypted.docx", c.compound({"EncryptedPackage": bytes(900), "EncryptionInfo": bytes(200)})
+    yield "embedded.doc", c.compound({"WordDocument": bytes(600), "ObjectPool": {"_1": {
+        "\x01Ole10Native": c.native(b"invoice.exe", b"C:\\tmp\\invoice.exe", b"MZ embedded"), "\x03ObjInfo": bytes(6)}}})
+    yield "message.msg", c.compound({"__properties_version1.0": bytes(64), "__substg1.0_0037001F": "Subject".encode("utf-16-le"),
+                                     "__attach_version1.0_#00000000": {"__substg1.0_37010102": b"MZ attached",
+                                                                       "__substg1.0_3707001F": "attached \u65e5.exe".encode("utf-16-le")}})
+    yield "cabinet.msi", c.compound({"\u4840\u3fff\u43e4\u41ec\u45e4\u44ac\u4831": bytes(100), "Data.cab": c.cab(two)})
+
+
+def tools():
+    with tempfile.TemporaryDirectory() as folder:
+        here = pathlib.Path(folder)
+        (here / "hello.txt").write_bytes(TEXT)
+        (here / "sample.spec").write_text(SPEC)
+        commands = {
+            "tool.lzo": ["lzop", "-o", "tool.lzo", "hello.txt"],
+            "tool.cab": ["gcab", "-c", "-z", "tool.cab", "hello.txt"],
+            "tool.lha": ["jlha", "a", "tool.lha", "hello.txt"],
+            "tool.rpm": ["rpmbuild", "-bb", "--quiet", "--define", f"_topdir {folder}", "--define", f"_rpmdir {folder}", "sample.spec"],
+            "member-encrypted.7z": ["7z", "a", "-bd", "-y", "-psecret", "member-encrypted.7z", "hello.txt"],
+            "hidden.7z": ["7z", "a", "-bd", "-y", "-psecret", "-mhe=on", "hidden.7z", "hello.txt"],
+        }
+        for name, command in commands.items():
+            if not shutil.which(command[0]):
+                print(f"{name}: {command[0]} is not installed, the old one stays")
+                continue
+            subprocess.run(command, cwd=here, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            made = here / name if (here / name).exists() else next(here.glob("noarch/*.rpm"))
+            shutil.copyfile(made, HERE / name)
+
+
+for sample, content in samples():
+    (HERE / sample).write_bytes(content)
+if "--tools" in sys.argv:
+    tools()

@@ -1,0 +1,122 @@
+// bad_worker - a tamis-worker for tests that does what the message tells it: the first line is "X-Do: WORD [ARGUMENT]"
+//
+// Speaks the real wire format until it is told to break it. Before the first job it behaves by its own file name:
+// "silent" never says hello, "early" exits with 9, "foreign" is of another build.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <array>
+#include <string>
+#include <string_view>
+
+#include "scanners/worker/packet.h"
+#include "scanners/worker/spawner_loop.h"
+#include "scanners/worker/wire.h"
+
+using namespace tamis;
+using namespace tamis::open;
+
+namespace {
+
+void say(std::string_view packet, std::span<const int> descriptors = {}) {
+    if (!send_packet(worker_channel, packet, {}, descriptors, Wait::yes)) ::_exit(0);
+}
+
+[[noreturn]] void wait_for_ever() {
+    for (;;) ::pause();
+}
+
+Descriptor memory_file(std::string_view bytes, int seals) {
+    Descriptor file(::memfd_create("bad", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    if (::write(file.get(), bytes.data(), bytes.size()) < 0) ::_exit(1);
+    if (seals != 0) ::fcntl(file.get(), F_ADD_SEALS, seals);
+    return file;
+}
+
+Answer good(std::uint32_t job) {
+    Answer out{.job = job, .contents = {}, .extracts = {}};
+    mail::Part root;
+    root.path = "1";
+    root.names = {fmt::format("worker-{}", ::getpid())};
+    out.contents.parts.push_back(root);
+    out.contents.was_opened = true;
+    return out;
+}
+
+Answer with_extract(std::uint32_t job, std::uint64_t size) {
+    auto out = good(job);
+    out.contents.parts[0].extract = 0;
+    out.extracts.push_back({size, false, {}});
+    return out;
+}
+
+void obey(const Job& job, std::string_view word, const std::string& argument) {
+    constexpr int sealed = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+    if (word == "crash") {
+        fmt::print(stderr, "I am a \x1b[31mcrash\n");
+        ::raise(SIGSEGV);
+    }
+    if (word == "crash-once") {  // the argument names a file that says it has happened
+        const Descriptor mark(::open(argument.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600));
+        if (mark) ::raise(SIGSEGV);
+    }
+    if (word == "overrun") ::_exit(exit_cpu);
+    if (word == "hang") wait_for_ever();
+    if (word == "long" || word == "long-hang") say(encode_long_job(job.number));
+    if (word == "long-hang") wait_for_ever();
+    if (word == "garbage") return say("\x05nonsense");
+    if (word == "empty") return say("");
+    if (word == "huge") return say(encode_answer_elsewhere({job.number, std::uint64_t{1} << 40}));
+    if (word == "other-job") return say(encode_answer(good(job.number + 1)));
+    if (word == "twice") say(encode_answer(good(job.number)));
+    if (word == "close") {
+        ::close(worker_channel);
+        wait_for_ever();
+    }
+    if (word == "unsealed" || word == "wrong-size" || word == "sealed") {
+        const auto file = memory_file("0123456789", word == "unsealed" ? F_SEAL_SHRINK | F_SEAL_GROW : sealed);
+        const std::array descriptors{file.get()};
+        return say(encode_answer(with_extract(job.number, word == "wrong-size" ? 11 : 10)), descriptors);
+    }
+    if (word == "pipe") {
+        std::array<int, 2> ends{};
+        if (::pipe2(ends.data(), O_CLOEXEC) != 0) ::_exit(1);
+        return say(encode_answer(with_extract(job.number, 0)), std::span(ends).first(1));
+    }
+    if (word == "too-many-descriptors") {
+        const auto file = memory_file("0123456789", sealed);
+        const std::array descriptors{file.get(), file.get(), file.get()};
+        return say(encode_answer(with_extract(job.number, 10)), descriptors);
+    }
+    if (word == "no-descriptor") return say(encode_answer(with_extract(job.number, 10)));
+    auto answer = good(job.number);
+    if (word == "last") answer.is_last = true;
+    say(encode_answer(answer));
+}
+
+}  // namespace
+
+int main() {
+    std::string self(1000, '\0');
+    self.resize(static_cast<std::size_t>(std::max<ssize_t>(0, ::readlink("/proc/self/exe", self.data(), self.size()))));
+    std::array<char, packet_limit> buffer{};
+    if (self.ends_with("early")) ::_exit(9);
+    if (self.ends_with("silent")) wait_for_ever();
+    if (!receive_packet(worker_channel, buffer, Wait::yes)) return 0;
+    auto hello = encode_hello("nothing: this is a test");
+    if (self.ends_with("foreign")) hello[6] ^= 1;
+    say(hello);
+    for (;;) {
+        const auto packet = receive_packet(worker_channel, buffer, Wait::yes);
+        if (!packet) return 0;
+        const auto job = parse_job(packet->bytes);
+        if (!job) return 1;
+        const auto line = job->message.substr(0, job->message.find("\r\n"));
+        const auto words = line.starts_with("X-Do: ") ? line.substr(6) : std::string_view("fine");
+        const auto space = words.find(' ');
+        obey(job->job, words.substr(0, space), space == std::string_view::npos ? "" : std::string(words.substr(space + 1)));
+    }
+}

@@ -1,0 +1,23 @@
+// targets - one function per parser: takes any bytes, checks what must hold of the outcome, aborts when it does not
+//
+// With the preset `fuzz` each is a libFuzzer program of its own (fuzz_NAME); with the others the program fuzz_seeds runs every
+// committed seed and found case through its target. A target may keep nothing between calls.
+#pragma once
+
+#include <string_view>
+
+namespace tamis::fuzz {
+
+// must - what the parser promises; false ends the program, which is what the fuzzer looks for
+void must(bool holds, const char* promise);
+
+void header(std::string_view bytes);         // mail/header: fields, encoded words, addresses
+void edits(std::string_view bytes);          // mail/header_edit: what strangers chose never breaks out of its field
+void smtp_dialog(std::string_view bytes);    // proxy/smtp/dialog: a whole conversation
+void data_receiver(std::string_view bytes);  // proxy/smtp/data_receiver, then the writer to the next hop: only CRLF leaves
+void client_dialog(std::string_view bytes);  // proxy/deliver/client_dialog: a hostile next hop
+void clamd(std::string_view bytes);          // scanners/clamd
+void spamd(std::string_view bytes);          // scanners/spamd
+void rspamd(std::string_view bytes);         // scanners/rspamd
+
+}  // namespace tamis::fuzz

@@ -1,0 +1,92 @@
+#include "scanners/worker/open/ole.h"
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+
+#include "unit/open/archive_samples.h"
+
+using namespace tamis;
+using namespace tamis::open;
+using namespace tamis::open::samples;
+using mail::PartFlag;
+
+namespace {
+
+Opened of(const char* name) { return open_bytes(of_corpus(std::string("archives/") + name), name); }
+bool has(const mail::Part& part, const char* kind) { return std::ranges::find(part.kinds, kind) != part.kinds.end(); }
+
+}  // namespace
+
+TEST_CASE("macros are found and judged") {
+    struct Row {
+        const char* file;
+        mail::Macros want;
+    };
+    const auto row = GENERATE(values<Row>({
+        {"macro.doc", {true, true, true, "Macros/VBA/ThisDocument"}},
+        {"quiet-macro.doc", {true, false, false, "Macros/VBA/Module1"}},
+        {"vbaProject.bin", {true, true, true, "VBA/ThisWorkbook"}},
+        {"excel4.xls", {true, true, false, "Workbook"}},
+        {"no-macro.doc", {}},
+    }));
+    INFO(row.file);
+    const auto out = of(row.file);
+    CHECK(out.contents.parts[0].macros == row.want);
+    CHECK(out.contents.anomalies.empty());
+    CHECK(has(out.contents.parts[0], "cdf-ms"));
+}
+
+TEST_CASE("macros of a project inside an OOXML document are the document's") {
+    const auto bytes = make_zip({{.name = "[Content_Types].xml", .data = "<x/>"}, {.name = "word/document.xml", .data = "<x/>"},
+                                 {.name = "word/vbaProject.bin", .data = of_corpus("archives/vbaProject.bin")}});
+    const auto out = open_bytes(bytes, "harmless.7z");  // the name does not matter
+    CHECK(out.contents.parts[0].macros == mail::Macros{true, true, true, "word/vbaProject.bin"});
+    CHECK_FALSE(has(*part_named(out.contents, "word/vbaProject.bin"), "exe"));
+}
+
+TEST_CASE("Excel 4 macro sheets of a workbook") {
+    const auto out = open_bytes(make_zip({{.name = "[Content_Types].xml", .data = "<x/>"}, {.name = "xl/workbook.xml", .data = "<x/>"},
+                                          {.name = "xl/macrosheets/sheet1.xml", .data = "<x/>"}}));
+    CHECK(out.contents.parts[0].macros.present);
+    CHECK(out.contents.parts[0].macros.stream == "xl/macrosheets/sheet1.xml");
+}
+
+TEST_CASE("encrypted documents are told") {
+    const auto* file = GENERATE("encrypted.doc", "encrypted.xls", "encrypted.docx");
+    INFO(file);
+    const auto out = of(file);
+    CHECK(out.contents.parts[0].has(PartFlag::encrypted));
+    CHECK(out.contents.parts[0].has(PartFlag::undecipherable));
+}
+
+TEST_CASE("files inside documents become parts") {
+    SECTION("a packaged object") {
+        const auto out = of("embedded.doc");
+        REQUIRE(part_named(out.contents, "invoice.exe") != nullptr);
+        CHECK(part_named(out.contents, "invoice.exe")->size == 11);
+        CHECK(part_named(out.contents, "C:\\tmp\\invoice.exe") != nullptr);
+    }
+    SECTION("an attachment of an Outlook message") {
+        const auto out = of("message.msg");
+        REQUIRE(part_named(out.contents, "attached \xe6\x97\xa5.exe") != nullptr);
+        CHECK(has(out.contents.parts[0], "msg"));
+    }
+    SECTION("the cabinet of an installer") {
+        const auto out = of("cabinet.msi");
+        CHECK(has(out.contents.parts[0], "msi"));
+        CHECK(part_named(out.contents, "hello.txt") != nullptr);
+    }
+}
+
+TEST_CASE("damaged documents are undecipherable") {
+    const auto whole = of_corpus("archives/macro.doc");
+    SECTION("cut") { CHECK(open_bytes(whole.substr(0, whole.size() / 2)).contents.is_undecipherable()); }
+    SECTION("every byte of the header once") {
+        for (std::size_t i = 8; i < 120; ++i) {
+            auto spoiled = whole;
+            spoiled[i] = static_cast<char>(spoiled[i] ^ 0xff);
+            const auto out = open_bytes(spoiled);
+            CHECK(out.contents.limit.empty());
+        }
+    }
+}

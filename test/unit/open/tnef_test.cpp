@@ -1,0 +1,46 @@
+#include "scanners/worker/open/tnef.h"
+
+#include <catch2/catch.hpp>
+
+#include "unit/open/archive_samples.h"
+
+using namespace tamis;
+using namespace tamis::open;
+using namespace tamis::open::samples;
+
+TEST_CASE("winmail.dat gives its attachments under every name, and its body") {
+    const auto out = open_bytes(of_corpus("archives/winmail.dat"), "winmail.dat");
+    CHECK(out.contents.anomalies.empty());
+    const auto* part = part_named(out.contents, "REPORT~1.EXE");
+    REQUIRE(part != nullptr);
+    CHECK(part->names == std::vector<std::string>{"REPORT~1.EXE", "r\xc3\xa9port \xe6\x97\xa5\xe6\x9c\xac.exe"});
+    CHECK(part->size == 13);
+    CHECK(part->container == "tnef");
+    CHECK(part_named(out.contents, "plain.txt") != nullptr);
+    REQUIRE(part_named(out.contents, "body.txt") != nullptr);
+    CHECK(part_named(out.contents, "body.txt")->size == 8);
+}
+
+TEST_CASE("damaged TNEF is undecipherable") {
+    const auto whole = of_corpus("archives/winmail.dat");
+    SECTION("a wrong checksum, and the attachment is there all the same") {
+        const auto out = open_bytes(of_corpus("archives/wrong-sum.tnef"));
+        CHECK(has_anomaly(out.contents, mail::AnomalyKind::bad_archive));
+        CHECK(part_named(out.contents, "a.txt") != nullptr);
+    }
+    SECTION("cut anywhere behind its first attribute") {
+        for (std::size_t size = 40; size + 1 < whole.size(); size += 7) {
+            INFO(size);
+            const auto out = open_bytes(whole.substr(0, size));
+            CHECK((out.contents.is_undecipherable() || out.contents.parts.size() >= 2));
+        }
+        CHECK(open_bytes(whole.substr(0, whole.size() - 3)).contents.is_undecipherable());
+    }
+    SECTION("every byte once") {
+        for (std::size_t i = 6; i < whole.size(); ++i) {
+            auto spoiled = whole;
+            spoiled[i] = static_cast<char>(spoiled[i] ^ 0x55);
+            CHECK(open_bytes(spoiled).contents.is_undecipherable());
+        }
+    }
+}
