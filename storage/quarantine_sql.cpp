@@ -161,7 +161,8 @@ std::string stream_sql(const SqlShape& shape, Text& text, const PageRequest& req
     return {};
 }
 
-std::string domain_test(Text& text, std::string_view alias, std::string_view address) {
+std::string domain_test(const SqlShape& shape, Text& text, std::string_view alias, std::string_view address) {
+    if (!shape.has("maddr.domain")) return fmt::format("lower({}.email) LIKE {}", alias, text.text("%" + to_lower(address)));
     return fmt::format("{}.domain = {}", alias, text.text(reversed_labels(to_lower(address.substr(1)))));
 }
 
@@ -191,7 +192,7 @@ std::string tests(const SqlShape& shape, Text& text, const PageRequest& request)
         add(fmt::format("m.sid IN ({})", ids));
     }
     if (is_domain(filter.sender))
-        add(fmt::format("EXISTS (SELECT 1 FROM maddr a WHERE a.id = m.sid AND {})", domain_test(text, "a", filter.sender)));
+        add(fmt::format("EXISTS (SELECT 1 FROM maddr a WHERE a.id = m.sid AND {})", domain_test(shape, text, "a", filter.sender)));
     if (stream != Stream::category && !filter.categories.empty()) {
         std::string letters;
         for (const char letter : filter.categories)
@@ -206,7 +207,7 @@ std::string tests(const SqlShape& shape, Text& text, const PageRequest& request)
     if (needs_recipient_test(shape, request)) {
         std::string test = same_message(shape, "q", "m");
         if (is_domain(filter.recipient))
-            test += fmt::format(" AND EXISTS (SELECT 1 FROM maddr a WHERE a.id = q.rid AND {})", domain_test(text, "a", filter.recipient));
+            test += fmt::format(" AND EXISTS (SELECT 1 FROM maddr a WHERE a.id = q.rid AND {})", domain_test(shape, text, "a", filter.recipient));
         if (filter.state && stream != Stream::state) test += fmt::format(" AND q.rs = {}", text.text(std::string(1, *filter.state)));
         if (stream == Stream::recipient) {
             std::string ids;

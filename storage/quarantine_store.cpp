@@ -163,7 +163,7 @@ Task<Result<QuarantineStats>> Store::stats(std::int64_t since, std::int64_t unti
 Done check_shape(const SqlShape& shape, std::string_view shown) {
     for (const auto* needed : {"msgs.mail_id", "msgs.time_num", "msgs.sid", "msgs.content", "msgs.quar_type", "msgs.subject", "msgs.from_addr",
                                "msgrcpt.mail_id", "msgrcpt.rid", "msgrcpt.rs", "msgrcpt.ds", "msgrcpt.smtp_resp", "maddr.id", "maddr.email",
-                               "maddr.domain", "quarantine.mail_id", "quarantine.chunk_ind", "quarantine.mail_text"})
+                               "quarantine.mail_id", "quarantine.chunk_ind", "quarantine.mail_text"})
         if (!shape.has(needed))
             return fail(Errc::unavailable, fmt::format("{}: there is no column {}: this is no database of amavisd or Tamis; correct the DSN, or "
                                                        "load the schema", shown, needed));

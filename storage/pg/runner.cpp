@@ -12,7 +12,7 @@ namespace {
 
 // Pages are read along indexes; a plan must never scan a large table because it was small when the statistics were made.
 std::string session_sql(std::string_view local) {
-    return fmt::format("SELECT set_config('statement_timeout', '60000', {0}), set_config('idle_in_transaction_session_timeout', '60000', {0}), "
+    return fmt::format("SELECT set_config('statement_timeout', '20000', {0}), set_config('idle_in_transaction_session_timeout', '60000', {0}), "
                        "set_config('enable_seqscan', 'off', {0}), set_config('enable_hashjoin', 'off', {0}), "
                        "set_config('enable_mergejoin', 'off', {0}), set_config('jit', 'off', {0})", local);
 }
