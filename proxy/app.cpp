@@ -36,7 +36,20 @@ namespace tamis::proxy {
 // Thread - one event loop with everything that lives on it
 struct App::Thread {
     explicit Thread(Services& shared, ReinjectOptions options)
-        : services(shared), reinjector(std::move(options)), pipeline(shared, reinjector), sweep_timer(context) {}
+        : services(shared), reinjector(std::move(options)), workers(open_workers()),
+          pipeline(shared, reinjector, workers.get()), sweep_timer(context) {}
+
+    // open_workers - this thread's pool; null: mail is not opened
+    std::unique_ptr<open::WorkerPool> open_workers() {
+        if (!services.spawner) return nullptr;
+        const auto options = open::pool_options_of(services.snapshot()->settings->open);
+        return std::make_unique<open::WorkerPool>(context, *services.spawner, options);
+    }
+    void reload() {
+        asio::post(context, [this, options = open::pool_options_of(services.snapshot()->settings->open)] {
+            if (workers) workers->set_options(options);
+        });
+    }
 
     void start() {
         asio::co_spawn(context, sweep(), asio::detached);  // ends when stop() cancels its timer
@@ -85,6 +98,7 @@ struct App::Thread {
         asio::post(context, [this] {
             sweep_timer.cancel();
             reinjector.close_all();
+            if (workers) workers->stop();
             context.stop();  // the sessions are gone; timers of kept connections are all that is left
         });
         if (thread.joinable()) thread.join();
@@ -94,6 +108,7 @@ struct App::Thread {
     asio::io_context                                              context{1};
     asio::executor_work_guard<asio::io_context::executor_type>    guard{context.get_executor()};
     Reinjector                                                    reinjector;
+    std::unique_ptr<open::WorkerPool>                             workers;
     Pipeline                                                      pipeline;
     asio::steady_timer                                            sweep_timer;
     std::set<Session*>                                            sessions;  // only on this thread
@@ -207,10 +222,21 @@ Done App::start(Problems& problems) {
         file << ::getpid() << '\n';
         if (!file) return fail(Errc::unavailable, fmt::format("cannot write server.pid_file {}", settings.server.pid_file));
     }
+    auto spawning = open::spawner_options_of(settings.open);
+    if (settings.open.enabled) {
+        auto program = open::open_worker_program(spawning);
+        if (!program) return std::unexpected(program.error());
+        spawning.program = *program;
+    }
     if (auto done = become_user(settings.server.user, settings.server.group); !done) return done;
     ::umask(0027);
 
     in.services = std::make_unique<Services>(settings.limits.memory.count);
+    if (settings.open.enabled) {  // before any thread, and without privileges
+        auto spawner = open::Spawner::start(std::move(spawning));
+        if (!spawner) return std::unexpected(spawner.error());
+        in.services->spawner = std::move(*spawner);
+    }
     auto snapshot = make_snapshot(in.settings, problems);
     if (!snapshot) return fail(Errc::bad_input, "the configuration has problems");
     in.services->swap(std::move(snapshot));
@@ -310,6 +336,7 @@ void App::Impl::reload() {
         settings = next;
         services->swap(std::move(snapshot));
         if (services->lookups) services->lookups->forget();
+        for (auto& thread : threads) thread->reload();
         log::notice({}, "reloaded {}", settings->file);
     }
     notify_service_manager("READY=1");

@@ -52,6 +52,7 @@ Task<Answer> Pipeline::process(Job& job, Deadline deadline) {
     State state(job);
     if (auto loop = loop_refusal(state)) co_return std::move(*loop);
     if (auto done = co_await look_up(state, deadline); !done) co_return failed(state, "lookup", done.error());
+    co_await open(state, deadline);
     if (auto done = co_await scan(state, deadline); !done) co_return failed(state, "scan", done.error());
     if (auto done = co_await ask_pen_pals(state, deadline); !done) co_return failed(state, "pen pals", done.error());
     judge(state);

@@ -19,6 +19,7 @@
 #include "proxy/deliver/reinject.h"
 #include "proxy/services.h"
 #include "proxy/smtp/reply.h"
+#include "scanners/worker/pool.h"
 
 namespace tamis::proxy {
 
@@ -44,7 +45,9 @@ struct Answer {
 
 class Pipeline {
 public:
-    Pipeline(Services& services, Reinjector& reinjector) : services_(services), reinjector_(reinjector) {}
+    // `workers` null: mail is not opened
+    Pipeline(Services& services, Reinjector& reinjector, tamis::open::WorkerPool* workers)
+        : services_(services), reinjector_(reinjector), workers_(workers) {}
 
     // process - the job must stay alive until it returns
     Task<Answer> process(Job& job, Deadline deadline);
@@ -57,6 +60,7 @@ private:
     std::optional<Answer> loop_refusal(State& state);
     Task<Done> look_up(State& state, Deadline deadline);
     Task<Done> ask_wishes(State& state, Deadline deadline);
+    Task<void> open(State& state, Deadline deadline);
     Task<Done> scan(State& state, Deadline deadline);
     Task<Done> ask_pen_pals(State& state, Deadline deadline);
     void       judge(State& state);
@@ -68,8 +72,9 @@ private:
     Answer     answer(State& state);
     Answer     failed(State& state, std::string_view section, const Fault& fault);
 
-    Services&   services_;
-    Reinjector& reinjector_;
+    Services&         services_;
+    Reinjector&       reinjector_;
+    tamis::open::WorkerPool* workers_;
 };
 
 }  // namespace tamis::proxy

@@ -72,6 +72,25 @@ Task<Done> Pipeline::ask_wishes(State& state, Deadline deadline) {
     co_return Done{};
 }
 
+// open - step 5: a worker walks the MIME structure and archives. What it could not read makes the message `unchecked`
+Task<void> Pipeline::open(State& state, Deadline deadline) {
+    const bool  somebody_cares = std::ranges::any_of(state.policies, [](const auto& wanted) {
+        return !wanted.bypass_virus_checks || !wanted.bypass_banned_checks || !wanted.bypass_header_checks;
+    });
+    if (workers_ == nullptr || !state.shared.settings->open.enabled || !somebody_cares) co_return;
+    const bool some_open_nothing = std::ranges::any_of(state.shared.scanners, [](const auto& scanner) {
+        return scanner->finds_viruses() && !scanner->opens_containers();
+    });
+    tamis::open::OpenJob job;
+    job.limits = tamis::open::limits_of(state.shared.settings->open);
+    job.extract = some_open_nothing ? tamis::open::Extract::everything : tamis::open::Extract::unopenable;
+    state.evidence.contents = co_await workers_->open(state.message.spool, job, deadline);
+    const auto& contents = state.evidence.contents;
+    if (!contents.limit.empty()) log::info(state.log_id, "opening: {}", escaped(contents.limit, 200));
+    for (const auto& anomaly : contents.anomalies)
+        log::debug(state.log_id, "opening: {} in part {}: {}", mail::anomaly_name(anomaly.kind), anomaly.part, escaped(anomaly.detail, 200));
+}
+
 // scan - step 6: all wanted scanners at the same time under one deadline; then the parts that they do not see by themselves
 Task<Done> Pipeline::scan(State& state, Deadline deadline) {
     const auto& settings = *state.shared.settings;

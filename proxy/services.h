@@ -18,6 +18,7 @@
 #include "proxy/settings.h"
 #include "proxy/spool.h"
 #include "scanners/scanner.h"
+#include "scanners/worker/spawner.h"
 #include "storage/lookup_store.h"
 #include "storage/store.h"
 
@@ -48,6 +49,7 @@ public:
     std::shared_ptr<storage::RecordStore> records;
     std::shared_ptr<storage::LookupStore> lookups;   // null: no lookup_dsn
     std::shared_ptr<storage::PenPalStore> pen_pals;  // null: off, or no storage_dsn
+    std::unique_ptr<open::Spawner>        spawner;   // null: mail is not opened
     DeliveredJournal                      delivered;
     FileKeeper                            files;    // quarantine copies in files
     std::shared_ptr<storage::QuarantineStore> quarantine;  // null: no storage_dsn, or nobody can ask

@@ -457,7 +457,7 @@ std::shared_ptr<const Settings> load_settings_file(const std::string& path, Prob
     if (problems.none() && config.entries.empty())  // most likely half-written; all defaults are no configuration
         problems.add({}, "holds no settings at all");
     if (!problems.none()) return settings;
-    const std::vector<std::string> sections = {"server",     "limits",             "log",   "policy",     "storage",
+    const std::vector<std::string> sections = {"server",     "limits",             "log",   "policy",     "storage",    "open",
                                                "notices",    "scanners",           "banks", "bank_rules", "sender_lists",
                                                "recipients", "recipient_patterns", "release", "control"};
     for (const auto& [key, at] : config.keys)
@@ -471,6 +471,7 @@ std::shared_ptr<const Settings> load_settings_file(const std::string& path, Prob
     if (const auto* table = section(config, "policy", problems)) load_settings(*table, "policy", policy_rows(), settings->policy, problems);
     if (storage != nullptr)
         load_settings(*storage, "storage", storage_rows(), settings->storage, problems, {"lookup_dsn", "storage_dsn"});
+    settings->open = open::load_open_settings(section(config, "open", problems), problems);
     const auto* notices = section(config, "notices", problems);
     if (notices != nullptr) load_settings(*notices, "notices", notice_rows(), settings->notices, problems);
     derive(*settings, server, problems);
@@ -504,6 +505,7 @@ std::vector<SettingLine> setting_lines(const Settings* settings) {
     add("notices", notice_rows(), current.notices);
     add("release", release_rows(), current.release);
     add("control", control_rows(), current.control);
+    add(open::open_section, open::open_rows(), current.open);
     add("storage", storage_rows(), current.storage);
     for (const auto* key : {"lookup_dsn", "storage_dsn"}) {
         const auto& dsns = std::string_view(key) == "lookup_dsn" ? current.lookup_dsns : current.storage_dsns;

@@ -19,6 +19,7 @@
 #include "policy/sender_lists.h"
 #include "proxy/deliver/next_hop.h"
 #include "proxy/keep/quarantine.h"
+#include "scanners/worker/open_settings.h"
 #include "storage/dsn.h"
 
 namespace tamis::proxy {
@@ -154,6 +155,7 @@ struct Settings {
     NoticeSettings  notices;
     ReleaseSettings release;
     ControlSettings control;
+    open::OpenSettings open;
 
     // derived
     NextHop                    forward;

@@ -19,5 +19,6 @@ struct Command {
 
 std::function<int()> configure_explain(CLI::App& options);
 std::function<int()> configure_quarantine(CLI::App& options);
+std::function<int()> configure_open(CLI::App& options);
 
 }  // namespace tamis::proxy::tools

@@ -1,5 +1,6 @@
 // open_file - `tamis open FILE`: the tree of parts of a message as the filter sees it, opened in the same sandbox
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -13,6 +14,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "policy/notice_parts.h"
+#include "proxy/privileges.h"
 #include "proxy/settings.h"
 #include "proxy/tools/command.h"
 #include "proxy/tools/contents_text.h"
@@ -39,10 +41,16 @@ Result<std::string> read_message(const std::string& path) {
         text.assign(std::istreambuf_iterator<char>(stream), {});
         if (stream.bad()) return fail(Errc::unavailable, path + ": cannot be read to its end");
     }
-    replace_all(text, "\r\n", "\n");
-    const auto odd = std::erase(text, '\r') + std::erase(text, '\0');
+    std::string lines;
+    lines.reserve(text.size());
+    std::size_t odd = 0;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const bool ends_line = text[i] == '\r' && i + 1 < text.size() && text[i + 1] == '\n';
+        if (text[i] == '\0' || (text[i] == '\r' && !ends_line)) ++odd;
+        else if (text[i] != '\r') lines += text[i];
+    }
     if (odd != 0) fmt::print(stderr, "tamis: {} bare CR or NUL left out, as on receipt\n", odd);
-    return policy::with_crlf(text);
+    return policy::with_crlf(lines);
 }
 
 Result<std::shared_ptr<const Settings>> load_settings(const Options& options) {
@@ -56,18 +64,28 @@ Result<std::shared_ptr<const Settings>> load_settings(const Options& options) {
 }
 
 Result<mail::Contents> open_in_worker(const Settings& settings, std::string text) {
-    auto spawner = open::Spawner::start(open::spawner_options(settings.open));
+    auto spawning = open::spawner_options_of(settings.open);
+    auto program = open::open_worker_program(spawning);
+    if (!program) return std::unexpected(std::move(program.error()));
+    spawning.program = *program;
+    if (::geteuid() == 0) {  // root never decodes hostile bytes
+        const bool named = !settings.server.user.empty();
+        if (auto done = become_user(named ? settings.server.user : "nobody", named ? settings.server.group : ""); !done)
+            return std::unexpected(std::move(done.error()));
+    }
+    auto spawner = open::Spawner::start(std::move(spawning));
     if (!spawner) return std::unexpected(std::move(spawner.error()));
     const auto size = text.size();
     auto       spool = std::make_shared<mail::SealedSpool>(-1, size, std::move(text));
     asio::io_context loop(1);
-    auto             options = open::pool_options(settings.open);
+    auto             options = open::pool_options_of(settings.open);
     options.workers = 1;
     open::WorkerPool pool(loop, **spawner, options);
-    auto             job = open::open_job(settings.open);
+    open::OpenJob    job;
+    job.limits = open::limits_of(settings.open);
     job.extract = open::Extract::everything;  // so that the report says who is shown what
     Result<mail::Contents> out = fail(Errc::broken, "the opening did not end");
-    asio::co_spawn(loop, pool.open(std::move(spool), std::move(job), Deadline::in(std::chrono::minutes(5))),
+    asio::co_spawn(loop, pool.open(std::move(spool), job, Deadline::in(std::chrono::minutes(5))),
                    [&](const std::exception_ptr& trouble, mail::Contents found) {
                        if (!trouble) out = std::move(found);
                        pool.stop();

@@ -11,11 +11,12 @@ namespace {
 
 using tamis::proxy::tools::Command;
 
-constexpr std::array<Command, 2> commands = {{
-    {"explain", "print each effective setting of a recipient with where it comes from, and what would happen to a message",
-     tamis::proxy::tools::configure_explain},
-    {"quarantine", "list, show, release and delete what is in the quarantine", tamis::proxy::tools::configure_quarantine},
-}};
+constexpr std::array commands = {
+    Command{"explain", "print each effective setting of a recipient with where it comes from, and what would happen to a message",
+            tamis::proxy::tools::configure_explain},
+    Command{"open", "print the tree of parts of a message as the filter sees it", tamis::proxy::tools::configure_open},
+    Command{"quarantine", "list, show, release and delete what is in the quarantine", tamis::proxy::tools::configure_quarantine},
+};
 
 int run(int argc, char** argv) {
     CLI::App cli("tamis - ask and manage Tamis");

@@ -51,6 +51,13 @@ mail::Contents failed(std::string why) {
     return out;
 }
 
+// failed_on_it - the message itself did it
+mail::Contents failed_on_it(std::string why) {
+    auto out = failed(std::move(why));
+    out.is_to_blame = true;
+    return out;
+}
+
 }  // namespace
 
 // Entry - one message on its way; shared by its coroutine and the pool
@@ -261,6 +268,7 @@ void WorkerPool::Impl::on_answer(const WorkerPtr& worker, Packet& packet) {
     if (answer->job != worker->number) return lost(worker, "answered for another job");
     worker->entry.reset();
     if (answer->is_last || worker->is_slow || worker->jobs >= options.jobs_per_worker) drop(worker);
+    answer->contents.is_to_blame = !answer->contents.failure.empty();
     finish(entry, std::move(answer->contents));
     fill();
     pump();
@@ -293,9 +301,9 @@ void WorkerPool::Impl::lost(const WorkerPtr& worker, const std::string& why) {
         metrics().crashes.add();
         ++entry->attempts;
         if (worker->used_cpu)
-            finish(entry, failed(fmt::format("the decoder used more than {} ms of CPU time", entry->job.limits.cpu.count())));
+            finish(entry, failed_on_it(fmt::format("the decoder used more than {} ms of CPU time", entry->job.limits.cpu.count())));
         else if (entry->attempts >= attempts_limit)
-            finish(entry, failed(fmt::format("the decoder crashed twice ({})", why)));
+            finish(entry, failed_on_it(fmt::format("the decoder crashed twice ({})", why)));
         else
             enqueue(entry, true);
     }
@@ -397,7 +405,7 @@ void WorkerPool::Impl::give_up(const EntryPtr& entry) {
     metrics().timeouts.add();
     log::warning({}, "a decoder process was ended: its message took too long");
     const std::chrono::duration<double> spent = Clock::now() - entry->handed;
-    finish(entry, failed(fmt::format("opening was not done within {:.1f} s", spent.count())));
+    finish(entry, failed_on_it(fmt::format("opening was not done within {:.1f} s", spent.count())));
     drop(worker);
     fill();
     pump();

@@ -29,14 +29,25 @@ std::string beside_this_program() {
 
 }  // namespace
 
-Result<std::unique_ptr<Spawner>> Spawner::start(SpawnerOptions options) {
-    if (options.worker.empty()) options.worker = beside_this_program();
-    Descriptor program(::open(options.worker.c_str(), O_PATH | O_CLOEXEC));
-    if (!program || ::faccessat(AT_FDCWD, options.worker.c_str(), X_OK, AT_EACCESS) != 0)
+Result<int> open_worker_program(const SpawnerOptions& options) {
+    const std::string path = options.worker.empty() ? beside_this_program() : options.worker;
+    Descriptor        program(::open(path.c_str(), O_PATH | O_CLOEXEC));
+    if (!program || ::faccessat(AT_FDCWD, path.c_str(), X_OK, AT_EACCESS) != 0)
         return fail(std::error_code(errno, std::system_category()),
                     fmt::format("cannot execute {}: messages cannot be opened without it; install it beside tamisd, name it in "
                                 "open.worker, or set open.enabled = false",
-                                options.worker));
+                                path));
+    return program.release();
+}
+
+Result<std::unique_ptr<Spawner>> Spawner::start(SpawnerOptions options) {
+    Descriptor program(options.program);
+    if (!program) {
+        auto opened = open_worker_program(options);
+        if (!opened) return std::unexpected(std::move(opened.error()));
+        program = Descriptor(*opened);
+    }
+    if (options.worker.empty()) options.worker = beside_this_program();
     auto ends = socket_pair();
     if (!ends) return std::unexpected(std::move(ends.error()));
     const pid_t parent = ::getpid();

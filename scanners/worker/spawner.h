@@ -21,8 +21,13 @@ namespace tamis::open {
 
 struct SpawnerOptions {
     std::string worker;             // program; "": tamis-worker in the folder of the running program
+    int         program = -1;       // that program, opened already by open_worker_program(); start() takes it over
     bool        namespaces = true;  // empty user, network, pid, ipc, uts, cgroup and mount namespaces, if the kernel allows
 };
+
+// open_worker_program - `options.worker` (or the one beside the running program) as a descriptor to be executed later: to be
+// called before privileges are dropped, for the daemon's user may not see the folder it lies in
+Result<int> open_worker_program(const SpawnerOptions& options);
 
 class Spawner {
 public:

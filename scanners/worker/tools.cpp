@@ -9,6 +9,9 @@
 #include <stdexcept>
 
 #include "scanners/worker/charsets.h"
+#include "scanners/worker/open/decoders.h"
+#include "scanners/worker/open/magic_kinds.h"
+#include "scanners/worker/open/mime_walk.h"
 
 namespace tamis::open {
 namespace {
@@ -32,8 +35,14 @@ void warm_up() {
 Result<Tools> load_tools() {
     warm_up();
     hold_charsets();
+    auto kinds = MagicKinds::load();
+    if (!kinds) return std::unexpected(std::move(kinds.error()));
     Tools out;
+    out.kinds = std::move(*kinds);
     out.setup.kinds = out.kinds.get();
+    out.setup.open_message = open_mime;
+    out.setup.decoders = mime_decoders();
+    for (auto& decoder : archive_decoders()) out.setup.decoders.push_back(decoder);
     return out;
 }
 

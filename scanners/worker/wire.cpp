@@ -82,6 +82,7 @@ void write_part(ByteWriter& out, const Part& part) {
     out.flag(part.macros.suspicious);
     out.text(part.macros.stream, mail::part_name_limit);
     out.u32(static_cast<std::uint32_t>(part.extract + 1));
+    out.flag(part.hidden);
 }
 
 bool is_digest(std::string_view text) {
@@ -110,6 +111,7 @@ Part read_part(ByteReader& in, std::uint32_t number, std::vector<bool>& free) {
     part.macros.suspicious = in.flag();
     part.macros.stream = in.text(mail::part_name_limit);
     const auto extract = in.u32();
+    part.hidden = in.flag();
     if (extract > free.size() || (extract != 0 && !free[extract - 1])) in.refuse();
     if (!in.ok() || extract == 0) return part;
     free[extract - 1] = false;

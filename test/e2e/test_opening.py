@@ -28,7 +28,7 @@ def mixed(*parts, boundary="=_outer", parameters="", subject="with parts"):
     text = mail.message(body=body, subject=subject).decode("utf-8", "surrogateescape")
     plain = "Content-Type: text/plain; charset=utf-8"
     assert plain in text
-    return text.replace(plain, f'Content-Type: multipart/mixed; boundary="{boundary}"{parameters}').encode("utf-8", "surrogateescape")
+    return text.replace(plain, f'Content-Type: multipart/mixed; boundary="{boundary}"{parameters}', 1).encode("utf-8", "surrogateescape")
 
 
 def text_part(text="Hello.\n"):
@@ -55,7 +55,7 @@ def tarred(members):
 
 def encrypted_zip():
     """A zip whose member has the encryption bit; nobody has the password."""
-    octets = bytearray(zipped({"secret.doc": b"x" * 100}))
+    octets = bytearray(zipped({"secret.doc": bytes(range(100))}, zipfile.ZIP_STORED))
     octets[6] |= 1
     central = octets.index(b"PK\x01\x02")
     octets[central + 8] |= 1
