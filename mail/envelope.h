@@ -39,6 +39,7 @@ struct Envelope {
     std::string socket_address;  // ours, "127.0.0.1"; empty on a unix socket
     std::string listener;        // "10024" or the socket path
     std::string protocol;        // "SMTP", "ESMTP", "ESMTPS", "LMTP", "LMTPS", "UTF8SMTP", ... (RFC 3848, RFC 6531)
+    std::vector<std::string> policy_banks;  // asked for by a trusted client (AM.PDP), loaded after those of rules
     std::string tls;             // Stream::tls_description(), empty without TLS
 };
 

@@ -43,13 +43,17 @@ public:
 
     // apply - the message as it leaves
     EditedMessage apply(const Message& message) const;
-    const std::vector<std::string>& prepended() const noexcept { return prepended_; }
 
-private:
+    // what was asked for, for those who must tell somebody else (a milter): whole fields with CRLF, and names
     struct Replacement {
         std::string name, text;
         bool operator==(const Replacement&) const = default;
     };
+    const std::vector<std::string>& prepended() const noexcept { return prepended_; }
+    const std::vector<std::string>& removed() const noexcept { return removed_; }
+    const std::vector<Replacement>& replaced() const noexcept { return replaced_; }
+
+private:
     std::vector<std::string> prepended_;
     std::vector<std::string> removed_;
     std::vector<Replacement> replaced_;

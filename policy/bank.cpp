@@ -135,6 +135,8 @@ LoadedBanks Banks::choose(const Arrival& arrival) const {
     load_rules(false);
     if (arrival.is_from_mynetworks) put(loaded, mynets);
     load_rules(true);
+    for (const auto& name : arrival.requested)
+        if (banks_.contains(name)) put(loaded, name);
     if (loaded.originating && arrival.is_sender_local && banks_.contains(myusers)) put(loaded, myusers);
     return loaded;
 }

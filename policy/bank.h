@@ -37,6 +37,7 @@ struct Arrival {
     std::optional<std::string_view> client = {};          // the original client's address, when we were told
     bool                            is_from_mynetworks = false;
     bool                            is_sender_local = false;  // and not the null sender
+    std::vector<std::string>        requested = {};       // banks that a trusted client asked for by name (AM.PDP)
 };
 
 // LoadedBanks - which banks hold for a message, the one that was loaded last (and overlays the others) first. `path` has
@@ -53,7 +54,7 @@ public:
 
     // choose - the banks of rules without `clients`, in the order of the file; MYNETS for a client in mynetworks, which
     // always makes the message originating (amavisd does so only when a bank of that name exists); the banks of rules
-    // with `clients`; MYUSERS, when it exists, for an originating message of a local sender
+    // with `clients`; those asked for by name that exist; MYUSERS, when it exists, for an originating message of a local sender
     LoadedBanks choose(const Arrival& arrival) const;
 
 private:

@@ -22,9 +22,11 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "proxy/control/control_session.h"
 #include "proxy/listener.h"
 #include "proxy/look_up.h"
 #include "proxy/pipeline.h"
+#include "proxy/reinject_options.h"
 #include "proxy/privileges.h"
 #include "proxy/services.h"
 #include "proxy/smtp/session.h"
@@ -62,11 +64,7 @@ struct App::Thread {
         }
     }
     void take(const Accepted& accepted) {
-        const asio::generic::stream_protocol protocol =
-            accepted.is_unix   ? asio::generic::stream_protocol(asio::local::stream_protocol())
-            : accepted.is_ipv6 ? asio::generic::stream_protocol(asio::ip::tcp::v6())
-                               : asio::generic::stream_protocol(asio::ip::tcp::v4());
-        Stream::Socket socket(context, protocol, accepted.descriptor);
+        Stream::Socket socket(context, protocol_of(accepted), accepted.descriptor);
         auto session = std::make_shared<Session>(std::make_unique<Stream>(std::move(socket)),
                                                  Peer{accepted.peer_address, accepted.socket_address, accepted.listener},
                                                  services, pipeline);
@@ -76,8 +74,25 @@ struct App::Thread {
             load.fetch_sub(1, std::memory_order_relaxed);
         });
     }
+    void take_control(const Accepted& accepted) {
+        Stream::Socket socket(context, protocol_of(accepted), accepted.descriptor);
+        auto session = std::make_shared<ControlSession>(std::make_unique<Stream>(std::move(socket)),
+                                                        ControlPeer{accepted.is_unix, accepted.peer_address, accepted.listener}, services,
+                                                        pipeline, reinjector);
+        controls.insert(session.get());
+        asio::co_spawn(context, session->run(), [this, session](const std::exception_ptr&) {
+            controls.erase(session.get());
+            services.control_connections.fetch_sub(1, std::memory_order_relaxed);
+            load.fetch_sub(1, std::memory_order_relaxed);
+        });
+    }
     void stop_sessions() {
         for (auto* session : sessions) session->stop();
+        for (auto* session : controls) session->stop();
+    }
+    static asio::generic::stream_protocol protocol_of(const Accepted& accepted) {
+        if (accepted.is_unix) return asio::local::stream_protocol();
+        return accepted.is_ipv6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4();
     }
     void join() {
         asio::post(context, [this] {
@@ -97,6 +112,7 @@ struct App::Thread {
     Pipeline                                                      pipeline;
     asio::steady_timer                                            sweep_timer;
     std::set<Session*>                                            sessions;  // only on this thread
+    std::set<ControlSession*>                                     controls;  // only on this thread
     std::atomic<std::size_t>                                      load{0};
     std::thread                                                   thread;
 };
@@ -107,6 +123,7 @@ struct App::Impl {
     std::vector<std::unique_ptr<Thread>> threads;
     asio::io_context                     context{1};  // main thread: accepting and signals
     std::vector<ListeningSocket>         listeners;
+    std::vector<ListeningSocket>         control_listeners;  // AM.PDP
     std::vector<std::unique_ptr<Acceptor>> acceptors;
     asio::signal_set                     signals{context, SIGTERM, SIGINT, SIGHUP};
     bool                                 stopped_in_time = true;
@@ -115,12 +132,16 @@ struct App::Impl {
     Task<void> drain();
     void       reload();
     void       hand_out(Accepted accepted);
+    void       hand_out_control(Accepted accepted);
+    Thread&    least_busy();
+    Done       open_control();
     void       log_start() const;
     void       close_listeners() {
-        for (const auto& listener : std::exchange(listeners, {})) {
-            ::close(listener.descriptor);
-            if (!listener.path.empty()) ::unlink(listener.path.c_str());
-        }
+        for (auto* list : {&listeners, &control_listeners})
+            for (const auto& listener : std::exchange(*list, {})) {
+                ::close(listener.descriptor);
+                if (!listener.path.empty()) ::unlink(listener.path.c_str());
+            }
     }
 };
 
@@ -149,17 +170,6 @@ std::shared_ptr<const Snapshot> make_snapshot(std::shared_ptr<const Settings> se
 }
 
 namespace {
-
-Result<ReinjectOptions> reinject_options(const Settings& settings) {
-    ReinjectOptions out;
-    out.ehlo_name = settings.server.localhost_name;
-    if (settings.server.forward_tls == "none") return out;
-    out.require_tls = settings.server.forward_tls == "encrypt";
-    auto context = TlsContext::client(settings.server.forward_ca, out.require_tls);
-    if (!context) return std::unexpected(context.error());
-    out.tls = std::move(*context);
-    return out;
-}
 
 void raise_descriptor_limit() {
     rlimit limit{};
@@ -206,6 +216,7 @@ Done App::start(Problems& problems) {
         if (!opened) return std::unexpected(opened.error());
         in.listeners = std::move(*opened);
     }
+    if (auto done = in.open_control(); !done) return done;
     if (auto done = own_directory(settings.server.state_dir, settings.server.user, settings.server.group); !done) return done;
     if (!settings.server.pid_file.empty()) {
         std::ofstream file(settings.server.pid_file);
@@ -241,6 +252,14 @@ Done App::start(Problems& problems) {
         in.services->records = std::move(*store);
     }
     if (auto opened = open_lookups(*in.services, settings); !opened) return opened;
+    if (!in.control_listeners.empty()) {
+        in.services->copies = std::make_unique<CopyReader>(in.services->snapshot()->spool, in.services->memory);
+        if (!settings.storage_dsns.empty()) {
+            auto store = storage::open_quarantine_store(settings.storage_dsns, {.connections = 2, .patience = settings.storage.wait});
+            if (!store) return std::unexpected(store.error());
+            in.services->quarantine = std::move(*store);
+        }
+    }
     auto reinject = reinject_options(settings);
     if (!reinject) return std::unexpected(reinject.error());
     const std::size_t count = settings.server.threads != 0 ? static_cast<std::size_t>(settings.server.threads)
@@ -250,12 +269,42 @@ Done App::start(Problems& problems) {
     return {};
 }
 
-void App::Impl::hand_out(Accepted accepted) {
+App::Thread& App::Impl::least_busy() {
     Thread* least = threads.front().get();
     for (auto& thread : threads)
         if (thread->load.load(std::memory_order_relaxed) < least->load.load(std::memory_order_relaxed)) least = thread.get();
     least->load.fetch_add(1, std::memory_order_relaxed);
-    asio::post(least->context, [least, accepted = std::move(accepted)] { least->take(accepted); });
+    return *least;
+}
+
+void App::Impl::hand_out(Accepted accepted) {
+    Thread& least = least_busy();
+    asio::post(least.context, [&least, accepted = std::move(accepted)] { least.take(accepted); });
+}
+
+void App::Impl::hand_out_control(Accepted accepted) {
+    const auto limit = static_cast<std::size_t>(services->snapshot()->settings->control.connections);
+    if (services->control_connections.load(std::memory_order_relaxed) >= limit) {
+        log::warning({}, "AM.PDP: more than {} connections (control.connections), one was closed", limit);
+        ::close(accepted.descriptor);
+        return;
+    }
+    services->control_connections.fetch_add(1, std::memory_order_relaxed);
+    Thread& least = least_busy();
+    asio::post(least.context, [&least, accepted = std::move(accepted)] { least.take_control(accepted); });
+}
+
+// open_control - the sockets of AM.PDP; a unix socket belongs to the user we become
+Done App::Impl::open_control() {
+    const auto& control = settings->control;
+    if (control.listen.empty()) return {};
+    auto opened = open_listeners(control.listen, 128, static_cast<unsigned>(std::stoul(control.socket_mode, nullptr, 8)));
+    if (!opened) return std::unexpected(opened.error());
+    control_listeners = std::move(*opened);
+    for (const auto& listener : control_listeners)
+        if (!listener.path.empty())
+            if (auto given = give_to_user(listener.path, settings->server.user, settings->server.group); !given) return given;
+    return {};
 }
 
 void App::Impl::log_start() const {
@@ -338,6 +387,11 @@ int App::run() {
     for (const auto& listener : in.listeners) {
         in.acceptors.push_back(std::make_unique<Acceptor>(in.context.get_executor(), listener));
         asio::co_spawn(in.context, in.acceptors.back()->run([&in](Accepted accepted) { in.hand_out(std::move(accepted)); }),
+                       asio::detached);  // ends with Acceptor::stop()
+    }
+    for (const auto& listener : in.control_listeners) {
+        in.acceptors.push_back(std::make_unique<Acceptor>(in.context.get_executor(), listener));
+        asio::co_spawn(in.context, in.acceptors.back()->run([&in](Accepted accepted) { in.hand_out_control(std::move(accepted)); }),
                        asio::detached);  // ends with Acceptor::stop()
     }
     asio::co_spawn(in.context, in.handle_signals(), asio::detached);

@@ -26,6 +26,7 @@ policy::LoadedBanks choose_banks(const Settings& settings, const mail::Envelope&
         arrival.is_from_mynetworks = settings.mynetworks.contains(*envelope.client.address);
     }
     arrival.is_sender_local = settings.tables.is_local(policy::address_pieces(envelope.sender, settings.tables.keys));
+    arrival.requested = envelope.policy_banks;
     return settings.tables.banks.choose(arrival);
 }
 

@@ -13,13 +13,19 @@
 #include "base/deadline.h"
 #include "mail/envelope.h"
 #include "mail/message.h"
+#include "policy/judge.h"
 #include "policy/summary.h"
+#include "proxy/deliver/groups.h"
 #include "proxy/deliver/reinject.h"
 #include "proxy/services.h"
 #include "proxy/smtp/reply.h"
 #include "scanners/worker/pool.h"
 
 namespace tamis::proxy {
+
+// HandOver - stands in for the next hop when somebody else delivers (a milter): one result for each recipient of the group,
+// in order. The verdicts are those of all recipients; DeliveryGroup::members are indices into them.
+using HandOver = std::function<std::vector<SubmissionResult>(const DeliveryGroup&, const std::vector<policy::RecipientVerdict>&)>;
 
 // Job - a received message and what is needed to answer it
 struct Job {
@@ -28,6 +34,7 @@ struct Job {
     std::shared_ptr<const Snapshot> snapshot;
     bool                            per_recipient_replies = false;  // LMTP
     std::function<bool()>           client_is_gone;                 // asked once before anything is handed over
+    HandOver                        hand_over;                      // when set: asked instead of the next hop
     std::chrono::steady_clock::time_point received_end;             // when the end of data was seen
 };
 

@@ -75,7 +75,11 @@ Task<void> Pipeline::deliver(State& state, Deadline deadline) {
         submission.needs_smtputf8 = state.envelope.smtputf8;
         submission.log_id = state.log_id;
         submission.abort_on_partial_refusal = !state.job.per_recipient_replies;
-        auto results = co_await reinjector_.submit(group.to, std::move(submission), deadline);
+        std::vector<SubmissionResult> results;
+        if (state.job.hand_over)
+            results = state.job.hand_over(group, state.verdicts);
+        else
+            results = co_await reinjector_.submit(group.to, std::move(submission), deadline);
         for (std::size_t k = 0; k < group.members.size(); ++k) {
             const std::size_t i = group.members[k];
             auto& outcome = state.outcomes[i];

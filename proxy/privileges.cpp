@@ -14,6 +14,8 @@
 #include <filesystem>
 #include <optional>
 
+#include "base/text.h"
+
 namespace tamis::proxy {
 namespace {
 
@@ -64,6 +66,21 @@ Done own_directory(const std::string& path, const std::string& user, const std::
     if (!identity) return std::unexpected(identity.error());
     if (::chown(path.c_str(), identity->user, identity->group) != 0) return fail(last_error(), fmt::format("chown {}", path));
     return {};
+}
+
+Done give_to_user(const std::string& path, const std::string& user, const std::string& group) {
+    if (::geteuid() != 0 || user.empty()) return {};
+    const auto identity = look_up(user, group);
+    if (!identity) return std::unexpected(identity.error());
+    if (::lchown(path.c_str(), identity->user, identity->group) != 0) return fail(last_error(), fmt::format("chown {}", path));
+    return {};
+}
+
+std::optional<unsigned> user_number(const std::string& name) {
+    if (const auto number = parse_unsigned(name, UINT32_MAX - 1)) return static_cast<unsigned>(*number);
+    const passwd* account = ::getpwnam(name.c_str());
+    if (account == nullptr) return {};
+    return account->pw_uid;
 }
 
 void notify_service_manager(const std::string& state) {

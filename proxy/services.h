@@ -10,6 +10,7 @@
 #include "base/slots.h"
 #include "base/tls.h"
 #include "policy/marks.h"
+#include "proxy/control/copy_reader.h"
 #include "proxy/deliver/reinject.h"
 #include "proxy/delivered_journal.h"
 #include "proxy/keep/file_keeper.h"
@@ -51,6 +52,9 @@ public:
     std::unique_ptr<open::Spawner>        spawner;   // null: mail is not opened
     DeliveredJournal                      delivered;
     FileKeeper                            files;    // quarantine copies in files
+    std::shared_ptr<storage::QuarantineStore> quarantine;  // null: no storage_dsn, or nobody can ask
+    std::unique_ptr<CopyReader>           copies;      // null: nobody can ask
+    std::atomic<std::size_t>              control_connections{0};
     SeenNames                             seen_viruses;
     std::atomic<bool>                     stopping{false};
     std::atomic<std::uint64_t>            connections{0};  // ever accepted; part of the log ids

@@ -9,6 +9,7 @@
 #include <tuple>
 
 #include "base/text.h"
+#include "proxy/privileges.h"
 #include "scanners/scanner.h"
 
 namespace tamis::proxy {
@@ -203,6 +204,30 @@ const std::vector<Setting<policy::HeaderChecks>>& header_rows() {
     return rows;
 }
 
+const std::vector<Setting<ReleaseSettings>>& release_rows() {
+    using S = ReleaseSettings;
+    static const std::vector<Setting<S>> rows = {
+        {"forward", &S::forward, "Where mail that leaves the quarantine is handed to: smtp:[host]:port, lmtp:...; server.forward when not set. Never the filter's own port."},
+        {"requeue", &S::requeue, "Where `tamis quarantine requeue` hands mail in to be filtered again, such as smtp:[127.0.0.1]:25; not set: requeue is refused."},
+        {"format", &S::format, "How mail leaves the quarantine: resend (the message itself below Resent-* fields), attach (attached to a note), plain (the note and the message as one text).", 0, 0, true, {"resend", "attach", "plain"}},
+    };
+    return rows;
+}
+
+const std::vector<Setting<ControlSettings>>& control_rows() {
+    using S = ControlSettings;
+    static const std::vector<Setting<S>> rows = {
+        {"listen", &S::listen, "Where AM.PDP is spoken, for amavisd-release, amavisd-milter and web front ends: unix:/path, and 127.0.0.1:9998 where a front end needs TCP; []: nowhere.", 0, 0, false},
+        {"socket_mode", &S::socket_mode, "Permissions of the unix socket, in octal; it belongs to server.user and server.group.", 0, 0, false},
+        {"allowed_users", &S::allowed_users, "Users (names or numbers) that may ask over the unix socket besides root and our own: a milter's, a web server's."},
+        {"allowed_peers", &S::allowed_peers, "Addresses that may connect over TCP."},
+        {"secret_required", &S::secret_required, "Who must give a message's secret_id to have it released: always everybody, tcp those who come over TCP, never nobody. A secret that is given is always checked.", 0, 0, true, {"always", "tcp", "never"}},
+        {"connections", &S::connections, "Most connections at the same time; a milter needs one for each message in hand.", 1, 10'000},
+        {"idle", &S::idle, "How long we wait for a request on a connection.", 1, 86400},
+    };
+    return rows;
+}
+
 policy::Destiny destiny_of(const std::string& name) {
     if (name == "pass") return policy::Destiny::pass;
     if (name == "discard") return policy::Destiny::discard;
@@ -306,6 +331,40 @@ Result<policy::NoticeText> read_template(const std::string& path) {
     return policy::parse_notice_text(text.str());
 }
 
+// derive_release - where mail goes that leaves the quarantine
+void derive_release(Settings& settings, const ConfigTable* table, Problems& problems) {
+    settings.release_to = settings.forward;
+    const auto parse = [&](std::string_view key, const std::string& text, auto& into) {
+        if (text.empty()) return;
+        auto hop = parse_next_hop(text);
+        if (hop) into = std::move(*hop);
+        else problems.add(position_of(table, key), fmt::format("release.{}: {}", key, hop.error().detail));
+    };
+    parse("forward", settings.release.forward, settings.release_to);
+    parse("requeue", settings.release.requeue, settings.requeue);
+}
+
+bool is_octal_mode(std::string_view mode) {
+    return mode.size() >= 3 && mode.size() <= 4 && mode.find_first_not_of("01234567") == std::string_view::npos;
+}
+
+// derive_control - who may connect to AM.PDP
+void derive_control(Settings& settings, const ConfigTable* table, Problems& problems) {
+    const auto bad = [&](std::string_view key, std::string_view what) { problems.add(position_of(table, key), fmt::format("control.{}: {}", key, what)); };
+    for (const auto& entry : settings.control.listen)
+        if (auto endpoint = parse_endpoint(entry); !endpoint) bad("listen", endpoint.error().detail);
+    if (!is_octal_mode(settings.control.socket_mode)) bad("socket_mode", "must be octal digits such as \"0660\"");
+    auto peers = AddressList::parse(settings.control.allowed_peers);
+    if (peers) settings.control_peers = std::move(*peers);
+    else bad("allowed_peers", peers.error().detail);
+    for (const auto& user : settings.control.allowed_users) {
+        if (const auto number = user_number(user))
+            settings.control_users.push_back(*number);
+        else
+            bad("allowed_users", fmt::format("there is no user \"{}\"", escaped(user)));
+    }
+}
+
 // derive_notices - where notices go, from whom, and their texts
 void derive_notices(Settings& settings, const ConfigTable* table, Problems& problems) {
     auto& notices = settings.notices;
@@ -354,8 +413,7 @@ void derive(Settings& settings, const ConfigTable* server, Problems& problems) {
         problems.add(position_of(server, "tls_certificate"), "server.tls_certificate and server.tls_key must be set together");
     if (settings.server.tls_required && settings.server.tls_certificate.empty())
         problems.add(position_of(server, "tls_required"), "server.tls_required needs tls_certificate and tls_key");
-    const auto& mode = settings.server.socket_mode;
-    if (mode.size() < 3 || mode.size() > 4 || mode.find_first_not_of("01234567") != std::string::npos)
+    if (!is_octal_mode(settings.server.socket_mode))
         problems.add(position_of(server, "socket_mode"), "server.socket_mode must be octal digits such as \"0660\"");
     if (settings.limits.scan > settings.limits.message)
         problems.add({}, "limits.scan is longer than limits.message: the answer would come too late");
@@ -436,7 +494,8 @@ std::shared_ptr<const Settings> load_settings_file(const std::string& path, Prob
     if (!problems.none()) return settings;
     const std::vector<std::string> sections = {"server",     "limits",             "log",   "policy",     "storage",    "open",
                                                "notices",    "scanners",           "banks", "bank_rules", "sender_lists",
-                                               "recipients", "recipient_patterns", "banned",        "header_checks"};
+                                               "recipients", "recipient_patterns", "banned",        "header_checks",
+                                               "release",    "control"};
     for (const auto& [key, at] : config.keys)
         if (std::find(sections.begin(), sections.end(), key) == sections.end())
             detail::unknown_key("", key, at, sections, problems);
@@ -456,6 +515,12 @@ std::shared_ptr<const Settings> load_settings_file(const std::string& path, Prob
     derive(*settings, server, problems);
     load_tables(*settings, problems);
     derive_notices(*settings, notices, problems);
+    const auto* release = section(config, "release", problems);
+    if (release != nullptr) load_settings(*release, "release", release_rows(), settings->release, problems);
+    derive_release(*settings, release, problems);
+    const auto* control = section(config, "control", problems);
+    if (control != nullptr) load_settings(*control, "control", control_rows(), settings->control, problems);
+    derive_control(*settings, control, problems);
     const auto* policy = config.find("policy");
     settings->quarantine = quarantine_options(*settings, policy == nullptr ? nullptr : policy->table(), problems);
     load_storage(*settings, storage, problems);
@@ -477,6 +542,8 @@ std::vector<SettingLine> setting_lines(const Settings* settings) {
     add("policy", policy_rows(), current.policy);
     add("header_checks", header_rows(), current.header_checks);
     add("notices", notice_rows(), current.notices);
+    add("release", release_rows(), current.release);
+    add("control", control_rows(), current.control);
     add(open::open_section, open::open_rows(), current.open);
     add("storage", storage_rows(), current.storage);
     for (const auto* key : {"lookup_dsn", "storage_dsn"}) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -117,6 +118,22 @@ struct NoticeSettings {
         virus_recipient_template, banned_recipient_template, bad_header_recipient_template;
 };
 
+struct ReleaseSettings {
+    std::string forward;  // empty: server.forward
+    std::string requeue;
+    std::string format = "resend";
+};
+
+struct ControlSettings {
+    std::vector<std::string> listen;
+    std::string              socket_mode = "0660";
+    std::vector<std::string> allowed_users;
+    std::vector<std::string> allowed_peers = {"127.0.0.1", "[::1]"};
+    std::string              secret_required = "tcp";
+    std::int64_t             connections = 100;
+    Seconds                  idle{300'000};
+};
+
 struct StorageSettings {
     std::int64_t connections = 4;
     std::int64_t partition_tag = 0;
@@ -139,6 +156,8 @@ struct Settings {
     PolicySettings  policy;
     StorageSettings storage;
     NoticeSettings  notices;
+    ReleaseSettings release;
+    ControlSettings control;
     open::OpenSettings open;
     policy::HeaderChecks header_checks;
 
@@ -155,6 +174,10 @@ struct Settings {
     policy::ExtensionRules     extension;
     NextHop                    notify;       // for messages of our own
     policy::NoticeTexts        notice_texts;
+    NextHop                    release_to;   // for mail that leaves the quarantine
+    std::optional<NextHop>     requeue;      // for mail that shall be filtered again
+    AddressList                control_peers;
+    std::vector<unsigned>      control_users;  // uids
 };
 
 // load_settings_file - reads and checks the whole file (the scanners' tables are checked by the scanners)

@@ -16,6 +16,8 @@ constexpr std::array commands = {
             tamis::proxy::tools::configure_explain},
     Command{"open", "print the tree of parts of a message as the filter sees it",
             tamis::proxy::tools::configure_open},
+    Command{"quarantine", "list, show, release and delete what is in the quarantine",
+            tamis::proxy::tools::configure_quarantine},
     Command{"schema", "check a database, create the tables, or bring an amavisd's tables of any age up to date",
             tamis::proxy::tools::configure_schema},
 };
@@ -30,7 +32,12 @@ int run(int argc, char** argv) {
         auto* options = cli.add_subcommand(std::string(command.name), std::string(command.text));
         options->callback([&chosen, action = command.configure(*options)] { chosen = action; });
     }
-    CLI11_PARSE(cli, argc, argv);
+    try {
+        cli.parse(argc, argv);
+    } catch (const CLI::ParseError& wrong) {
+        constexpr int usage = 2;
+        return cli.exit(wrong) == 0 ? 0 : usage;  // 0: help was asked for
+    }
     if (version) {
         fmt::print("tamis {}\n", TAMIS_VERSION);
         return 0;

@@ -283,6 +283,19 @@ Done Connection::send(const char* name, std::span<const Value> values, bool bina
     return {};
 }
 
+Done Connection::query(const std::string& sql, std::span<const Value> values) {
+    std::vector<const char*> data;
+    std::vector<int> sizes, formats;
+    for (const auto& value : values) {
+        data.push_back(value.data);
+        sizes.push_back(value.size);
+        formats.push_back(value.binary ? 1 : 0);
+    }
+    if (PQsendQueryParams(handle_.get(), sql.c_str(), static_cast<int>(values.size()), nullptr, data.data(), sizes.data(), formats.data(), 0) != 1)
+        return lost("sending");
+    return {};
+}
+
 Done Connection::sync() {
     if (PQpipelineSync(handle_.get()) != 1) return lost("sending");
     return {};

@@ -71,6 +71,8 @@ public:
     // prepare - gives the statement a name for send(); behind a pooler the server only checks it
     Done prepare(const char* name, const std::string& sql);
     Done send(const char* name, std::span<const Value> values, bool binary_result = false);
+    // query - a statement that is not prepared, in the pipeline like send()
+    Done query(const std::string& sql, std::span<const Value> values);
     // describe - of the statement prepared just before: a result with the types of its parameters
     Done describe(const char* name);
     Done sync();

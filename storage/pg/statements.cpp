@@ -145,6 +145,10 @@ void add_inserts(RecordStatements& all, const Dialect& dialect) {
         columns.emplace_back(column);
         values.push_back(recipient.recipient("msgrcpt", column, from));
     }
+    if (dialect.has("msgrcpt", "time_num")) {  // of schema step 0002; its trigger serves those who do not know it
+        columns.emplace_back("time_num");
+        values.push_back(recipient.message("msgrcpt", "time_num", &MessageRows::time_num));
+    }
     columns.emplace_back("rid");
     values.push_back(recipient.address({nullptr, &RecipientRow::email, false}));
     all.insert_recipient = std::move(recipient.out);

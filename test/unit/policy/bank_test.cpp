@@ -63,7 +63,8 @@ TEST_CASE("banks are chosen by listener, client and sender, and later ones overl
         Row{{"/run/x.sock", "", {}, false, false}, "SUBMIT/MYNETS", true, "MYNETS"},
         Row{{"/run/y.sock", "", {}, false, false}, "MYNETS", true, "MYNETS"},
         Row{{"10028", "127.0.0.1", "198.51.100.1", false, false}, "SUBMIT/OUTSIDE/SUBMIT", true, "SUBMIT"},
-        Row{{"10028", "127.0.0.1", "garbage", false, false}, "", false, ""});
+        Row{{"10028", "127.0.0.1", "garbage", false, false}, "", false, ""},
+        Row{{"/run/y.sock", "", {}, false, true, {"SUBMIT", "NOBODY"}}, "MYNETS/SUBMIT/MYUSERS", true, "MYUSERS"});
     const auto tables = configured(file);
     const auto loaded = tables.banks.choose(row.arrival);
     INFO("expected " << row.path);

@@ -1,0 +1,181 @@
+#include "proxy/control/control_session.h"
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "base/metric.h"
+#include "base/text.h"
+#include "mail/ids.h"
+#include "proxy/control/policy_request.h"
+#include "proxy/control/release.h"
+
+namespace tamis::proxy {
+namespace {
+
+metric::Counter& requests_total() {
+    static metric::Counter counter("tamis_ampdp_requests_total", "AM.PDP requests");
+    return counter;
+}
+metric::Counter& refused_total() {
+    static metric::Counter counter("tamis_ampdp_refused_total", "AM.PDP peers and secrets that were refused");
+    return counter;
+}
+
+AmpdpAnswer release_failure(const Fault& fault) {
+    AmpdpAnswer out;
+    out.set_reply(450, "4.5.0", "ERROR: " + escaped(describe(fault), 500));
+    return out;
+}
+
+}  // namespace
+
+ControlSession::ControlSession(std::unique_ptr<Stream> stream, ControlPeer peer, Services& services, Pipeline& pipeline, Reinjector& reinjector)
+    : stream_(std::move(stream)), peer_(std::move(peer)), services_(services), pipeline_(pipeline), reinjector_(reinjector) {}
+
+void ControlSession::stop() {
+    if (!waiting_) return;
+    boost::system::error_code ignored;
+    stream_->socket().cancel(ignored);
+}
+
+Task<void> ControlSession::run() {
+    try {
+        co_await talk();
+    } catch (const std::exception& trouble) {
+        log::error({}, "bug: AM.PDP session ended by an exception: {}", escaped(trouble.what(), 300));
+    }
+    stream_->close();
+}
+
+// check_peer - why this peer may not ask anything
+std::optional<Fault> ControlSession::check_peer() {
+    const auto snapshot = services_.snapshot();
+    const auto& settings = *snapshot->settings;
+    if (!peer_.is_unix) {
+        if (settings.control_peers.contains(peer_.address)) return {};
+        return Fault{make_error_code(Errc::refused), fmt::format("{} is not in control.allowed_peers", peer_.address)};
+    }
+    ucred who{};
+    socklen_t size = sizeof who;
+    if (::getsockopt(stream_->socket().native_handle(), SOL_SOCKET, SO_PEERCRED, &who, &size) != 0)
+        return Fault{make_error_code(Errc::refused), "the kernel does not say who asks"};
+    user_ = who.uid;
+    if (user_ == 0 || user_ == ::geteuid()) return {};
+    if (std::ranges::count(settings.control_users, user_) != 0) return {};
+    return Fault{make_error_code(Errc::refused), fmt::format("uid {} is not in control.allowed_users", user_)};
+}
+
+Task<void> ControlSession::talk() {
+    InputBuffer input(ampdp_line_limit + 2);
+    AmpdpParser parser;
+    if (const auto refused = check_peer()) {
+        refused_total().add();
+        log::warning({}, "DENIED ACCESS to AM.PDP at {}: {}", peer_.listener, refused->detail);
+        // the client writes first: answered earlier, it would see a broken connection instead of the reason
+        const auto soon = Deadline::in(std::chrono::seconds(5));
+        for (bool asked = false; !asked;) {
+            const auto line = co_await input.read_line(*stream_, soon);
+            const auto request = line ? parser.on_line(*line) : std::unexpected(line.error());
+            asked = !request || request->has_value();
+        }
+        const auto sent = co_await stream_->write(failure_answer(refused->detail).wire(), soon);
+        if (!sent) log::debug({}, "the refusal could not be said: {}", describe(sent.error()));
+        co_return;
+    }
+    while (!services_.stopping || parser.is_inside()) {
+        const auto idle = services_.snapshot()->settings->control.idle;
+        waiting_ = !parser.is_inside() && input.unread().empty();
+        auto line = co_await input.read_line(*stream_, Deadline::in(idle));
+        waiting_ = false;
+        if (!line && !line.error().is(Errc::over_limit)) co_return;
+        auto request = line ? parser.on_line(*line) : std::unexpected(line.error());
+        if (!request) {
+            const auto sent = co_await stream_->write(failure_answer(describe(request.error())).wire(), Deadline::in(idle));
+            if (!sent) log::debug({}, "the refusal could not be said: {}", describe(sent.error()));
+            co_return;
+        }
+        if (!*request) continue;
+        requests_total().add();
+        const auto said = co_await answer(std::move(**request));
+        const auto sent = co_await stream_->write(said.wire(), Deadline::in(idle));
+        if (!sent) {
+            log::notice({}, "AM.PDP: the client was gone before it got the answer: {}", describe(sent.error()));
+            co_return;
+        }
+    }
+}
+
+Task<AmpdpAnswer> ControlSession::answer(AmpdpRequest request) {
+    if (request.spoiled()) co_return failure_answer(describe(*request.spoiled()));
+    const auto kind = to_lower(request.first("request"));
+    if (kind == "smtpd_access_policy") {
+        AmpdpAnswer out;
+        out.add("action", {"DUNNO"});
+        co_return out;
+    }
+    if (kind == "release" || kind == "requeue" || kind == "report") co_return co_await answer_release(std::move(request), kind);
+    if (kind != "am.pdp")
+        co_return failure_answer(kind.empty() ? "Missing 'request' field" : fmt::format("unknown request \"{}\"", escaped(kind)));
+    if (!peer_.is_unix) co_return failure_answer("request=AM.PDP is taken on a unix socket only");
+    static const pid_t process = ::getpid();
+    const PolicyCaller caller{peer_.listener, user_, fmt::format("{:05}-{:02}", process, ++services_.connections % 1'000'000)};
+    co_return co_await answer_policy_request(std::move(request), caller, services_, pipeline_);
+}
+
+Done ControlSession::check_secret(const AmpdpRequest& request, const Settings& settings) const {
+    const auto& secret = request.first("secret_id");
+    const auto& rule = settings.control.secret_required;
+    if (secret.empty()) {
+        if (rule == "never" || (rule == "tcp" && peer_.is_unix)) return {};
+        return fail(Errc::refused, "Secret_id is required, but missing");
+    }
+    if (mail::secret_matches(mail::MailId(request.first("mail_id")), mail::SecretId(secret))) return {};
+    return fail(Errc::refused, fmt::format("Secret_id does not match mail_id {}", escaped(request.first("mail_id"), 40)));
+}
+
+Task<AmpdpAnswer> ControlSession::answer_release(AmpdpRequest request, std::string kind) {
+    const auto snapshot = services_.snapshot();
+    const auto& settings = *snapshot->settings;
+    ReleaseRequest wanted;
+    wanted.kind = kind == "release" ? ReleaseRequest::Kind::release : kind == "requeue" ? ReleaseRequest::Kind::requeue : ReleaseRequest::Kind::report;
+    wanted.mail_id = request.first("mail_id");
+    if (!mail::is_mail_id(wanted.mail_id))
+        co_return release_failure({make_error_code(Errc::bad_input), wanted.mail_id.empty() ? "Missing 'mail_id' field"
+                                                                                            : fmt::format("Invalid mail_id '{}'", escaped(wanted.mail_id))});
+    if (auto may = check_secret(request, settings); !may) {
+        refused_total().add();
+        log::warning({}, "AM.PDP: {} of {} refused to {}: {}", kind, wanted.mail_id, peer_.is_unix ? fmt::format("uid {}", user_) : peer_.address, may.error().detail);
+        co_return release_failure(may.error());
+    }
+    if (const auto& tag = request.first("partition_tag"); !tag.empty()) {
+        const auto number = parse_unsigned(tag, INT32_MAX);
+        if (!number) co_return release_failure({make_error_code(Errc::bad_input), fmt::format("Invalid partition_tag '{}'", escaped(tag))});
+        wanted.partition_tag = static_cast<std::int64_t>(*number);
+    }
+    const auto& type = request.first("quar_type");
+    if (type == "F" || type == "Z") {
+        wanted.mail_file = request.first("mail_file");
+        if (wanted.mail_file.empty()) wanted.mail_file = wanted.mail_id + (type == "Z" ? ".gz" : "");
+    }
+    for (const auto& recipient : request.all("recipient")) wanted.recipients.push_back(bare_address(recipient));
+    if (request.has("sender")) wanted.sender = bare_address(request.first("sender"));
+    wanted.requested_by = bare_address(request.first("requested_by"));
+    wanted.by = fmt::format("{}@{}", peer_.is_unix ? fmt::format("uid-{}", user_) : "[" + peer_.address + "]", settings.server.hostname);
+    if (!wanted.requested_by.empty()) wanted.by = wanted.requested_by + "/" + wanted.by;
+    Releaser releaser(settings, services_.quarantine.get(), *services_.copies, &reinjector_);
+    auto results = co_await releaser.release(std::move(wanted), Deadline::in(settings.limits.message));
+    if (!results) {
+        log::warning({}, "AM.PDP: {} of {} failed: {}", kind, request.first("mail_id"), describe(results.error()));
+        co_return release_failure(results.error());
+    }
+    AmpdpAnswer out;
+    if (results->empty()) out.set_reply(250, "2.5.0", "No recipients, nothing to do");
+    for (const auto& result : *results) out.set_reply(result.code, result.enhanced, result.text + (result.trouble.empty() ? "" : "; not recorded: " + result.trouble));
+    co_return out;
+}
+
+}  // namespace tamis::proxy

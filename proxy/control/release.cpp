@@ -1,0 +1,282 @@
+#include "proxy/control/release.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "mail/address.h"
+#include "mail/ids.h"
+#include "policy/summary.h"
+#include "proxy/control/release_state.h"
+#include "proxy/control/released_message.h"
+#include "storage/address_key.h"
+
+namespace tamis::proxy {
+namespace {
+
+using End = ReleaseResult::End;
+using Kind = ReleaseRequest::Kind;
+
+constexpr std::chrono::seconds      patience{5};        // with another release of the same row
+constexpr std::chrono::milliseconds look_again{100};
+constexpr std::chrono::seconds      settle_time{30};    // to note what was delivered
+
+std::string key_of(std::string_view address) { return storage::address_key(address).email; }
+
+std::string_view kind_word(Kind kind) {
+    return kind == Kind::release ? "release" : kind == Kind::requeue ? "requeue" : "report";
+}
+
+ReleaseFormat format_of(const Settings& settings, Kind kind) {
+    if (kind == Kind::report) return ReleaseFormat::arf;
+    if (settings.release.format == "attach") return ReleaseFormat::attach;
+    return settings.release.format == "plain" ? ReleaseFormat::plain : ReleaseFormat::resend;
+}
+
+}  // namespace
+
+struct Releaser::Target {
+    std::string                            address;
+    std::optional<storage::RecipientState> row;      // as it was before; nothing: the message was not for this address
+    storage::MessageKey                    message;
+    std::string                            claimed;  // smtp_resp while it is ours
+    bool                                   is_ours = false;
+    ReleaseResult                          result;
+};
+
+Result<Located> locate(const storage::QuarantineItem& item) {
+    const auto names = split(item.location, ',');
+    for (const auto name : names)
+        if (name == item.key.mail_id || name.starts_with(item.key.mail_id + "[")) return Located{Located::Kind::table, {}};
+    const char type = item.type.empty() ? ' ' : item.type.front();
+    switch (type) {
+        case 'Q': return Located{Located::Kind::table, {}};
+        case 'F':
+        case 'Z':
+            if (names.front().empty()) return fail(Errc::bad_input, fmt::format("the record of {} does not say in which file its copy is", item.key.mail_id));
+            return Located{Located::Kind::file, std::string(names.front())};
+        case 'M':
+        case 'L': return fail(Errc::bad_input, fmt::format("the copy of {} was mailed to {}: forward it from that mailbox", item.key.mail_id, escaped(item.location, 200)));
+        case 'B': return fail(Errc::bad_input, fmt::format("the copy of {} is in BSMTP form, from which nothing can be released", item.key.mail_id));
+        case ' ': return fail(Errc::not_found, fmt::format("no copy of {} is kept (or it was deleted)", item.key.mail_id));
+        default: return fail(Errc::bad_input, fmt::format("the copy of {} is of the unknown type {}", item.key.mail_id, escaped(item.type)));
+    }
+}
+
+Task<Result<std::optional<storage::QuarantineItem>>> Releaser::find(std::string mail_id, std::optional<std::int64_t> partition_tag, Deadline deadline) {
+    if (!mail::is_mail_id(mail_id)) co_return fail(Errc::bad_input, fmt::format("\"{}\" is no mail_id", escaped(mail_id)));
+    if (store_ == nullptr) co_return std::nullopt;
+    auto found = co_await store_->find(mail_id, partition_tag, deadline);
+    if (!found) co_return std::unexpected(std::move(found.error()));
+    if (found->empty()) co_return std::nullopt;
+    if (found->size() > 1) {
+        std::vector<std::string> tags;
+        for (const auto& item : *found) tags.push_back(fmt::format("{}", item.key.partition_tag));
+        co_return fail(Errc::conflict, fmt::format("{} exists in the partitions {}: say which one", mail_id, join(tags, ", ")));
+    }
+    co_return std::move(found->front());
+}
+
+Task<Result<StoredText>> Releaser::read(std::optional<storage::QuarantineItem> item, std::string mail_id, std::string mail_file, Deadline deadline) {
+    const auto& directory = settings_.quarantine.directory;
+    Located where{mail_file.empty() ? Located::Kind::table : Located::Kind::file, mail_file};
+    if (item) {
+        auto located = locate(*item);
+        if (!located) co_return std::unexpected(std::move(located.error()));
+        where = std::move(*located);
+    } else if (mail_file.empty()) {
+        co_return fail(Errc::not_found, fmt::format("there is no message with mail_id {}", mail_id));
+    }
+    if (where.kind == Located::Kind::table) {
+        if (store_ == nullptr) co_return fail(Errc::bad_input, "no storage_dsn is configured: there is no quarantine in a database");
+        co_return co_await copies_.from_table(*store_, item->key, deadline);
+    }
+    auto text = co_await copies_.from_file(directory, where.name, deadline);
+    if (!text && text.error().is(Errc::not_found) && item && item->host != settings_.server.hostname)
+        co_return fail(Errc::not_found, fmt::format("{}; the copy was written by the host {}: do it there", text.error().detail, escaped(item->host, 255)));
+    co_return text;
+}
+
+// targets - whom to deliver to: those asked for, else those from whom the message was kept
+Result<std::vector<Releaser::Target>> Releaser::targets(const ReleaseRequest& request, const StoredCopy& copy,
+                                                        const std::optional<storage::QuarantineItem>& item) const {
+    const auto& kept_from = copy.blocked ? *copy.blocked : copy.recipients;
+    std::vector<Target> out;
+    std::vector<std::string> seen;
+    const auto row_of = [&](const std::string& key) -> std::optional<storage::RecipientState> {
+        if (!item) return {};
+        for (const auto& row : item->recipients)
+            if (row.address == key || row.address == printable_or(key, '?')) return row;
+        return {};
+    };
+    const auto& wanted = request.recipients.empty() ? kept_from : request.recipients;
+    for (const auto& address : wanted) {
+        const auto key = key_of(address);
+        if (std::ranges::find(seen, key) != seen.end()) continue;
+        seen.push_back(key);
+        if (address.find_first_of(std::string_view("\r\n\0<>", 5)) != std::string::npos || address.empty())
+            return fail(Errc::bad_input, fmt::format("\"{}\" is no address", escaped(address, 200)));
+        auto row = row_of(key);
+        // a copy names nobody to whom the message was not sent, whatever its text says
+        if (request.recipients.empty() && item && !item->recipients.empty() && !row) continue;
+        Target target;
+        target.address = target.result.address = address;
+        if (request.kind != Kind::report) target.row = std::move(row);
+        if (item) target.message = item->key;
+        out.push_back(std::move(target));
+    }
+    return out;
+}
+
+// claim - makes the recipient's row ours, or says why not in the target's result
+Task<Done> Releaser::claim(ReleaseRequest& request, Target& target, Deadline deadline) {
+    target.is_ours = !target.row;
+    if (!target.row) co_return Done{};
+    bool force = request.again;
+    const Deadline until = deadline.sooner(patience);
+    asio::steady_timer pause(co_await asio::this_coro::executor);
+    for (;;) {
+        auto standing = standing_of(target.row->state, target.row->response);
+        if (force || standing.kind == Standing::Kind::free) {
+            force = false;  // whoever was faster with the same wish is not overruled
+            const ReleaseNote note{false, utc_text(std::chrono::system_clock::now()), request.by, {}, mail::draw_message_ids().mail_id.get()};
+            target.claimed = with_note(target.row->response, note);
+            auto now = co_await store_->change_state({target.message, *target.row, std::string(1, state_releasing), target.claimed}, deadline);
+            if (!now) co_return std::unexpected(std::move(now.error()));
+            target.is_ours = now->changed;
+            if (target.is_ours) co_return Done{};
+            target.row->state = now->state;
+            target.row->response = now->response;
+            continue;
+        }
+        if (standing.kind == Standing::Kind::released) {
+            target.result.end = End::already;
+            target.result.code = 250;
+            target.result.enhanced = "2.0.0";
+            target.result.text = fmt::format("already {}; not delivered again", describe_note(standing.note));
+            target.result.queue_id = standing.note.queue_id;
+            co_return Done{};
+        }
+        if (until.passed()) {
+            target.result.end = End::releasing;
+            target.result.code = 450;
+            target.result.text = fmt::format("{}; its end is not known: it may have been delivered", describe_note(standing.note));
+            co_return Done{};
+        }
+        pause.expires_after(look_again);
+        co_await pause.async_wait(as_result);
+        auto found = co_await store_->find(target.message.mail_id, target.message.partition_tag, deadline);
+        if (!found) co_return std::unexpected(std::move(found.error()));
+        for (const auto& item : *found)
+            for (const auto& row : item.recipients)
+                if (row.sequence == target.row->sequence && row.address_id == target.row->address_id) target.row = row;
+    }
+}
+
+// settle - what became of a claimed row: released, or as it was before
+Task<void> Releaser::settle(ReleaseRequest& request, Target& target) {
+    if (!target.is_ours || !target.row || target.result.end == End::unknown) co_return;
+    storage::StateChange change{target.message, *target.row, target.row->state, target.row->response};
+    change.from.state = std::string(1, state_releasing);
+    change.from.response = target.claimed;
+    if (target.result.end == End::delivered) {
+        change.state = std::string(1, state_released);
+        change.response = with_note(target.row->response, {true, utc_text(std::chrono::system_clock::now()), request.by, target.result.queue_id, {}});
+    }
+    auto now = co_await store_->change_state(std::move(change), Deadline::in(settle_time));
+    if (now && now->changed) co_return;
+    target.result.trouble = now ? "somebody else has changed its state meanwhile" : describe(now.error());
+    log::error(request.mail_id, "release of {} to {}: {} but this could not be recorded: {}; a later release will say that its end is not known",
+               request.mail_id, mail::smtp_form(target.address), target.result.end == End::delivered ? "delivered," : "not delivered,", target.result.trouble);
+}
+
+Task<void> Releaser::deliver(ReleaseRequest& request, const StoredCopy& copy, const std::optional<storage::QuarantineItem>& item,
+                             std::vector<Target>& targets, NextHop to, Deadline deadline) {
+    std::vector<Target*> ours;
+    for (auto& target : targets)
+        if (target.is_ours) ours.push_back(&target);
+    if (ours.empty()) co_return;
+    const auto ids = mail::draw_message_ids();
+    ReleaseFacts facts;
+    facts.format = format_of(settings_, request.kind);
+    facts.mail_id = request.mail_id;
+    facts.new_id = ids.mail_id.get();
+    facts.hostname = settings_.server.hostname;
+    facts.from = settings_.notices.from;
+    facts.requested_by = request.requested_by;
+    facts.feedback_type = request.kind == Kind::report ? "abuse" : "miscategorized";
+    facts.boundary = "=_" + ids.secret_id.get() + mail::draw_message_ids().secret_id.get();
+    facts.now = std::chrono::system_clock::now();
+    facts.received_at = item ? std::chrono::system_clock::time_point(std::chrono::seconds(item->time)) : facts.now;
+    if (item) facts.client_address = item->client_address;
+    for (const auto* target : ours) facts.recipients.push_back(target->address);
+    mail::Envelope envelope;
+    envelope.sender = facts.format == ReleaseFormat::resend ? *copy.sender : settings_.notices.sender;
+    if (request.sender) envelope.sender = *request.sender;
+    if (copy.has_8bit) envelope.body = mail::BodyType::eight_bit;
+    Submission submission;
+    submission.envelope = &envelope;
+    submission.sender = envelope.sender;
+    submission.needs_smtputf8 = !is_ascii(envelope.sender);
+    for (const auto* target : ours) {
+        submission.recipients.push_back({target->address, {}, {}});
+        submission.needs_smtputf8 = submission.needs_smtputf8 || !is_ascii(target->address);
+    }
+    submission.text = released_message(copy, facts);
+    submission.has_8bit = copy.has_8bit;
+    submission.has_8bit_header = copy.has_8bit_header && facts.format == ReleaseFormat::resend;
+    submission.log_id = "rel-" + facts.new_id;
+    auto results = co_await reinjector_->submit(std::move(to), std::move(submission), deadline);
+    for (std::size_t i = 0; i < ours.size() && i < results.size(); ++i) {
+        auto& result = ours[i]->result;
+        result.code = results[i].code;
+        result.enhanced = results[i].enhanced;
+        result.text = results[i].text;
+        result.end = results[i].code / 100 == 2 ? End::delivered : results[i].unknown_outcome ? End::unknown : End::refused;
+        if (result.end == End::delivered) result.queue_id = policy::queue_id_of(results[i].remote_reply);
+        log::notice("rel-" + facts.new_id, "{} of {} to {} by {}: {} {} {}", kind_word(request.kind), request.mail_id,
+                    mail::smtp_form(ours[i]->address), escaped(request.by), result.code, result.enhanced, escaped(result.text, 300));
+    }
+}
+
+Task<Result<std::vector<ReleaseResult>>> Releaser::release(ReleaseRequest request, Deadline deadline) {
+    if (request.kind == Kind::requeue && !settings_.requeue)
+        co_return fail(Errc::bad_input, "release.requeue is not set: where mail is handed in to be filtered again, such as smtp:[127.0.0.1]:25");
+    const NextHop to = request.kind == Kind::requeue ? *settings_.requeue : settings_.release_to;
+    auto item = co_await find(request.mail_id, request.partition_tag, deadline);
+    if (!item) co_return std::unexpected(std::move(item.error()));
+    auto text = co_await read(*item, request.mail_id, request.mail_file, deadline);
+    if (!text) co_return std::unexpected(std::move(text.error()));
+    auto copy = parse_stored_copy(text->spool, text->has_8bit, request.kind == Kind::report ? Findings::keep : Findings::strip);
+    if (!copy) co_return std::unexpected(std::move(copy.error()));
+    if (copy->mail_id != request.mail_id)
+        co_return fail(Errc::bad_input, fmt::format("the stored copy is that of \"{}\", not of {}", escaped(copy->mail_id), request.mail_id));
+    auto wanted = targets(request, *copy, *item);
+    if (!wanted) co_return std::unexpected(std::move(wanted.error()));
+    std::vector<std::string> shown;
+    for (const auto& target : *wanted) shown.push_back(mail::smtp_form(target.address));
+    log::notice(request.mail_id, "Quarantined message {} ({}): {} {} -> {}", kind_word(request.kind), request.kind == Kind::report ? "abuse" : "miscategorized",
+                request.mail_id, mail::smtp_form(*copy->sender), join(shown, ","));
+    std::optional<Fault> trouble;
+    for (auto& target : *wanted) {
+        auto claimed = co_await claim(request, target, deadline);
+        if (claimed) continue;
+        trouble = std::move(claimed.error());
+        break;
+    }
+    // what was claimed before the trouble is put back: nobody got anything
+    if (!trouble) co_await deliver(request, *copy, *item, *wanted, to, deadline);
+    std::vector<ReleaseResult> results;
+    for (auto& target : *wanted) {
+        co_await settle(request, target);
+        results.push_back(target.result);
+    }
+    if (trouble) co_return std::unexpected(std::move(*trouble));
+    co_return results;
+}
+
+}  // namespace tamis::proxy

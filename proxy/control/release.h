@@ -1,0 +1,90 @@
+// release - lets a quarantined message go: to exactly the recipients asked for, once; or sends it as a report
+//
+// The order is: find the record, read the copy and check that it is that message's, claim each recipient's row, hand the
+// message to the next hop (never to the filter's own port), settle each row. What the next hop refuses is put back as it
+// was. Used by `tamis quarantine release` and by AM.PDP alike. See release_state.h for what makes it happen once.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/async.h"
+#include "base/deadline.h"
+#include "base/result.h"
+#include "proxy/control/copy_reader.h"
+#include "proxy/control/stored_copy.h"
+#include "proxy/deliver/reinject.h"
+#include "proxy/settings.h"
+#include "storage/quarantine_store.h"
+
+namespace tamis::proxy {
+
+struct ReleaseRequest {
+    enum class Kind { release, requeue, report };
+    Kind                        kind = Kind::release;
+    std::string                 mail_id;
+    std::optional<std::int64_t> partition_tag;
+    std::vector<std::string>    recipients;    // empty: those from whom it was kept
+    std::optional<std::string>  sender;        // nothing: the message's own
+    std::string                 requested_by;  // address, for Resent-From; may be empty
+    std::string                 by;            // who asks, for the records: "root@filter1.example.com"
+    bool                        again = false; // also when it was released before
+    std::string                 mail_file;     // a file of the quarantine directory, for a copy without a record
+};
+
+struct ReleaseResult {
+    enum class End {
+        delivered,
+        already,    // released before, not delivered again
+        releasing,  // somebody releases it right now, or began to and never ended
+        refused,    // by the next hop; as it was before
+        unknown,    // the connection died after the message was sent
+    };
+    std::string address;
+    End         end = End::refused;
+    int         code = 451;
+    std::string enhanced = "4.5.0";
+    std::string text;
+    std::string queue_id;
+    std::string trouble;  // the delivery is done, but could not be recorded
+};
+
+// Located - where the copy of a message is; pure
+struct Located {
+    enum class Kind { table, file };
+    Kind        kind = Kind::table;
+    std::string name;
+};
+// locate - by quar_type and quar_loc; a Fault in an administrator's words when nothing can be read from there
+Result<Located> locate(const storage::QuarantineItem& item);
+
+class Releaser {
+public:
+    // `store` may be null: only files can be released then, and nothing is recorded
+    Releaser(const Settings& settings, storage::QuarantineStore* store, CopyReader& copies, Reinjector* reinjector)
+        : settings_(settings), store_(store), copies_(copies), reinjector_(reinjector) {}
+
+    // find - the one message of that id. Errc::conflict names the partitions when there are several.
+    Task<Result<std::optional<storage::QuarantineItem>>> find(std::string mail_id, std::optional<std::int64_t> partition_tag, Deadline deadline);
+    // read - its copy
+    Task<Result<StoredText>> read(std::optional<storage::QuarantineItem> item, std::string mail_id, std::string mail_file, Deadline deadline);
+    // release - one result for each recipient; none: nobody to release it to
+    Task<Result<std::vector<ReleaseResult>>> release(ReleaseRequest request, Deadline deadline);
+
+private:
+    struct Target;
+    Task<Done>          claim(ReleaseRequest& request, Target& target, Deadline deadline);
+    Task<void>          settle(ReleaseRequest& request, Target& target);
+    Result<std::vector<Target>> targets(const ReleaseRequest& request, const StoredCopy& copy, const std::optional<storage::QuarantineItem>& item) const;
+    Task<void>          deliver(ReleaseRequest& request, const StoredCopy& copy, const std::optional<storage::QuarantineItem>& item,
+                                std::vector<Target>& targets, NextHop to, Deadline deadline);
+
+    const Settings&           settings_;
+    storage::QuarantineStore* store_;
+    CopyReader&               copies_;
+    Reinjector*               reinjector_;
+};
+
+}  // namespace tamis::proxy

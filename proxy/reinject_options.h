@@ -1,0 +1,13 @@
+// reinject_options - how we speak to next hops, from the settings: for the daemon and for the command line
+#pragma once
+
+#include "base/result.h"
+#include "proxy/deliver/reinject.h"
+#include "proxy/settings.h"
+
+namespace tamis::proxy {
+
+// reinject_options - reads the CA certificates; a Fault when these cannot be used
+Result<ReinjectOptions> reinject_options(const Settings& settings);
+
+}  // namespace tamis::proxy
