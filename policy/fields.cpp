@@ -12,7 +12,7 @@ using Text = std::string;
 using Names = std::vector<std::string>;
 
 // clang-format off
-constexpr std::array<FieldRow, 49> rows = {{
+constexpr std::array<FieldRow, 50> rows = {{
     {"local", [](Policy& p) -> bool& { return p.is_local; }, "whether the recipient is ours"},
     {"virus_lover", [](Policy& p) -> bool& { return p.virus_lover; }, "infected mail is delivered all the same"},
     {"spam_lover", [](Policy& p) -> bool& { return p.spam_lover; }, "spam is delivered all the same"},
@@ -56,6 +56,7 @@ constexpr std::array<FieldRow, 49> rows = {{
     {"message_size_limit", [](Policy& p) -> Size& { return p.size_limit; }, "largest message in octets, 0 is no limit"},
     {"banned_rulenames", [](Policy& p) -> Names& { return p.banned_rule_names; }, "which rules on banned contents apply"},
     {"forward_method", [](Policy& p) -> Text& { return p.forward_method; }, "where passed mail is handed to; empty: server.forward"},
+    {"sa_username", [](Policy& p) -> Text& { return p.sa_username; }, "whose preferences spamd applies, when all recipients of a message agree; empty: scanners.spamd.user"},
     {"final_virus_destiny", [](Policy& p) -> Destiny& { return p.destinies.virus; }, "what happens to infected mail", false},
     {"final_banned_destiny", [](Policy& p) -> Destiny& { return p.destinies.banned; }, "what happens to banned mail", false},
     {"final_unchecked_destiny", [](Policy& p) -> Destiny& { return p.destinies.unchecked; }, "what happens to unchecked mail", false},
@@ -80,9 +81,18 @@ std::optional<std::size_t> field_index(std::string_view name) {
     return index < rows.size() ? std::optional(index) : std::nullopt;
 }
 
-std::size_t local_field() { return index_of("local"); }
-std::size_t banned_admin_field() { return index_of("banned_admin"); }
-std::size_t virus_admin_field() { return index_of("virus_admin"); }
+std::size_t local_field() {
+    static constexpr auto index = index_of("local");
+    return index;
+}
+std::size_t banned_admin_field() {
+    static constexpr auto index = index_of("banned_admin");
+    return index;
+}
+std::size_t virus_admin_field() {
+    static constexpr auto index = index_of("virus_admin");
+    return index;
+}
 
 void set_field(const FieldRow& row, RecipientPolicy& policy, const FieldValue& value) {
     std::visit([&]<class T>(AccessTo<T> access) { access(policy) = std::get<T>(value); }, row.access);

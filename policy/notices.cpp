@@ -101,8 +101,11 @@ DsnDecision decide_one(const DsnInput& in, std::size_t i, const Case& one, bool 
 std::vector<DsnDecision> decide_dsn(const DsnInput& in) {
     std::vector<Case> cases;
     for (std::size_t i = 0; i < in.outcomes->size(); ++i) cases.push_back(case_of(in, i));
-    const bool all_rejected = std::ranges::all_of(
-        cases, [](const Case& one) { return one.destiny == Destiny::reject && one.reply_class == 5; });
+    // over SMTP the one reply is then a 5xx, and the MTA tells the sender
+    const auto is_rejected = [](const Case& one) { return one.destiny == Destiny::reject && one.reply_class == 5; };
+    const bool all_rejected = std::ranges::any_of(cases, is_rejected) && std::ranges::all_of(cases, [&](const Case& one) {
+        return is_rejected(one) || (one.destiny == Destiny::discard && one.reply_class == 2);
+    });
     // over SMTP one 4xx brings the whole message back, and a notice now would be sent again with every try
     const bool comes_back = !in.per_recipient_replies &&
                             std::ranges::any_of(cases, [](const Case& one) { return one.reply_class == 4; });

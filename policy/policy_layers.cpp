@@ -68,10 +68,23 @@ void report_dangling(const std::vector<UserRow>& rows, std::vector<std::string>&
     }
 }
 
+std::vector<IgnoredValue> ignored_in(const std::vector<UserRow>& rows) {
+    std::vector<IgnoredValue> out;
+    for (const auto& row : rows)
+        for (const auto& [column, name] : row.shape->unsupported()) {
+            const auto* text = row.at(column);
+            if (text == nullptr || trim(*text).empty()) continue;
+            out.push_back({std::string(name), fmt::format("{}: column {} holds \"{}\", which Tamis does not support: it has no effect",
+                                                          describe_row(row), name, escaped(*text, key_shown))});
+        }
+    return out;
+}
+
 }  // namespace
 
 bool PolicyTables::is_local(const AddressPieces& address) const {
-    if (const auto found = in_tables(tables.match(address), local_field())) return std::get<bool>(found->value);
+    if (tables.sets(local_field()))
+        if (const auto found = in_tables(tables.match(address), local_field())) return std::get<bool>(found->value);
     return !address.is_null() && mail::matches_address_list(local_domains, address.normal());
 }
 
@@ -84,8 +97,9 @@ std::string describe_row(const UserRow& row) {
 
 EffectivePolicy effective_policy(const PolicyTables& configuration, const LoadedBanks& banks, const AddressPieces& recipient,
                                  const std::vector<UserRow>& rows) {
-    EffectivePolicy out{configuration.site, std::vector<Origin>(fields().size()), configuration.tables.match(recipient), {}};
+    EffectivePolicy out{configuration.site, std::vector<Origin>(fields().size()), configuration.tables.match(recipient), {}, {}};
     report_dangling(rows, out.problems);
+    out.ignored = ignored_in(rows);
     for (std::size_t field = 0; field < fields().size(); ++field) {
         auto found = in_rows(rows, field, out.problems);
         if (!found) found = in_tables(out.matches, field);

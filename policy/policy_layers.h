@@ -37,11 +37,18 @@ struct Origin {
     bool operator==(const Origin&) const = default;
 };
 
+// IgnoredValue - a column that Tamis has no use for holds something
+struct IgnoredValue {
+    std::string column;
+    std::string shown;  // one line for the log, with the row
+};
+
 struct EffectivePolicy {
     RecipientPolicy          policy;
     std::vector<Origin>      origins;   // by field
     std::vector<StaticMatch> matches;   // what origins of the layer `table` point into
     std::vector<std::string> problems;  // one line each: table, row, column and what is wrong
+    std::vector<IgnoredValue> ignored;  // values of columns that have no effect
 };
 
 // effective_policy - `rows` come from UserRowIndex or from a custom statement, in the order that decides

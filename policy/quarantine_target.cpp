@@ -114,6 +114,11 @@ Done check_quarantine_method(std::string_view method) {
     return {};
 }
 
+Done check_quarantine_name(std::string_view to) {
+    if (to.find('@') == std::string_view::npos || !complaint_about_address(to)) return {};
+    return fail(Errc::bad_input, fmt::format("\"{}\" is no address to keep a copy for", escaped(to)));
+}
+
 Result<std::optional<QuarantineTarget>> quarantine_target(std::string_view method, std::string_view to,
                                                           std::string_view recipient) {
     if (method.empty() || to.empty()) return std::nullopt;

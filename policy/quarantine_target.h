@@ -33,6 +33,9 @@ Result<std::optional<QuarantineTarget>> quarantine_target(std::string_view metho
 // check_quarantine_method - for the configuration: everything that can be said without a message
 Done check_quarantine_method(std::string_view method);
 
+// check_quarantine_name - the same for *_quarantine_to: "", "%a", a name, or an address that can be mailed to
+Done check_quarantine_name(std::string_view to);
+
 // QuarantineFacts - what the placeholders stand for: %m mail_id, %b digest, %i local time (20230103T100000), %n log id,
 // %P partition tag, %% a percent sign
 struct QuarantineFacts {

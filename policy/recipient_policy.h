@@ -77,6 +77,7 @@ struct RecipientPolicy {
     std::optional<std::uint64_t> size_limit;       // bytes; nothing or 0: no limit; below 64 KiB counts as 64 KiB
     std::vector<std::string> banned_rule_names = {"DEFAULT"};
     std::string         forward_method;            // empty: the site's
+    std::string         sa_username;               // whose preferences SpamAssassin applies; empty: as the site does it
     std::shared_ptr<const BannedHit> banned;       // what those rules found in this message; null: nothing
     bool                blacklisted = false, whitelisted = false;
     double              score_boost = 0;           // soft white/blacklisting

@@ -71,6 +71,18 @@ std::shared_ptr<const re2::RE2> compile_pattern(const std::string& text, Positio
 }
 
 StaticTables StaticTables::load(const ConfigTable& config, const KeyOptions& keys, Problems& problems) {
+    StaticTables out = read(config, keys, problems);
+    out.sets_.resize(fields().size());
+    const auto note = [&](const StaticEntry& entry) {
+        for (std::size_t field = 0; field < entry.values.size(); ++field)
+            if (entry.values[field]) out.sets_[field] = true;
+    };
+    for (const auto& [key, entry] : out.by_key_) note(entry);
+    for (const auto& entry : out.patterns_) note(entry);
+    return out;
+}
+
+StaticTables StaticTables::read(const ConfigTable& config, const KeyOptions& keys, Problems& problems) {
     StaticTables out;
     if (const auto* recipients = config.find("recipients")) {
         if (recipients->table() == nullptr)
@@ -109,6 +121,8 @@ StaticTables StaticTables::load(const ConfigTable& config, const KeyOptions& key
     }
     return out;
 }
+
+bool StaticTables::sets(std::size_t field) const { return field < sets_.size() && sets_[field]; }
 
 std::vector<StaticMatch> StaticTables::match(const AddressPieces& address) const {
     std::vector<StaticMatch> out;

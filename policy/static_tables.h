@@ -46,10 +46,15 @@ public:
     std::vector<StaticMatch> match(const AddressPieces& address) const;
 
     bool empty() const noexcept { return by_key_.empty() && patterns_.empty(); }
+    // sets - whether any entry says anything about that field: if not, nobody needs to look for matches
+    bool sets(std::size_t field) const;
 
 private:
+    static StaticTables read(const ConfigTable& config, const KeyOptions& keys, Problems& problems);
+
     std::map<std::string, StaticEntry, std::less<>> by_key_;
     std::vector<StaticEntry>                        patterns_;
+    std::vector<bool>                               sets_;  // by field
 };
 
 // value_of - a field of a match; in texts $1 ... $9, ${1} and $(1) are filled in: for a key, 1 the whole address, 2 the

@@ -32,6 +32,8 @@ std::int64_t priority_of(const UserRow& row) {
 RowShape::RowShape(std::vector<std::string> names) : names_(std::move(names)) {
     for (auto& name : names_) name = to_lower(name);
     for (const auto& field : fields()) by_field_.push_back(find(field.name));
+    for (const std::string_view name : {"disclaimer_options", "sa_userconf"})
+        if (const int column = find(name); column != absent) unsupported_.emplace_back(column, name);
     id_ = find("id");
     email_ = find("email");
     priority_ = find("priority");

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace tamis::policy {
@@ -27,12 +28,15 @@ public:
     int priority() const noexcept { return priority_; }       // users.priority
     int policy_id() const noexcept { return policy_id_; }     // users.policy_id
     int policy_row() const noexcept { return policy_row_; }   // policy.id, under the name of policy_row_column
+    // unsupported - columns of amavisd's that Tamis has no use for (docs/policy.md)
+    const std::vector<std::pair<int, std::string_view>>& unsupported() const noexcept { return unsupported_; }
     const std::vector<std::string>& names() const noexcept { return names_; }
 
 private:
     int find(std::string_view name) const;
     std::vector<std::string> names_;
     std::vector<int>         by_field_;
+    std::vector<std::pair<int, std::string_view>> unsupported_;
     int                      id_, email_, priority_, policy_id_, policy_row_;
 };
 

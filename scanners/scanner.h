@@ -26,6 +26,7 @@ struct ScanRequest {
     std::string_view      hostname;   // ours
     std::string_view      client_address;  // of the original client (XFORWARD), may be empty
     bool                  is_part = false; // the message is one decoded part of the mail; only antivirus engines see parts
+    std::string_view      user = {};  // whose preferences a spam scanner applies, as the recipients agree; may be empty
 };
 
 class Scanner {

@@ -73,6 +73,12 @@ struct PenPalQuestion {
     std::chrono::system_clock::time_point since;        // older mail does not count
 };
 
+// OriginalQuestion - whether we sent the mail that a bounce claims to be about
+struct OriginalQuestion {
+    std::string              message_id;  // of the original, with angle brackets
+    std::vector<std::string> recipients;  // of the bounce: the original's sender should be one of them
+};
+
 // PenPalStore - over the tables maddr, msgs and msgrcpt
 class PenPalStore {
 public:
@@ -81,6 +87,9 @@ public:
     // one of the referenced Message-IDs to anybody; nothing when never. Uses indexes, reads a bounded number of rows.
     virtual Task<Result<std::vector<std::optional<std::chrono::system_clock::time_point>>>> last_written(
         PenPalQuestion question, Deadline deadline) = 0;
+    // knows_original - whether mail with that Message-ID, of one of these recipients or originating, was handed over.
+    // Nothing when these tables cannot tell, because they have no column msgs.message_id. Uses msgs_idx_mess_id.
+    virtual Task<Result<std::optional<bool>>> knows_original(OriginalQuestion question, Deadline deadline) = 0;
     virtual std::string health() const = 0;
 };
 Result<std::shared_ptr<PenPalStore>> open_pen_pals(std::vector<Dsn> dsns, LookupOptions options);

@@ -102,6 +102,8 @@ std::string fitted(std::string_view text, std::size_t width, const TextRules& ru
     return poorer;
 }
 
+std::string stored_message_id(std::string_view message_id, std::size_t width) { return printable(message_id, width); }
+
 MessageRows make_rows(const mail::MessageRecord& record, const TextRules& rules) {
     const auto seconds = std::clamp<std::int64_t>(
         std::chrono::floor<std::chrono::seconds>(record.received_at.time_since_epoch()).count(), 0,
@@ -124,7 +126,7 @@ MessageRows make_rows(const mail::MessageRecord& record, const TextRules& rules)
     rows.quar_loc = printable(record.quarantine_location, width.quar_loc);
     rows.dsn_sent = code(record.dsn_sent);
     rows.spam_level = score_text(record.spam_level);
-    rows.message_id = printable(record.message_id, width.message_id);
+    rows.message_id = stored_message_id(record.message_id, width.message_id);
     rows.from_addr = fitted(record.from, width.from_addr, rules);
     rows.subject = fitted(record.subject, width.subject, rules);
     rows.host = fitted(record.host, width.host, rules);

@@ -57,6 +57,9 @@ struct MessageRows {
     std::vector<AddressKey>   addresses;  // sorted by email, each once
 };
 
+// stored_message_id - as msgs.message_id of that width has it
+std::string stored_message_id(std::string_view message_id, std::size_t width);
+
 // make_rows - everything that a record means in the tables. A record with content '\0' is still being processed.
 MessageRows make_rows(const mail::MessageRecord& record, const TextRules& rules);
 

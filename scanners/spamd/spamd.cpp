@@ -68,7 +68,7 @@ const std::vector<Setting<SpamdSettings>>& spamd_settings() {
     static const auto rows = joined<SpamdSettings>(
         {{"socket", &SpamdSettings::socket,
           "where spamd listens: host:port or a socket path; of a list, the first that works is used"},
-         {"user", &SpamdSettings::user, "the user whose preferences spamd applies; empty is spamd's own"},
+         {"user", &SpamdSettings::user, "the user whose preferences spamd applies, unless all recipients of a message have the same sa_username; empty is spamd's own"},
          {"body_limit", &SpamdSettings::body_limit,
           "how much of a message's body spamd gets, as amavisd's $sa_mail_body_size_limit: the rest is cut off; 0 is "
           "all of it"},
@@ -99,7 +99,8 @@ Task<Attempt> Spamd::ask(SpamdQuestion question, std::size_t index, const ScanRe
     const auto& message = *request.message;
     const auto part = spamd_part(message.spool->size(), message.header.size, body_limit_);
     const auto prefix = spamd_prefix(*request.envelope, message.spool->size(), part);
-    auto opening = spamd_request(question, prefix.size() + part.bytes, user_) + prefix;
+    const std::string_view user = !request.user.empty() && is_spamd_user(request.user) ? request.user : user_;
+    auto opening = spamd_request(question, prefix.size() + part.bytes, user) + prefix;
     auto sent = co_await send_message(**stream, std::move(opening), *message.spool, part.bytes, deadline);
     if (!sent) co_return transport_attempt(std::move(sent.error()));
     auto reply = co_await read_reply(**stream, deadline);
@@ -126,8 +127,7 @@ std::shared_ptr<Scanner> open_spamd(const ConfigTable& table, Problems& problems
     load_settings(table, section, spamd_settings(), settings, problems);
     auto addresses = load_addresses<Endpoint>(table, section, "socket", settings.socket, parse_endpoint, max_addresses,
                                               problems);
-    const bool is_plain = std::ranges::all_of(settings.user, [](char c) { return c > ' ' && c < 0x7f && c != ':'; });
-    if (!is_plain || settings.user.size() > 255)
+    if (!is_spamd_user(settings.user))
         problems.add(table.find("user")->position,
                      "scanners.spamd.user must be printable ASCII without blanks and colons, at most 255 characters");
     if (problems.lines().size() != before) return {};

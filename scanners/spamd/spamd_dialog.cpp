@@ -77,6 +77,11 @@ std::string spamd_prefix(const mail::Envelope& envelope, std::uint64_t message_s
     return out + "\r\n";
 }
 
+bool is_spamd_user(std::string_view user) {
+    constexpr std::size_t limit = 255;
+    return user.size() <= limit && std::ranges::all_of(user, [](char c) { return c > ' ' && c < 0x7f && c != ':'; });
+}
+
 std::string spamd_request(SpamdQuestion question, std::uint64_t content_length, std::string_view user) {
     std::string out = fmt::format("{} SPAMC/1.5\r\nContent-length: {}\r\n",
                                   question == SpamdQuestion::report ? "REPORT" : "SYMBOLS", content_length);

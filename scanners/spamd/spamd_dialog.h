@@ -31,6 +31,8 @@ SpamdPart spamd_part(std::uint64_t message_size, std::uint64_t header_size, std:
 
 // spamd_prefix - the fields amavisd puts before the message: Return-Path, X-Envelope-To, X-Amavis-MessageSize
 std::string spamd_prefix(const mail::Envelope& envelope, std::uint64_t message_size, SpamdPart part);
+// is_spamd_user - whether the text can stand in a `User:` line: printable ASCII without blanks and colons, at most 255
+bool is_spamd_user(std::string_view user);
 // spamd_request - the request up to and including its empty line
 std::string spamd_request(SpamdQuestion question, std::uint64_t content_length, std::string_view user);
 

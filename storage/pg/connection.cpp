@@ -340,10 +340,38 @@ std::optional<Reply> Connection::next_now() {
     return {};
 }
 
+// Idling - the server's word while nobody asks. A callback and no second coroutine: a session is idle between any two
+// messages, and racing two waits costs more than the lookup's own bookkeeping.
+struct Connection::Idling {
+    asio::steady_timer* wake = nullptr;  // null when nobody waits any more
+    bool                heard = false;
+
+    // End - of the waiting, also when the coroutine is destroyed
+    struct End {
+        std::shared_ptr<Idling> idling;
+        Descriptor&             socket;
+        ~End() {
+            idling->wake = nullptr;
+            boost::system::error_code ignored;
+            socket.cancel(ignored);
+        }
+    };
+};
+
 Task<bool> Connection::wait_idle(asio::steady_timer& wake) {
     set_limit(Deadline::never());
-    const auto first = co_await (socket_.async_wait(Descriptor::wait_read, as_result) || wake.async_wait(as_result));
-    if (first.index() == 1) co_return false;
+    const auto idling = std::make_shared<Idling>();
+    idling->wake = &wake;
+    socket_.async_wait(Descriptor::wait_read, [idling](const boost::system::error_code& error) {
+        if (error || idling->wake == nullptr) return;
+        idling->heard = true;
+        idling->wake->cancel();
+    });
+    {
+        const Idling::End end{idling, socket_};
+        co_await wake.async_wait(as_result);
+    }
+    if (!idling->heard) co_return false;
     co_return PQconsumeInput(handle_.get()) != 1 || is_lost();
 }
 

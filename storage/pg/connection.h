@@ -104,6 +104,7 @@ private:
         void operator()(PGconn* handle) const noexcept { PQfinish(handle); }
     };
     struct Alarm;
+    struct Idling;
     Connection(asio::io_context& loop, Dsn dsn);
     Task<Done>  connect(Deadline deadline);
     Task<Done>  connect_to(std::map<std::string, std::string, std::less<>> words, Deadline deadline);

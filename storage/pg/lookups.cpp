@@ -55,12 +55,21 @@ std::vector<std::string> all_keys(const std::vector<LookupAddress>& addresses) {
 }
 
 std::vector<UserRow> rows_of(const PGresult* result, std::shared_ptr<const RowShape>& shape) {
-    std::vector<std::string> names;
-    for (int i = 0; i < PQnfields(result); ++i) names.push_back(to_lower(PQfname(result, i)));
-    if (!shape || shape->names() != names) shape = std::make_shared<const RowShape>(std::move(names));
+    const auto is_same = [&] {  // hardly ever not: the tables changed
+        if (!shape || shape->names().size() != static_cast<std::size_t>(PQnfields(result))) return false;
+        for (int i = 0; i < PQnfields(result); ++i)
+            if (!equal_fold(shape->names()[static_cast<std::size_t>(i)], PQfname(result, i))) return false;
+        return true;
+    };
+    if (!is_same()) {
+        std::vector<std::string> names;
+        for (int i = 0; i < PQnfields(result); ++i) names.emplace_back(PQfname(result, i));
+        shape = std::make_shared<const RowShape>(std::move(names));
+    }
     std::vector<UserRow> rows;
     for (int row = 0; row < PQntuples(result); ++row) {
         UserRow& into = rows.emplace_back(UserRow{shape, {}, {}});
+        into.values.reserve(shape->names().size());
         for (int i = 0; i < PQnfields(result); ++i) into.values.push_back(cell(result, row, i));
     }
     return rows;

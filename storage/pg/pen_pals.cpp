@@ -10,6 +10,7 @@
 #include "storage/pg/lookups.h"
 #include "storage/pg/questions.h"
 #include "storage/pg/reading_session.h"
+#include "storage/rows.h"
 
 namespace tamis::storage::pg {
 namespace {
@@ -33,9 +34,20 @@ std::string pen_pal_sql(const Dialect& dialect) {
                        newest("r.rid IN (SELECT id FROM maddr WHERE email=$2)"), referenced);
 }
 
+constexpr const char* original_name = "tamis_original";
+
+// original_sql - by index (msgs_idx_mess_id); one row is enough
+std::string original_sql(const Dialect& dialect) {
+    return fmt::format("SELECT 1 FROM msgs m WHERE m.message_id=$1 AND (m.sid IN (SELECT id FROM maddr WHERE email=ANY($2)) OR {}='Y') "
+                       "AND EXISTS (SELECT 1 FROM msgrcpt r WHERE {}r.mail_id=m.mail_id AND r.ds='P') LIMIT 1",
+                       dialect.column("m", "msgs", "originating", "''"), dialect.same_partition("r", "msgrcpt", "m", "msgs"));
+}
+
 struct Facts {
     ReadingSession   session;
     std::vector<Oid> types;
+    std::vector<Oid> original_types;  // empty: msgs has no message_id
+    std::size_t      message_id_width = 0;
 };
 
 class PenPalsAsked final : public Question {
@@ -80,6 +92,38 @@ private:
     const PenPalQuestion asked_;
 };
 
+using Known = std::optional<bool>;
+using KnownAnswered = Completion<Result<Known>>;
+
+class OriginalAsked final : public Question {
+public:
+    OriginalAsked(OriginalQuestion asked, Deadline until) : Question(until), asked_(std::move(asked)) {}
+
+    Result<std::size_t> ask(Connection& connection) override {
+        const auto& facts = std::any_cast<Facts&>(connection.notes());
+        can_tell_ = !facts.original_types.empty();
+        if (!can_tell_) return 0;
+        std::vector<std::string> recipients;
+        for (const auto& recipient : asked_.recipients) recipients.push_back(address_key(recipient).email);
+        const auto ours = facts.session.array(recipients, facts.original_types.at(1));
+        const std::string id = stored_message_id(asked_.message_id, facts.message_id_width);  // printable ASCII: every column can hold it
+        const Value values[] = {facts.original_types.at(0) == oid_bytea ? Value::bytes(id) : Value::text(id), Value::text(ours)};
+        if (auto sent = connection.send(original_name, values); !sent) return std::unexpected(std::move(sent.error()));
+        return 1;
+    }
+
+    void take(Connection&, const std::vector<Reply>& replies) override {
+        KnownAnswered::set(answered, can_tell_ ? Known(PQntuples(replies.at(0).get()) != 0) : Known());
+    }
+    void refuse(Fault why) override { KnownAnswered::set(answered, std::unexpected(std::move(why))); }
+
+    const KnownAnswered::Shared answered = std::make_shared<KnownAnswered>();
+
+private:
+    const OriginalQuestion asked_;
+    bool                   can_tell_ = false;
+};
+
 class PenPals final : public PenPalStore, private Questions::SetUp {
 public:
     PenPals(std::vector<Dsn> dsns, const LookupOptions& options)
@@ -95,6 +139,13 @@ public:
         if (answer) co_return std::move(*answer);
         co_return fail(Errc::timeout, "no answer to the pen pals query: " + questions_.health().text());
     }
+    Task<Result<Known>> knows_original(OriginalQuestion question, Deadline deadline) override {
+        const auto asked = std::make_shared<OriginalAsked>(std::move(question), deadline);
+        questions_.put(asked);
+        auto answer = co_await KnownAnswered::wait(asked->answered, deadline);
+        if (answer) co_return std::move(*answer);
+        co_return fail(Errc::timeout, "no answer to the question about a bounce: " + questions_.health().text());
+    }
     std::string health() const override { return "pen pals: " + questions_.health().text(); }
 
 private:
@@ -103,9 +154,12 @@ private:
         if (!session) co_return std::unexpected(std::move(session.error()));
         auto dialect = co_await detect(connection, Use::read);
         if (!dialect) co_return std::unexpected(std::move(dialect.error()));
-        auto prepared = co_await prepare_all(connection, {{name, pen_pal_sql(*dialect), ""}});
+        std::vector<Preparation> statements = {{name, pen_pal_sql(*dialect), ""}};
+        if (dialect->has("msgs", "message_id")) statements.push_back({original_name, original_sql(*dialect), ""});
+        auto prepared = co_await prepare_all(connection, std::move(statements));
         if (!prepared) co_return std::unexpected(std::move(prepared.error()));
-        connection.notes() = Facts{*session, prepared->parameter_types[0]};
+        prepared->parameter_types.resize(2);
+        connection.notes() = Facts{*session, prepared->parameter_types[0], prepared->parameter_types[1], dialect->text.widths.message_id};
         co_return Done{};
     }
 

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "storage/address_key.h"
 #include "storage/completion.h"
+#include "storage/rows.h"
 #include "storage/sqlite/reader_thread.h"
 
 namespace tamis::storage::sqlite {
@@ -237,6 +238,13 @@ constexpr const char* reference_sql =
     "WHERE ours.email=?1 AND m.time_num>=?3 AND m.content IS NOT 'V' AND r.ds='P' AND r.rid<>m.sid "
     "AND m.message_id=?4 ORDER BY m.time_num DESC LIMIT 1";
 
+// Mail with that Message-ID (?1) of ours, or of this sender (?2), that was handed over.
+constexpr const char* original_sql =
+    "SELECT 1 FROM msgs m WHERE m.message_id=?1 AND (m.originating='Y' OR m.sid IN (SELECT id FROM maddr WHERE email=?2)) "
+    "AND EXISTS (SELECT 1 FROM msgrcpt r WHERE r.partition_tag=m.partition_tag AND r.mail_id=m.mail_id AND r.ds='P') LIMIT 1";
+using Known = std::optional<bool>;
+using KnownAnswered = Completion<Result<Known>>;
+
 class PenPals final : public PenPalStore {
 public:
     PenPals(std::vector<Dsn> dsns, const LookupOptions& options)
@@ -251,6 +259,13 @@ public:
         auto answer = co_await TimesAnswered::wait(asked->answered, deadline);
         if (answer) co_return std::move(*answer);
         co_return fail(Errc::timeout, "no answer to the pen pals query: " + reader_.health().text());
+    }
+    Task<Result<Known>> knows_original(OriginalQuestion question, Deadline deadline) override {
+        const auto asked = std::make_shared<OriginalAsked>(*this, std::move(question), deadline);
+        reader_.put(asked);
+        auto answer = co_await KnownAnswered::wait(asked->answered, deadline);
+        if (answer) co_return std::move(*answer);
+        co_return fail(Errc::timeout, "no answer to the question about a bounce: " + reader_.health().text());
     }
     std::string health() const override { return "pen pals: " + reader_.health().text(); }
 
@@ -277,6 +292,24 @@ private:
         const PenPalQuestion question_;
     };
 
+    class OriginalAsked final : public ReaderThread::Question {
+    public:
+        OriginalAsked(PenPals& owner, OriginalQuestion question, Deadline until)
+            : Question(until), owner_(owner), question_(std::move(question)) {}
+        Done answer() override {
+            auto known = owner_.is_known(question_);
+            if (!known) return std::unexpected(std::move(known.error()));
+            KnownAnswered::set(answered, Known(*known));
+            return {};
+        }
+        void refuse(Fault why) override { KnownAnswered::set(answered, std::unexpected(std::move(why))); }
+        const KnownAnswered::Shared answered = std::make_shared<KnownAnswered>();
+
+    private:
+        PenPals&               owner_;
+        const OriginalQuestion question_;
+    };
+
     Done prepare(Database& database) {
         const auto any = has_table(database, "");
         if (!any) return std::unexpected(any.error());
@@ -288,7 +321,24 @@ private:
         if (!reference) return std::unexpected(std::move(reference.error()));
         pen_pal_ = std::move(*pen_pal);
         reference_ = std::move(*reference);
+        auto original = prepared(database, original_sql, "");
+        if (!original) return std::unexpected(std::move(original.error()));
+        original_ = std::move(*original);
         return {};
+    }
+
+    Result<bool> is_known(const OriginalQuestion& question) {
+        const std::string id = stored_message_id(question.message_id, TextRules().widths.message_id);
+        for (const auto& recipient : question.recipients) {
+            const std::string ours = address_key(recipient).email;
+            original_->bind_text(1, id);
+            original_->bind_text(2, ours);
+            const auto row = original_->step();
+            original_->reset();
+            if (!row) return std::unexpected(row.error());
+            if (*row) return true;
+        }
+        return false;
     }
 
     Result<Times::value_type> newest(const std::string& recipient, const PenPalQuestion& question) {
@@ -313,8 +363,8 @@ private:
         return best;
     }
 
-    std::unique_ptr<Statement> pen_pal_, reference_;  // only the thread
-    ReaderThread               reader_;               // last: its thread uses the rest
+    std::unique_ptr<Statement> pen_pal_, reference_, original_;  // only the thread
+    ReaderThread               reader_;                          // last: its thread uses the rest
 };
 
 }  // namespace

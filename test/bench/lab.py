@@ -24,6 +24,35 @@ NEEDED = {"smtp-sink": "postfix", "smtp-source": "postfix", "amavisd": "amavisd-
 # In two halves, so that no scanner takes this file for what it names.
 EICAR = "X5O!P%@AP[4\\PZX54(P^)7CC)7}$" + "EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
 AMAVIS_SCHEMA = "/usr/share/doc/amavisd-new/README.sql-pg.gz"
+# what an administrator may have in his configuration for single recipients, senders and clients
+POLICY_TABLES = """
+[recipients."."]
+spam_tag_level = -999
+[recipients.".example.com"]
+spam_kill_level = 9
+warnvirusrecip = true
+[recipients."user@example.com"]
+spam_lover = true
+spam_subject_tag2 = "[spam] "
+[recipients."user0@example.com"]
+bypass_spam_checks = true
+[[recipient_patterns]]
+match = '(?i)^(info|sales|user)@'
+spam_tag2_level = 6
+[banks.MYNETS]
+spam_kill_level = 20
+[banks.PARTNER]
+spam_lover = true
+[[bank_rules]]
+clients = ["192.0.2.0/24"]
+banks = ["PARTNER"]
+[[sender_lists]]
+recipients = [".example.com"]
+whitelist = ["friend@example.net", ".partner.example"]
+blacklist = ["!good@example.biz", ".example.biz"]
+scores = { "news@example.net" = -2, ".sender.org" = 0.5 }
+whitelist_patterns = ['^bounce-[0-9]+@lists[.]example$']
+"""
 
 
 def free_port():
@@ -255,12 +284,42 @@ $virus_quarantine_method=$spam_quarantine_method=$banned_files_quarantine_method
     def start_tamis_yara(self, _mode):
         return self.start_tamis("yara")
 
-    def start_tamis(self, mode):
+    def start_tamis_plain(self, mode):
+        """the policy engine as far off as it goes: no lookup_dsn, no tables"""
+        return self.start_tamis(mode, "plain")
+
+    def start_tamis_tables(self, mode):
+        """with tables, patterns, banks and sender lists in the configuration"""
+        return self.start_tamis(mode, "tables")
+
+    def start_tamis_policy(self, mode):
+        """the same and rows of users, policy, mailaddr and wblist that match the messages and a thousand that do not"""
+        self.fill_lookup_tables()
+        return self.start_tamis(mode, "policy")
+
+    def fill_lookup_tables(self):
+        if self.sql("tamis", "select count(*) from users") != "0":
+            return
+        self.sql("tamis", """
+            insert into policy (id, policy_name, spam_tag2_level, spam_kill_level, spam_subject_tag2, spam_quarantine_to, message_size_limit)
+              values (1, 'one', 6.5, 12, '[spam] ', 'spam-quarantine', 50000000), (2, 'domain', 7, 20, null, null, null), (3, 'all', 6.31, null, null, null, null);
+            insert into users (id, priority, policy_id, email, fullname) values (1, 9, 1, 'user@example.com', 'User'), (2, 5, 2, '@example.com', 'Domain'),
+              (3, 0, 3, '@.', 'All');
+            insert into users (id, policy_id, email) select i, 1 + i % 3, convert_to('user' || i || '@example.com', 'UTF8') from generate_series(10, 1009) i;
+            insert into mailaddr (id, priority, email) values (1, 9, 'a@sender.org'), (2, 5, '@.sender.org');
+            insert into mailaddr (id, email) select i, convert_to('sender' || i || '@example.net', 'UTF8') from generate_series(10, 1009) i;
+            insert into wblist (rid, sid, wb) values (1, 1, '-0.5'), (2, 2, '1.5'), (3, 2, ' ');
+            insert into wblist (rid, sid, wb) select 10 + i, 10 + i, 'B' from generate_series(0, 999) i;
+            analyze""")
+
+    def start_tamis(self, mode, policy="usual"):
         """mode "yara": as "full", with the embedded rules instead of clamd"""
         state, port = self.dir / f"tamis-{mode}-{free_port()}", free_port()
         state.mkdir()
         config = state / "tamis.toml"
         dsn = f'"postgresql://amavis@127.0.0.1:{self.postgres.port}/tamis"' if mode != "relay" else "[]"
+        lookup_dsn = {"plain": "[]", "tables": "[]", "usual": dsn,
+                      "policy": f'"postgresql://amavis@127.0.0.1:{self.postgres.port}/tamis"'}[policy]
         config.write_text(f"""[server]
 listen = ["127.0.0.1:{port}"]
 forward = "smtp:[127.0.0.1]:{self.sink.port}"
@@ -274,11 +333,11 @@ user = "nobody"
 target = "file:{state}/tamis.log"
 
 [storage]
-lookup_dsn = {dsn}
+lookup_dsn = {lookup_dsn}
 storage_dsn = {dsn}
 
 """ + {"full": f'[scanners.clamd]\nsocket = "{self.clamd_socket}"\n', "yara": "[scanners.yara]\n",
-       "relay": '[policy]\nvirus_quarantine = ""\nbanned_quarantine = ""\nspam_quarantine = ""\n'}[mode])
+       "relay": '[policy]\nvirus_quarantine = ""\nbanned_quarantine = ""\nspam_quarantine = ""\nunopened_quarantine = ""\n'}[mode] + (POLICY_TABLES if policy in ("tables", "policy") else ""))
         server = self._start("tamis", [str(self.build / "tamisd"), "-c", str(config)])
         server.port = port
         return server.wait_until(lambda: greeting(port).startswith("220"), pause=0.002)

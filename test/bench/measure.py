@@ -49,6 +49,12 @@ def cpu_ms(root):
     return total * TICK_MS
 
 
+def alone_ms(pid):
+    """CPU time of this one process so far, user and system, without its children"""
+    fields = _stat_fields(pid)
+    return sum(int(field) for field in fields[11:13]) * TICK_MS if fields else 0
+
+
 def memory_kb(root):
     """(sum of VmRSS, sum of VmHWM, sum of PSS) of the tree, in kB"""
     rss = peak = pss = 0
@@ -145,16 +151,18 @@ def clamd_rate(helper, clamd_socket, message, connections, seconds):
 def throughput(port, message, connections, reuse, seconds, pids, least, fixed_count=0):
     """Feeds a port for about `seconds` and gives a row of figures; fixed_count, when not 0, is the number of messages.
 
-    pids names the process trees whose CPU time per message is wanted ({"cpu": the filter's}); a row has their names.
+    pids names the process trees whose CPU time per message is wanted ({"cpu": the filter's}); a row has their names. "alone"
+    is that of one process without its children.
     Short runs come first until the count that fills the time is known; none has fewer than `least` messages. What the
     machine spent beyond this process and its children is somebody else's and is shown as such.
     """
     count, sent = fixed_count or max(2 * connections, least), 0
     while True:
-        used, watch = {name: cpu_ms(pid) for name, pid in pids.items()}, Watch()
+        spent = lambda: {name: alone_ms(pid) if name == "alone" else cpu_ms(pid) for name, pid in pids.items()}
+        used, watch = spent(), Watch()
         took = smtp_source(port, message, count, connections, reuse, timeout=max(180, 10 * seconds))
         own, others = watch.read()
-        used = {name: (cpu_ms(pid) - used[name]) / count for name, pid in pids.items()}
+        used = {name: (now - used[name]) / count for name, now in spent().items()}
         sent += count
         if fixed_count or took > 0.85 * seconds:
             return {"count": count, "sent": sent, "rate": count / took, "all": own / count, "others": others,

@@ -210,7 +210,7 @@ TEST_CASE("a rejection among other answers can only be told by a DSN over SMTP")
                               Mixed{false, Destiny::reject, DsnKind::none, DsnKind::none},
                               Mixed{false, Destiny::bounce, DsnKind::failed, DsnKind::failed},
                               Mixed{true, Destiny::bounce, DsnKind::none, DsnKind::failed},
-                              Mixed{false, Destiny::discard, DsnKind::failed, DsnKind::none},
+                              Mixed{false, Destiny::discard, DsnKind::none, DsnKind::none},
                               Mixed{false, Destiny::tempfail, DsnKind::none, DsnKind::none},
                               Mixed{true, Destiny::tempfail, DsnKind::none, DsnKind::none});
     Setup setup;

@@ -156,3 +156,14 @@ TEST_CASE("every field can be set by a row and by a table") {
         CHECK_THAT(by_row.value(fields()[field].name), Catch::Matches("true|41|\"bounce\"|\"row\"|\\[\"row\"\\]"));
     }
 }
+
+TEST_CASE("columns that Tamis has no use for are named when they hold something") {
+    const std::vector<std::string> names = {"id", "email", "disclaimer_options", "sa_userconf", "policy_id"};
+    const auto seen = look(configured(""), "u@x.org", {user_row(names, {"7", "u@x.org", " ", "/etc/spam/u.cf", "3"}), user_row(names, {"8", "@x.org", {}, {}, "3"})});
+    REQUIRE(seen.effective.ignored.size() == 1);
+    CHECK(seen.effective.ignored[0].column == "sa_userconf");
+    CHECK(seen.effective.ignored[0].shown == "users row 7 (\"u@x.org\"), policy row 3: column sa_userconf holds \"/etc/spam/u.cf\", which Tamis "
+                                             "does not support: it has no effect");
+    CHECK(seen.effective.problems.empty());
+    CHECK(look(configured(""), "u@x.org", {row("7", "u@x.org", {})}).effective.ignored.empty());
+}

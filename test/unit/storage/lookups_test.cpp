@@ -76,6 +76,7 @@ public:
         INFO((done ? "" : done.error().detail));
         REQUIRE(done);
     }
+    std::vector<std::string> query(const std::string& sql) const { return server().query(name_, sql); }
     std::shared_ptr<LookupStore> open(LookupOptions options = {}) const {
         return open_lookup_store({*parse_dsn(dsn_)}, std::move(options)).value();
     }
@@ -462,4 +463,72 @@ TEST_CASE("pen pals: when ours last wrote to the sender, or answered") {
         CHECK(days("stranger@z.org", {"ours@x.org"}, {"<ref@x>"}) == "- ");
         CHECK(days("\xff'{\"@z.org", {"\xff@x.org"}, {"<\xff>"}) == "- ");
     }
+}
+
+TEST_CASE("originals of bounces: what we sent and nothing else, found by index") {
+    for (const std::string kind : {"sqlite", "today"}) {
+        if (kind == "today" && !PgServer::is_wanted()) continue;
+        INFO(kind);
+        const Place place(kind);
+        const auto records = open_record_store({*parse_dsn(place.dsn())}, {}).value();
+        const auto sent = [&](std::string from, std::string id, bool originating, char disposition = 'P') {
+            auto record = make_record(std::move(from), "pal@y.org");
+            record.message_id = std::move(id);
+            record.originating = originating;
+            record.recipients[0].disposition = disposition;
+            REQUIRE(keep(*records, record));
+        };
+        const std::string length(300, 'a');
+        sent("ours@x.org", "<1@x>", false);
+        sent("other@x.org", "<2@x>", true);
+        sent("stranger@y.org", "<3@x>", false);
+        sent("ours@x.org", "<4@x>", true, 'D');  // never left
+        sent("ours@x.org", "<" + length + "@x>", false);
+        const auto store = open_pen_pals({*parse_dsn(place.dsn())}, {}).value();
+        const auto knows = [&](std::string id, std::vector<std::string> recipients) {
+            const auto known = run<Result<std::optional<bool>>>([&] { return store->knows_original({id, recipients}, Deadline::in(30s)); });
+            INFO((known ? "" : known.error().detail));
+            REQUIRE(known);
+            REQUIRE(*known);
+            return **known;
+        };
+        CHECK(knows("<1@x>", {"nobody@x.org", "OURS@X.org"}));
+        CHECK_FALSE(knows("<1@x>", {"nobody@x.org"}));
+        CHECK(knows("<2@x>", {"nobody@x.org"}));  // originating: whoever sent it (addresses may have been rewritten)
+        CHECK_FALSE(knows("<3@x>", {"ours@x.org"}));
+        CHECK_FALSE(knows("<4@x>", {"ours@x.org"}));
+        CHECK(knows("<" + length + "@x>", {"ours@x.org"}));
+        CHECK_FALSE(knows("<none@x>", {"ours@x.org"}));
+        CHECK_FALSE(knows("<\xff'{\"\\>", {"\xff'{\"@x.org"}));
+    }
+}
+
+TEST_CASE("originals of bounces: the question goes by the index on Message-IDs") {
+    if (!PgServer::is_wanted()) return;
+    const Place place("today");
+    const auto records = open_record_store({*parse_dsn(place.dsn())}, {}).value();
+    auto record = make_record("ours@x.org", "pal@y.org");
+    record.message_id = "<1@x>";
+    record.recipients[0].disposition = 'P';
+    REQUIRE(keep(*records, record));
+    place.run("INSERT INTO msgs (mail_id, am_id, time_num, time_iso, sid, size, host, message_id) SELECT convert_to('m'||i,'UTF8'), '1', 1, now(), 1, 1, 'h', '<m'||i||'>' "
+              "FROM generate_series(1,20000) i; ANALYZE msgs");
+    const auto used = [&] { return place.query("SELECT coalesce(idx_scan,0) FROM pg_stat_user_indexes WHERE indexrelname='msgs_idx_mess_id'").at(0); };
+    const auto used_before = used();
+    const auto store = open_pen_pals({*parse_dsn(place.dsn())}, {}).value();
+    const auto known = run<Result<std::optional<bool>>>([&] { return store->knows_original({"<1@x>", {"ours@x.org"}}, Deadline::in(30s)); });
+    REQUIRE(known);
+    CHECK(*known == true);
+    CHECK(wait_until([&] { return used() != used_before; }));  // counters come a little later
+}
+
+TEST_CASE("originals of bounces: tables without Message-IDs cannot tell") {
+    if (!PgServer::is_wanted()) return;
+    const Place place("today");
+    place.run("ALTER TABLE msgs RENAME message_id TO message_id_away");
+    const auto store = open_pen_pals({*parse_dsn(place.dsn())}, {}).value();
+    const auto known = run<Result<std::optional<bool>>>([&] { return store->knows_original({"<1@x>", {"ours@x.org"}}, Deadline::in(30s)); });
+    INFO((known ? "" : known.error().detail));
+    REQUIRE(known);
+    CHECK_FALSE(known->has_value());
 }

@@ -39,6 +39,26 @@ Heard hear_request(Connection& c) {
     return heard;
 }
 
+TEST_CASE("the recipients' common user goes before the configured one, unless it cannot be sent") {
+    struct Row { std::string user, want; };
+    const auto row = GENERATE(Row{"", "joe"}, Row{"bob@example.com", "bob@example.com"}, Row{"bob\r\nX: y", "joe"}, Row{"bob smith", "joe"});
+    Heard heard;
+    {
+        FakePeer peer([&](Connection& c) {
+            heard = hear_request(c);
+            c.say(answer(table));
+        });
+        auto settings = quick();
+        settings.user = "joe";
+        Spamd spamd({peer.endpoint()}, settings);
+        const auto message = make_message(clean_text, Head::all);
+        const auto envelope = make_envelope();
+        const ScanRequest request{&message, &envelope, "filter.example.com", "192.0.2.1", false, row.user};
+        CHECK(std::holds_alternative<mail::Scored>(run(spamd.scan(request, Deadline::in(20s)))));
+    }
+    CHECK(heard.header.find("\r\nUser: " + row.want + "\r\n") != std::string::npos);
+}
+
 TEST_CASE("spamd gets prefix and message, and its answer is taken as it is") {
     const auto head = GENERATE(Head::all, Head::none);
     Heard heard;
