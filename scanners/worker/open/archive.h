@@ -25,7 +25,7 @@ struct LibraryFormat {
     const char* name;                    // container of the members, and of the limit's text
     int (*format)(struct archive*);
     std::vector<int (*)(struct archive*)> filters = {};
-    bool is_raw = false;                 // compressed data: one member, named after the outer file
+    int  raw_filter = 0;                 // compressed data: this filter, without guessing; 0: libarchive looks whether it fits
     const std::set<std::string, std::less<>>* encrypted = nullptr;  // members that libarchive does not know to be encrypted
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "scanners/worker/open/appended.h"
 #include "scanners/worker/open/archive.h"
 #include "scanners/worker/open/gzip.h"
@@ -24,6 +25,12 @@ bool wants(const mail::Part& part) {
     return (has_kind(part, kinds.text) || ...);
 }
 
+// wants_lzma - its signature is weak: libmagic knows only the usual ones, so the name helps
+bool wants_lzma(const mail::Part& part) {
+    const auto is_named = [](std::string_view name) { return name.size() > 5 && equal_fold(name.substr(name.size() - 5), ".lzma"); };
+    return has_kind(part, "lzma") || (has_kind(part, "dat") && std::ranges::any_of(part.names, is_named));
+}
+
 }  // namespace
 
 std::vector<Decoder> archive_decoders() {
@@ -43,7 +50,7 @@ std::vector<Decoder> archive_decoders() {
         {"rpm", wants<"rpm">, open_rpm, no},
         {"lha", wants<"lha">, open_lha, no},
         {"xar", wants<"xar">, open_xar, no},
-        {"lzma", wants<"lzma">, open_lzma, no},
+        {"lzma", wants_lzma, open_lzma, no},
         {"lzip", wants<"lz">, open_lzip, no},
         {"zstd", wants<"zst">, open_zstd, no},
         {"lz4", wants<"lz4">, open_lz4, no},
