@@ -3,7 +3,9 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <locale.h>
+#include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include <algorithm>
 #include <array>
@@ -257,7 +259,11 @@ std::string member_header(std::uint16_t method, std::uint64_t size, std::uint32_
 
 }  // namespace
 
-bool prepare_archives() { return names_locale() != nullptr; }
+bool prepare_archives() {
+    ::setenv("TZ", "UTC0", 1);  // else the C library looks at /etc/localtime for every date of a member
+    ::tzset();
+    return names_locale() != nullptr;
+}
 
 bool is_supported(const LibraryFormat& format) { return new_reader(format) != nullptr; }
 

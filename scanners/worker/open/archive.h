@@ -17,7 +17,8 @@ struct archive;
 
 namespace tamis::open {
 
-// prepare_archives - loads the locale that names are converted in; false: there is no C.UTF-8, names keep their raw bytes only
+// prepare_archives - loads the locale that names are converted in, and sets the process's time zone to UTC (dates are not
+// used, but libarchive converts them); false: there is no C.UTF-8, names keep their raw bytes only. Call it once at start.
 bool prepare_archives();
 
 // LibraryFormat - what is switched on for one kind of archive
