@@ -30,11 +30,11 @@ def vint(value):
     return out + bytes([value])
 
 
-def rar5_block(kind, flags, body, extra=b"", data=b""):
-    flags |= (1 if extra else 0) | (2 if data else 0)
-    head = vint(kind) + vint(flags) + (vint(len(extra)) if extra else b"") + (vint(len(data)) if data else b"") + body + extra
+def rar5_block(kind, flags, body, extra=b"", data=None):
+    flags |= (1 if extra else 0) | (2 if data is not None else 0)
+    head = vint(kind) + vint(flags) + (vint(len(extra)) if extra else b"") + (vint(len(data)) if data is not None else b"") + body + extra
     head = vint(len(head)) + head
-    return struct.pack("<I", zlib.crc32(head)) + head + data
+    return struct.pack("<I", zlib.crc32(head)) + head + (data or b"")
 
 
 def rar5(members, encrypted=(), hidden=False):

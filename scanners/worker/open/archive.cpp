@@ -3,7 +3,9 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <locale.h>
+#include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include <algorithm>
 #include <array>
@@ -136,10 +138,15 @@ public:
         reader_ = new_reader(format_);
         if (!reader_) return mark_unreadable(opener_, part_);
         const auto all = bytes.bytes();
+        // named, not guessed: data that are not what they seem must not pass as they are, and what is packed twice is two levels
+        if (format_.raw_filter != 0 && archive_read_append_filter(reader_.get(), format_.raw_filter) != ARCHIVE_OK)
+            return mark_unreadable(opener_, part_);
         if (archive_read_open_memory2(reader_.get(), all.data(), all.size(), block) != ARCHIVE_OK)
             return mark_damaged(opener_, part_, error_of(reader_.get()));
         while (next()) {}
-        if (!format_.is_raw || opener_.budget().is_spent()) return;
+        // without a filter in effect the raw bytes come out as they went in: they are not what they seem
+        if (is_compressed() && archive_filter_count(reader_.get()) < 2) mark_damaged(opener_, part_, "no compressed data");
+        if (!is_compressed() || opener_.budget().is_spent()) return;
         const auto taken = archive_filter_bytes(reader_.get(), -1);
         if (taken >= 0 && static_cast<std::uint64_t>(taken) + block < all.size())
             mark_damaged(opener_, part_, "bytes after the compressed data");
@@ -164,7 +171,7 @@ private:
     }
 
     bool add(archive_entry* entry) {
-        auto names = format_.is_raw ? unpacked_names(opener_.part(part_)) : names_of(entry);
+        auto names = is_compressed() ? unpacked_names(opener_.part(part_)) : names_of(entry);
         auto flags = flags_of(entry);
         const bool is_known = format_.encrypted != nullptr && !names.empty() && format_.encrypted->contains(names.front());
         if (archive_entry_is_encrypted(entry) != 0 || is_known) {
@@ -192,9 +199,11 @@ private:
         return data != Data::fatal;
     }
 
+    bool is_compressed() const { return format_.format == archive_read_support_format_raw; }
+
     // has_encrypted_entries - libarchive 3.6 follows a wild pointer when it is asked and no format has been chosen
     bool has_encrypted_entries() {
-        return !format_.is_raw && archive_format(reader_.get()) != 0 && archive_read_has_encrypted_entries(reader_.get()) > 0;
+        return !is_compressed() && archive_format(reader_.get()) != 0 && archive_read_has_encrypted_entries(reader_.get()) > 0;
     }
 
     void note_failure() {
@@ -250,7 +259,11 @@ std::string member_header(std::uint16_t method, std::uint64_t size, std::uint32_
 
 }  // namespace
 
-bool prepare_archives() { return names_locale() != nullptr; }
+bool prepare_archives() {
+    ::setenv("TZ", "UTC0", 1);  // else the C library looks at /etc/localtime for every date of a member
+    ::tzset();
+    return names_locale() != nullptr;
+}
 
 bool is_supported(const LibraryFormat& format) { return new_reader(format) != nullptr; }
 
@@ -323,30 +336,30 @@ void open_iso(Opener& opener, std::uint32_t part, const Blob& bytes) {
 }
 
 namespace {
-void open_compressed(Opener& opener, std::uint32_t part, const Blob& bytes, const char* name, int (*filter)(struct archive*)) {
-    open_library_archive(opener, part, bytes, {.name = name, .format = archive_read_support_format_raw, .filters = {filter}, .is_raw = true});
+void open_compressed(Opener& opener, std::uint32_t part, const Blob& bytes, const char* name, int (*support)(struct archive*), int filter) {
+    open_library_archive(opener, part, bytes, {.name = name, .format = archive_read_support_format_raw, .filters = {support}, .raw_filter = filter});
 }
 }  // namespace
 void open_bzip2(Opener& opener, std::uint32_t part, const Blob& bytes) {
-    open_compressed(opener, part, bytes, "bzip2", archive_read_support_filter_bzip2);
+    open_compressed(opener, part, bytes, "bzip2", archive_read_support_filter_bzip2, ARCHIVE_FILTER_BZIP2);
 }
 void open_xz(Opener& opener, std::uint32_t part, const Blob& bytes) {
-    open_compressed(opener, part, bytes, "xz", archive_read_support_filter_xz);
+    open_compressed(opener, part, bytes, "xz", archive_read_support_filter_xz, ARCHIVE_FILTER_XZ);
 }
 void open_lzma(Opener& opener, std::uint32_t part, const Blob& bytes) {
-    open_compressed(opener, part, bytes, "lzma", archive_read_support_filter_lzma);
+    open_compressed(opener, part, bytes, "lzma", archive_read_support_filter_lzma, ARCHIVE_FILTER_LZMA);
 }
 void open_lzip(Opener& opener, std::uint32_t part, const Blob& bytes) {
-    open_compressed(opener, part, bytes, "lzip", archive_read_support_filter_lzip);
+    open_compressed(opener, part, bytes, "lzip", archive_read_support_filter_lzip, ARCHIVE_FILTER_LZIP);
 }
 void open_zstd(Opener& opener, std::uint32_t part, const Blob& bytes) {
-    open_compressed(opener, part, bytes, "zstd", archive_read_support_filter_zstd);
+    open_compressed(opener, part, bytes, "zstd", archive_read_support_filter_zstd, ARCHIVE_FILTER_ZSTD);
 }
 void open_lz4(Opener& opener, std::uint32_t part, const Blob& bytes) {
-    open_compressed(opener, part, bytes, "lz4", archive_read_support_filter_lz4);
+    open_compressed(opener, part, bytes, "lz4", archive_read_support_filter_lz4, ARCHIVE_FILTER_LZ4);
 }
 void open_compress(Opener& opener, std::uint32_t part, const Blob& bytes) {
-    open_compressed(opener, part, bytes, "compress", archive_read_support_filter_compress);
+    open_compressed(opener, part, bytes, "compress", archive_read_support_filter_compress, 0);
 }
 
 }  // namespace tamis::open

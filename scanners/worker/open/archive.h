@@ -17,7 +17,8 @@ struct archive;
 
 namespace tamis::open {
 
-// prepare_archives - loads the locale that names are converted in; false: there is no C.UTF-8, names keep their raw bytes only
+// prepare_archives - loads the locale that names are converted in, and sets the process's time zone to UTC (dates are not
+// used, but libarchive converts them); false: there is no C.UTF-8, names keep their raw bytes only. Call it once at start.
 bool prepare_archives();
 
 // LibraryFormat - what is switched on for one kind of archive
@@ -25,7 +26,7 @@ struct LibraryFormat {
     const char* name;                    // container of the members, and of the limit's text
     int (*format)(struct archive*);
     std::vector<int (*)(struct archive*)> filters = {};
-    bool is_raw = false;                 // compressed data: one member, named after the outer file
+    int  raw_filter = 0;                 // compressed data: this filter, without guessing; 0: libarchive looks whether it fits
     const std::set<std::string, std::less<>>* encrypted = nullptr;  // members that libarchive does not know to be encrypted
 };
 

@@ -113,6 +113,25 @@ void CompoundFile::read_directory(std::uint32_t first) {
     if (entries_.empty()) return damaged("no directory");
     mini_ = read_chain(entries_.front().start, std::min<std::uint64_t>(entries_.front().size, bytes_.size()));
     name_paths(links);
+    check_chains();
+}
+
+// check_chains - every sector belongs to one stream, and every stream has as many as its size needs; each is seen once
+void CompoundFile::check_chains() {
+    std::vector<bool> seen(fat_.size()), mini_seen(mini_fat_.size());
+    for (const auto& entry : entries_) {
+        if (!entry.is_stream || entry.size == 0) continue;
+        const bool  is_mini = entry.size < mini_cutoff_;
+        const auto& table = is_mini ? mini_fat_ : fat_;
+        auto&       known = is_mini ? mini_seen : seen;
+        const auto  shift = is_mini ? mini_shift : shift_;
+        auto        left = ((entry.size - 1) >> shift) + 1;
+        for (auto number = entry.start; left != 0; --left, number = table[number]) {
+            if (number >= table.size()) return damaged("a stream that is cut");
+            if (known[number]) return damaged("a sector that is used twice");
+            known[number] = true;
+        }
+    }
 }
 
 // name_paths - along the tree, each entry once; what is not in the tree keeps its bare name

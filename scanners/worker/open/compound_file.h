@@ -39,6 +39,7 @@ private:
     bool             read_fat(std::uint32_t first_difat, std::uint32_t difat_sectors);
     void             read_directory(std::uint32_t first);
     void             name_paths(const std::vector<std::uint32_t>& links);
+    void             check_chains();
     std::string_view sector(std::uint32_t number) const;
     std::string      read_chain(std::uint32_t first, std::uint64_t most);
     void             damaged(std::string_view what);

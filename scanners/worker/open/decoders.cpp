@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "scanners/worker/open/appended.h"
 #include "scanners/worker/open/archive.h"
 #include "scanners/worker/open/gzip.h"
@@ -24,6 +25,12 @@ bool wants(const mail::Part& part) {
     return (has_kind(part, kinds.text) || ...);
 }
 
+// wants_lzma - its signature is weak: libmagic knows only the usual ones, so the name helps
+bool wants_lzma(const mail::Part& part) {
+    const auto is_named = [](std::string_view name) { return name.size() > 5 && equal_fold(name.substr(name.size() - 5), ".lzma"); };
+    return has_kind(part, "lzma") || (has_kind(part, "dat") && std::ranges::any_of(part.names, is_named));
+}
+
 }  // namespace
 
 std::vector<Decoder> archive_decoders() {
@@ -32,18 +39,18 @@ std::vector<Decoder> archive_decoders() {
         {"zip", is_zip, open_zip, yes},
         {"gzip", is_gzip, open_gzip, yes},
         {"7z", wants<"7z">, open_7z, yes},
-        {"rar", wants<"rar">, open_rar, yes},
+        {"rar", wants<"rar">, open_rar, no},
         {"tar", wants<"tar">, open_tar, yes},
         {"bzip2", wants<"bz2">, open_bzip2, yes},
         {"xz", wants<"xz">, open_xz, yes},
         {"cab", wants<"cab">, open_cab, yes},
         {"iso", wants<"iso">, open_iso, yes},
-        {"cpio", wants<"cpio">, open_cpio, no},
+        {"cpio", wants<"cpio">, open_cpio, yes},
         {"ar", wants<"a", "deb">, open_ar, no},
         {"rpm", wants<"rpm">, open_rpm, no},
         {"lha", wants<"lha">, open_lha, no},
-        {"xar", wants<"xar">, open_xar, no},
-        {"lzma", wants<"lzma">, open_lzma, no},
+        {"xar", wants<"xar">, open_xar, yes},
+        {"lzma", wants_lzma, open_lzma, no},
         {"lzip", wants<"lz">, open_lzip, no},
         {"zstd", wants<"zst">, open_zstd, no},
         {"lz4", wants<"lz4">, open_lz4, no},

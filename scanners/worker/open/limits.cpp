@@ -22,12 +22,12 @@ std::uint64_t times(std::uint64_t size, std::uint32_t factor) {
 
 }  // namespace
 
-Budget::Budget(const Limits& limits, std::uint64_t message_size)
+Budget::Budget(const Limits& limits, std::uint64_t message_size, std::chrono::microseconds already)
     : limits_(limits),
       quota_(std::max({limits.minimum_quota, times(message_size, limits.minimum_factor),
                        std::min(limits.maximum_quota, times(message_size, limits.maximum_factor))})),
       until_(std::chrono::steady_clock::now() + limits.wall),
-      cpu_at_start_(cpu_now()) {}
+      cpu_at_start_(cpu_now() - already) {}
 
 bool Budget::spend(std::string reason) {
     if (reason_.empty()) reason_ = std::move(reason);

@@ -39,7 +39,8 @@ enum class Extract : std::uint8_t {
 // Budget - what is left for this message
 class Budget {
 public:
-    Budget(const Limits& limits, std::uint64_t message_size);
+    // already - CPU time that was spent on this message before
+    Budget(const Limits& limits, std::uint64_t message_size, std::chrono::microseconds already = {});
 
     // Each takes from the budget; false: it is spent, reason() says of what. Once false, all answers are false.
     [[nodiscard]] bool take_bytes(std::uint64_t count, const char* who);  // decoded bytes; `who` is a literal: "zip"

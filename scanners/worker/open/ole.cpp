@@ -184,8 +184,9 @@ private:
     }
 
     std::optional<std::string> decompress(std::string_view packed) {
-        constexpr std::size_t most = 16UL * 1024 * 1024;
+        constexpr std::size_t most = 4UL * 1024 * 1024;  // of one module
         auto out = decompress_vba(packed, std::min<std::uint64_t>(most, opener_.budget().bytes_left() + 1));
+        if (out && out->size() == most) mark_damaged(opener_, part_, "macros longer than any program writes");
         if (out && !opener_.budget().take_bytes(out->size(), who)) return std::nullopt;
         return out;
     }

@@ -8,6 +8,7 @@
 
 #include <openssl/evp.h>
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -108,7 +109,7 @@ struct Opened {
 
 class Opener {
 public:
-    Opener(OpenerSetup setup, std::uint64_t message_size);
+    Opener(OpenerSetup setup, std::uint64_t message_size, std::chrono::microseconds already = {});
     Opener(const Opener&) = delete;
     Opener& operator=(const Opener&) = delete;
 

@@ -60,6 +60,8 @@ public:
         if (reading.is_hidden) mark_encrypted(opener_, part_);
         note_begin(reading.begin);
         for (const auto& oddity : reading.oddities) opener_.add_anomaly(mail::AnomalyKind::mismatched_archive, part_, oddity);
+        if (!reading.has_directory)  // clamd and others find no member here, programs that repair do
+            opener_.add_anomaly(mail::AnomalyKind::mismatched_archive, part_, "no central directory");
         if (!reading.damage.empty()) mark_damaged(opener_, part_, reading.damage);
         name_family(reading);
         for (const auto& member : reading.members)

@@ -262,6 +262,7 @@ def bombs():
     yield "compress.Z", compress_zeros(60000)
     yield "lzop-1g.lzo", lzop_zeros(4096)
     yield "zip-flat-1g.zip", zip_of([zip_zeros(b"zeros", 1024)])
+    yield "zip-ambiguous-1g.zip", zip_of([zip_zeros(b"zeros", 1024)]) + b"and more"
     yield "zip-fifield.zip", fifield(90)
     yield "zip-same-header-60000.zip", zip_of([zip_zeros(b"a", 10)], [(b"%d" % i, 0) for i in range(60000)])
     leaf = zip_of([zip_zeros(b"%d" % i, 100) for i in range(4)])

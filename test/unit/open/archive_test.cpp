@@ -115,6 +115,17 @@ TEST_CASE("gzip: stored name, more members, bytes behind, wrong sums") {
     }
 }
 
+TEST_CASE("what is compressed twice is two levels, and what only looks compressed is damaged") {
+    const auto once = pack("raw", "xz", {{"data", "hello"}});
+    const auto out = open_bytes(pack("raw", "xz", {{"data", once}}), "a.xz.xz");
+    REQUIRE(out.contents.parts.size() == 3);
+    CHECK(out.contents.parts[2].size == 5);
+    for (const char* packed : {"BZh91AY&SYnothing of the kind", "\x28\xb5\x2f\xfdnothing of the kind", "\x1f\x9d\x90", "LZIP\x01nothing"}) {
+        INFO(packed);
+        CHECK(open_bytes(packed).contents.is_undecipherable());
+    }
+}
+
 TEST_CASE("links, devices and directories of a tar have no bytes and no effect") {
     const auto out = open_bytes(pack("pax", "none", {{"dir/", "", 'd'}, {"../../etc/link", "/etc/passwd", 'l'}, {"hard", "dir/x", 'h'}, {"dev", "", 'c'}}));
     REQUIRE(out.contents.parts.size() == 5);
