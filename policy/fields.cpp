@@ -93,6 +93,10 @@ std::size_t virus_admin_field() {
     static constexpr auto index = index_of("virus_admin");
     return index;
 }
+std::size_t rule_names_field() {
+    static constexpr auto index = index_of("banned_rulenames");
+    return index;
+}
 
 void set_field(const FieldRow& row, RecipientPolicy& policy, const FieldValue& value) {
     std::visit([&]<class T>(AccessTo<T> access) { access(policy) = std::get<T>(value); }, row.access);

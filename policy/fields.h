@@ -37,10 +37,11 @@ struct FieldRow {
 std::span<const FieldRow> fields();
 // field_index - of that name, nothing when there is none
 std::optional<std::size_t> field_index(std::string_view name);
-// local_field / banned_admin_field / virus_admin_field - the three that the merge treats specially
+// local_field / banned_admin_field / virus_admin_field / rule_names_field - those that the merge treats specially
 std::size_t local_field();
 std::size_t banned_admin_field();
 std::size_t virus_admin_field();
+std::size_t rule_names_field();
 
 void        set_field(const FieldRow& row, RecipientPolicy& policy, const FieldValue& value);
 FieldValue  get_field(const FieldRow& row, const RecipientPolicy& policy);

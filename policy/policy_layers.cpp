@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "mail/address.h"
 
@@ -56,6 +58,24 @@ std::optional<Found> in_banks(const LoadedBanks& banks, std::size_t field) {
     return {};
 }
 
+// all_rule_names - of every row in their order, then what the configuration says; each name once
+std::vector<std::string> all_rule_names(const std::vector<UserRow>& rows, const std::vector<std::string>& configured) {
+    const auto field = rule_names_field();
+    std::vector<std::string> out;
+    const auto add = [&](const std::vector<std::string>& names) {
+        for (const auto& name : names)
+            if (std::ranges::find(out, name) == out.end()) out.push_back(name);
+    };
+    for (const auto& row : rows) {
+        const auto* text = row.at(row.shape->column_of(field));
+        if (text == nullptr) continue;
+        const auto value = sql_value(fields()[field], *text);  // what is wrong with it was told before
+        if (value && *value) add(std::get<std::vector<std::string>>(**value));
+    }
+    add(configured);
+    return out;
+}
+
 // report_dangling - a users row whose policy_id names no policy
 void report_dangling(const std::vector<UserRow>& rows, std::vector<std::string>& problems) {
     for (const auto& row : rows) {
@@ -102,8 +122,12 @@ EffectivePolicy effective_policy(const PolicyTables& configuration, const Loaded
     out.ignored = ignored_in(rows);
     for (std::size_t field = 0; field < fields().size(); ++field) {
         auto found = in_rows(rows, field, out.problems);
-        if (!found) found = in_tables(out.matches, field);
-        if (!found) found = in_banks(banks, field);
+        auto configured = found && field != rule_names_field() ? std::nullopt : in_tables(out.matches, field);
+        if (!configured && (!found || field == rule_names_field())) configured = in_banks(banks, field);
+        if (found && field == rule_names_field())
+            found->value = all_rule_names(rows, configured ? std::get<std::vector<std::string>>(configured->value)
+                                                           : configuration.site.banned_rule_names);
+        if (!found) found = std::move(configured);
         if (!found && field == local_field())
             found = Found{mail::matches_address_list(configuration.local_domains, recipient.normal()),
                           {Origin::Layer::local_domains, 0}};

@@ -120,6 +120,20 @@ TEST_CASE("who is local") {
     CHECK_FALSE(tables.is_local(address_pieces("", {})));
 }
 
+TEST_CASE("names of banned rules: all rows one after the other, then the configuration's") {
+    const auto tables = configured("[recipients.\"t@example.com\"]\nbanned_rulenames = [\"TABLE\"]\n");
+    const auto names = [&](std::string_view recipient, const std::vector<UserRow>& rows) { return look(tables, recipient, rows).value("banned_rulenames"); };
+    const auto row = [](const char* email, Cell value) { return user_row({"id", "email", "banned_rulenames"}, {"7", email, std::move(value)}); };
+    CHECK(names("u@example.com", {}) == "[\"DEFAULT\"]");
+    CHECK(names("t@example.com", {}) == "[\"TABLE\"]");
+    CHECK(names("u@example.com", {row("u@example.com", "A, B"), row("@example.com", "C DEFAULT A")}) == "[\"A\", \"B\", \"C\", \"DEFAULT\"]");
+    CHECK(names("t@example.com", {row("t@example.com", "A")}) == "[\"A\", \"TABLE\"]");
+    CHECK(names("u@example.com", {row("u@example.com", {}), row("@example.com", "C")}) == "[\"C\", \"DEFAULT\"]");
+    CHECK(names("u@example.com", {row("u@example.com", " ")}) == "[\"DEFAULT\"]");
+    CHECK(names("u@example.com", {row("u@example.com", {})}) == "[\"DEFAULT\"]");
+    CHECK(look(tables, "u@example.com", {row("u@example.com", "A")}).origin("banned_rulenames") == "users row 7 (\"u@example.com\"), column banned_rulenames");
+}
+
 TEST_CASE("the administrator for banned mail is the one for viruses unless somebody says otherwise") {
     const auto tables = configured("[recipients.\".example.com\"]\nvirus_admin = \"v@x\"\n"
                                    "[recipients.\"u@example.com\"]\nbanned_admin = \"b@x\"\n"
@@ -153,7 +167,7 @@ TEST_CASE("every field can be set by a row and by a table") {
         CHECK(by_table.effective.origins[field].layer == Origin::Layer::table);
         CHECK(by_row.effective.origins[field].layer == Origin::Layer::row);
         CHECK_THAT(by_table.value(fields()[field].name), Catch::Matches("true|42|\"reject\"|\"table\"|\\[\"table\"\\]"));
-        CHECK_THAT(by_row.value(fields()[field].name), Catch::Matches("true|41|\"bounce\"|\"row\"|\\[\"row\"\\]"));
+        CHECK_THAT(by_row.value(fields()[field].name), Catch::Matches("true|41|\"bounce\"|\"row\"|\\[\"row\"(, \"table\")?\\]"));
     }
 }
 
