@@ -56,6 +56,13 @@ struct Catalogue {
         const auto found = std::ranges::find(tables, wanted, &Table::name);
         return found == tables.end() ? nullptr : &*found;
     }
+    // addresses_by_partition - whether maddr has a row per partition_tag and address; else one per address
+    bool addresses_by_partition() const {
+        const Table* maddr = table("maddr");
+        return maddr != nullptr && maddr->column("partition_tag") != nullptr && std::ranges::none_of(maddr->indexes, [](const Index& index) {
+            return index.is_unique && index.columns == std::vector<std::string>{"email"};
+        });
+    }
     const Column* column(std::string_view of, std::string_view wanted) const {
         const Table* found = table(of);
         return found == nullptr ? nullptr : found->column(wanted);

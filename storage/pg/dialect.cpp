@@ -131,11 +131,7 @@ Result<Dialect> dialect_of(Catalogue catalogue, Use use) {
     dialect.text.widths = widths_of(catalogue);
     dialect.text.eight_bit_addresses = catalogue.column("maddr", "email")->type == "bytea";
     dialect.is_writable = catalogue.is_writable;
-    const auto& indexes = catalogue.table("maddr")->indexes;
-    dialect.addresses_by_partition = catalogue.column("maddr", "partition_tag") != nullptr &&
-                                     std::ranges::none_of(indexes, [](const Index& index) {
-                                         return index.is_unique && index.columns == std::vector<std::string>{"email"};
-                                     });
+    dialect.addresses_by_partition = catalogue.addresses_by_partition();
     dialect.catalogue = std::move(catalogue);
     return dialect;
 }

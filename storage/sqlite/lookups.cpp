@@ -9,6 +9,7 @@
 #include "storage/address_key.h"
 #include "storage/completion.h"
 #include "storage/rows.h"
+#include "storage/sqlite/catalogue.h"
 #include "storage/sqlite/reader_thread.h"
 
 namespace tamis::storage::sqlite {
@@ -226,17 +227,13 @@ Done Lookups::add_custom_hits(UserRow& row, const std::vector<LookupAddress>& se
 using Times = std::vector<std::optional<std::chrono::system_clock::time_point>>;
 using TimesAnswered = Completion<Result<Times>>;
 
-// The newest mail of ours (?1) to the sender (?2), or, with a referenced Message-ID (?4), to anybody.
-constexpr const char* pen_pal_sql =
-    "SELECT m.time_num FROM maddr AS ours JOIN msgs m ON m.sid=ours.id "
-    "JOIN msgrcpt r ON r.partition_tag=m.partition_tag AND r.mail_id=m.mail_id "
-    "WHERE ours.email=?1 AND m.time_num>=?3 AND m.content IS NOT 'V' AND r.ds='P' "
-    "AND r.rid IN (SELECT id FROM maddr WHERE email=?2) ORDER BY m.time_num DESC LIMIT 1";
-constexpr const char* reference_sql =
-    "SELECT m.time_num FROM maddr AS ours JOIN msgs m ON m.sid=ours.id "
-    "JOIN msgrcpt r ON r.partition_tag=m.partition_tag AND r.mail_id=m.mail_id "
-    "WHERE ours.email=?1 AND m.time_num>=?3 AND m.content IS NOT 'V' AND r.ds='P' AND r.rid<>m.sid "
-    "AND m.message_id=?4 ORDER BY m.time_num DESC LIMIT 1";
+// newest_sql - the newest mail of ours (?1), since ?3, for which the condition holds. Addresses may be texts or blobs.
+std::string newest_sql(const Catalogue& catalogue, std::string_view condition) {
+    const bool has_partitions = catalogue.column("msgs", "partition_tag") != nullptr && catalogue.column("msgrcpt", "partition_tag") != nullptr;
+    return fmt::format("SELECT m.time_num FROM maddr AS ours JOIN msgs m ON m.sid=ours.id JOIN msgrcpt r ON {}r.mail_id=m.mail_id "
+                       "WHERE ours.email IN (?1, CAST(?1 AS BLOB)) AND m.time_num>=?3 AND m.content IS NOT 'V' AND r.ds='P' AND {} "
+                       "ORDER BY m.time_num DESC LIMIT 1", has_partitions ? "r.partition_tag=m.partition_tag AND " : "", condition);
+}
 
 // Mail with that Message-ID (?1) of ours, or of this sender (?2), that was handed over.
 constexpr const char* original_sql =
@@ -315,8 +312,12 @@ private:
         if (!any) return std::unexpected(any.error());
         if (!*any)
             if (auto installed = install_steps(database, "storage_dsn"); !installed) return std::unexpected(installed.error());
-        auto pen_pal = prepared(database, pen_pal_sql, "");
-        auto reference = prepared(database, reference_sql, "");
+        const auto catalogue = catalogue_of(database);
+        if (!catalogue) return std::unexpected(catalogue.error());
+        // to the sender (?2), or, with a referenced Message-ID (?4), to anybody
+        auto pen_pal = prepared(database, newest_sql(*catalogue, "r.rid IN (SELECT id FROM maddr WHERE email IN (?2, CAST(?2 AS BLOB)))"), "");
+        const bool has_message_id = catalogue->column("msgs", "message_id") != nullptr;
+        auto reference = prepared(database, newest_sql(*catalogue, has_message_id ? "r.rid<>m.sid AND m.message_id=?4" : "?4 IS NULL"), "");
         if (!pen_pal) return std::unexpected(std::move(pen_pal.error()));
         if (!reference) return std::unexpected(std::move(reference.error()));
         pen_pal_ = std::move(*pen_pal);

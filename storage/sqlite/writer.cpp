@@ -5,30 +5,40 @@
 #include <array>
 
 #include "storage/chunks.h"
+#include "storage/sqlite/catalogue.h"
 
 namespace tamis::storage::sqlite {
 namespace {
 
-constexpr std::string_view insert_address_sql =
-    "INSERT INTO maddr (partition_tag, email, domain) SELECT ?1, ?2, ?3 "
-    "WHERE NOT EXISTS (SELECT 1 FROM maddr WHERE partition_tag = ?1 AND email = ?2)";
-constexpr std::string_view insert_message_sql =
-    "INSERT INTO msgs (partition_tag, mail_id, secret_id, am_id, time_num, time_iso, policy, client_addr, size, originating, "
-    "content, quar_type, quar_loc, dsn_sent, spam_level, message_id, from_addr, subject, host, sid) "
-    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, "
-    "(SELECT id FROM maddr WHERE partition_tag = ?1 AND email = ?20))";
-constexpr std::string_view insert_recipient_sql =
-    "INSERT INTO msgrcpt (partition_tag, mail_id, rseqnum, is_local, content, ds, rs, bl, wl, bspam_level, smtp_resp, rid) "
-    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, (SELECT id FROM maddr WHERE partition_tag = ?1 AND email = ?12))";
-constexpr std::string_view insert_chunk_sql =
-    "INSERT INTO quarantine (partition_tag, mail_id, chunk_ind, mail_text) VALUES (?1, ?2, ?3, ?4)";
-constexpr std::string_view update_message_sql =
-    "UPDATE msgs SET content = ?3, quar_type = ?4, quar_loc = ?5, dsn_sent = ?6, spam_level = ?7 "
-    "WHERE partition_tag = ?1 AND mail_id = ?2";
-constexpr std::string_view update_recipient_sql =
-    "UPDATE msgrcpt SET content = ?4, ds = ?5, smtp_resp = ?6 WHERE partition_tag = ?1 AND mail_id = ?2 AND rseqnum = ?3";
-constexpr std::string_view select_chunks_sql =
-    "SELECT mail_text FROM quarantine WHERE partition_tag = ?1 AND mail_id = ?2 ORDER BY chunk_ind";
+// The parameters of a statement have the same numbers in every era; a column that the tables lack is not named.
+using Given = std::initializer_list<std::pair<std::string_view, std::string_view>>;  // column, value
+
+std::string insert_into(const Catalogue& catalogue, std::string_view table, Given given) {
+    std::string columns, values;
+    for (const auto& [column, value] : given) {
+        if (catalogue.column(table, column) == nullptr) continue;
+        columns += fmt::format("{}{}", columns.empty() ? "" : ", ", column);
+        values += fmt::format("{}{}", values.empty() ? "" : ", ", value);
+    }
+    return fmt::format("INSERT INTO {} ({}) SELECT {}", table, columns, values);
+}
+
+std::string update_of(const Catalogue& catalogue, std::string_view table, Given given) {
+    std::string sets;
+    for (const auto& [column, value] : given)
+        if (catalogue.column(table, column) != nullptr) sets += fmt::format("{}{} = {}", sets.empty() ? "" : ", ", column, value);
+    return fmt::format("UPDATE {} SET {}", table, sets);
+}
+
+std::string of_message(const Catalogue& catalogue, std::string_view table) {
+    return fmt::format(" WHERE {}mail_id = ?2", catalogue.column(table, "partition_tag") != nullptr ? "partition_tag = ?1 AND " : "");
+}
+
+// address - the row of an address, which amavisd may have written as text or as blob
+std::string address(const Catalogue& catalogue, std::string_view parameter) {
+    return fmt::format("(SELECT id FROM maddr WHERE {0}email IN ({1}, CAST({1} AS BLOB)) LIMIT 1)",
+                       catalogue.addresses_by_partition() ? "partition_tag = ?1 AND " : "", parameter);
+}
 
 // bind_all - texts from index 1 on; SQLite's column affinity makes numbers of them
 void bind_all(Statement& statement, std::initializer_list<std::string_view> values) {
@@ -49,17 +59,33 @@ Result<std::unique_ptr<Writer>> Writer::open(const Dsn& dsn) {
 }
 
 Done Writer::prepare() {
+    auto read = catalogue_of(*database_);
+    if (!read) return std::unexpected(std::move(read.error()));
+    const Catalogue& is = *read;
     struct Row {
         std::unique_ptr<Statement>& statement;
-        std::string_view            sql;
+        std::string                 sql;
     };
-    for (const Row& row : std::initializer_list<Row>{{insert_address_, insert_address_sql},
-                                                     {insert_message_, insert_message_sql},
-                                                     {insert_recipient_, insert_recipient_sql},
-                                                     {insert_chunk_, insert_chunk_sql},
-                                                     {update_message_, update_message_sql},
-                                                     {update_recipient_, update_recipient_sql},
-                                                     {select_chunks_, select_chunks_sql}}) {
+    const std::string which = is.column("msgrcpt", "rseqnum") != nullptr ? "rseqnum = ?3" : "rid = " + address(is, "?7");
+    for (const Row& row : std::initializer_list<Row>{
+             {insert_address_, insert_into(is, "maddr", {{"partition_tag", "?1"}, {"email", "?2"}, {"domain", "?3"}}) +
+                                   " WHERE NOT EXISTS " + address(is, "?2")},
+             {insert_message_,
+              insert_into(is, "msgs", {{"partition_tag", "?1"}, {"mail_id", "?2"}, {"secret_id", "?3"}, {"am_id", "?4"}, {"time_num", "?5"},
+                                       {"time_iso", "?6"}, {"policy", "?7"}, {"client_addr", "?8"}, {"size", "?9"}, {"originating", "?10"},
+                                       {"content", "?11"}, {"quar_type", "?12"}, {"quar_loc", "?13"}, {"dsn_sent", "?14"},
+                                       {"spam_level", "?15"}, {"message_id", "?16"}, {"from_addr", "?17"}, {"subject", "?18"},
+                                       {"host", "?19"}, {"sid", address(is, "?20")}})},
+             {insert_recipient_,
+              insert_into(is, "msgrcpt", {{"partition_tag", "?1"}, {"mail_id", "?2"}, {"rseqnum", "?3"}, {"is_local", "?4"}, {"content", "?5"},
+                                          {"ds", "?6"}, {"rs", "?7"}, {"bl", "?8"}, {"wl", "?9"}, {"bspam_level", "?10"},
+                                          {"smtp_resp", "?11"}, {"rid", address(is, "?12")}})},
+             {insert_chunk_, insert_into(is, "quarantine", {{"partition_tag", "?1"}, {"mail_id", "?2"}, {"chunk_ind", "?3"}, {"mail_text", "?4"}})},
+             {update_message_, update_of(is, "msgs", {{"content", "?3"}, {"quar_type", "?4"}, {"quar_loc", "?5"}, {"dsn_sent", "?6"},
+                                                           {"spam_level", "?7"}}) + of_message(is, "msgs")},
+             {update_recipient_, update_of(is, "msgrcpt", {{"content", "?4"}, {"ds", "?5"}, {"smtp_resp", "?6"}}) + of_message(is, "msgrcpt") +
+                                     " AND " + which},
+             {select_chunks_, "SELECT mail_text FROM quarantine" + of_message(is, "quarantine") + " ORDER BY chunk_ind"}}) {
         auto statement = database_->prepare(row.sql);
         if (!statement) return std::unexpected(std::move(statement.error()));
         row.statement = std::make_unique<Statement>(std::move(*statement));
@@ -157,7 +183,7 @@ Done Writer::update(const MessageRows& rows) {
     if (database_->changes() == 0)
         return fail(Errc::not_found, fmt::format("no record of mail_id {} (partition {}) to finish", rows.mail_id, rows.partition_tag));
     for (const auto& to : rows.recipients) {
-        bind_all(*update_recipient_, {rows.partition_tag, rows.mail_id, to.sequence, to.content, to.ds, to.smtp_resp});
+        bind_all(*update_recipient_, {rows.partition_tag, rows.mail_id, to.sequence, to.content, to.ds, to.smtp_resp, to.email});
         if (auto done = update_recipient_->run(); !done) return done;
     }
     return {};

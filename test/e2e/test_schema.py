@@ -1,5 +1,7 @@
 """The database of an administrator: every era and encoding unchanged, a pooler in between, a primary that goes away"""
+import json
 import signal
+import subprocess
 import threading
 import time
 
@@ -8,6 +10,7 @@ from e2e.lib.case import Case
 from e2e.lib.databases import PgBouncer, Standby, era_schema
 from e2e.lib.process import until
 from e2e.lib.servers import Postgres, shared_postgres
+from e2e.lib.tamis import build_directory
 
 YARA = {"yara": {}}
 ERAS = ("amavisd-2.3", "amavisd-2.4", "amavisd-2.6", "amavisd-2.13", None)     # None: our own
@@ -63,6 +66,68 @@ class Eras(Case):
         self.assertEqual(sorted(row[0] for row in postgres.rows("select content from msgs", name)), ["C", "S", "S"])
         self.assertEqual([message.recipients for message in hop.messages], [["lover@example.com"], ["bob@example.com"]])
         self.assertEqual(daemon.stop(), 0)
+
+
+class Command(Case):
+    """`tamis schema` as an administrator runs it."""
+
+    def tool(self, *words, answer=None):
+        done = subprocess.run([build_directory() / "tamis", "schema", *[str(word) for word in words]], input=answer, text=True, capture_output=True, timeout=60)
+        return done.returncode, done.stdout + done.stderr
+
+    def test_a_database_of_2006_is_checked_and_upgraded_while_mail_flows(self):
+        postgres = shared_postgres()
+        dsn = database(postgres, "schema_2006", "amavisd-2.4", "SQL_ASCII")
+        hop = self.hop()
+        daemon = self.tamis(hop, {"scanners": YARA}, storage=dsn)
+        before = mail.eicar()
+        self.assertCode(daemon.send(before), 250)
+        status, said = self.tool("check", "-c", daemon.file)
+        self.assertEqual(status, 0, said)
+        for text in ("storage_dsn and lookup_dsn: postgresql://", "amavisd-new 2.4 (2006)", "SQL_ASCII", "mail_text is text",
+                     "Tamis works with this database as it is", "`tamis schema upgrade` would gain"):
+            self.assertIn(text, said)
+        status, said = self.tool("upgrade", "-c", daemon.file, answer="n\n")
+        self.assertEqual((status, "nothing was changed" in said), (1, True), said)
+        self.assertIn("ALTER TABLE quarantine ALTER mail_text TYPE bytea", said)
+        self.assertEqual(postgres.rows("select count(*) from information_schema.columns where column_name='partition_tag'", "schema_2006"), [["0"]])
+        status, said = self.tool("upgrade", "-c", daemon.file, answer="y\n")
+        self.assertEqual(status, 0, said)
+        self.assertIn("sql_allow_8bit_address", said)
+        status, said = self.tool("upgrade", "--dsn", dsn)
+        self.assertEqual((status, "there is nothing to do" in said), (0, True), said)
+        status, said = self.tool("check", "--json", "--dsn", dsn)
+        found = json.loads(said)
+        self.assertEqual((status, found["changes"], found["problems"], found["encoding"]), (0, [], [], "SQL_ASCII"))
+        after = mail.eicar()
+        self.assertCode(daemon.send(after), 250)
+        texts = quarantined(postgres, "schema_2006")
+        self.assertEqual(len(texts), 2)
+        for sent in (before, after):
+            identity = mail.header_of(sent).split(b"Message-ID: ")[1].split(b"\r\n")[0].decode()
+            self.assertTrue(texts[identity].endswith(sent.replace(b"\r\n", b"\n")))
+
+    def test_install(self):
+        postgres = shared_postgres()
+        postgres.sql("create database installed template template0 encoding 'UTF8'", "postgres")
+        postgres.sql("do $$ begin create role mailfilter login; exception when duplicate_object then null; end $$", "postgres")
+        dsn = f"postgresql://postgres@127.0.0.1:{postgres.port}/installed"
+        status, said = self.tool("check", "--dsn", dsn)
+        self.assertEqual((status, "tamis schema install" in said), (1, True), said)
+        status, said = self.tool("install", "--dsn", dsn, "--grant", "mailfilter")
+        self.assertEqual((status, "rights granted to mailfilter" in said), (0, True), said)
+        status, said = self.tool("install", "--dsn", dsn)
+        self.assertEqual((status, "nothing was done" in said), (0, True), said)
+        daemon = self.tamis(self.hop(), {"scanners": YARA}, storage=dsn.replace("postgres@", "mailfilter@"))
+        self.assertCode(daemon.send(mail.eicar()), 250)
+        from e2e.lib.process import folder
+        file = folder("sqlite") / "new.db"
+        status, said = self.tool("install", "--dsn", f"sqlite:{file}")
+        self.assertEqual((status, file.exists()), (0, True), said)
+        status, said = self.tool("check", "--dsn", f"sqlite:{file}")
+        self.assertEqual((status, "nothing to upgrade" in said), (0, True), said)
+        status, said = self.tool("check", "--dsn", f"postgresql://postgres@127.0.0.1:{postgres.port}/no_such_database")
+        self.assertEqual((status, "no database" in said), (1, True), said)
 
 
 class Pooler(Case):
