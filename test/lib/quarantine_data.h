@@ -23,7 +23,7 @@ inline std::vector<std::string> quarantine_addresses() {
 }
 
 inline std::vector<std::string> quarantine_messages(long long first, long long messages) {
-    const auto range = fmt::format("generate_series({}, {}) i", first, first + messages - 1);
+    const auto range = fmt::format("generate_series({}::bigint, {}) i", first, first + messages - 1);
     const std::string content = "(CASE WHEN i*7919%100<40 THEN 'C' WHEN i*7919%100<85 THEN 'S' WHEN i*7919%100<90 THEN 'B' "
                                 "WHEN i*7919%100<95 THEN 'H' WHEN i*7919%100<99 THEN 'U' ELSE 'V' END)";
     return {

@@ -117,7 +117,7 @@ TEST_CASE("SQLite: finish brings a message to its final state") {
     record.content = '\0';
     record.recipients[0].disposition = '?';
     REQUIRE(keep(*store, record));
-    CHECK(query(folder.file(), "SELECT count(*) FROM msgs WHERE content IS NULL", 1) == std::vector<std::string>{std::to_string(schema_steps(Dsn::Kind::sqlite).back().number)});
+    CHECK(query(folder.file(), "SELECT count(*) FROM msgs WHERE content IS NULL", 1) == std::vector<std::string>{"1"});
     record.content = 'C';
     record.dsn_sent = 'q';
     record.recipients[0].disposition = 'P';
@@ -184,7 +184,7 @@ TEST_CASE("SQLite: a file that is no database, and one of a newer version, are e
     CHECK_THAT(refused.error().detail, Catch::Contains("not an SQLite database"));
     fs::remove(folder.file());
     const Dsn dsn = *parse_dsn("sqlite:" + folder.file());
-    CHECK(install_schema(dsn).value() == 1);
+    CHECK(install_schema(dsn).value() == static_cast<int>(schema_steps(Dsn::Kind::sqlite).size()));
     CHECK(install_schema(dsn).value() == 0);
     REQUIRE((*sqlite::Database::open(folder.file(), ""))->run("PRAGMA user_version=99"));
     CHECK_THAT(install_schema(dsn).error().detail, Catch::Contains("newer"));
