@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "scanners/worker/charsets.h"
+#include "scanners/worker/open/archive.h"
 #include "scanners/worker/open/decoders.h"
 #include "scanners/worker/open/magic_kinds.h"
 #include "scanners/worker/open/mime_walk.h"
@@ -35,6 +36,7 @@ void warm_up() {
 Result<Tools> load_tools() {
     warm_up();
     hold_charsets();
+    prepare_archives();
     auto kinds = MagicKinds::load();
     if (!kinds) return std::unexpected(std::move(kinds.error()));
     Tools out;
