@@ -186,7 +186,7 @@ Done open_lookups(Services& services, const Settings& settings) {
         if (!store) return std::unexpected(store.error());
         services.lookups = std::move(*store);
     }
-    if (settings.pen_pals.is_on() && !settings.storage_dsns.empty()) {
+    if (settings.asks_records() && !settings.storage_dsns.empty()) {
         auto store = storage::open_pen_pals(settings.storage_dsns, options);
         if (!store) return std::unexpected(store.error());
         services.pen_pals = std::move(*store);
@@ -334,6 +334,8 @@ void App::Impl::reload() {
             for (const auto& old : before)
                 if (!line.reloadable && old.section == line.section && old.name == line.name && old.value != line.value)
                     log::warning({}, "reload: {}.{} takes effect after a restart", line.section, line.name);
+        if (next->asks_records() && !services->pen_pals && !next->storage_dsns.empty())
+            log::warning({}, "reload: policy.pen_pals_bonus and policy.bounce_killer_score, both off until now, take effect after a restart");
         settings = next;
         services->swap(std::move(snapshot));
         if (services->lookups) services->lookups->forget();

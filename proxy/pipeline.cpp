@@ -55,6 +55,7 @@ Task<Answer> Pipeline::process(Job& job, Deadline deadline) {
     co_await open(state, deadline);
     if (auto done = co_await scan(state, deadline); !done) co_return failed(state, "scan", done.error());
     if (auto done = co_await ask_pen_pals(state, deadline); !done) co_return failed(state, "pen pals", done.error());
+    if (auto done = co_await ask_about_bounce(state, deadline); !done) co_return failed(state, "bounce killer", done.error());
     judge(state);
     if (auto done = co_await keep(state, deadline); !done) co_return failed(state, "storage", done.error());
     if (job.client_is_gone && job.client_is_gone())

@@ -63,6 +63,7 @@ private:
     Task<void> open(State& state, Deadline deadline);
     Task<Done> scan(State& state, Deadline deadline);
     Task<Done> ask_pen_pals(State& state, Deadline deadline);
+    Task<Done> ask_about_bounce(State& state, Deadline deadline);
     void       judge(State& state);
     Task<Done> keep(State& state, Deadline deadline);
     Task<void> deliver(State& state, Deadline deadline);

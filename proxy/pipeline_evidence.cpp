@@ -9,10 +9,12 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "mail/address.h"
+#include "policy/bounce.h"
 #include "policy/notices.h"
 #include "proxy/content_checks.h"
 #include "proxy/look_up.h"
 #include "proxy/pipeline_state.h"
+#include "proxy/value_checks.h"
 
 namespace tamis::proxy {
 
@@ -27,6 +29,17 @@ scanners::ScannerList wanted_scanners(const scanners::ScannerList& all, const st
     scanners::ScannerList out;
     std::ranges::copy_if(all, std::back_inserter(out), [](const auto& scanner) { return scanner->finds_viruses(); });
     return out;
+}
+
+// scan_user - whose preferences SpamAssassin applies: only when all who want to know the score agree
+std::string scan_user(const std::vector<policy::RecipientPolicy>& policies) {
+    const std::string* user = nullptr;
+    for (const auto& wanted : policies) {
+        if (wanted.bypass_spam_checks) continue;
+        if (user != nullptr && *user != wanted.sa_username) return {};
+        user = &wanted.sa_username;
+    }
+    return user == nullptr ? std::string() : *user;
 }
 
 }  // namespace
@@ -62,7 +75,16 @@ Task<Done> Pipeline::ask_wishes(State& state, Deadline deadline) {
         found = std::move(*answer);
     }
     std::set<std::string> told;  // a row that serves many recipients is told of once
+    static const std::vector<policy::UserRow> no_rows;
     for (auto& wishes : resolve(settings, banks, request, found.rows)) {
+        const auto recipient = state.policies.size();
+        for (auto& line : complaints(wishes.effective, banks, recipient < found.rows.size() ? found.rows[recipient] : no_rows))
+            told.insert(std::move(line));
+        for (const auto& ignored : wishes.effective.ignored) {
+            if (!services_.told_columns.any_new({ignored.column})) continue;
+            services_.told_columns.remember({ignored.column});
+            log::warning(state.log_id, "lookup: {} (said once for this column)", ignored.shown);
+        }
         told.insert(wishes.effective.problems.begin(), wishes.effective.problems.end());
         told.insert(wishes.senders.problems.begin(), wishes.senders.problems.end());
         for (const auto& reason : wishes.senders.reasons)
@@ -75,8 +97,10 @@ Task<Done> Pipeline::ask_wishes(State& state, Deadline deadline) {
 
 // open - step 5: a worker walks the MIME structure and archives. What it could not read makes the message `unchecked`
 Task<void> Pipeline::open(State& state, Deadline deadline) {
-    const bool  somebody_cares = std::ranges::any_of(state.policies, [](const auto& wanted) {
-        return !wanted.bypass_virus_checks || !wanted.bypass_banned_checks || !wanted.bypass_header_checks;
+    const bool  looks_for_bounces = state.shared.settings->policy.bounce_killer_score > 0;
+    const bool  somebody_cares = std::ranges::any_of(state.policies, [&](const auto& wanted) {
+        return !wanted.bypass_virus_checks || !wanted.bypass_banned_checks || !wanted.bypass_header_checks ||
+               (looks_for_bounces && !wanted.bypass_spam_checks);
     });
     if (workers_ == nullptr || !state.shared.settings->open.enabled || !somebody_cares) co_return;
     const bool some_open_nothing = std::ranges::any_of(state.shared.scanners, [](const auto& scanner) {
@@ -95,9 +119,11 @@ Task<void> Pipeline::open(State& state, Deadline deadline) {
 // scan - step 6: all wanted scanners at the same time under one deadline; then the parts that they do not see by themselves
 Task<Done> Pipeline::scan(State& state, Deadline deadline) {
     const auto& settings = *state.shared.settings;
+    const std::string user = scan_user(state.policies);
     const scanners::ScanRequest request{&state.message, &state.envelope, state.shared.site.hostname,
                                         state.envelope.client.address ? std::string_view(*state.envelope.client.address)
-                                                                      : std::string_view()};
+                                                                      : std::string_view(),
+                                        false, user};
     const auto wanted = wanted_scanners(state.shared.scanners, state.policies);
     const auto scan_deadline = deadline.sooner(settings.limits.scan);
     auto& reports = state.evidence.scans;
@@ -154,6 +180,36 @@ Task<Done> Pipeline::ask_pen_pals(State& state, Deadline deadline) {
         const auto age = std::chrono::duration_cast<std::chrono::seconds>(now - *(*times)[k]);
         state.policies[asked[k]].pen_pal_bonus = policy::pen_pal_bonus(age, settings.pen_pals);
     }
+    co_return Done{};
+}
+
+// ask_about_bounce - a bounce of mail that we never sent gets points; the records are asked when nothing else rescues it
+Task<Done> Pipeline::ask_about_bounce(State& state, Deadline deadline) {
+    const auto& settings = *state.shared.settings;
+    const double killer_score = settings.policy.bounce_killer_score;
+    const bool score_matters = std::ranges::any_of(state.policies, [](const auto& wanted) { return !wanted.bypass_spam_checks; });
+    if (killer_score <= 0 || !score_matters || !state.findings.viruses.empty()) co_return Done{};
+    const auto bounce = policy::recognise_bounce(state.evidence.contents, policy::bounce_signs(state.envelope, state.message));
+    if (!bounce) co_return Done{};
+    policy::BounceFacts facts;
+    facts.is_bounce = true;
+    facts.original_message_id_domain = policy::message_id_domain(bounce->original);
+    facts.originating = state.originating;
+    facts.records_are_kept = services_.pen_pals && settings.storage.record_all;
+    const bool is_local_domain = settings.tables.is_local(
+        policy::address_pieces("x@" + facts.original_message_id_domain, settings.tables.keys));
+    if (policy::bounce_score(facts, killer_score, is_local_domain)) {
+        storage::OriginalQuestion question{bounce->original, {}};
+        for (const auto& recipient : state.envelope.recipients) question.recipients.push_back(recipient.address);
+        auto known = co_await services_.pen_pals->knows_original(std::move(question), deadline);
+        if (!known) co_return std::unexpected(std::move(known.error()));
+        facts.records_are_kept = known->has_value();
+        facts.is_original_known = known->value_or(false) && !bounce->original.empty();
+    }
+    const auto score = policy::bounce_score(facts, killer_score, is_local_domain);
+    log::info(state.log_id, "{} about {}: {}", bounce->kind, bounce->original.empty() ? "mail without Message-ID" : escaped(bounce->original, 200),
+              score ? "not about mail of ours" : facts.is_original_known ? "about mail that we sent" : "let be");
+    for (auto& wanted : state.policies) wanted.bounce_score = score.value_or(0);
     co_return Done{};
 }
 

@@ -1,4 +1,5 @@
-// seen_names - names of viruses seen since the start, for newvirus_admin; bounded, shared by all threads
+// seen_names - names that came up since the start (viruses, for newvirus_admin; warnings that are told once); bounded,
+// shared by all threads
 #pragma once
 
 #include <mutex>

@@ -56,6 +56,7 @@ public:
     std::unique_ptr<CopyReader>           copies;      // null: nobody can ask
     std::atomic<std::size_t>              control_connections{0};
     SeenNames                             seen_viruses;
+    SeenNames                             told_columns;  // columns without effect that were told of
     std::atomic<bool>                     stopping{false};
     std::atomic<std::uint64_t>            connections{0};  // ever accepted; part of the log ids
 

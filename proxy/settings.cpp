@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "proxy/privileges.h"
+#include "proxy/value_checks.h"
 #include "scanners/scanner.h"
 
 namespace tamis::proxy {
@@ -119,6 +120,7 @@ const std::vector<Setting<PolicySettings>>& policy_rows() {
         {"pen_pals_half_life", &S::pen_pals_half_life, "The bonus is half of it when the last mail to the sender is that old.", 1, 1e9},
         {"pen_pals_threshold_low", &S::pen_pals_threshold_low, "Mail with a lower score is not looked up.", low, high},
         {"pen_pals_threshold_high", &S::pen_pals_threshold_high, "Nor is mail whose score stays higher with the whole bonus.", low, high},
+        {"bounce_killer_score", &S::bounce_killer_score, "Points for a bounce of mail that we never sent, by the records in storage_dsn (needs record_all); 0: off.", 0, high},
         {"replace_existing_extension", &S::replace_existing_extension, "An address extension of ours replaces the one that is there; false: it is appended."},
         {"addr_extension_virus", &S::addr_extension_virus, "Extension for local recipients of infected mail that passes: user+THIS@example.com; \"\": none."},
         {"addr_extension_spam", &S::addr_extension_spam, "The same for mail from spam_tag2_level on that passes."},
@@ -444,6 +446,7 @@ void load_tables(Settings& settings, Problems& problems) {
     tables.site = settings.site_policy;
     tables.tables = policy::StaticTables::load(settings.config, tables.keys, problems);
     tables.banks = policy::Banks::load(settings.config, problems);
+    check_configured_values(settings.config, problems);
     settings.sender_lists = policy::SenderLists::load(settings.config, tables.keys, problems);
     settings.pen_pals = {settings.policy.pen_pals_bonus, settings.policy.pen_pals_half_life,
                          settings.policy.pen_pals_threshold_low, settings.policy.pen_pals_threshold_high};
@@ -470,7 +473,7 @@ void load_storage(Settings& settings, const ConfigTable* table, Problems& proble
         if (equal_fold(*target, "sql:")) {
             problems.add(position_of(table, "storage_dsn"),
                          "storage.storage_dsn is an empty list, but policy.*_quarantine names the database (\"sql:\"); "
-                         "give a DSN or set virus_quarantine, banned_quarantine and spam_quarantine to \"\"");
+                         "give a DSN, or set virus_quarantine, banned_quarantine, spam_quarantine and unopened_quarantine to \"\"");
             return;
         }
 }

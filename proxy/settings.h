@@ -92,6 +92,7 @@ struct PolicySettings {
     bool                     local_part_is_case_sensitive = false;
     double                   pen_pals_bonus = 0, pen_pals_threshold_low = 1, pen_pals_threshold_high = 50;
     Seconds                  pen_pals_half_life{604'800'000};
+    double                   bounce_killer_score = 0;
     bool                     replace_existing_extension = true;
     std::string              addr_extension_virus, addr_extension_spam, addr_extension_banned, addr_extension_bad_header;
     std::int64_t             message_size_limit = 0;
@@ -170,6 +171,7 @@ struct Settings {
     policy::PolicyTables       tables;       // what can be different for each, in the configuration
     policy::SenderLists        sender_lists;
     policy::PenPalOptions      pen_pals;
+    bool asks_records() const { return pen_pals.is_on() || policy.bounce_killer_score > 0; }  // about mail that we sent
     QuarantineOptions          quarantine;
     policy::ExtensionRules     extension;
     NextHop                    notify;       // for messages of our own

@@ -86,6 +86,14 @@ class Opening(Case):
         until(lambda: len(daemon.summaries()) > before, 30, "the summary")
         return reply, daemon.summaries()[-1]
 
+    def test_messages_of_all_sizes_are_opened(self):
+        daemon = self.tamis(self.hop())
+        for size in (1_000, 60_000, 70_000, 150_000, 3_000_000, 12_000_000):     # in the packet, by descriptor, from a file
+            with self.subTest(size=size):
+                seen = len(daemon.summaries())
+                self.assertCode(daemon.send(mail.large(size), [BOB]), 250, "queued")
+                self.assertTrue(daemon.summaries()[seen:][0].startswith("Passed CLEAN"), daemon.summaries()[seen:])
+
     def test_the_virus_is_found_wherever_it_lies(self):
         daemon = self.start()
         inner = mixed(text_part(), attachment("x.com", EICAR), boundary="=_inner").decode()
