@@ -38,6 +38,8 @@ public:
     virtual bool opens_containers() const noexcept { return true; }
     // is_required - a failure makes the message `unchecked` or tempfails it, by setting
     virtual bool is_required() const noexcept = 0;
+    // is_backup - of an antivirus engine: asked only when the others could not answer (groups.h)
+    virtual bool is_backup() const noexcept { return false; }
     // scan - never throws, ends by the deadline, and answers Failed for everything it is not sure of
     virtual Task<mail::ScanOutcome> scan(const ScanRequest& request, Deadline deadline) = 0;
     // health - one line for the operator: "ok", or which address failed, why and since when
@@ -51,13 +53,14 @@ ScannerList open_scanners(const ConfigTable& config, Problems& problems);
 // scanner_setting_lines - every setting of every adapter, for --print-config and docs/settings.md
 std::vector<SettingLine> scanner_setting_lines(const ConfigTable* config);
 
-// scan_all - all of them at the same time under one deadline; one report each, in the order of the list
+// scan_all - all of them at the same time under one deadline, the backup engines after them when they are needed; one report
+// each, in the order of the list, NotAsked for a backup that was not needed
 Task<std::vector<mail::ScanReport>> scan_all(const ScannerList& scanners, const ScanRequest& request, Deadline deadline);
 
 // scan_parts - shows the decoded parts in `contents` to the antivirus engines among `scanners` (those that open containers get
 // only what is hidden from them), a few at a time, and stops when something is found. `reports` are what scan_all said of the
 // whole message with those scanners; what the parts bring is merged into them: infected beats failed beats clean, and a
-// test that was not known adds its score.
+// test that was not known adds its score. When an engine fails on a part, the backups are asked about everything.
 Task<void> scan_parts(const ScannerList& scanners, const ScanRequest& whole, const mail::Contents& contents,
                       std::vector<mail::ScanReport>& reports, Deadline deadline);
 // merge_outcome - what one more look at the same message with the same engine changes
