@@ -4,6 +4,7 @@
 #include <string>
 
 #include "scanners/clamd/clamd.h"
+#include "scanners/icap/icap.h"
 #include "scanners/rspamd/rspamd.h"
 #include "scanners/scanner.h"
 #include "scanners/spamd/spamd.h"
@@ -22,6 +23,7 @@ constexpr std::array adapters{
     Adapter{"clamd", open_clamd, clamd_setting_lines},
     Adapter{"spamd", open_spamd, spamd_setting_lines},
     Adapter{"rspamd", open_rspamd, rspamd_setting_lines},
+    Adapter{"icap", open_icap, icap_setting_lines},
     Adapter{"yara", open_yara, yara_setting_lines},
 };
 
