@@ -95,9 +95,10 @@ Task<void> Pipeline::open(State& state, Deadline deadline) {
 // scan - step 6: all wanted scanners at the same time under one deadline; then the parts that they do not see by themselves
 Task<Done> Pipeline::scan(State& state, Deadline deadline) {
     const auto& settings = *state.shared.settings;
-    const scanners::ScanRequest request{&state.message, &state.envelope, state.shared.site.hostname,
+    scanners::ScanRequest request{&state.message, &state.envelope, state.shared.site.hostname,
                                         state.envelope.client.address ? std::string_view(*state.envelope.client.address)
                                                                       : std::string_view()};
+    request.contents = &state.evidence.contents;
     const auto wanted = wanted_scanners(state.shared.scanners, state.policies);
     const auto scan_deadline = deadline.sooner(settings.limits.scan);
     auto& reports = state.evidence.scans;

@@ -213,8 +213,9 @@ Task<void> scan_parts(const ScannerList& scanners, const ScanRequest& whole, con
     bool              is_kept_for_backups = false;
     for (std::size_t i = 0; i < scanners.size(); ++i) {
         first[i] = scanners[i]->finds_viruses() && was_asked(i) && !is_replaced(i);
-        later[i] = is_backup(*scanners[i]) && !was_asked(i);
-        is_kept_for_backups = is_kept_for_backups || later[i];
+        first[i] = first[i] && !scanners[i]->takes_parts_too();
+        is_kept_for_backups = is_kept_for_backups || (is_backup(*scanners[i]) && !was_asked(i));
+        later[i] = is_backup(*scanners[i]) && !was_asked(i) && !scanners[i]->takes_parts_too();
     }
     const auto jobs = part_jobs(scanners, whole, contents, first);
     co_await do_part_jobs(jobs, scanners, whole, reports,

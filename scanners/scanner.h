@@ -17,6 +17,10 @@
 #include "mail/evidence.h"
 #include "mail/message.h"
 
+namespace tamis::open {
+class Spawner;  // scanners/worker/spawner.h
+}
+
 namespace tamis::scanners {
 
 // ScanRequest - valid until scan() has returned
@@ -27,6 +31,13 @@ struct ScanRequest {
     std::string_view      client_address;  // of the original client (XFORWARD), may be empty
     bool                  is_part = false; // the message is one decoded part of the mail; only antivirus engines see parts
     std::string_view      user = {};  // whose preferences a spam scanner applies, as the recipients agree; may be empty
+    const mail::Contents* contents = nullptr;  // what opening showed of the message; null: it was not opened
+};
+
+// Surroundings - what engines that run programs need of the daemon
+struct Surroundings {
+    open::Spawner* spawner = nullptr;  // outlives every scanner; null: programs cannot be run, only checked
+    std::string    state_dir;          // full path; a folder of its own is made in it
 };
 
 class Scanner {
@@ -36,6 +47,8 @@ public:
     virtual bool finds_viruses() const noexcept = 0;
     // opens_containers - it sees into MIME and archives itself; else it is shown every decoded part
     virtual bool opens_containers() const noexcept { return true; }
+    // takes_parts_too - it takes the message and the decoded parts in one go (ScanRequest::contents)
+    virtual bool takes_parts_too() const noexcept { return false; }
     // is_required - a failure makes the message `unchecked` or tempfails it, by setting
     virtual bool is_required() const noexcept = 0;
     // is_backup - of an antivirus engine: asked only when the others could not answer (groups.h)
@@ -49,7 +62,7 @@ public:
 using ScannerList = std::vector<std::shared_ptr<Scanner>>;
 
 // open_scanners - one scanner per table under [scanners] of the whole configuration; problems go to `problems`
-ScannerList open_scanners(const ConfigTable& config, Problems& problems);
+ScannerList open_scanners(const ConfigTable& config, Problems& problems, const Surroundings& around = {});
 // scanner_setting_lines - every setting of every adapter, for --print-config and docs/settings.md
 std::vector<SettingLine> scanner_setting_lines(const ConfigTable* config);
 

@@ -90,7 +90,7 @@ TEST_CASE("more addresses than are looked after are refused") {
 
 TEST_CASE("every setting of every adapter is described, and a secret is not shown") {
     const auto lines = scanner_setting_lines(nullptr);
-    CHECK(lines.size() == 5 * 4 + 4 + 4 + 4 + 3 + 6);
+    CHECK(lines.size() == 5 * 4 + 4 + 4 + 4 + 3 + 6 + 12);
     for (const auto& line : lines) {
         INFO(line.section << '.' << line.name);
         CHECK_FALSE(line.text.empty());
