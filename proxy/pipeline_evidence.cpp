@@ -96,8 +96,8 @@ Task<void> Pipeline::open(State& state, Deadline deadline) {
 Task<Done> Pipeline::scan(State& state, Deadline deadline) {
     const auto& settings = *state.shared.settings;
     scanners::ScanRequest request{&state.message, &state.envelope, state.shared.site.hostname,
-                                        state.envelope.client.address ? std::string_view(*state.envelope.client.address)
-                                                                      : std::string_view()};
+                                  state.envelope.client.address ? std::string_view(*state.envelope.client.address)
+                                                                : std::string_view()};
     request.contents = &state.evidence.contents;
     const auto wanted = wanted_scanners(state.shared.scanners, state.policies);
     const auto scan_deadline = deadline.sooner(settings.limits.scan);

@@ -181,7 +181,7 @@ Task<Result<mail::ScanOutcome>> Command::run(const ScanRequest& request, Deadlin
     if (!turn) co_return fail(turn.error().code, fmt::format("waited for one of the {} turns (max_scans)", turns_.limit()));
     ProgramJob job;
     job.directory = fresh_directory(folder_, name_);
-    job.is_private = settings_.private_directory;
+    if (settings_.private_directory) job.hidden = std::filesystem::path(folder_).parent_path();
     job.program = program_;
     job.runs = make_runs(settings_.arguments, job.directory + "/" + std::string(files_folder), files->sizes.size());
     job.sizes = files->sizes;

@@ -16,7 +16,7 @@ std::unexpected<Fault> broken() { return fail(Errc::broken, "a packet between da
 std::string encode_program_job(const ProgramJob& job) {
     open::ByteWriter out;
     out.text(job.directory);
-    out.flag(job.is_private);
+    out.text(job.hidden);
     out.text(job.program);
     out.u32(static_cast<std::uint32_t>(job.runs.size()));
     for (const auto& run : job.runs) {
@@ -36,7 +36,7 @@ Result<ProgramJob> parse_program_job(std::string_view packet) {
     open::ByteReader in(packet);
     ProgramJob       job;
     job.directory = in.text(text_most);
-    job.is_private = in.flag();
+    job.hidden = in.text(text_most);
     job.program = in.text(text_most);
     job.runs.resize(in.count(runs_most, 4));
     for (auto& run : job.runs) {
@@ -49,7 +49,9 @@ Result<ProgramJob> parse_program_job(std::string_view packet) {
     job.wall_ms = in.u32();
     job.cpu_seconds = in.u32();
     job.file = in.u64();
-    if (!in.at_end() || !job.directory.starts_with('/') || !job.program.starts_with('/')) return broken();
+    if (!in.at_end() || !job.directory.starts_with('/') || !job.program.starts_with('/') ||
+        (!job.hidden.empty() && !job.directory.starts_with(job.hidden + "/")))
+        return broken();
     return job;
 }
 

@@ -16,7 +16,8 @@ namespace tamis::scanners {
 
 struct ProgramJob {
     std::string   directory;            // to make, and to remove afterwards; full path
-    bool          is_private = true;    // its own tmpfs that nobody else sees, if the kernel allows
+    std::string   hidden;               // a folder above it that is ours: replaced by a tmpfs that nobody else sees, if the
+                                        // kernel allows, so that the program sees nothing else in there; "" is not replaced
     std::string   program;              // full path
     std::vector<std::vector<std::string>> runs;   // arguments without the program's name; one run after the other
     std::vector<std::uint64_t>            sizes;  // of the files, whose descriptors come beside the job

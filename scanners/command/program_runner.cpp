@@ -115,13 +115,15 @@ private:
 Done Runner::make_directory() {
     if (::mkdir(job_.directory.c_str(), 0700) != 0) return system_fault("making " + job_.directory);
     is_made_ = true;
-    if (job_.is_private && enter_namespaces()) {
+    if (!job_.hidden.empty() && enter_namespaces()) {
         std::uint64_t room = job_.file + little_room;
         for (const auto size : job_.sizes) room += size + 4096;
         const auto options = fmt::format("size={},mode=0700", room);
-        is_mounted_ = ::mount("tamis", job_.directory.c_str(), "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options.c_str()) == 0;
+        is_mounted_ = ::mount("tamis", job_.hidden.c_str(), "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options.c_str()) == 0;
+        std::error_code error;  // the same path again, in the tmpfs
+        if (is_mounted_ && !std::filesystem::create_directories(job_.directory, error)) return fail(error, "making " + job_.directory + " in memory");
     }
-    if (!job_.is_private) ::chmod(job_.directory.c_str(), 0750);
+    if (job_.hidden.empty() && ::chmod(job_.directory.c_str(), 0750) != 0) return system_fault("making " + job_.directory);
     return {};
 }
 
@@ -285,7 +287,7 @@ void Runner::tell_trouble(const Fault& fault) const {
 void Runner::clean_up() const {
     if (!is_made_) return;
     if (::chdir("/") != 0) return;
-    if (is_mounted_) ::umount2(job_.directory.c_str(), MNT_DETACH);
+    if (is_mounted_) ::umount2(job_.hidden.c_str(), MNT_DETACH);
     std::error_code ignored;
     std::filesystem::remove_all(job_.directory, ignored);  // follows no links; what it cannot remove goes at the next start
 }
