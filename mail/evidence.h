@@ -31,13 +31,16 @@ struct Scored {
 struct Failed {
     Fault fault;   // names the engine, the address and why
 };
-using ScanOutcome = std::variant<Clean, Infected, Scored, Failed>;
+// NotAsked - a backup engine whose turn did not come: no answer, and nothing is missing
+struct NotAsked {};
+using ScanOutcome = std::variant<Clean, Infected, Scored, Failed, NotAsked>;
 
 struct ScanReport {
     std::string               scanner;   // "clamd"
     std::chrono::nanoseconds  elapsed{};
     ScanOutcome               outcome;
-    bool                      required = false;  // a failure matters: `unchecked` or 451 by setting
+    bool                      required = false;  // a failure matters: `unchecked` or 451 by setting; false when another of
+                                                 // its group answered for it (scanners/groups.h)
     bool                      finds_viruses = false;  // an antivirus engine: its failure leaves viruses unchecked
 };
 

@@ -63,7 +63,7 @@ Findings findings_from(const mail::Evidence& evidence) {
             if (!scan.required) continue;
             found.required_engine_failed = true;
             found.unchecked.insert(failed->fault.is(Errc::over_limit) ? mail::unchecked_over_limits : mail::unchecked_engine);
-        } else if (scan.finds_viruses) {
+        } else if (std::holds_alternative<mail::Clean>(scan.outcome) && scan.finds_viruses) {
             found.virus_check_done = true;
         }
     }

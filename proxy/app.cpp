@@ -30,6 +30,7 @@
 #include "proxy/privileges.h"
 #include "proxy/services.h"
 #include "proxy/smtp/session.h"
+#include "scanners/command/command.h"
 
 namespace tamis::proxy {
 
@@ -41,7 +42,7 @@ struct App::Thread {
 
     // open_workers - this thread's pool; null: mail is not opened
     std::unique_ptr<open::WorkerPool> open_workers() {
-        if (!services.spawner) return nullptr;
+        if (!services.spawner || !services.snapshot()->settings->open.enabled) return nullptr;
         const auto options = open::pool_options_of(services.snapshot()->settings->open);
         return std::make_unique<open::WorkerPool>(context, *services.spawner, options);
     }
@@ -145,10 +146,11 @@ struct App::Impl {
     }
 };
 
-std::shared_ptr<const Snapshot> make_snapshot(std::shared_ptr<const Settings> settings, Problems& problems) {
+std::shared_ptr<const Snapshot> make_snapshot(std::shared_ptr<const Settings> settings, Problems& problems,
+                                              open::Spawner* spawner) {
     auto out = std::make_shared<Snapshot>();
     const auto& server = settings->server;
-    out->scanners = scanners::open_scanners(settings->config, problems);
+    out->scanners = scanners::open_scanners(settings->config, problems, {spawner, server.state_dir});
     out->site.hostname = server.hostname;
     out->site.localhost_name = server.localhost_name;
     out->site.virus_header = settings->policy.virus_header;
@@ -224,7 +226,8 @@ Done App::start(Problems& problems) {
         if (!file) return fail(Errc::unavailable, fmt::format("cannot write server.pid_file {}", settings.server.pid_file));
     }
     auto spawning = open::spawner_options_of(settings.open);
-    if (settings.open.enabled) {
+    const bool needs_spawner = settings.open.enabled || scanners::has_commands(settings.config);
+    if (needs_spawner) {
         auto program = open::open_worker_program(spawning);
         if (!program) return std::unexpected(program.error());
         spawning.program = *program;
@@ -233,12 +236,13 @@ Done App::start(Problems& problems) {
     ::umask(0027);
 
     in.services = std::make_unique<Services>(settings.limits.memory.count);
-    if (settings.open.enabled) {  // before any thread, and without privileges
+    if (auto done = scanners::remove_old_directories(settings.server.state_dir); !done) log::warning({}, "{}", describe(done.error()));
+    if (needs_spawner) {  // before any thread, and without privileges
         auto spawner = open::Spawner::start(std::move(spawning));
         if (!spawner) return std::unexpected(spawner.error());
         in.services->spawner = std::move(*spawner);
     }
-    auto snapshot = make_snapshot(in.settings, problems);
+    auto snapshot = make_snapshot(in.settings, problems, in.services->spawner.get());
     if (!snapshot) return fail(Errc::bad_input, "the configuration has problems");
     in.services->swap(std::move(snapshot));
     if (!settings.storage_dsns.empty()) {
@@ -322,7 +326,7 @@ void App::Impl::reload() {
     Problems problems(settings->file);
     auto next = load_settings_file(settings->file, problems);
     std::shared_ptr<const Snapshot> snapshot;
-    if (problems.none()) snapshot = make_snapshot(next, problems);
+    if (problems.none()) snapshot = make_snapshot(next, problems, services->spawner.get());
     if (!snapshot) {
         for (const auto& line : problems.lines()) log::error({}, "reload: {}", line);
         log::error({}, "reload refused, the settings in force stay as they are");

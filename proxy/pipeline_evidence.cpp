@@ -120,10 +120,11 @@ Task<void> Pipeline::open(State& state, Deadline deadline) {
 Task<Done> Pipeline::scan(State& state, Deadline deadline) {
     const auto& settings = *state.shared.settings;
     const std::string user = scan_user(state.policies);
-    const scanners::ScanRequest request{&state.message, &state.envelope, state.shared.site.hostname,
-                                        state.envelope.client.address ? std::string_view(*state.envelope.client.address)
-                                                                      : std::string_view(),
-                                        false, user};
+    scanners::ScanRequest request{&state.message, &state.envelope, state.shared.site.hostname,
+                                  state.envelope.client.address ? std::string_view(*state.envelope.client.address)
+                                                                : std::string_view()};
+    request.user = user;
+    request.contents = &state.evidence.contents;
     const auto wanted = wanted_scanners(state.shared.scanners, state.policies);
     const auto scan_deadline = deadline.sooner(settings.limits.scan);
     auto& reports = state.evidence.scans;

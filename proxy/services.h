@@ -49,7 +49,7 @@ public:
     std::shared_ptr<storage::RecordStore> records;
     std::shared_ptr<storage::LookupStore> lookups;   // null: no lookup_dsn
     std::shared_ptr<storage::PenPalStore> pen_pals;  // null: off, or no storage_dsn
-    std::unique_ptr<open::Spawner>        spawner;   // null: mail is not opened
+    std::unique_ptr<open::Spawner>        spawner;   // null: mail is not opened, and no scanner program can be run
     DeliveredJournal                      delivered;
     FileKeeper                            files;    // quarantine copies in files
     std::shared_ptr<storage::QuarantineStore> quarantine;  // null: no storage_dsn, or nobody can ask
@@ -66,6 +66,7 @@ private:
 };
 
 // make_snapshot - opens what the settings name; problems are added, and then nothing is returned
-std::shared_ptr<const Snapshot> make_snapshot(std::shared_ptr<const Settings> settings, Problems& problems);
+std::shared_ptr<const Snapshot> make_snapshot(std::shared_ptr<const Settings> settings, Problems& problems,
+                                              open::Spawner* spawner = nullptr);
 
 }  // namespace tamis::proxy

@@ -20,6 +20,7 @@ struct CommonSettings {
     std::int64_t max_scans = 10;
     Bytes        max_size{0};
     Seconds      retry_for{5'000};
+    bool         backup = false;  // antivirus engines only
 };
 
 // common_rows - the rows of the members above for an adapter's struct
@@ -42,6 +43,13 @@ Setting<S> retry_row() {
     return {"retry_for", static_cast<Seconds S::*>(&S::retry_for),
             "how long a scan goes on trying when no address can be reached, counted from the beginning of the outage",
             0, 3600};
+}
+
+template <class S>
+Setting<S> backup_row() {
+    return {"backup", static_cast<bool S::*>(&S::backup),
+            "asked only when no engine without this setting gave an answer, or one that is required did not; its answer then "
+            "stands for theirs"};
 }
 
 // joined - several lists of rows as one

@@ -46,6 +46,7 @@ public:
     std::string_view name() const noexcept final { return name_; }
     bool             finds_viruses() const noexcept final { return finds_viruses_; }
     bool             is_required() const noexcept final { return settings_.required; }
+    bool             is_backup() const noexcept final { return settings_.backup; }
     Task<mail::ScanOutcome> scan(const ScanRequest& request, Deadline deadline) final;
     std::string             health() const final { return backends_.health(); }
 

@@ -4,6 +4,8 @@
 #include <string>
 
 #include "scanners/clamd/clamd.h"
+#include "scanners/command/command.h"
+#include "scanners/icap/icap.h"
 #include "scanners/rspamd/rspamd.h"
 #include "scanners/scanner.h"
 #include "scanners/spamd/spamd.h"
@@ -22,6 +24,7 @@ constexpr std::array adapters{
     Adapter{"clamd", open_clamd, clamd_setting_lines},
     Adapter{"spamd", open_spamd, spamd_setting_lines},
     Adapter{"rspamd", open_rspamd, rspamd_setting_lines},
+    Adapter{"icap", open_icap, icap_setting_lines},
     Adapter{"yara", open_yara, yara_setting_lines},
 };
 
@@ -32,7 +35,7 @@ const ConfigTable* scanners_table(const ConfigTable& config) {
 
 }  // namespace
 
-ScannerList open_scanners(const ConfigTable& config, Problems& problems) {
+ScannerList open_scanners(const ConfigTable& config, Problems& problems, const Surroundings& around) {
     ScannerList list;
     const auto* all = config.find("scanners");
     if (all == nullptr) return list;
@@ -51,6 +54,8 @@ ScannerList open_scanners(const ConfigTable& config, Problems& problems) {
             problems.add(value->position, "scanners." + std::string(adapter.name) + " must be a table");
         }
     }
+    known.emplace_back("command");
+    if (const auto* commands = all->table()->find("command")) open_commands(*commands, problems, around, list);
     for (const auto& [name, at] : all->table()->keys)
         if (std::ranges::find(known, name) == known.end())
             detail::unknown_key("scanners", name, at, known, problems);
@@ -65,6 +70,9 @@ std::vector<SettingLine> scanner_setting_lines(const ConfigTable* config) {
         auto part = adapter.lines(value != nullptr ? value->table() : nullptr);
         lines.insert(lines.end(), part.begin(), part.end());
     }
+    const auto* commands = all != nullptr ? all->find("command") : nullptr;
+    auto        part = command_setting_lines(commands != nullptr ? commands->table() : nullptr);
+    lines.insert(lines.end(), part.begin(), part.end());
     return lines;
 }
 

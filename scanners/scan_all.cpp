@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "scanners/groups.h"
 #include "scanners/scanner.h"
 
 namespace tamis::scanners {
@@ -48,18 +49,58 @@ struct Look {
     mail::ScanReport*  report = nullptr;
 };
 
-Task<void> take_looks(const std::vector<Look>& looks, Deadline deadline) {
-    for (const auto& look : looks) look.report->outcome = mail::Failed{{make_error_code(Errc::broken), "the scan did not end"}};
-    if (looks.size() == 1) co_await scan_into(*looks[0].scanner, *looks[0].request, deadline, *looks[0].report);
-    if (looks.size() < 2) co_return;
+// run_together - all of them to their end
+Task<void> run_together(std::vector<Task<void>> tasks) {
+    if (tasks.size() == 1) co_await std::move(tasks[0]);
+    if (tasks.size() < 2) co_return;
     const auto executor = co_await asio::this_coro::executor;
-    const auto start = [&](const Look& look) {
-        return asio::co_spawn(executor, scan_into(*look.scanner, *look.request, deadline, *look.report), asio::deferred);
-    };
-    std::vector<decltype(start(looks[0]))> running;
-    for (const auto& look : looks) running.push_back(start(look));
+    const auto start = [&](Task<void> task) { return asio::co_spawn(executor, std::move(task), asio::deferred); };
+    std::vector<decltype(start(std::move(tasks[0])))> running;
+    for (auto& task : tasks) running.push_back(start(std::move(task)));
     co_await asio::experimental::make_parallel_group(std::move(running))
         .async_wait(asio::experimental::wait_for_all(), asio::use_awaitable);
+}
+
+Task<void> take_looks(const std::vector<Look>& looks, Deadline deadline) {
+    std::vector<Task<void>> tasks;
+    for (const auto& look : looks) {
+        look.report->outcome = mail::Failed{{make_error_code(Errc::broken), "the scan did not end"}};
+        tasks.push_back(scan_into(*look.scanner, *look.request, deadline, *look.report));
+    }
+    co_await run_together(std::move(tasks));
+}
+
+bool is_backup(const Scanner& scanner) { return scanner.finds_viruses() && scanner.is_backup(); }
+
+// ask_backups - about the whole message, when the primaries' answers are not enough
+Task<void> ask_backups(const ScannerList& scanners, const ScanRequest& request, std::vector<mail::ScanReport>& reports,
+                       Deadline deadline) {
+    if (!needs_backups(scanners, reports)) co_return;
+    std::vector<Look> looks;
+    for (std::size_t i = 0; i < scanners.size(); ++i)
+        if (is_backup(*scanners[i]) && std::holds_alternative<mail::NotAsked>(reports[i].outcome))
+            looks.push_back({scanners[i].get(), &request, &reports[i]});
+    co_await take_looks(looks, deadline);
+}
+
+// ask_antivirus - the primaries, then perhaps the backups, for which half of the time is kept
+Task<void> ask_antivirus(const ScannerList& scanners, const ScanRequest& request, std::vector<mail::ScanReport>& reports,
+                         Deadline deadline) {
+    std::vector<Look> primaries;
+    bool              has_backups = false;
+    for (std::size_t i = 0; i < scanners.size(); ++i) {
+        if (!scanners[i]->finds_viruses()) continue;
+        if (!is_backup(*scanners[i])) {
+            primaries.push_back({scanners[i].get(), &request, &reports[i]});
+            continue;
+        }
+        has_backups = true;
+        reports[i].scanner = scanners[i]->name();
+        reports[i].finds_viruses = true;
+        reports[i].outcome = mail::NotAsked{};
+    }
+    co_await take_looks(primaries, has_backups ? deadline.sooner(deadline.left() / 2) : deadline);
+    co_await ask_backups(scanners, request, reports, deadline);
 }
 
 mail::Message message_of_part(const mail::Message& whole, const std::shared_ptr<const mail::SealedSpool>& bytes) {
@@ -78,10 +119,12 @@ mail::Message message_of_part(const mail::Message& whole, const std::shared_ptr<
 Task<std::vector<mail::ScanReport>> scan_all(const ScannerList& scanners, const ScanRequest& request,
                                              Deadline deadline) {
     std::vector<mail::ScanReport> reports(scanners.size());
-    std::vector<Look>             looks;
-    for (std::size_t index = 0; index < scanners.size(); ++index)
-        looks.push_back({scanners[index].get(), &request, &reports[index]});
-    co_await take_looks(looks, deadline);
+    std::vector<Task<void>>       tasks;
+    tasks.push_back(ask_antivirus(scanners, request, reports, deadline));
+    for (std::size_t i = 0; i < scanners.size(); ++i)
+        if (!scanners[i]->finds_viruses()) tasks.push_back(scan_into(*scanners[i], request, deadline, reports[i]));
+    co_await run_together(std::move(tasks));
+    settle_required(scanners, reports);
     co_return reports;
 }
 
@@ -93,6 +136,8 @@ void merge_outcome(mail::ScanOutcome& into, mail::ScanOutcome from) {
         } else {
             into = std::move(from);
         }
+    } else if (std::holds_alternative<mail::NotAsked>(into)) {
+        into = std::move(from);
     } else if (std::holds_alternative<mail::Failed>(from)) {
         if (!std::holds_alternative<mail::Infected>(into) && !std::holds_alternative<mail::Failed>(into)) into = std::move(from);
     } else if (const auto* scored = std::get_if<mail::Scored>(&from)) {
@@ -108,21 +153,31 @@ void merge_outcome(mail::ScanOutcome& into, mail::ScanOutcome from) {
     }
 }
 
-Task<void> scan_parts(const ScannerList& scanners, const ScanRequest& whole, const mail::Contents& contents,
-                      std::vector<mail::ScanReport>& reports, Deadline deadline) {
-    constexpr std::size_t at_once = 8;
-    struct Job {
-        std::size_t   scanner = 0;
-        mail::Message message;
-    };
-    std::vector<Job> jobs;
+namespace {
+
+// PartJob - one engine is to see one part
+struct PartJob {
+    std::size_t   scanner = 0;
+    mail::Message message;
+};
+
+std::vector<PartJob> part_jobs(const ScannerList& scanners, const ScanRequest& whole, const mail::Contents& contents,
+                               const std::vector<bool>& asked) {
+    std::vector<PartJob> jobs;
     for (const auto& part : contents.parts) {
         if (part.extract < 0 || static_cast<std::size_t>(part.extract) >= contents.extracts.size()) continue;
-        for (std::size_t i = 0; i < scanners.size(); ++i) {
-            if (!scanners[i]->finds_viruses() || (scanners[i]->opens_containers() && !part.hidden)) continue;
-            jobs.push_back({i, message_of_part(*whole.message, contents.extracts[static_cast<std::size_t>(part.extract)])});
-        }
+        const auto& bytes = contents.extracts[static_cast<std::size_t>(part.extract)];
+        for (std::size_t i = 0; i < scanners.size(); ++i)
+            if (asked[i] && (!scanners[i]->opens_containers() || part.hidden))
+                jobs.push_back({i, message_of_part(*whole.message, bytes)});
     }
+    return jobs;
+}
+
+// do_part_jobs - a few at a time; stops when something is found
+Task<void> do_part_jobs(const std::vector<PartJob>& jobs, const ScannerList& scanners, const ScanRequest& whole,
+                        std::vector<mail::ScanReport>& reports, Deadline deadline) {
+    constexpr std::size_t at_once = 8;
     for (std::size_t first = 0; first < jobs.size(); first += at_once) {
         const std::size_t             count = std::min(at_once, jobs.size() - first);
         std::vector<ScanRequest>      requests(count, whole);
@@ -143,6 +198,36 @@ Task<void> scan_parts(const ScannerList& scanners, const ScanRequest& whole, con
         }
         if (is_infected) co_return;
     }
+}
+
+}  // namespace
+
+Task<void> scan_parts(const ScannerList& scanners, const ScanRequest& whole, const mail::Contents& contents,
+                      std::vector<mail::ScanReport>& reports, Deadline deadline) {
+    const auto was_asked = [&](std::size_t i) { return !std::holds_alternative<mail::NotAsked>(reports[i].outcome); };
+    // an engine whose answer another one has given already is away: nothing is gained by asking it again
+    const auto is_replaced = [&](std::size_t i) {
+        return std::holds_alternative<mail::Failed>(reports[i].outcome) && scanners[i]->is_required() && !reports[i].required;
+    };
+    std::vector<bool> first(scanners.size()), later(scanners.size());
+    bool              is_kept_for_backups = false;
+    for (std::size_t i = 0; i < scanners.size(); ++i) {
+        first[i] = scanners[i]->finds_viruses() && was_asked(i) && !is_replaced(i);
+        first[i] = first[i] && !scanners[i]->takes_parts_too();
+        is_kept_for_backups = is_kept_for_backups || (is_backup(*scanners[i]) && !was_asked(i));
+        later[i] = is_backup(*scanners[i]) && !was_asked(i) && !scanners[i]->takes_parts_too();
+    }
+    const auto jobs = part_jobs(scanners, whole, contents, first);
+    co_await do_part_jobs(jobs, scanners, whole, reports,
+                          is_kept_for_backups ? deadline.sooner(deadline.left() / 2) : deadline);
+    if (!jobs.empty() && needs_backups(scanners, reports)) {
+        co_await ask_backups(scanners, whole, reports, deadline);
+        const bool found = std::ranges::any_of(
+            reports, [](const auto& report) { return std::holds_alternative<mail::Infected>(report.outcome); });
+        const auto more = part_jobs(scanners, whole, contents, later);
+        if (!found) co_await do_part_jobs(more, scanners, whole, reports, deadline);
+    }
+    settle_required(scanners, reports);
 }
 
 }  // namespace tamis::scanners

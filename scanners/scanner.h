@@ -17,6 +17,10 @@
 #include "mail/evidence.h"
 #include "mail/message.h"
 
+namespace tamis::open {
+class Spawner;  // scanners/worker/spawner.h
+}
+
 namespace tamis::scanners {
 
 // ScanRequest - valid until scan() has returned
@@ -27,6 +31,13 @@ struct ScanRequest {
     std::string_view      client_address;  // of the original client (XFORWARD), may be empty
     bool                  is_part = false; // the message is one decoded part of the mail; only antivirus engines see parts
     std::string_view      user = {};  // whose preferences a spam scanner applies, as the recipients agree; may be empty
+    const mail::Contents* contents = nullptr;  // what opening showed of the message; null: it was not opened
+};
+
+// Surroundings - what engines that run programs need of the daemon
+struct Surroundings {
+    open::Spawner* spawner = nullptr;  // outlives every scanner; null: programs cannot be run, only checked
+    std::string    state_dir;          // full path; a folder of its own is made in it
 };
 
 class Scanner {
@@ -36,8 +47,12 @@ public:
     virtual bool finds_viruses() const noexcept = 0;
     // opens_containers - it sees into MIME and archives itself; else it is shown every decoded part
     virtual bool opens_containers() const noexcept { return true; }
+    // takes_parts_too - it takes the message and the decoded parts in one go (ScanRequest::contents)
+    virtual bool takes_parts_too() const noexcept { return false; }
     // is_required - a failure makes the message `unchecked` or tempfails it, by setting
     virtual bool is_required() const noexcept = 0;
+    // is_backup - of an antivirus engine: asked only when the others could not answer (groups.h)
+    virtual bool is_backup() const noexcept { return false; }
     // scan - never throws, ends by the deadline, and answers Failed for everything it is not sure of
     virtual Task<mail::ScanOutcome> scan(const ScanRequest& request, Deadline deadline) = 0;
     // health - one line for the operator: "ok", or which address failed, why and since when
@@ -47,17 +62,18 @@ public:
 using ScannerList = std::vector<std::shared_ptr<Scanner>>;
 
 // open_scanners - one scanner per table under [scanners] of the whole configuration; problems go to `problems`
-ScannerList open_scanners(const ConfigTable& config, Problems& problems);
+ScannerList open_scanners(const ConfigTable& config, Problems& problems, const Surroundings& around = {});
 // scanner_setting_lines - every setting of every adapter, for --print-config and docs/settings.md
 std::vector<SettingLine> scanner_setting_lines(const ConfigTable* config);
 
-// scan_all - all of them at the same time under one deadline; one report each, in the order of the list
+// scan_all - all of them at the same time under one deadline, the backup engines after them when they are needed; one report
+// each, in the order of the list, NotAsked for a backup that was not needed
 Task<std::vector<mail::ScanReport>> scan_all(const ScannerList& scanners, const ScanRequest& request, Deadline deadline);
 
 // scan_parts - shows the decoded parts in `contents` to the antivirus engines among `scanners` (those that open containers get
 // only what is hidden from them), a few at a time, and stops when something is found. `reports` are what scan_all said of the
 // whole message with those scanners; what the parts bring is merged into them: infected beats failed beats clean, and a
-// test that was not known adds its score.
+// test that was not known adds its score. When an engine fails on a part, the backups are asked about everything.
 Task<void> scan_parts(const ScannerList& scanners, const ScanRequest& whole, const mail::Contents& contents,
                       std::vector<mail::ScanReport>& reports, Deadline deadline);
 // merge_outcome - what one more look at the same message with the same engine changes

@@ -91,7 +91,7 @@ const std::vector<Setting<ClamdSettings>>& clamd_settings() {
          {"method", &ClamdSettings::method,
           "how clamd gets the message: its descriptor (unix sockets only), its bytes, or auto: descriptor where possible",
           0, 0, true, {"auto", "fildes", "instream"}},
-         retry_row<ClamdSettings>()},
+         backup_row<ClamdSettings>(), retry_row<ClamdSettings>()},
         common_rows<ClamdSettings>());
     return rows;
 }

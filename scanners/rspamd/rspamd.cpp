@@ -5,7 +5,7 @@
 #include <boost/asio/this_coro.hpp>
 
 #include "base/stream.h"
-#include "scanners/rspamd/idle_connections.h"
+#include "scanners/idle_connections.h"
 
 namespace tamis::scanners {
 namespace {

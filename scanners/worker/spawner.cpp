@@ -74,6 +74,13 @@ Result<std::uint64_t> Spawner::start_worker(int descriptor) {
     return cookie;
 }
 
+Result<std::uint64_t> Spawner::start_program(int descriptor) {
+    const auto cookie = next_cookie_.fetch_add(1, std::memory_order_relaxed);
+    if (auto done = send(static_cast<std::uint8_t>(SpawnCommand::program), cookie, descriptor); !done)
+        return std::unexpected(std::move(done.error()));
+    return cookie;
+}
+
 Done Spawner::kill_worker(std::uint64_t cookie) { return send(static_cast<std::uint8_t>(SpawnCommand::kill), cookie, -1); }
 
 Done Spawner::send(std::uint8_t command, std::uint64_t cookie, int descriptor) {

@@ -45,6 +45,11 @@ public:
     // kill_worker - SIGKILL; nothing happens when it is gone already. Any thread; never waits.
     Done                  kill_worker(std::uint64_t cookie);
 
+    // start_program - a runner for one scanner program (scanners/command/program_runner.h), outside of any sandbox but its own.
+    // It gets `descriptor` as start_worker's does, takes its job from the other end, and ends when that closes. As
+    // start_worker's, its DeathNotice comes last. Any thread; never waits.
+    Result<std::uint64_t> start_program(int descriptor);
+
     // first_report - true once: somebody is to say in the log how workers are confined
     bool               first_report() noexcept;
     pid_t              pid() const noexcept { return pid_; }

@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@
 #include <string>
 #include <vector>
 
+#include "scanners/command/program_runner.h"
 #include "scanners/worker/packet.h"
 #include "scanners/worker/wire.h"
 #include "scanners/worker/wire_bytes.h"
@@ -33,12 +35,20 @@ constexpr std::uint64_t all_namespaces =
     CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_NEWNS;
 constexpr std::string_view namespace_names = "user pid net ipc uts cgroup";
 
-// Child - one worker
+// Child - one worker, or one runner of a program, which ends by itself when its channel does
 struct Child {
     std::uint64_t cookie;
     pid_t         pid;
     Descriptor    channel;  // where its death is told
     Descriptor    said;     // read end of its stdout and stderr
+    bool          is_runner = false;
+
+    void stop() const {
+        if (is_runner)
+            ::shutdown(channel.get(), SHUT_RDWR);  // it kills its program and cleans up
+        else
+            ::kill(pid, SIGKILL);
+    }
 };
 
 // raised - the same file at a number from first_own on
@@ -63,6 +73,8 @@ public:
 private:
     void  obey();
     void  start(std::uint64_t cookie, Descriptor channel);
+    void  start_runner(std::uint64_t cookie, Descriptor channel);
+    void  not_started(const Descriptor& channel) const;
     void  kill(std::uint64_t cookie) const;
     void  reap();
     pid_t fork_worker(bool& in_namespaces) const;
@@ -106,6 +118,8 @@ void SpawnerLoop::obey() {
     const auto cookie = in.u64();
     if (!in.at_end()) return;
     if (command == SpawnCommand::start && packet->descriptors.size() == 1) start(cookie, std::move(packet->descriptors.front()));
+    if (command == SpawnCommand::program && packet->descriptors.size() == 1)
+        start_runner(cookie, std::move(packet->descriptors.front()));
     if (command == SpawnCommand::kill) kill(cookie);
 }
 
@@ -133,12 +147,26 @@ void SpawnerLoop::start(std::uint64_t cookie, Descriptor channel) {
     bool in_namespaces = false;
     const pid_t pid = fork_worker(in_namespaces);
     if (pid == 0) become_worker(channel.get(), saying.get(), in_namespaces, user, group);
-    if (pid < 0) {
-        const DeathNotice notice{exit_not_started << 8, 0, fmt::format("fork: {}", std::strerror(errno))};
-        if (!send_packet(channel.get(), encode_death(notice), {}, {}, Wait::no)) return;  // it closes in any case
-        return;
-    }
+    if (pid < 0) return not_started(channel);
     children_.push_back({cookie, pid, std::move(channel), std::move(said)});
+}
+
+void SpawnerLoop::not_started(const Descriptor& channel) const {
+    const DeathNotice notice{exit_not_started << 8, 0, fmt::format("fork: {}", std::strerror(errno))};
+    if (!send_packet(channel.get(), encode_death(notice), {}, {}, Wait::no)) return;  // it closes in any case
+}
+
+// start_runner - it goes on with this program's code and nothing else of ours: no descriptor but its channel
+void SpawnerLoop::start_runner(std::uint64_t cookie, Descriptor channel) {
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+        const auto own = static_cast<unsigned>(channel.get());
+        if (own > 3) ::close_range(3, own - 1, 0);
+        ::close_range(own + 1, ~0U, 0);
+        scanners::run_program_job(channel.get());
+    }
+    if (pid < 0) return not_started(channel);
+    children_.push_back({cookie, pid, std::move(channel), {}, true});
 }
 
 // become_worker - in the child: only the worker's own descriptors, no handlers, and the program
@@ -179,7 +207,7 @@ void SpawnerLoop::become_worker(int channel, int said, bool in_namespaces, uid_t
 
 void SpawnerLoop::kill(std::uint64_t cookie) const {
     const auto found = std::ranges::find(children_, cookie, &Child::cookie);
-    if (found != children_.end()) ::kill(found->pid, SIGKILL);
+    if (found != children_.end()) found->stop();
 }
 
 void SpawnerLoop::reap() {
@@ -201,7 +229,7 @@ void SpawnerLoop::reap() {
 }
 
 void SpawnerLoop::end() {
-    for (const auto& child : children_) ::kill(child.pid, SIGKILL);
+    for (const auto& child : children_) child.stop();
     while (::waitpid(-1, nullptr, 0) > 0 || errno == EINTR) {
     }
     ::_exit(0);

@@ -11,6 +11,7 @@ namespace tamis::open {
 enum class SpawnCommand : std::uint8_t {
     start = 1,  // with one descriptor: the worker's end of its socket pair
     kill = 2,
+    program = 3,  // with one descriptor: the channel of a program_runner (scanners/command)
 };
 
 constexpr int worker_channel = 3;  // the worker's end is this descriptor

@@ -30,7 +30,8 @@ const std::vector<Setting<YaraSettings>>& yara_settings() {
         {{"rules", &YaraSettings::rules,
           "rule files, each with its full path; \"builtin\" is what comes with the program: EICAR and GTUBE"},
          {"unmarked", &YaraSettings::unmarked,
-          "what a match of a rule without virus or score in its metadata means", 0, 0, true, {"virus", "ignore"}}},
+          "what a match of a rule without virus or score in its metadata means", 0, 0, true, {"virus", "ignore"}},
+         backup_row<YaraSettings>()},
         common_rows<YaraSettings>());
     return rows;
 }

@@ -40,6 +40,7 @@ public:
     bool             finds_viruses() const noexcept override { return true; }
     bool             opens_containers() const noexcept override { return false; }
     bool             is_required() const noexcept override { return settings_.required; }
+    bool             is_backup() const noexcept override { return settings_.backup; }
     Task<mail::ScanOutcome> scan(const ScanRequest& request, Deadline deadline) override;
     std::string             health() const override { return state_.health(); }
 

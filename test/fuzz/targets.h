@@ -19,6 +19,7 @@ void client_dialog(std::string_view bytes);  // proxy/deliver/client_dialog: a h
 void clamd(std::string_view bytes);          // scanners/clamd
 void spamd(std::string_view bytes);          // scanners/spamd
 void rspamd(std::string_view bytes);         // scanners/rspamd
+void icap(std::string_view bytes);           // scanners/icap
 void mime(std::string_view bytes);           // scanners/worker/open: the MIME walker
 void fields(std::string_view bytes);         // structured fields, encoded words, charsets
 void transfer(std::string_view bytes);       // base64, quoted-printable, uuencode, yEnc, BinHex

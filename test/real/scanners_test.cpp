@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "scanners/clamd/clamd.h"
+#include "scanners/icap/icap.h"
 #include "scanners/rspamd/rspamd.h"
 #include "scanners/spamd/spamd.h"
 #include "test/unit/scanners/support.h"
@@ -171,6 +172,54 @@ TEST_CASE("rspamd: score_factor fits the scores to the site's levels") {
     REQUIRE(std::holds_alternative<mail::Scored>(outcome));
     CHECK(std::get<mail::Scored>(outcome).score == 7.5);
     CHECK(std::get<mail::Scored>(outcome).required == 7.5);
+}
+
+TEST_CASE("icap: clean, EICAR, 8-bit and 5 MB through c-icap, with and without a preview, as answer and as upload") {
+    const auto mode = GENERATE(as<std::string>(), "respmod", "reqmod");
+    const auto preview = GENERATE(as<std::string>(), "none", "auto", "100");
+    const auto head = GENERATE(Head::all, Head::none);
+    const auto icap = open_by(open_icap, "url = '" + where("TAMIS_ICAP") + "'\nmode = '" + mode + "'\npreview = '" + preview + "'\n");
+    CHECK(told(scan_text(*icap, plain, head)) == "clean");
+    CHECK(told(scan_text(*icap, infected, head)) == "infected Eicar-Test-Signature.UNOFFICIAL");
+    CHECK(told(scan_text(*icap, eight_bit, head)) == "clean");
+    CHECK(told(scan_text(*icap, large(5'000'000), head)) == "clean");
+    CHECK(icap->health() == "ok");
+}
+
+TEST_CASE("icap: the echo service sends the message back while it still comes, and that is clean only byte by byte") {
+    const auto preview = GENERATE(as<std::string>(), "none", "auto");
+    const auto icap = open_by(open_icap, "url = '" + where("TAMIS_ICAP_ECHO") + "'\npreview = '" + preview + "'\n");
+    for (int n = 0; n < 4; ++n) {  // with a preview it decides at random whether to say 204 or to echo
+        CHECK(told(scan_text(*icap, plain)) == "clean");
+        CHECK(told(scan_text(*icap, large(5'000'000), Head::none)) == "clean");
+    }
+}
+
+TEST_CASE("icap: no such service is told, and the next address is asked") {
+    log::capture(true);
+    const auto url = where("TAMIS_ICAP");
+    const auto missing = url.substr(0, url.rfind('/')) + "/nothing";
+    const auto outcome = told(scan_text(*open_by(open_icap, "url = '" + missing + "'\n"), plain));
+    INFO(outcome);
+    CHECK(outcome.find("no such service (ICAP 404)") != std::string::npos);
+    CHECK(told(scan_text(*open_by(open_icap, "url = ['" + missing + "', '" + url + "']\n"), infected)).starts_with("infected"));
+    log::capture(false);
+}
+
+TEST_CASE("icap: forty scans at once through ten turns, on kept connections") {
+    const auto icap = open_by(open_icap, "url = '" + where("TAMIS_ICAP") + "'\n");
+    const auto message = make_message(infected);
+    const auto envelope = make_envelope();
+    const ScanRequest request{&message, &envelope, "", ""};
+    int found = 0, left = 40;
+    asio::io_context context(1);
+    for (int n = 0; n < 40; ++n)
+        asio::co_spawn(context, icap->scan(request, Deadline::in(60s)), [&](std::exception_ptr, const mail::ScanOutcome& outcome) {
+            found += told(outcome).starts_with("infected");
+            if (--left == 0) context.stop();
+        });
+    context.run();
+    CHECK(found == 40);
 }
 
 TEST_CASE("all engines at once, under one deadline") {

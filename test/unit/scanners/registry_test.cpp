@@ -64,6 +64,11 @@ TEST_CASE("what is wrong is told with its place") {
         Row{"[scanners.rspamd]\nurl = 'http://x/?a'\n", "no query"},
         Row{"[scanners.rspamd]\nurl = 'x y'\n", "not a URL"},
         Row{"[scanners.rspamd]\nscore_factor = 0\n", "scanners.rspamd.score_factor is 0"},
+        Row{"[scanners.icap]\nurl = 'http://x/y'\n", "f:2:7: scanners.icap.url: \"http://x/y\": only icap is spoken"},
+        Row{"[scanners.icap]\nurl = 'icap://x'\n", "no service"},
+        Row{"[scanners.icap]\nurl = 'icap://x:0/y'\n", "a bad port"},
+        Row{"[scanners.icap]\nmode = 'both'\n", "must be one of respmod, reqmod"},
+        Row{"[scanners.icap]\npreview = 'much'\n", "f:2:11: scanners.icap.preview: \"much\" is neither none, auto nor a number"},
         Row{"[scanners.spamd]\nuser = \"a\\nb\"\n", "f:2:8: scanners.spamd.user must be printable"},
         Row{"[scanners.yara]\nrules = ['x.yar']\n", "f:2:9: scanners.yara.rules: \"x.yar\" is neither"},
         Row{"[scanners.yara]\nrules = ['/nonexistent.yar']\n", "rules file /nonexistent.yar: No such file"},
@@ -85,7 +90,7 @@ TEST_CASE("more addresses than are looked after are refused") {
 
 TEST_CASE("every setting of every adapter is described, and a secret is not shown") {
     const auto lines = scanner_setting_lines(nullptr);
-    CHECK(lines.size() == 4 * 4 + 3 + 4 + 4 + 2);
+    CHECK(lines.size() == 5 * 4 + 4 + 4 + 4 + 3 + 6 + 12);
     for (const auto& line : lines) {
         INFO(line.section << '.' << line.name);
         CHECK_FALSE(line.text.empty());

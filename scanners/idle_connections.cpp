@@ -1,4 +1,4 @@
-#include "scanners/rspamd/idle_connections.h"
+#include "scanners/idle_connections.h"
 
 #include <boost/asio/execution/context.hpp>
 #include <boost/asio/query.hpp>
