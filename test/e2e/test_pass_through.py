@@ -2,7 +2,7 @@
 from e2e.lib import mail
 from e2e.lib.case import Case
 
-OURS = (b"received:", b"x-virus-scanned:", b"x-spam-flag:", b"x-spam-score:", b"x-spam-level:", b"x-spam-status:")
+OURS = (b"received:", b"x-amavis-alert:", b"x-virus-scanned:", b"x-spam-flag:", b"x-spam-score:", b"x-spam-level:", b"x-spam-status:")
 
 
 def without_ours(data, original):
