@@ -148,7 +148,7 @@ class Tamis:
         """SIGKILL to the daemon and everything it started."""
         self.process.kill()
 
-    def wait_log(self, text, seconds=15):
+    def wait_log(self, text, seconds=60):
         return until(lambda: text in self.log(), seconds, f"{text!r} in the log")
 
     def __enter__(self):
