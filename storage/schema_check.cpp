@@ -329,7 +329,7 @@ private:
 
     // record_steps - from amavisd's tables on, the numbered steps of schema/ are remembered in the database
     void record_steps() {
-        if (table("msgs") == nullptr || table("policy") == nullptr) return;
+        if (table("msgs") == nullptr) return;
         Names statements;
         if (is_pg_ && !catalogue_.has_steps) {
             statements.push_back("CREATE TABLE tamis_schema (step integer PRIMARY KEY, installed_at timestamp with time zone NOT NULL DEFAULT now())");

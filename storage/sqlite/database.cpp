@@ -135,6 +135,8 @@ Fault Database::fault(int code) const {
 
 namespace {
 
+// user_version - the last step of the database. Tables that are somebody else's (amavisd's) are left as they are: they count
+// as up to date until `tamis schema upgrade` was asked for.
 Result<int> user_version(Database& database) {
     auto statement = database.prepare("SELECT (SELECT user_version FROM pragma_user_version), "
                                       "(SELECT count(*) FROM sqlite_master WHERE type='table' AND name='msgs')");
@@ -142,7 +144,7 @@ Result<int> user_version(Database& database) {
     const auto row = statement->step();
     if (!row) return std::unexpected(row.error());
     const auto version = static_cast<int>(statement->integer(0));
-    return version == 0 && statement->integer(1) != 0 ? 1 : version;  // amavisd's own tables are step 1
+    return version == 0 && statement->integer(1) != 0 ? schema_steps(Dsn::Kind::sqlite).back().number : version;
 }
 
 Result<bool> install_step(Database& database, const SchemaStep& step) {

@@ -227,18 +227,24 @@ Done Lookups::add_custom_hits(UserRow& row, const std::vector<LookupAddress>& se
 using Times = std::vector<std::optional<std::chrono::system_clock::time_point>>;
 using TimesAnswered = Completion<Result<Times>>;
 
-// newest_sql - the newest mail of ours (?1), since ?3, for which the condition holds. Addresses may be texts or blobs.
-std::string newest_sql(const Catalogue& catalogue, std::string_view condition) {
-    const bool has_partitions = catalogue.column("msgs", "partition_tag") != nullptr && catalogue.column("msgrcpt", "partition_tag") != nullptr;
-    return fmt::format("SELECT m.time_num FROM maddr AS ours JOIN msgs m ON m.sid=ours.id JOIN msgrcpt r ON {}r.mail_id=m.mail_id "
-                       "WHERE ours.email IN (?1, CAST(?1 AS BLOB)) AND m.time_num>=?3 AND m.content IS NOT 'V' AND r.ds='P' AND {} "
-                       "ORDER BY m.time_num DESC LIMIT 1", has_partitions ? "r.partition_tag=m.partition_tag AND " : "", condition);
+bool has_partitions(const Catalogue& catalogue) {
+    return catalogue.column("msgs", "partition_tag") != nullptr && catalogue.column("msgrcpt", "partition_tag") != nullptr;
 }
 
-// Mail with that Message-ID (?1) of ours, or of this sender (?2), that was handed over.
-constexpr const char* original_sql =
-    "SELECT 1 FROM msgs m WHERE m.message_id=?1 AND (m.originating='Y' OR m.sid IN (SELECT id FROM maddr WHERE email=?2)) "
-    "AND EXISTS (SELECT 1 FROM msgrcpt r WHERE r.partition_tag=m.partition_tag AND r.mail_id=m.mail_id AND r.ds='P') LIMIT 1";
+// newest_sql - the newest mail of ours (?1), since ?3, for which the condition holds. Addresses may be texts or blobs.
+std::string newest_sql(const Catalogue& catalogue, std::string_view condition) {
+    return fmt::format("SELECT m.time_num FROM maddr AS ours JOIN msgs m ON m.sid=ours.id JOIN msgrcpt r ON {}r.mail_id=m.mail_id "
+                       "WHERE ours.email IN (?1, CAST(?1 AS BLOB)) AND m.time_num>=?3 AND m.content IS NOT 'V' AND r.ds='P' AND {} "
+                       "ORDER BY m.time_num DESC LIMIT 1", has_partitions(catalogue) ? "r.partition_tag=m.partition_tag AND " : "", condition);
+}
+
+// original_sql - mail with that Message-ID (?1) of ours, or of this sender (?2), that was handed over
+std::string original_sql(const Catalogue& catalogue) {
+    return fmt::format("SELECT 1 FROM msgs m WHERE m.message_id=?1 AND ({}m.sid IN (SELECT id FROM maddr WHERE email IN (?2, CAST(?2 AS BLOB)))) "
+                       "AND EXISTS (SELECT 1 FROM msgrcpt r WHERE {}r.mail_id=m.mail_id AND r.ds='P') LIMIT 1",
+                       catalogue.column("msgs", "originating") != nullptr ? "m.originating='Y' OR " : "",
+                       has_partitions(catalogue) ? "r.partition_tag=m.partition_tag AND " : "");
+}
 using Known = std::optional<bool>;
 using KnownAnswered = Completion<Result<Known>>;
 
@@ -296,7 +302,7 @@ private:
         Done answer() override {
             auto known = owner_.is_known(question_);
             if (!known) return std::unexpected(std::move(known.error()));
-            KnownAnswered::set(answered, Known(*known));
+            KnownAnswered::set(answered, *known);
             return {};
         }
         void refuse(Fault why) override { KnownAnswered::set(answered, std::unexpected(std::move(why))); }
@@ -322,13 +328,16 @@ private:
         if (!reference) return std::unexpected(std::move(reference.error()));
         pen_pal_ = std::move(*pen_pal);
         reference_ = std::move(*reference);
-        auto original = prepared(database, original_sql, "");
+        original_.reset();
+        if (!has_message_id) return {};  // then no message is known by it
+        auto original = prepared(database, original_sql(*catalogue), "");
         if (!original) return std::unexpected(std::move(original.error()));
         original_ = std::move(*original);
         return {};
     }
 
-    Result<bool> is_known(const OriginalQuestion& question) {
+    Result<Known> is_known(const OriginalQuestion& question) {
+        if (!original_) return Known();
         const std::string id = stored_message_id(question.message_id, TextRules().widths.message_id);
         for (const auto& recipient : question.recipients) {
             const std::string ours = address_key(recipient).email;
@@ -337,9 +346,9 @@ private:
             const auto row = original_->step();
             original_->reset();
             if (!row) return std::unexpected(row.error());
-            if (*row) return true;
+            if (*row) return Known(true);
         }
-        return false;
+        return Known(false);
     }
 
     Result<Times::value_type> newest(const std::string& recipient, const PenPalQuestion& question) {

@@ -117,7 +117,7 @@ void PgServer::start() {
         command.push_back(setting);
     }
     pid_ = launch(command, folder_ + "/log");
-    for (int i = 0; i < 600; ++i) {
+    for (int i = 0; i < 3000; ++i) {  // a minute: the machine may be busy
         if (PQping(url("postgres").c_str()) == PQPING_OK) return;
         int status = 0;
         if (waitpid(pid_, &status, WNOHANG) == pid_) break;

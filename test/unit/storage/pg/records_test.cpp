@@ -266,7 +266,7 @@ TEST_CASE("PostgreSQL: the server is stopped and started again under load") {
         while (!over) {
             std::vector<mail::MessageRecord> records;
             for (int i = 0; i < 50; ++i) records.push_back(make_record(fmt::format("s{}@x.org", i)));
-            store->remember(make_record());
+            if (store->remembered() < 1000) store->remember(make_record());  // a slow restart must not make it a long drain
             const auto answers = keep_all(*store, records);
             for (std::size_t i = 0; i < answers.size(); ++i) {
                 if (answers[i]) kept_ids.push_back(records[i].mail_id.get());
