@@ -39,6 +39,8 @@ def quarantined(postgres, name):
 
 
 class Eras(Case):
+    limit = 400
+
     def test_every_era_in_every_encoding(self):
         postgres = shared_postgres()
         for era in ERAS:
@@ -70,6 +72,7 @@ class Eras(Case):
 
 class Command(Case):
     """`tamis schema` as an administrator runs it."""
+    limit = 240
 
     def tool(self, *words, answer=None):
         done = subprocess.run([build_directory() / "tamis", "schema", *[str(word) for word in words]], input=answer, text=True, capture_output=True, timeout=60)
@@ -131,6 +134,8 @@ class Command(Case):
 
 
 class Pooler(Case):
+    limit = 400
+
     def test_transaction_mode(self):
         postgres = shared_postgres()
         for encoding in ("UTF8", "SQL_ASCII"):
@@ -153,7 +158,7 @@ class Pooler(Case):
 
 
 class Failover(Case):
-    limit = 240
+    limit = 400
 
     def test_a_promoted_standby_direct(self):
         self.promote(lambda primary, standby: [f"postgresql://postgres@127.0.0.1:{server.port}/amavis" for server in (primary, standby)])
