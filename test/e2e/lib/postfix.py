@@ -129,6 +129,11 @@ class Postfix:
         return sum(len([p for p in glob.glob(f"{self.queue}/{state}/**", recursive=True) if os.path.isfile(p)])
                    for state in ("maildrop", "incoming", "active", "deferred", "hold"))
 
+    def reload(self):
+        """A fresh queue manager: it takes up what the old one had in hand. With retries every second the old one can meet a
+        message that is just being deferred ("skipped, still being delivered") and then leaves it alone."""
+        run(["postfix", "-c", self.config, "reload"])
+
     def flush(self):
         run(["postqueue", "-c", self.config, "-f"])
 
