@@ -12,7 +12,7 @@ from parity.cases import BANNED_RULES, BOB, CAROL, CASES, PICKY
 
 class Parity(Case):
     release_only = True
-    limit = 600
+    limit = 1800       # a hundred messages through SpamAssassin, twice; minutes when the machine is busy
 
     def start(self, name, config=None, amavisd=""):
         """Both filters with databases and next hops of their own and the same engines."""
@@ -61,11 +61,11 @@ class Parity(Case):
     def recorded(self, name, case, count):
         """The rows of the one message, when all of them are there."""
         def rows():
-            return self.postgres.rows("select m.content, m.quar_type, encode(a.email, 'escape'), r.content, r.ds, r.bl, r.wl, m.dsn_sent from msgs m "
-                                      "join msgrcpt r using (partition_tag, mail_id) join maddr a on a.id = r.rid "
-                                      "where m.content is not null order by r.rseqnum", self.databases[name])
-        until(lambda: len(rows()) == count, 30, f"{name}: {count} rows of {case.name!r}")
-        return rows()
+            found = self.postgres.rows("select m.content, m.quar_type, encode(a.email, 'escape'), r.content, r.ds, r.bl, r.wl, m.dsn_sent from msgs m "
+                                        "join msgrcpt r using (partition_tag, mail_id) join maddr a on a.id = r.rid "
+                                        "where m.content is not null order by r.rseqnum", self.databases[name])
+            return found if len(found) == count else None
+        return until(rows, 60, f"{name}: {count} rows of {case.name!r}")
 
     def outcome(self, name, case):
         """{what: value} of both recipients"""
@@ -81,7 +81,7 @@ class Parity(Case):
 
         def words():
             return re.findall(r"\) (?:Passed|Blocked) ([A-Z]\S*(?: \(.*?\))?) \{", server.log()[before:])
-        until(words, 30, f"{name}: the log line of {case.name!r}")
+        until(words, 60, f"{name}: the log line of {case.name!r}")
         ends = {"quar_type": rows[0][1].strip(), "msgs.content": rows[0][0], "log": words()[0]}
         for (_, _, email, content, ds, bl, wl, _), reply in zip(rows, replies):
             got = [message for message in self.sinks[name].messages if email in message.recipients]
