@@ -195,8 +195,9 @@ class Failover(Case):
         self.assertEqual(sorted(standby.rows("select distinct host from msgs")), [["filter1.example.com"], ["filter2.example.com"]])
 
 
-def load(daemons, wanted, seconds=60):
-    """Two clients per daemon send viruses and clean mail, and again after a 4xx, until wanted(accepted) or the time is over."""
+def load(daemons, wanted, seconds=150):
+    """Two clients per daemon send viruses and clean mail, and again after a 4xx, until wanted(accepted) or the time is over. A
+    session whose server is gone without a word (a pooler in between) is given up after 30 s: the clients wait longer."""
     accepted = {"virus": set(), "clean": set()}
     end = threading.Event()
     problems = []
@@ -204,12 +205,17 @@ def load(daemons, wanted, seconds=60):
     def client(daemon, index):
         turn = 0
         late = time.monotonic() + seconds + 30
+
+        def send(data):
+            with daemon.client(timeout=120) as connection:
+                connection.hello()
+                return connection.transaction("alice@sender.example.org", ("bob@example.com",), data)
         try:
             while not end.is_set() or turn % 2:
                 kind = "virus" if turn % 2 else "clean"
                 identity = f"<{kind}.{index}.{turn}@sender.example.org>"
                 data = (mail.eicar if kind == "virus" else mail.clean)(message_id=identity)
-                while (answer := daemon.send(data))[0] != 250:
+                while (answer := send(data))[0] != 250:
                     if answer[0] // 100 != 4 or time.monotonic() > late:
                         problems.append(answer)
                         return
@@ -228,7 +234,7 @@ def load(daemons, wanted, seconds=60):
         time.sleep(0.02)
     end.set()
     for thread in clients:
-        thread.join(60)
+        thread.join(150)
     return accepted, problems
 
 
