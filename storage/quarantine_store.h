@@ -30,7 +30,7 @@ struct QuarantineFilter {
     std::string                 categories = {};    // letters of msgs.content, any of them: "VB"
     std::optional<double>       min_score = {}, max_score = {};  // of msgs.spam_level, both included
     std::string                 host = {};
-    std::optional<char>         state = {};         // a letter of msgrcpt.rs that at least one recipient has
+    std::optional<char>         state = {};         // a letter of msgrcpt.rs: the recipient's own, else that of at least one
 };
 
 // PageKey - the place in the list behind which a page begins

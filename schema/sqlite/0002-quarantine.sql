@@ -12,4 +12,5 @@ END;
 CREATE INDEX IF NOT EXISTS msgs_idx_quarantine ON msgs (time_num, mail_id) WHERE quar_type <> ' ';
 CREATE INDEX IF NOT EXISTS msgs_idx_content ON msgs (content, time_num, mail_id) WHERE quar_type <> ' ';
 CREATE INDEX IF NOT EXISTS msgrcpt_idx_rid_time ON msgrcpt (rid, time_num, mail_id);
+CREATE INDEX IF NOT EXISTS msgrcpt_idx_rid_state ON msgrcpt (rid, rs, time_num, mail_id) WHERE rs <> ' ';
 CREATE INDEX IF NOT EXISTS msgrcpt_idx_state ON msgrcpt (rs, time_num, mail_id) WHERE rs <> ' ';
