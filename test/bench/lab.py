@@ -332,6 +332,8 @@ user = "nobody"
 [log]
 target = "file:{state}/tamis.log"
 
+[open]
+enabled = false
 [storage]
 lookup_dsn = {lookup_dsn}
 storage_dsn = {dsn}
