@@ -299,7 +299,7 @@ def bombs():
     yield "ole-mini-loop.doc", ole_with(mini_loop)
     yield "ole-tree-loop.doc", ole_with(tree_loop)
     yield "ole-huge-streams.doc", ole_with(huge_stream)
-    yield "ole-many-streams.doc", many_streams(10000)
+    yield "ole-many-streams.doc", many_streams(12000)
     yield "ole-same-stream.doc", same_stream(5000)
     yield "vba-modules.doc", vba_bomb(12)
     yield "vba-dir.doc", vba_dir_bomb()
