@@ -22,7 +22,8 @@ void transfer(std::string_view bytes) {
     open::decode_uu_base64(bytes, uu64);
     open::decode_yenc(bytes, yenc);
     open::decode_binhex(bytes, binhex);
-    must(uu.bytes.size() <= bytes.size() && uu64.bytes.size() <= bytes.size() && yenc.bytes.size() <= bytes.size(), "these shrink");
+    must(uu.bytes.size() <= 3 * bytes.size(), "a uuencoded line without its trailing blanks stands for up to three bytes more");
+    must(uu64.bytes.size() <= bytes.size() && yenc.bytes.size() <= bytes.size(), "these shrink");
     must(binhex.bytes.size() <= 256 * bytes.size(), "BinHex run lengths are bytes");
 }
 

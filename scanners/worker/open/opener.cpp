@@ -101,7 +101,7 @@ Opened Opener::open(const Blob& message) {
         waiting_.pop_front();
         if (!budget_.check_time()) break;
         if (next.decoder->is_archive && !budget_.check_level(places_[next.number - 1].level + 1)) continue;
-        next.decoder->open(*this, next.number, next.bytes);
+        if (!decode(next)) break;
     }
     Opened out;
     choose_extracts(out);
@@ -110,6 +110,15 @@ Opened Opener::open(const Blob& message) {
     contents_.cpu = budget_.cpu_used();
     out.contents = std::move(contents_);
     return out;
+}
+
+// decode - one part; false: no memory is left. What was found until then counts, and the raw message goes to the engines.
+bool Opener::decode(const Waiting& next) try {
+    next.decoder->open(*this, next.number, next.bytes);
+    return true;
+} catch (const std::bad_alloc&) {
+    budget_.give_up("No memory for decoding");
+    return false;
 }
 
 std::uint32_t Opener::add(NewPart about) {
@@ -250,9 +259,21 @@ void Opener::choose_extracts(Opened& out) {
     }
 }
 
+namespace {
+
+// may_read_differently - the engines' own decoders may see something else than we do, so that they are to get our parts: several
+// readings of the structure, or an archive that breaks off, where one decoder gives what came before and another gives nothing
+bool may_read_differently(const mail::Contents& contents) {
+    return std::ranges::any_of(contents.anomalies, [](const mail::Anomaly& anomaly) {
+        return mail::is_ambiguous(anomaly.kind) || anomaly.kind == mail::AnomalyKind::bad_archive;
+    });
+}
+
+}  // namespace
+
 Opened open_message(const OpenerSetup& setup, const Blob& message) {
     auto out = Opener(setup, message.bytes().size()).open(message);
-    if (setup.extract == Extract::nothing || setup.all_hidden || !out.contents.is_ambiguous()) return out;
+    if (setup.extract == Extract::nothing || setup.all_hidden || !may_read_differently(out.contents)) return out;
     OpenerSetup again = setup;  // one limit of time for both
     again.extract = Extract::everything;
     again.all_hidden = true;

@@ -151,6 +151,7 @@ private:
         const Decoder* decoder;
         Blob          bytes;
     };
+    bool          decode(const Waiting& next);
     std::uint32_t add(NewPart about);
     void          name_kind(std::uint32_t number, std::string_view head, std::uint64_t size);
     bool          engines_open(std::string_view container) const;

@@ -90,6 +90,23 @@ TEST_CASE("cut archives are damaged, never quietly clean") {
     CHECK(has_anomaly(out.contents, AnomalyKind::bad_archive));
 }
 
+TEST_CASE("what came out of a damaged archive is shown to the engines, which may get nothing out of it themselves") {
+    std::string text;
+    for (int i = 0; i < 20000; ++i) text += std::to_string(i * 7919) + ' ';
+    const auto check = [&](const std::string& bytes) {
+        const auto out = open_bytes(bytes.substr(0, bytes.size() / 2));
+        CHECK(has_anomaly(out.contents, AnomalyKind::bad_archive));
+        const auto member = std::ranges::find_if(out.contents.parts, [](const auto& part) { return part.number > 1 && part.extract >= 0; });
+        REQUIRE(member != out.contents.parts.end());
+        CHECK(member->hidden);
+        CHECK(out.extracts[static_cast<std::size_t>(member->extract)].bytes().starts_with("0 7919 15838 "));
+        CHECK(open_bytes(bytes).extracts.empty());  // the whole one is the engines' own to open
+    };
+    SECTION("gzip") { check(gzip(text)); }
+    SECTION("tar.gz") { check(pack("pax", "gzip", {{"a.txt", text}, {"b.txt", text}})); }
+    SECTION("zip") { check(make_zip({{.name = "a.txt", .data = text}, {.name = "b.txt", .data = text}})); }
+}
+
 TEST_CASE("gzip: stored name, more members, bytes behind, wrong sums") {
     SECTION("the stored name comes first") {
         const auto out = open_bytes(gzip("hello", "inside.exe"), "outside.txt.gz");

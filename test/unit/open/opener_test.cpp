@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <new>
+
 using namespace tamis;
 using namespace tamis::open;
 
@@ -97,6 +99,19 @@ TEST_CASE("where readings differ every decoded leaf goes to the engines") {
     CHECK(out.contents.parts[0].has(mail::PartFlag::ambiguous));
     CHECK(out.extracts.size() == 2);
     CHECK(out.contents.parts[1].hidden);
+}
+
+TEST_CASE("a decoder without memory ends the opening; what was found before stays") {
+    Kinds kinds;
+    auto  ask = setup(kinds, true);
+    ask.decoders.front().open = [](Opener& opener, std::uint32_t number, const Blob& bytes) {
+        if (bytes.bytes().starts_with("[x")) throw std::bad_alloc();
+        open_box(opener, number, bytes);
+    };
+    const auto out = open_message(ask, Blob::borrow("[1][[x]][[3]]"));
+    CHECK(out.contents.parts.size() == 4);
+    CHECK(out.contents.limit == "No memory for decoding");
+    CHECK(out.contents.was_opened);
 }
 
 TEST_CASE("each limit ends the opening with its own words") {
