@@ -51,13 +51,16 @@ struct SenderHit {
 };
 
 struct UserRow {
-    std::shared_ptr<const RowShape>         shape;
-    std::vector<std::optional<std::string>> values;       // by column; nothing is NULL
-    std::vector<std::optional<SenderHit>>   sender_hits;  // by sender, as many as the lookup asked for
+    using Values = std::vector<std::optional<std::string>>;
+    std::shared_ptr<const RowShape>       shape;
+    std::shared_ptr<const Values>         values;       // by column; nothing is NULL. Shared by all recipients the row is for.
+    std::vector<std::optional<SenderHit>> sender_hits;  // by sender, as many as the lookup asked for
 
     // at - the text of a column, null when it is NULL or `absent`
     const std::string* at(int column) const {
-        return column >= 0 && values[static_cast<std::size_t>(column)] ? &*values[static_cast<std::size_t>(column)] : nullptr;
+        if (column < 0) return nullptr;
+        const auto& value = (*values)[static_cast<std::size_t>(column)];
+        return value ? &*value : nullptr;
     }
     std::string_view id() const { return text(shape->id()); }        // "" when NULL or absent
     std::string_view email() const { return text(shape->email()); }  // the same

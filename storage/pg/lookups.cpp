@@ -69,8 +69,10 @@ std::vector<UserRow> rows_of(const PGresult* result, std::shared_ptr<const RowSh
     std::vector<UserRow> rows;
     for (int row = 0; row < PQntuples(result); ++row) {
         UserRow& into = rows.emplace_back(UserRow{shape, {}, {}});
-        into.values.reserve(shape->names().size());
-        for (int i = 0; i < PQnfields(result); ++i) into.values.push_back(cell(result, row, i));
+        auto values = std::make_shared<policy::UserRow::Values>();
+        values->reserve(shape->names().size());
+        for (int i = 0; i < PQnfields(result); ++i) values->push_back(cell(result, row, i));
+        into.values = std::move(values);
     }
     return rows;
 }

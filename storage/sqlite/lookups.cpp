@@ -168,7 +168,9 @@ Result<std::vector<UserRow>> Lookups::rows_of(const LookupAddress& recipient) {
             if (!shape_ || shape_->names() != names) shape_ = std::make_shared<const RowShape>(std::move(names));
         }
         UserRow& into = rows.emplace_back(UserRow{shape_, {}, {}});
-        for (int i = 0; i < users_->columns(); ++i) into.values.push_back(cell(*users_, i));
+        auto cells = std::make_shared<UserRow::Values>();
+        for (int i = 0; i < users_->columns(); ++i) cells->push_back(cell(*users_, i));
+        into.values = std::move(cells);
     }
     users_->reset();
     return custom_.policy ? rows : policy::UserRowIndex(std::move(rows)).rows_for(recipient.keys);

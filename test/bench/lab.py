@@ -6,6 +6,7 @@ and is ended by its pid. Nothing of the machine's own mail system is touched. Ne
 import base64
 import glob
 import gzip
+import io
 import os
 import pathlib
 import random
@@ -15,7 +16,9 @@ import shutil
 import signal
 import socket
 import subprocess
+import tarfile
 import time
+import zipfile
 
 from measure import BenchError
 
@@ -52,6 +55,16 @@ whitelist = ["friend@example.net", ".partner.example"]
 blacklist = ["!good@example.biz", ".example.biz"]
 scores = { "news@example.net" = -2, ".sender.org" = 0.5 }
 whitelist_patterns = ['^bounce-[0-9]+@lists[.]example$']
+"""
+
+
+# amavisd-new decodes by default; these are Debian's rules, which are Tamis' list DEFAULT
+BANNED_RE = r"""
+$banned_filename_re = new_RE(
+  qr'\.[^./]*\.(exe|vbs|pif|scr|bat|cmd|com|cpl|dll)\.?$'i,
+  qr'\{[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\}?$'i,
+  qr'^application/x-msdownload$'i, qr'^application/x-msdos-program$'i, qr'^application/hta$'i,
+  qr'.\.(exe|vbs|pif|scr|bat|cmd|com|cpl)$'i, qr'^\.(exe-ms)$' );
 """
 
 
@@ -147,7 +160,30 @@ class Lab:
         virus = head.format(3) + mixed
         eicar = part.format("eicar.com", EICAR + "\n", "7bit")  # as it is: rules that look at raw bytes find it too
         noise = base64.encodebytes(dice.randbytes((102400 - len(large) - 200) * 3 // 4 * 76 // 77)).decode()
+        def encoded(data):
+            return base64.encodebytes(data).decode()
+
+        def zipped(members):
+            into = io.BytesIO()
+            with zipfile.ZipFile(into, "w", zipfile.ZIP_DEFLATED) as archive:
+                for name, content in members:
+                    archive.writestr(zipfile.ZipInfo(name, (2026, 11, 22, 0, 0, 0)), content, zipfile.ZIP_DEFLATED)
+            return into.getvalue()
+
+        report = "".join(text(9000) for _ in range(3))
+        tarred = io.BytesIO()
+        with tarfile.open(fileobj=tarred, mode="w:gz") as archive:
+            for i in range(4):
+                entry = tarfile.TarInfo(f"log-{i}.txt")
+                entry.size = len(report)
+                archive.addfile(entry, io.BytesIO(report.encode()))
+        attached = [("documents.zip", zipped([(f"report-{i}.txt", report) for i in range(5)])),
+                    ("inner.zip", zipped([("inner.zip", zipped([("a.txt", report), ("b.txt", report)]))])),
+                    ("logs.tar.gz", tarred.getvalue())]
+        pieces = [part.format(name, encoded(data), "base64").removesuffix("--bb--\n") for name, data in attached]
+        html = "--bb\nContent-Type: text/html\n\n<html><body><p>" + text(4000) + "</p></body></html>\n"
         self.messages = {"10k": small + text(10240 - len(small)), "100k": large + part.format("x.bin", noise, "base64"),
+                         "attached": head.format(4) + mixed + text(3000) + html + "".join(pieces) + "--bb--\n",
                          "virus": virus + text(10240 - len(virus) - len(eicar)) + eicar}
         for name, content in self.messages.items():
             (self.dir / name).write_text(content)
@@ -231,7 +267,8 @@ class Lab:
         self.clamd = self._start("clamd", ["clamd", "-c", str(config)])
         self.clamd.wait_until(self.clamd_socket.exists)
 
-    # --- the filters; mode is "relay" (no engine, no database) or "full" (clamd, PostgreSQL)
+    # --- the filters; mode is "relay" (no engine, no database), "full" (clamd, PostgreSQL) or "opened" (the same, and mail
+    #     is opened and judged by banned rules)
 
     def start_direct(self, _mode):
         return self.sink
@@ -241,7 +278,7 @@ class Lab:
         for name in ("tmp", "db", "home", "quarantine"):
             (home / name).mkdir()
             shutil.chown(home / name, "amavis", "amavis")
-        full, port = mode == "full", free_port()
+        full, port = mode in ("full", "opened"), free_port()
         config = self.dir / f"{home.name}.conf"  # amavisd refuses one that its user could write
         config.write_text(f"""use strict;
 $daemon_user='amavis'; $daemon_group='amavis';
@@ -265,7 +302,7 @@ $virus_quarantine_method=$spam_quarantine_method=$banned_files_quarantine_method
 """ if full else """
 @av_scanners = (); @bypass_virus_checks_maps=(1);
 $virus_quarantine_method=$spam_quarantine_method=$banned_files_quarantine_method=$bad_header_quarantine_method=undef;
-""") + "1;\n")
+""") + (BANNED_RE if mode == "opened" else "") + "1;\n")
         server = self._start("amavisd", ["amavisd", "-c", str(config), "foreground"])
         server.port = port
         return server.wait_until(lambda: greeting(port).startswith("220"), pause=0.002)
@@ -297,6 +334,11 @@ $virus_quarantine_method=$spam_quarantine_method=$banned_files_quarantine_method
         self.fill_lookup_tables()
         return self.start_tamis(mode, "policy")
 
+    def start_tamis_cached(self, mode):
+        """the same with `lookup_cache`: the tables are asked once in 30 s"""
+        self.fill_lookup_tables()
+        return self.start_tamis(mode, "cached")
+
     def fill_lookup_tables(self):
         if self.sql("tamis", "select count(*) from users") != "0":
             return
@@ -318,8 +360,9 @@ $virus_quarantine_method=$spam_quarantine_method=$banned_files_quarantine_method
         state.mkdir()
         config = state / "tamis.toml"
         dsn = f'"postgresql://amavis@127.0.0.1:{self.postgres.port}/tamis"' if mode != "relay" else "[]"
+        own = f'"postgresql://amavis@127.0.0.1:{self.postgres.port}/tamis"'
         lookup_dsn = {"plain": "[]", "tables": "[]", "usual": dsn,
-                      "policy": f'"postgresql://amavis@127.0.0.1:{self.postgres.port}/tamis"'}[policy]
+                      "policy": own, "cached": own}[policy]
         config.write_text(f"""[server]
 listen = ["127.0.0.1:{port}"]
 forward = "smtp:[127.0.0.1]:{self.sink.port}"
@@ -333,13 +376,14 @@ user = "nobody"
 target = "file:{state}/tamis.log"
 
 [open]
-enabled = false
+enabled = {"true" if mode == "opened" or policy != "usual" else "false"}
 [storage]
 lookup_dsn = {lookup_dsn}
 storage_dsn = {dsn}
+{'lookup_cache = "30s"' if policy == "cached" else ""}
 
 """ + {"full": f'[scanners.clamd]\nsocket = "{self.clamd_socket}"\n', "yara": "[scanners.yara]\n",
-       "relay": '[policy]\nvirus_quarantine = ""\nbanned_quarantine = ""\nspam_quarantine = ""\nunopened_quarantine = ""\n'}[mode] + (POLICY_TABLES if policy in ("tables", "policy") else ""))
+       "relay": '[policy]\nvirus_quarantine = ""\nbanned_quarantine = ""\nspam_quarantine = ""\nunopened_quarantine = ""\n'}[{"opened": "full"}.get(mode, mode)] + ("" if policy in ("plain", "usual") else POLICY_TABLES))
         server = self._start("tamis", [str(self.build / "tamisd"), "-c", str(config)])
         server.port = port
         return server.wait_until(lambda: greeting(port).startswith("220"), pause=0.002)

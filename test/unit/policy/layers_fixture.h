@@ -37,7 +37,7 @@ inline std::string complaints(std::string_view toml) {
 using Cell = std::optional<std::string>;
 
 inline UserRow user_row(std::vector<std::string> names, std::vector<Cell> values) {
-    return {std::make_shared<const RowShape>(std::move(names)), std::move(values), {}};
+    return {std::make_shared<const RowShape>(std::move(names)), std::make_shared<const UserRow::Values>(std::move(values)), {}};
 }
 
 }  // namespace tamis::policy

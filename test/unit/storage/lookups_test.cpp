@@ -400,8 +400,9 @@ TEST_CASE("lookup cache: what was read before a change is not kept after it; ent
     request.senders.push_back(address("s@y.org", false));
     const auto shape = std::make_shared<const policy::RowShape>(std::vector<std::string>{"id", "email"});
     LookupAnswer answer;
-    answer.rows = {{policy::UserRow{shape, {"1", "u@x.org"}, {policy::SenderHit{"B", "@y.org"}}},
-                    policy::UserRow{shape, {std::nullopt, "@."}, {std::nullopt}}}};
+    const auto values = [](policy::UserRow::Values of) { return std::make_shared<const policy::UserRow::Values>(std::move(of)); };
+    answer.rows = {{policy::UserRow{shape, values({"1", "u@x.org"}), {policy::SenderHit{"B", "@y.org"}}},
+                    policy::UserRow{shape, values({std::nullopt, "@."}), {std::nullopt}}}};
     LookupCache cache(1h);
     const auto before = cache.generation();
     CHECK_FALSE(cache.find(request));
