@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <memory>
 #include <span>
 
@@ -57,10 +58,17 @@ Handle new_reader(const LibraryFormat& format) {
     return out;
 }
 
+// text_of - what an accessor of an entry gives. When a name cannot be converted libarchive looks at errno, and at an ENOMEM
+// that is left from long ago it calls exit().
+const char* text_of(archive_entry* entry, const char* (*accessor)(archive_entry*)) {
+    errno = 0;
+    return accessor(entry);
+}
+
 std::vector<std::string> names_of(archive_entry* entry) {
     std::vector<std::string> out;
-    const char* utf8 = archive_entry_pathname_utf8(entry);
-    const char* raw = archive_entry_pathname(entry);
+    const char* utf8 = text_of(entry, archive_entry_pathname_utf8);
+    const char* raw = text_of(entry, archive_entry_pathname);
     if (utf8 != nullptr) out.emplace_back(utf8);
     if (raw != nullptr && (utf8 == nullptr || std::string_view(utf8) != raw)) {
         const auto more = member_names(raw, false);
@@ -70,7 +78,7 @@ std::vector<std::string> names_of(archive_entry* entry) {
 }
 
 std::uint8_t flags_of(archive_entry* entry) {
-    if (archive_entry_hardlink(entry) != nullptr || archive_entry_symlink(entry) != nullptr) return flag(PartFlag::link);
+    if (text_of(entry, archive_entry_hardlink) != nullptr || text_of(entry, archive_entry_symlink) != nullptr) return flag(PartFlag::link);
     switch (archive_entry_filetype(entry)) {
         case AE_IFDIR: return flag(PartFlag::directory);
         case AE_IFLNK: return flag(PartFlag::link);

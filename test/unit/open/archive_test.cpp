@@ -3,6 +3,7 @@
 #include <archive.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <catch2/catch.hpp>
 
 #include "unit/open/archive_samples.h"
@@ -105,6 +106,29 @@ TEST_CASE("what came out of a damaged archive is shown to the engines, which may
     SECTION("gzip") { check(gzip(text)); }
     SECTION("tar.gz") { check(pack("pax", "gzip", {{"a.txt", text}, {"b.txt", text}})); }
     SECTION("zip") { check(make_zip({{.name = "a.txt", .data = text}, {.name = "b.txt", .data = text}})); }
+}
+
+TEST_CASE("an allocation that failed before does not end the process when a name cannot be converted") {
+    // libarchive takes errno for the reason and calls exit(); found by fuzzing, in a process that had refused 1.8 GB before.
+    // This is a cabinet whose member's name is no UTF-8.
+    constexpr std::string_view hex =
+        "4d5343460000000069000000000000002c000000000000000103010001000000000000004600000001000100380400000000"
+        "00000000765d4ca5208068656c6c6f2e74788cfd7cfb01da1b003604434bcb48cdc9c9d751c8c0a4b8b0888d4a4a8d8d4a8d"
+        "4ae5730100";
+    std::string bytes;
+    for (std::size_t i = 0; i < hex.size(); i += 2) bytes += static_cast<char>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16));
+    OpenerSetup setup;
+    setup.decoders = {{"cab", [](const mail::Part& part) { return part.number == 1; },
+                       [](Opener& opener, std::uint32_t part, const Blob& cabinet) {
+                           errno = ENOMEM;
+                           open_cab(opener, part, cabinet);
+                       }, true}};
+    setup.open_message = [](Opener& opener, std::uint32_t parent, const Blob& message) {
+        opener.new_part_of({.parent = parent, .container = "", .is_mime = true}, message, "message", false);
+    };
+    const auto out = open_message(setup, Blob::borrow(bytes));
+    REQUIRE(out.contents.parts.size() == 2);
+    CHECK(out.contents.parts[1].container == "cab");
 }
 
 TEST_CASE("gzip: stored name, more members, bytes behind, wrong sums") {
