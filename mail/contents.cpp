@@ -11,8 +11,8 @@ std::string_view anomaly_name(AnomalyKind kind) noexcept {
         "encoded-word-in-structure", "encoding-of-composite", "bad-boundary", "boundary-reuse", "boundary-lookalike",
         "text-after-epilogue", "bad-base64", "bad-quoted-printable", "bad-encoding", "bad-header", "comment-in-structure",
         "bad-parameter", "bad-line-ends", "hidden-header", "embedded-encoding", "mismatched-archive", "polyglot",
-        "other-reading", "unclosed-multipart", "truncated-part", "unknown-charset", "bad-uuencode", "bad-archive",
-        "misplaced-parameter", "missing-mime-version"};
+        "other-reading", "unclosed-multipart", "unknown-charset", "bad-uuencode", "bad-archive",
+        "misplaced-parameter"};
     const auto index = static_cast<std::size_t>(kind);
     return index < names.size() ? names[index] : "unknown";
 }

@@ -90,12 +90,10 @@ enum class AnomalyKind : std::uint8_t {
     other_reading,            // none of the above, and two readings differ
     // from here on: one reading only
     unclosed_multipart,       // the closing boundary is missing
-    truncated_part,           // the data end early
     unknown_charset,          // the text cannot be converted
     bad_uuencode,             // damaged uuencode, yEnc or binhex data
     bad_archive,              // damaged archive
     misplaced_parameter,      // a harmless oddity in a header field
-    missing_mime_version,     //
 };
 constexpr bool is_ambiguous(AnomalyKind kind) noexcept { return kind <= AnomalyKind::other_reading; }
 // anomaly_name - "duplicate-boundary"; as in logs, JSON and docs/opening.md

@@ -153,7 +153,7 @@ void read_rest(ByteReader& in, Contents& contents) {
     };
     contents.anomalies.resize(in.count(mail::anomalies_limit, 9));
     for (auto& anomaly : contents.anomalies) {
-        anomaly.kind = static_cast<AnomalyKind>(in.up_to(static_cast<std::uint8_t>(AnomalyKind::missing_mime_version)));
+        anomaly.kind = static_cast<AnomalyKind>(in.up_to(static_cast<std::uint8_t>(AnomalyKind::misplaced_parameter)));
         anomaly.part = part_number();
         anomaly.detail = in.text(detail_limit);
     }

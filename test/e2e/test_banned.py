@@ -1,5 +1,6 @@
 """Banned contents: each recipient's own rules, from the database while mail flows, and what everybody is told"""
 import io
+import pathlib
 import zipfile
 
 from e2e.lib import mail
@@ -7,6 +8,7 @@ from e2e.lib.case import Case
 from e2e.lib.process import until
 from e2e.lib.servers import shared_postgres
 
+OFFICE = pathlib.Path(__file__).parents[1] / "corpus/office"
 BOB, CAROL = "bob@example.com", "carol@example.com"
 PROGRAM = b"MZ" + b"\0" * 58 + b"\x80\0\0\0" + b"\0" * 64 + b"PE\0\0\x4c\x01" + b"\0" * 600
 
@@ -67,6 +69,20 @@ class Banned(Case):
             self.assertIn(reason, " ".join(reply[1]))
         for data in (attached("a.txt"), attached("a.zip", zipped({"a.txt": "text", "b.html": "<p>"}), "application/zip")):
             self.assertCode(daemon.send(data), 250, "queued as")
+
+    def test_office_only_lets_documents_of_real_programs_through(self):
+        """Made by pandoc and openpyxl; the lists were once written after what the documents should look like"""
+        daemon = self.start(policy={"final_banned_destiny": "reject", "banned_rulenames": ["OFFICE-ONLY", "NO-EXECUTABLES", "NO-MACROS"]})
+        names = sorted(path.name for path in OFFICE.iterdir())
+        self.assertEqual(names, ["sheet.xlsx", "slides.pptx", "text.docx", "text.odt", "text.rtf"])
+        for name in names:
+            self.assertCode(daemon.send(attached(name, (OFFICE / name).read_bytes())), 250, "queued as")
+        macros = io.BytesIO((OFFICE / "text.odt").read_bytes())
+        with zipfile.ZipFile(macros, "a") as archive:
+            archive.writestr("Basic/Standard/Module1.xml", "<script:module>Sub Main</script:module>")
+        self.assertCode(daemon.send(attached("text.odt", macros.getvalue())), 554, "BANNED: macro")
+        self.assertCode(daemon.send(attached("text.docx", (OFFICE / "text.rtf").read_bytes())), 554, "BANNED: not on the list")
+        self.assertCode(daemon.send(attached("a.zip", zipped({"text.odt": (OFFICE / "text.odt").read_bytes(), "run.js": b"x()"}))), 554, "BANNED: not on the list")
 
     def test_rules_that_allow_comments_and_passing_with_an_alert(self):
         rules = [{"action": "allow", "name": r"^firmware-[0-9]+\.exe$", "size_max": "10k"}, {"comment": "program", "name": r"\.exe$"}]

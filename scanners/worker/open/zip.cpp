@@ -91,9 +91,13 @@ private:
         for (const auto& member : reading.members)
             for (const auto& sign : signs)
                 if (equal_fold(member.name, sign.name)) add_kind(opener_.part(part_), sign.kind);
+        const bool is_odf = has_kind(opener_.part(part_), "odf");
         for (const auto& member : reading.members) {
-            if (!starts_with_fold(member.name, "xl/macrosheets/") || member.name.ends_with('/')) continue;
-            auto& macros = opener_.part(part_).macros;  // Excel 4 macros
+            // Excel 4 macros; an OpenDocument file keeps StarBasic and other languages in folders of their own
+            const bool is_macro = starts_with_fold(member.name, "xl/macrosheets/") ||
+                                  (is_odf && (member.name.starts_with("Basic/") || member.name.starts_with("Scripts/")));
+            if (!is_macro || member.name.ends_with('/')) continue;
+            auto& macros = opener_.part(part_).macros;
             macros.present = true;
             macros.stream = member.name.substr(0, mail::part_name_limit);
         }

@@ -7,9 +7,9 @@ using namespace tamis::mail;
 
 TEST_CASE("every anomaly has a name of its own") {
     std::set<std::string_view> names;
-    for (int i = 0; i <= static_cast<int>(AnomalyKind::missing_mime_version); ++i)
+    for (int i = 0; i <= static_cast<int>(AnomalyKind::misplaced_parameter); ++i)
         names.insert(anomaly_name(static_cast<AnomalyKind>(i)));
-    CHECK(names.size() == static_cast<std::size_t>(AnomalyKind::missing_mime_version) + 1);
+    CHECK(names.size() == static_cast<std::size_t>(AnomalyKind::misplaced_parameter) + 1);
     CHECK(!names.contains("unknown"));
     CHECK(is_ambiguous(AnomalyKind::other_reading));
     CHECK_FALSE(is_ambiguous(AnomalyKind::unclosed_multipart));

@@ -51,6 +51,19 @@ TEST_CASE("Excel 4 macro sheets of a workbook") {
     CHECK(out.contents.parts[0].macros.stream == "xl/macrosheets/sheet1.xml");
 }
 
+TEST_CASE("macros of an OpenDocument file") {
+    const auto of = [](std::string script) {
+        return open_bytes(make_zip({{.name = "mimetype", .data = "application/vnd.oasis.opendocument.text"}, {.name = "content.xml", .data = "<x/>"},
+                                    {.name = std::move(script), .data = "<x/>"}}));
+    };
+    const auto out = of("Basic/Standard/Module1.xml");
+    CHECK(has(out.contents.parts[0], "odt"));
+    CHECK(out.contents.parts[0].macros.present);
+    CHECK(out.contents.parts[0].macros.stream == "Basic/Standard/Module1.xml");
+    CHECK(of("Scripts/python/a.py").contents.parts[0].macros.present);
+    CHECK_FALSE(of("Pictures/Basic/x.png").contents.parts[0].macros.present);
+}
+
 TEST_CASE("encrypted documents are told") {
     const auto* file = GENERATE("encrypted.doc", "encrypted.xls", "encrypted.docx");
     INFO(file);

@@ -48,7 +48,8 @@ mail::Message message(const std::string& text) {
 
 policy::UserRow row(std::string id, std::string email, std::optional<std::string> bypass) {
     static const auto shape = std::make_shared<const policy::RowShape>(std::vector<std::string>{"id", "email", "bypass_spam_checks"});
-    return {shape, {std::move(id), std::move(email), std::move(bypass)}, {}};
+    policy::UserRow::Values values = {std::move(id), std::move(email), std::move(bypass)};
+    return {shape, std::make_shared<const policy::UserRow::Values>(std::move(values)), {}};
 }
 
 }  // namespace

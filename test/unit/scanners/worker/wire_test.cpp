@@ -35,7 +35,7 @@ Answer rich_answer() {
     }
     contents.parts[1].extract = 1;
     contents.parts[2].extract = 0;
-    contents.anomalies = {{mail::AnomalyKind::bad_base64, 2, "odd \xff"}, {mail::AnomalyKind::missing_mime_version, 0, ""}};
+    contents.anomalies = {{mail::AnomalyKind::bad_base64, 2, "odd \xff"}, {mail::AnomalyKind::misplaced_parameter, 0, ""}};
     contents.attached_headers = {{3, 5, "<a@b>", "From me", true}};
     contents.limit = "Maximum decoding depth (14) exceeded";
     contents.mime_error = "something";
