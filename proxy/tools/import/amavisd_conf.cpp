@@ -103,6 +103,8 @@ Result<AmavisdConf> read_amavisd_conf(const std::vector<Source>& sources, const 
     if (auto done = reading.defaults(); !done) return std::unexpected(std::move(done.error()));
     conf.used.clear();
     conf.own.clear();
+    for (const auto& [name, given] : {std::pair{"$mydomain", &around.mydomain}, std::pair{"$myhostname", &around.myhostname}})
+        if (!given->empty()) conf.variables[name] = text_value(*given, {});
     if (auto done = reading.all(); !done) return std::unexpected(std::move(done.error()));
     return conf;
 }

@@ -326,6 +326,8 @@ void PerlReader::store(const Lvalue& to, const std::string& op, const PerlValues
         value = apply(op.substr(0, op.size() - 1), old, value);
     }
     note(to);
+    const std::string& given = to.name == "mydomain" ? around_.mydomain : around_.myhostname;
+    if (to.sign == '$' && to.path.empty() && (to.name == "mydomain" || to.name == "myhostname") && !given.empty()) value = text_value(given, to.place);
     value.place = to.place;
     if (!spend(values.size() + weight(value), value.text.size())) return;
     if (!to.path.empty()) return store_part(to, value);

@@ -117,8 +117,6 @@ std::size_t Imported::count(Outcome outcome) const {
 Result<Imported> import_amavisd(const std::vector<Source>& sources, const Surroundings& around) {
     auto conf = read_amavisd_conf(sources, around);
     if (!conf) return std::unexpected(std::move(conf.error()));
-    for (const auto& [name, given] : {std::pair{"$mydomain", &around.mydomain}, std::pair{"$myhostname", &around.myhostname}})
-        if (!given->empty() && conf->value(name).place.line == 0) conf->variables[name] = text_value(*given, {});
     Imported out;
     out.conf = std::move(*conf);
     Translation translation(out.conf, around);
