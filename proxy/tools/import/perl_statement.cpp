@@ -286,6 +286,7 @@ std::optional<PerlReader::Lvalue> PerlReader::lvalue() {
     const bool has_braces = text_.peek() == '{';
     if (has_braces) text_.advance();
     out.name = text_.word();
+    if (out.name == "DO_SYSLOG" || out.name == "LOGFILE") out.name = to_lower(out.name);  // older spellings
     if (out.name.empty() || (has_braces && !text_.take("}"))) {
         text_.move_to(start);
         return {};

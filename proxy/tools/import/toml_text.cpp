@@ -10,12 +10,14 @@
 namespace tamis::proxy::tools {
 namespace {
 
-constexpr std::array<std::string_view, 18> order = {
+constexpr std::array<std::string_view, 20> order = {
     "[server]", "[limits]", "[log]", "[policy]", "[header_checks]", "[notices]", "[release]", "[control]", "[open]", "[storage]",
-    "[scanners.", "[recipients.", "[[recipient_patterns]]", "[banks.", "[[bank_rules]]", "[[sender_lists]]", "[[banned.rules.", ""};
+    "[scanners.clamd]", "[scanners.spamd]", "[scanners.", "[recipients.", "[[recipient_patterns]]", "[banks.", "[[bank_rules]]", "[[sender_lists]]", "[[banned.rules.", ""};
 
-std::size_t rank(const std::string& header) {
-    return static_cast<std::size_t>(std::ranges::find_if(order, [&](std::string_view each) { return header.starts_with(each); }) - order.begin());
+// rank - programs that are not installed come last
+std::size_t rank(const TomlTable& table) {
+    if (table.is_comment && table.header.starts_with("[scanners.command.")) return order.size();
+    return static_cast<std::size_t>(std::ranges::find_if(order, [&](std::string_view each) { return table.header.starts_with(each); }) - order.begin());
 }
 
 std::string as_utf8(std::string_view text) {
@@ -97,7 +99,7 @@ std::string TomlText::text(const std::function<std::string(Place)>& shown) const
     std::vector<const TomlTable*> sorted;
     for (const auto& table : tables_) sorted.push_back(&table);
     for (std::size_t i = 1; i < sorted.size(); ++i)  // stable; there are few
-        for (std::size_t k = i; k > 0 && rank(sorted[k]->header) < rank(sorted[k - 1]->header); --k) std::swap(sorted[k], sorted[k - 1]);
+        for (std::size_t k = i; k > 0 && rank(*sorted[k]) < rank(*sorted[k - 1]); --k) std::swap(sorted[k], sorted[k - 1]);
     std::string out;
     for (const auto* table : sorted) {
         std::string block;

@@ -12,13 +12,6 @@ namespace {
 
 using Kind = PerlValue::Kind;
 
-// names that are written in two ways
-std::string canonical(std::string_view name) {
-    if (name == "$DO_SYSLOG") return "$do_syslog";
-    if (name == "$LOGFILE") return "$logfile";
-    return std::string(name);
-}
-
 // is_list_part - @virus_lovers_acl, $local_domains_re: they only count when a list names them
 bool is_list_part(std::string_view name) { return name.ends_with("_acl") || name.ends_with("_re"); }
 
@@ -37,7 +30,7 @@ std::string reason_of(const Call& call) {
 
 Translation::Translation(const AmavisdConf& from, const Surroundings& surroundings) : conf(from), around(surroundings) {
     for (const auto& assignment : conf.assignments) {
-        auto& places = places_[canonical(assignment.name)];
+        auto& places = places_[assignment.name];
         if (assignment.is_whole) places.clear();
         places.push_back(assignment.place);
     }
@@ -87,7 +80,7 @@ std::vector<ReportLine> Translation::report() {
         else out.push_back({call.place, call.name, Outcome::missing, reason_of(call)});
     }
     for (const auto& assignment : conf.assignments) {
-        const std::string name = canonical(assignment.name);
+        const std::string& name = assignment.name;
         const auto& last = places_[name];
         if (std::ranges::find(last, assignment.place) == last.end()) {
             out.push_back({assignment.place, what_of(assignment), Outcome::needless, fmt::format("overridden at {}", conf.shown(last.front()))});
