@@ -162,6 +162,20 @@ void networks(Translation& into) {
     into.settle("@mynetworks_maps", Outcome::translated);
 }
 
+// listener_rule - the banks of one listener; of a port once, on however many addresses
+void listener_rule(Translation& into, const Socket& socket, const std::vector<std::string>& names) {
+    const PerlValue policy = into.value("%interface_policy");
+    const bool is_unix = socket.address.starts_with("unix:");
+    const auto* of_address = policy.entry(is_unix ? socket.port : socket.address);
+    const auto* key = of_address != nullptr ? of_address : policy.entry(is_unix ? "SOCK" : socket.port);
+    const std::string listener = of_address != nullptr && !is_unix ? socket.address : socket.port;
+    if (key == nullptr || !into.once("listener " + listener)) return;
+    auto& rule = into.toml.add("[[bank_rules]]");
+    rule.put("listener", toml_string(listener), {key->place});
+    rule.put("banks", toml_list(names), {key->place});
+    for (const auto& name : names) into.toml.table(fmt::format("[banks.{}]", toml_key(name)));
+}
+
 }  // namespace
 
 void translate_listeners(Translation& into) {
@@ -187,13 +201,7 @@ void translate_listeners(Translation& into) {
             listen.push_back(socket.address);
             from.insert(from.end(), socket.from.begin(), socket.from.end());
         }
-        if (protocol == "AM.PDP" || protocol == "AM.CL" || names.empty()) continue;
-        std::vector<std::string> listeners = {is_unix || into.value("%interface_policy").entry(socket.address) != nullptr ? socket.address : socket.port};
-        const auto* key = into.value("%interface_policy").entry(is_unix ? "SOCK" : socket.port);
-        auto& rule = into.toml.add("[[bank_rules]]");
-        rule.put("listener", toml_string(listeners.front()), key == nullptr ? into.places("%interface_policy") : std::vector<Place>{key->place});
-        rule.put("banks", toml_list(names), key == nullptr ? into.places("%interface_policy") : std::vector<Place>{key->place});
-        for (const auto& name : names) into.toml.table(fmt::format("[banks.{}]", toml_key(name)));
+        if (protocol != "AM.PDP" && protocol != "AM.CL" && !names.empty()) listener_rule(into, socket, names);
     }
     if (!listen.empty()) into.put("server", "listen", toml_list(listen), from);
     into.settle("%interface_policy", Outcome::translated);

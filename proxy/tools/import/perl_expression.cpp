@@ -181,9 +181,14 @@ PerlValues PerlReader::unary() {
     if (!text_.looking_at("-")) return primary();
     text_.advance();
     if (is_alpha(text_.peek()) && !is_word_character(text_.peek(1))) {
+        const auto here = text_.position();
         text_.advance();
-        unary();
-        return {unknown_value("a test of a file", at)};
+        text_.skip();
+        if (!text_.looking_at("=>")) {
+            unary();
+            return {unknown_value("a test of a file", at)};
+        }
+        text_.move_to(here);
     }
     const bool is_word = is_alpha(text_.peek());
     const PerlValue value = scalar(unary());
@@ -209,7 +214,11 @@ PerlValue PerlReader::reference() {
         }
         text_.move_to(here);
     }
-    if (sign == '(') return unknown_value("a list of references", at);
+    if (sign == '(') {
+        text_.advance();
+        list(')');
+        return unknown_value("a list of references", at);
+    }
     return scalar(unary());  // a reference to a text is as good as the text
 }
 
@@ -354,6 +363,9 @@ PerlValues PerlReader::dereference(char sign, const PerlValue& value) {
 }
 
 PerlValues PerlReader::variable() {
+    const Deeper deeper(depth_);
+    if (depth_ > deepest) stop("it is nested too deeply");
+    if (is_stopped()) return {};
     const char sign = text_.peek();
     const Place at = place();
     text_.advance();

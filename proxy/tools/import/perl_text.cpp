@@ -159,6 +159,12 @@ Done PerlText::skip_statement() {
     at_ = start;
     const bool has_block = peek() == '{' || is_one_of(first, {"if", "unless", "for", "foreach", "while", "until", "sub", "BEGIN", "END"});
     if (auto done = skip_code(has_block); !done) return done;
+    if (is_open_) {  // a bracket has no end: the next line that ends a statement will do
+        is_open_ = false;
+        const auto end = std::min(text_.find(";\n", start), end_);
+        at_ = std::min(end + 1, end_);
+        return {};
+    }
     for (std::string next; has_block;) {  // if ... elsif ... else
         skip();
         const std::size_t here = at_;
@@ -224,6 +230,7 @@ Done PerlText::skip_code(bool one_block) {
         if (c == '}' && depth == 0 && one_block) return {};
         is_term = closes || is_digit(c);
     }
+    is_open_ = depth > 0;
     return {};
 }
 

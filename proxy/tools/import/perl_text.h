@@ -65,6 +65,7 @@ private:
     std::size_t              at_ = 0;
     std::vector<std::size_t> line_starts_;
     std::vector<Document>    documents_;
+    bool                     is_open_ = false;  // skip_code met the end of the file inside of brackets
 };
 
 }  // namespace tamis::proxy::tools

@@ -48,6 +48,9 @@ public:
     // settle_value - a value that only Perl knows; true when that was it
     bool is_unknown(std::string_view name, const PerlValue& value);
 
+    // once - whether this is the first time that somebody asks with that text
+    bool once(const std::string& text) { return asked_.insert(text).second; }
+
     // put - a setting, with where it comes from; amavisd's own default is only written when Tamis's is another
     void put(std::string_view section, std::string_view key, const std::string& rendered, std::vector<Place> from, std::string note = {});
     // fallback - Tamis's default as it is printed; "" when there is no such setting
@@ -65,6 +68,7 @@ private:
     std::map<std::string, Settled, std::less<>>            settled_;
     std::map<std::string, std::string, std::less<>>        fallbacks_;
     std::vector<ReportLine>                                remarks_;
+    std::set<std::string>                                  asked_;
 };
 
 // the groups, in the order in which they must run
