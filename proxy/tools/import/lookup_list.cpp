@@ -54,8 +54,8 @@ private:
             case Kind::list: return list(value);
             case Kind::table: return hash(value);
             case Kind::patterns: return patterns(value);
-            case Kind::code: return trouble(value, "table", value.text);
-            default: return trouble(value, "table", "not a table that can be read here");
+            case Kind::code: return trouble(value, given.is(Kind::variable) ? given.text : "table", value.text);
+            default: return trouble(value, given.is(Kind::variable) ? given.text : "table", "not a table that can be read here");
         }
     }
 

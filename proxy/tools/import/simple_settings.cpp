@@ -150,6 +150,7 @@ void simple(Translation& into, const SimpleRow& row) {
     const PerlValue value = into.value(row.name);
     const bool is_assigned = into.is_assigned(row.name);
     if (into.is_unknown(row.name, value)) return;
+    if (row.name == "$MYHOME" && !is_assigned) return;  // below
     if (value.is(Kind::undef) && row.shape != Shape::quarantine) {
         if (is_assigned || row.name == "$recipient_delimiter") {
             if (!row.when_undefined.empty()) into.put(row.section, row.key, std::string(row.when_undefined), into.places(row.name));

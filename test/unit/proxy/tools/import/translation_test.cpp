@@ -42,7 +42,7 @@ std::string without_comments(const std::string& toml) {
 
 // added - what a text adds to the result of an empty configuration
 std::string added(const std::string& text) {
-    const auto empty = without_comments(import("").toml);
+    const auto empty = "\n" + without_comments(import("").toml);
     const auto imported = import(text);
     Problems problems("result");
     parse_config(imported.toml, problems);
@@ -51,7 +51,7 @@ std::string added(const std::string& text) {
     const std::string toml = without_comments(imported.toml);
     for (const auto line : split(toml, '\n')) {
         if (line.starts_with('[') && line.ends_with(']') && line.find(" = ") == std::string_view::npos) header = line;
-        else if (!line.empty() && empty.find(std::string(line) + "\n") == std::string::npos) {
+        else if (!line.empty() && empty.find("\n" + std::string(line) + "\n") == std::string::npos) {
             out += header + std::string(line) + "; ";
             header.clear();
         }
@@ -70,7 +70,8 @@ std::string missing(const std::string& text) {
 
 TEST_CASE("what an amavisd without a setting does is kept") {
     CHECK(without_comments(import("").toml) ==
-          "[policy]\nfinal_spam_destiny = \"pass\"\nrecipient_delimiter = \"\"\nvirus_quarantine = \"\"\nbanned_quarantine = \"\"\nspam_quarantine = \"\"\n"
+          "[policy]\nfinal_spam_destiny = \"pass\"\nvirus_quarantine = \"\"\nbanned_quarantine = \"\"\nspam_quarantine = \"\"\nbad_header_quarantine = \"\"\n"
+          "recipient_delimiter = \"\"\n"
           "spam_tag_level = \"none\"\nspam_tag2_level = \"none\"\nspam_kill_level = \"none\"\nspam_dsn_cutoff_level = \"none\"\nspam_subject_tag2 = \"\"\n"
           "banned_rulenames = []\n[release]\nrequeue = \"smtp:[127.0.0.1]:25\"\n[scanners.spamd]\nsocket = [\"127.0.0.1:783\"]\nbody_limit = 0\n");
 }
@@ -98,13 +99,13 @@ TEST_CASE("settings are translated") {
         Row{"%final_destiny_maps_by_ccat = (CC_UNCHECKED.',1', D_REJECT, CC_OVERSIZED, [D_DISCARD], CC_CATCHALL, D_PASS);", "[policy]final_encrypted_destiny = \"reject\"; final_oversized_destiny = \"discard\"; "},
         Row{"$spam_quarantine_method = 'sql:'; $spam_quarantine_to = undef;", "[policy]spam_quarantine = \"sql:\"; spam_quarantine_to = \"\"; "},
         Row{"$QUARANTINEDIR = '/q'; $virus_quarantine_method = 'local:virus-%i-%n.gz';",
-            "[policy]virus_quarantine = \"local:virus-%i-%n-%m.gz\"; banned_quarantine = \"local:banned-%m\"; spam_quarantine = \"local:spam-%m.gz\"; bad_header_quarantine = \"local:badh-%m\"; quarantine_dir = \"/q\"; "},
+            "[server]state_dir = \"/var/lib/amavis\"; [policy]virus_quarantine = \"local:virus-%i-%n-%m.gz\"; banned_quarantine = \"local:banned-%m\"; spam_quarantine = \"local:spam-%m.gz\"; bad_header_quarantine = \"local:badh-%m\"; quarantine_dir = \"/q\"; "},
         Row{"$sa_tag_level_deflt = undef; $sa_kill_level_deflt = 9_999_999;", "[policy]spam_kill_level = 1000000; "},
         Row{"@spam_kill_level_maps = ({ 'u@a.com' => 10, '.' => 7 });", "[policy]spam_kill_level = 7; [recipients.\"u@a.com\"]spam_kill_level = 10; "},
         Row{"$sa_spam_subject_tag = \"[X] \";", "[policy]spam_subject_tag2 = \"[X] \"; "}, Row{"@spam_subject_tag3_maps = ('T');", "[policy]spam_subject_tag3 = \"T\"; "},
         Row{"@bypass_virus_checks_maps = (1);", "[recipients.\".\"]bypass_virus_checks = true; "}, Row{"@bypass_spam_checks_maps = (0);", ""},
         Row{"@virus_lovers_maps = (new_RE(qr'^x@'i), {'u@a.com' => 1}, 0);",
-            "[[recipient_patterns]]match = \"(?i)^x@\"; virus_lover = true; [[recipient_patterns]]match = '(?i)^u\\@a\\.com$'; [[recipient_patterns]]match = \"(?s)^.*$\"; virus_lover = false; "},
+            "[[recipient_patterns]]match = \"(?i)^x@\"; virus_lover = true; [[recipient_patterns]]match = '(?i)^u\\@a\\.com$'; virus_lover = true; [[recipient_patterns]]match = \"(?s)^.*$\"; virus_lover = false; "},
         Row{"%virus_admin = ('.a.com' => 'x@a.com'); $virus_admin = 'p@a.com';", "[policy]virus_admin = \"p@a.com\"; [recipients.\".a.com\"]virus_admin = \"x@a.com\"; "},
         Row{"$X_HEADER_LINE = \"by $myproduct_name\";", "[policy]virus_header_text = \"by Tamis\"; "}, Row{"$penpals_bonus_score = 5;", "[policy]pen_pals_bonus = 5; pen_pals_threshold_high = 1000000; "},
         Row{"$allowed_header_tests{utf8} = 1; $allowed_header_tests{long} = 0;", "[header_checks]utf8 = true; long = false; "},
@@ -127,12 +128,12 @@ TEST_CASE("rules, lists, banks and scanners are translated") {
     struct Row { std::string text, want; };
     const auto row = GENERATE(
         Row{"$banned_filename_re = new_RE(qr'\\.x$'i, [qr'^\\.(z)$' => 0], [qr'y'i => 'DISCARD']);",
-            "[policy]banned_rulenames = [\"DEFAULT\"]; [[banned.rules.DEFAULT]]any = '\\.x$'; [[banned.rules.DEFAULT]]action = \"allow\"; any = '(?-i)^\\.(z)$'; [[banned.rules.DEFAULT]]action = \"discard\"; any = \"y\"; "},
+            "[[banned.rules.DEFAULT]]any = '\\.x$'; [[banned.rules.DEFAULT]]action = \"allow\"; any = '(?-i)^\\.(z)$'; [[banned.rules.DEFAULT]]action = \"discard\"; any = \"y\"; "},
         Row{"$banned_namepath_re = new_RE(qr'(?# c )^ T=exe'xmi);", "[policy]banned_rulenames = [\"NAMEPATH\"]; [[banned.rules.NAMEPATH]]path = \"(?m)(?# c )^T=exe\"; "},
         Row{"%banned_rules = ('A' => new_RE(qr'a'i)); @banned_filename_maps = ({'u@a.com' => 'A'}, 'NOSUCH,A,NO-MACROS');",
             "[policy]banned_rulenames = [\"A\", \"NO-MACROS\"]; [recipients.\"u@a.com\"]banned_rulenames = [\"A\"]; [[banned.rules.A]]any = \"a\"; "},
         Row{"$banned_filename_re = new_RE(qr'a'i); @banned_filename_maps = (\\$banned_filename_re);", "[policy]banned_rulenames = [\"DEFAULT\"]; [[banned.rules.DEFAULT]]any = \"a\"; "},
-        Row{"@whitelist_sender_maps = (['!a@b.com', '.b.com'], new_RE(qr'^x'));", "[[sender_lists]]whitelist = [;   \"!a@b.com\",;   \".b.com\",; ]; whitelist_patterns = [;   \"^x\",; "},
+        Row{"@whitelist_sender_maps = (['!a@b.com', '.b.com'], new_RE(qr'^x'));", "[[sender_lists]]whitelist = [;   \"!a@b.com\",;   \".b.com\",; ]; whitelist_patterns = [;   \"^x\",; ]; "},
         Row{"$blacklist_sender{'.b.com'} = 1;", "[[sender_lists]]blacklist = [;   \".b.com\",; ]; "},
         Row{"@score_sender_maps = ({'u@a.com' => [{'x@y' => -1.5}], '.' => [{'x@y' => 2}, new_RE([qr'^z' => 1])]});",
             "[[sender_lists]]recipients = [\"u@a.com\"]; scores = { \"x@y\" = -1.5 }; [[sender_lists]]scores = { \"x@y\" = 2 }; score_patterns = [;   { match = \"^z\", score = 1 },; ]; "},
@@ -155,13 +156,13 @@ TEST_CASE("what Tamis does not have is said, with the reason") {
         Row{"$enable_dkim_signing = 1;", "$enable_dkim_signing", "OpenDKIM"}, Row{"dkim_key('a', 'b', '/k');", "dkim_key", "does not sign"}, Row{"$always_bcc = 'a@b';", "$always_bcc", "recipient_bcc_maps"},
         Row{"$defang_virus = 1;", "$defang_virus", "never changed"}, Row{"$forward_method = 'pipe:argv=/x';", "$forward_method", "neither smtp nor lmtp"}, Row{"$forward_method = 'smtp:*:*';", "$forward_method", "\"*\""},
         Row{"@lookup_sql_dsn = (['DBI:mysql:x','u','p']);", "@lookup_sql_dsn", "MySQL"}, Row{"$log_level = 9;", "$log_level", "from 0 to 5"}, Row{"$spam_quarantine_method = 'bsmtp:x';", "$spam_quarantine_method", "BSMTP"},
-        Row{"$log_templ = 'x';", "$log_templ", "log.format"}, Row{"$virus_admin = \"p\\@$mydomain\";", "@virus_admin_maps", "$mydomain has no value"}, Row{"$nonsense = 1;", "$nonsense", "not known"},
+        Row{"$log_templ = 'x';", "$log_templ", "log.format"}, Row{"$virus_admin = \"p\\@$mydomain\";", "$virus_admin", "$mydomain has no value"}, Row{"$nonsense = 1;", "$nonsense", "not known"},
         Row{"@av_scanners = (['X', sub {0}]);", "@av_scanners: 'X'", "code"}, Row{"@av_scanners = (['Sophie', \\&ask_daemon, ['{}/', '/s'], qr/a/, qr/b/]);", "@av_scanners: 'Sophie'", "ICAP"},
         Row{"$banned_filename_re = new_RE(qr'(?!x)y');", "qr/(?!x)y/", "RE2"}, Row{"$policy_bank{A} = { spam_kill_level_maps => [{'u@a' => 1}] };", "$policy_bank{'A'}: spam_kill_level_maps", "[recipients]"},
         Row{"$policy_bank{A} = { always_bcc => 'x' };", "$policy_bank{'A'}: always_bcc", "recipient_bcc_maps"}, Row{"%sql_clause = ('ins_msg' => 'x');", "$sql_clause{'ins_msg'}", "itself"},
         Row{"@whitelist_sender_maps = (new_RE([qr'^x' => 0]));", "^x", "exceptions"}, Row{"include_config_files('/none');", "include_config_files", "command line"}, Row{"read_l10n_templates('de_DE', '/x');", "read_l10n_templates", "notices"},
         Row{"$whitelist_sender{'x@'} = 0;", "x@", "exceptions"}, Row{"foo bar;", "foo bar;", "not understood"}, Row{"$notify_spam_admin_templ = 'x';", "$notify_spam_admin_templ", "docs/notices.md"},
-        Row{"$local_domains_re = read_hash('/none'); @local_domains_maps = (\\$local_domains_re);", "table", "/none cannot be read"}, Row{"@storage_redis_dsn = ('x');", "@storage_redis_dsn", "Redis"});
+        Row{"$local_domains_re = read_hash('/none'); @local_domains_maps = (\\$local_domains_re);", "$local_domains_re", "/none cannot be read"}, Row{"@storage_redis_dsn = ('x');", "@storage_redis_dsn", "Redis"});
     const auto imported = import(row.text);
     std::string found;
     for (const auto& line : imported.report)
