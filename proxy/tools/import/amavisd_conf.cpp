@@ -101,6 +101,7 @@ Result<AmavisdConf> read_amavisd_conf(const std::vector<Source>& sources, const 
     if (sources.size() > files_most) return fail(Errc::over_limit, fmt::format("more than {} files", files_most));
     Reading reading(conf, sources, around);
     if (auto done = reading.defaults(); !done) return std::unexpected(std::move(done.error()));
+    conf.in_defaults = std::move(conf.used);
     conf.used.clear();
     conf.own.clear();
     for (const auto& [name, given] : {std::pair{"$mydomain", &around.mydomain}, std::pair{"$myhostname", &around.myhostname}})

@@ -54,6 +54,7 @@ struct AmavisdConf {
     std::vector<Remark>                            not_understood;
     std::set<std::string, std::less<>>             used;        // variables that other statements look at
     std::set<std::string, std::less<>>             own;         // declared with my or our
+    std::set<std::string, std::less<>>             in_defaults; // named by lists that amavisd has by itself
 
     // value - of a variable; undef when it has none. References are not followed.
     const PerlValue& value(std::string_view name) const;

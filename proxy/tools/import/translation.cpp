@@ -12,9 +12,6 @@ namespace {
 
 using Kind = PerlValue::Kind;
 
-// is_list_part - @virus_lovers_acl, $local_domains_re: they only count when a list names them
-bool is_list_part(std::string_view name) { return name.ends_with("_acl") || name.ends_with("_re"); }
-
 std::string what_of(const Assignment& assignment) {
     if (assignment.key.empty()) return assignment.name;
     return fmt::format("${}{{{}}}", assignment.name.substr(1), escaped(assignment.key, 60));
@@ -93,7 +90,7 @@ std::vector<ReportLine> Translation::report() {
         }
         const bool is_own = conf.used.contains(assignment.name) || conf.own.contains(assignment.name);
         if (is_own) out.push_back({assignment.place, what_of(assignment), Outcome::needless, "a variable that other settings use"});
-        else if (is_list_part(name)) out.push_back({assignment.place, what_of(assignment), Outcome::needless, "no list of tables names it, so it had no effect"});
+        else if (conf.in_defaults.contains(name)) out.push_back({assignment.place, what_of(assignment), Outcome::needless, "no list of tables names it, so it had no effect"});
         else out.push_back({assignment.place, what_of(assignment), Outcome::missing, "not known as a setting of amavisd-new"});
     }
     std::ranges::sort(out, [](const ReportLine& a, const ReportLine& b) { return std::tie(a.place, a.what, a.text) < std::tie(b.place, b.what, b.text); });
