@@ -12,7 +12,6 @@ namespace {
 
 using Kind = PerlValue::Kind;
 
-constexpr std::size_t deepest = 60;
 constexpr std::size_t longest_text = 1U << 20;
 constexpr std::size_t longest_range = 1000;
 
@@ -29,18 +28,6 @@ constexpr std::array operators = std::to_array<Operator>({
 constexpr int strongest = 7;
 
 bool is_word_character(char c) { return is_alpha(c) || is_digit(c) || c == '_'; }
-
-// Deeper - one level of nesting; the reader stops when it is too deep
-class Deeper {
-public:
-    explicit Deeper(std::size_t& depth) : depth_(++depth) {}
-    ~Deeper() { --depth_; }
-    Deeper(const Deeper&) = delete;
-    Deeper& operator=(const Deeper&) = delete;
-
-private:
-    std::size_t& depth_;
-};
 
 std::optional<double> computed(std::string_view op, double a, double b) {
     if (op == "+") return a + b;
@@ -76,7 +63,7 @@ PerlValues PerlReader::expression() { return ternary(); }
 
 PerlValues PerlReader::ternary() {
     const Deeper deeper(depth_);
-    if (depth_ > deepest) stop("it is nested too deeply");
+    if (depth_ > deepest_expression) stop("it is nested too deeply");
     if (is_stopped()) return {};
     PerlValues condition = binary(0);
     if (!text_.take("?")) return condition;
@@ -161,7 +148,7 @@ PerlValue PerlReader::apply(std::string_view op, const PerlValue& left, const Pe
 
 PerlValues PerlReader::unary() {
     const Deeper deeper(depth_);
-    if (depth_ > deepest) stop("it is nested too deeply");
+    if (depth_ > deepest_expression) stop("it is nested too deeply");
     if (is_stopped()) return {};
     text_.skip();
     const Place at = place();
@@ -225,7 +212,7 @@ PerlValue PerlReader::reference() {
 PerlValues PerlReader::list(char close) {
     PerlValues out;
     const Deeper deeper(depth_);
-    if (depth_ > deepest) stop("it is nested too deeply");
+    if (depth_ > deepest_expression) stop("it is nested too deeply");
     while (!is_stopped()) {
         text_.skip();
         if (text_.at_end()) stop(fmt::format("a list without its {}", close));
@@ -329,125 +316,6 @@ PerlValue PerlReader::table_of(const PerlValues& values, Place at) {
         out.items.push_back(std::move(value));
     }
     return out;
-}
-
-PerlValues PerlReader::variable_values(char sign, const std::string& name) {
-    const std::string full = sign + name;
-    conf_.used.insert(full);
-    const auto found = conf_.variables.find(full);
-    if (found == conf_.variables.end())
-        return sign == '$' ? PerlValues{{Kind::undef, place()}} : PerlValues{};
-    const PerlValue& value = found->second;
-    if (!spend(weight(value), value.text.size())) return {};
-    if (sign == '$') {
-        PerlValue copy = value;
-        copy.place = place();
-        return {std::move(copy)};
-    }
-    return dereference(sign, value);
-}
-
-PerlValues PerlReader::dereference(char sign, const PerlValue& value) {
-    if (value.is(Kind::variable)) return variable_values(value.text.front(), value.text.substr(1));
-    if (!value.is_known()) return {value};
-    if (sign == '$') return {value};
-    if (value.is(Kind::list)) return value.items;
-    if (value.is(Kind::patterns)) return {value};
-    PerlValues out;
-    if (value.is(Kind::table))
-        for (std::size_t i = 0; i < value.keys.size(); ++i) {
-            out.push_back(text_value(value.keys[i], value.items[i].place));
-            out.push_back(value.items[i]);
-        }
-    return out;
-}
-
-PerlValues PerlReader::variable() {
-    const Deeper deeper(depth_);
-    if (depth_ > deepest) stop("it is nested too deeply");
-    if (is_stopped()) return {};
-    const char sign = text_.peek();
-    const Place at = place();
-    text_.advance();
-    if (text_.peek() == '$') return dereference(sign, scalar(variable()));
-    if (text_.peek() == '{') {
-        text_.advance();
-        text_.skip();
-        const auto here = text_.position();
-        const std::string plain = text_.word();
-        if (!plain.empty() && text_.take("}")) return variable_values(sign, plain);
-        text_.move_to(here);
-        const PerlValue inner = scalar(list('}'));
-        return is_stopped() ? PerlValues{} : dereference(sign, inner);
-    }
-    const std::string name = text_.word();
-    if (name.empty()) {
-        if (sign != '$') {
-            stop(fmt::format("\"{}\" was not expected", sign));
-            return {};
-        }
-        text_.advance();  // $! $@ $0 $1 ...
-        return {unknown_value("a variable that only has a value while Perl runs", at)};
-    }
-    if (sign == '%') return variable_values(sign, name);
-    const char next = text_.peek();
-    if (next == '{' || next == '[') {
-        const char container = next == '{' ? '%' : '@';
-        conf_.used.insert(container + name);
-        if (sign == '@') {
-            stop("a slice");
-            return {};
-        }
-        const auto found = conf_.variables.find(container + name);
-        const PerlValue none{next == '{' ? Kind::table : Kind::list, at};
-        if (!spend(found == conf_.variables.end() ? 1 : weight(found->second))) return {};
-        return subscripts(found == conf_.variables.end() ? none : found->second);
-    }
-    PerlValues values = variable_values(sign, name);
-    if (sign == '$' && text_.looking_at("->")) return subscripts(scalar(values));
-    return values;
-}
-
-PerlValue PerlReader::subscript_key() {
-    text_.skip();
-    const auto here = text_.position();
-    const bool is_negative = text_.peek() == '-';
-    if (is_negative) text_.advance();
-    const Place at = place();
-    std::string word = text_.word();
-    if (!word.empty() && text_.take("}")) return text_value((is_negative ? "-" : "") + word, at);
-    text_.move_to(here);
-    return scalar(list('}'));
-}
-
-PerlValue PerlReader::element(const PerlValue& of, const PerlValue& key, bool is_index) {
-    PerlValue owner = conf_.followed(of);
-    if (!owner.is_known()) return owner;
-    if (!key.is_known()) return key;
-    if (is_index) {
-        const double index = number_of(key).value_or(0);
-        const double at = index < 0 ? index + static_cast<double>(owner.items.size()) : index;
-        if (owner.is(Kind::list) && at >= 0 && at < static_cast<double>(owner.items.size())) return owner.items[static_cast<std::size_t>(at)];
-        return {Kind::undef, place()};
-    }
-    const auto name = text_of(key);
-    const auto* found = owner.is(Kind::table) && name ? owner.entry(*name) : nullptr;
-    return found == nullptr ? PerlValue{Kind::undef, place()} : *found;
-}
-
-PerlValues PerlReader::subscripts(PerlValue value) {
-    while (!is_stopped()) {
-        const auto here = text_.position();
-        if (text_.looking_at("->")) text_.advance(2);
-        const char c = text_.peek();
-        if (c != '{' && c != '[') {
-            if (text_.position() != here) stop("a method call");
-            break;
-        }
-        text_.advance();
-        value = element(value, c == '{' ? subscript_key() : scalar(list(']')), c == '[');
-    }
-    return {std::move(value)};
 }
 
 void PerlReader::stop(std::string why) {

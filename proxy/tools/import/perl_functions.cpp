@@ -50,6 +50,25 @@ std::pair<std::string, std::string> hash_line(std::string_view line) {
     return {left, right};
 }
 
+// setting_named - of "{ c('name') }" and "{ ca('name') }", as amavisd's own tables by category have them: the variable with its
+// sign; "" for all other code
+std::string setting_named(std::string_view block) {
+    std::string code;
+    for (const char c : block)
+        if (!is_blank(c) && c != '\n' && c != '\r' && c != ';') code += c == '"' ? '\'' : c;
+    const auto unwrap = [&](std::string_view before, std::string_view after) {
+        if (code.size() < before.size() + after.size() || !code.starts_with(before) || !code.ends_with(after)) return false;
+        code = code.substr(before.size(), code.size() - before.size() - after.size());
+        return true;
+    };
+    if (!unwrap("{", "}")) return {};
+    if (!unwrap("Opaque(", ")")) unwrap("[", "]");
+    const bool is_list = unwrap("ca('", "')");
+    if (!is_list && !unwrap("c('", "')") && !unwrap("cr('", "')")) return {};
+    const bool is_name = !code.empty() && std::ranges::all_of(code, [](char c) { return is_alpha(c) || is_digit(c) || c == '_'; });
+    return is_name ? (is_list ? "@" : "$") + code : std::string();
+}
+
 }  // namespace
 
 PerlValues PerlReader::word_value(const std::string& word) {
@@ -79,7 +98,10 @@ PerlValues PerlReader::word_value(const std::string& word) {
             PerlValues values = arguments(true);
             return {unknown_value(fmt::format("{} of a file or a text", word), at)};
         }
+        const auto block = text_.position();
         if (auto done = text_.skip_block(); !done && !fatal_) fatal_ = std::move(done.error());
+        const std::string name = word == "sub" ? setting_named(text_.between(block, text_.position())) : std::string();
+        if (!name.empty()) return {{Kind::variable, at, name}};
         return {unknown_value(fmt::format("code: {} {{...}}", word), at)};
     }
     if (word == "my" || word == "our" || word == "local") return primary();

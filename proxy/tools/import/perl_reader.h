@@ -16,9 +16,23 @@ namespace tamis::proxy::tools {
 
 using PerlValues = std::vector<PerlValue>;
 
+constexpr std::size_t deepest_expression = 60;
+
 // Budget - of all files together
 struct Budget {
     std::size_t values = 500'000, bytes = 64U << 20;
+};
+
+// Deeper - one level of nesting of an expression; the reader stops when there are too many
+class Deeper {
+public:
+    explicit Deeper(std::size_t& depth) : depth_(++depth) {}
+    ~Deeper() { --depth_; }
+    Deeper(const Deeper&) = delete;
+    Deeper& operator=(const Deeper&) = delete;
+
+private:
+    std::size_t& depth_;
 };
 
 class PerlReader {
@@ -38,7 +52,7 @@ private:
         Place       place;
     };
 
-    // statements (perl_statement.cpp)
+    // statements (perl_statement.cpp, perl_calls.cpp)
     Done statements(bool in_block);
     void statement();
     void compound(const std::string& word);
@@ -58,7 +72,7 @@ private:
     void note(const Lvalue& to);
     void foreach_value(const PerlValues& values, const std::string& variable, const std::function<void()>& body);
 
-    // expressions (perl_expression.cpp)
+    // expressions (perl_expression.cpp, perl_variables.cpp)
     PerlValues expression();
     PerlValues ternary();
     PerlValues binary(int level);

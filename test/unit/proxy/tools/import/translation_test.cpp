@@ -97,6 +97,8 @@ TEST_CASE("settings are translated") {
         Row{"$final_virus_destiny = $final_spam_destiny = D_REJECT;", "[policy]final_virus_destiny = \"reject\"; final_spam_destiny = \"reject\"; "},
         Row{"$final_banned_destiny = D_DISCARD; $warnbannedsender = 1;", "[policy]final_banned_destiny = \"bounce\"; "},
         Row{"%final_destiny_maps_by_ccat = (CC_UNCHECKED.',1', D_REJECT, CC_OVERSIZED, [D_DISCARD], CC_CATCHALL, D_PASS);", "[policy]final_encrypted_destiny = \"reject\"; final_oversized_destiny = \"discard\"; "},
+        Row{"$final_spam_destiny = D_REJECT; %final_destiny_maps_by_ccat = (CC_SPAM, sub { c('final_spam_destiny') }); @forward_method_maps = ( sub { Opaque(c('forward_method')) } );",
+            "[policy]final_spam_destiny = \"reject\"; "},
         Row{"$spam_quarantine_method = 'sql:'; $spam_quarantine_to = undef;", "[policy]spam_quarantine = \"sql:\"; spam_quarantine_to = \"\"; "},
         Row{"$QUARANTINEDIR = '/q'; $virus_quarantine_method = 'local:virus-%i-%n.gz';",
             "[server]state_dir = \"/var/lib/amavis\"; [policy]virus_quarantine = \"local:virus-%i-%n-%m.gz\"; banned_quarantine = \"local:banned-%m\"; spam_quarantine = \"local:spam-%m.gz\"; bad_header_quarantine = \"local:badh-%m\"; quarantine_dir = \"/q\"; "},
