@@ -18,6 +18,7 @@ struct Command {
 };
 
 std::function<int()> configure_explain(CLI::App& options);
+std::function<int()> configure_import_amavisd(CLI::App& options);
 std::function<int()> configure_open(CLI::App& options);
 std::function<int()> configure_quarantine(CLI::App& options);
 std::function<int()> configure_schema(CLI::App& options);

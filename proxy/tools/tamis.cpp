@@ -14,6 +14,8 @@ using tamis::proxy::tools::Command;
 constexpr std::array commands = {
     Command{"explain", "print each effective setting of a recipient with where it comes from, and what would happen to a message",
             tamis::proxy::tools::configure_explain},
+    Command{"import-amavisd", "translate the configuration of an amavisd-new into one of Tamis",
+            tamis::proxy::tools::configure_import_amavisd},
     Command{"open", "print the tree of parts of a message as the filter sees it",
             tamis::proxy::tools::configure_open},
     Command{"quarantine", "list, show, release and delete what is in the quarantine",

@@ -27,5 +27,6 @@ void archive(std::string_view bytes);        // archives, compressed data, docum
 void vba(std::string_view bytes);            // VBA, LZO, RAR 5 and zip structures
 void opener(std::string_view bytes);         // a whole message through everything
 void wire(std::string_view bytes);           // what a worker says, and what it is told
+void amavisd_conf(std::string_view bytes);   // proxy/tools/import: the part of Perl that amavisd.conf is written in, and what becomes of it
 
 }  // namespace tamis::fuzz
