@@ -87,6 +87,17 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path, const 
     return database;
 }
 
+Result<std::unique_ptr<Database>> Database::open_to_read(const std::string& path, const std::string& shown) {
+    std::unique_ptr<Database> database(new Database(path, shown));
+    sqlite3* handle = nullptr;
+    const int code = sqlite3_open_v2(path.c_str(), &handle, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, nullptr);
+    database->handle_.reset(handle);
+    if (code != SQLITE_OK) return std::unexpected(database->fault(code));
+    sqlite3_extended_result_codes(handle, 1);
+    sqlite3_busy_timeout(handle, busy_milliseconds);
+    return database;
+}
+
 Done Database::run(const char* sql) {
     const int code = sqlite3_exec(handle_.get(), sql, nullptr, nullptr, nullptr);
     if (code != SQLITE_OK) return std::unexpected(fault(code));
