@@ -46,8 +46,7 @@ Task<void> check_control(Endpoint place, Report& report) {
     const auto deadline = Deadline::in(patience);
     auto stream = co_await connect(reachable(place), deadline);
     if (!stream) {
-        const int error = stream.error().code.value();
-        if (error == EACCES || error == EPERM)
+        if (stream.error().code == std::errc::permission_denied)
             report.not_checked(fmt::format("AM.PDP at {}: {}", place.text(), describe(stream.error())));
         else
             report.problem(fmt::format("AM.PDP does not answer at {}: {}", place.text(), describe(stream.error())), {"systemctl restart tamis: control.listen takes effect at start"});

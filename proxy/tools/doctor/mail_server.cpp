@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
-
 #include "base/stream.h"
 #include "base/text.h"
 
@@ -78,7 +76,7 @@ Task<MailServer> meet(Endpoint where, NextHop::Protocol protocol, std::string ow
     MailServer out;
     auto stream = co_await connect(where, deadline);
     if (!stream) {
-        out.is_forbidden = stream.error().code.value() == EACCES || stream.error().code.value() == EPERM;
+        out.is_forbidden = stream.error().code == std::errc::permission_denied;
         out.trouble = describe(stream.error());
         co_return out;
     }

@@ -38,9 +38,8 @@ struct Engine {
 using EnginePtr = std::shared_ptr<Engine>;
 
 void tell_unreachable(std::string_view shown, const Fault& why, Engine& engine, std::string start, Report& report) {
-    const int error = why.code.value();
     ++engine.silent;
-    if (error == EACCES || error == EPERM) {
+    if (why.code == std::errc::permission_denied) {
         report.problem(fmt::format("{}: {}", shown, describe(why)), {fmt::format("let tamisd's user connect: its group owns the socket (clamd: LocalSocketGroup), or adduser tamis to the socket's group; {}", start)});
         return;
     }
