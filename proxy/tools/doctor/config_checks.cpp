@@ -105,7 +105,6 @@ void check_config(const Viewpoint& from, Report& report) {
     if (!user.empty() && !user_number(user))
         report.problem(fmt::format("server.user: there is no user \"{}\"", escaped(user)),
                        {fmt::format("useradd --system --home-dir {} --shell /usr/sbin/nologin {}", settings.server.state_dir, user)});
-    if (user == "root") report.problem("server.user is root: tamisd refuses to run", {"useradd --system --home-dir /var/lib/tamis --shell /usr/sbin/nologin tamis", "[server] user = \"tamis\""});
     const auto ours = our_side(settings);
     for (const auto& listener : ours.listeners)
         if (is_same_place(settings.forward.endpoint, listener, ours))

@@ -109,7 +109,8 @@ Done become_daemon(Viewpoint& from) {
     if (::geteuid() == 0)
         if (auto done = become_daemon(from); !done) {
             Report report("config");
-            report.problem(describe(done.error()), {"[server] user: an unprivileged user"});
+            // that there is no such user is told by check_config()
+            if (!done.error().is(Errc::not_found)) report.problem(describe(done.error()), {fmt::format("{}: [server] user = \"tamis\"", from.settings->file)});
             sender.tell(report, "config");
             ::_exit(0);
         }
