@@ -105,6 +105,7 @@ Done become_daemon(Viewpoint& from) {
 // second_process - never returns
 [[noreturn]] void second_process(Viewpoint from, const Options& options, int to) {
     std::signal(SIGPIPE, SIG_IGN);
+    if (auto quiet = log::open({"file:/dev/null", "tamis", 0}); !quiet) log::debug({}, "{}", describe(quiet.error()));  // findings say it all
     Sender sender(to);
     if (::geteuid() == 0)
         if (auto done = become_daemon(from); !done) {
