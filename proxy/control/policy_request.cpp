@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "mail/address.h"
+#include "proxy/control/work_directory.h"
 
 namespace tamis::proxy {
 namespace {
@@ -126,12 +127,10 @@ AmpdpAnswer answer_of(const Answer& done, const Job& job, const Chosen& chosen, 
     return end("continue", 0);
 }
 
-// remove_work - the file and its directory, when the client leaves that to us
-void remove_work(const AmpdpRequest& request, const std::string& file) {
-    const auto& directory = request.first("tempdir");
-    if (equal_fold(request.first("tempdir_removed_by"), "client") || directory.empty() || !file.starts_with(directory + "/")) return;
-    if (::unlink(file.c_str()) != 0 || ::rmdir(directory.c_str()) != 0)
-        log::info({}, "AM.PDP: {} could not be removed: {}", escaped(directory, 200), std::error_code(errno, std::system_category()).message());
+// work_of - what is to be removed afterwards, whatever comes of the request; amavisd's default is that the server does it
+WorkDirectory work_of(const AmpdpRequest& request, const std::string& file, int descriptor) {
+    if (equal_fold(request.first("tempdir_removed_by"), "client") || request.first("tempdir").empty()) return {};
+    return {request.first("tempdir"), file, descriptor};
 }
 
 }  // namespace
@@ -177,20 +176,21 @@ void add_edits(AmpdpAnswer& answer, const mail::HeaderEdits& edits, const mail::
     }
 }
 
-Task<AmpdpAnswer> answer_policy_request(AmpdpRequest request, PolicyCaller caller, Services& services, Pipeline& pipeline) {
+namespace {
+
+// File - the message of a request, open
+struct File {
+    std::string name;
+    int         descriptor = -1;
+};
+
+Task<AmpdpAnswer> answer_about(File from, AmpdpRequest request, mail::Envelope envelope, PolicyCaller caller, Services& services, Pipeline& pipeline) {
     const auto began = std::chrono::steady_clock::now();
     Job job;
     job.snapshot = services.snapshot();
     const auto& settings = *job.snapshot->settings;
     const Deadline deadline = Deadline::in(settings.limits.message);
-    std::string file = request.first("mail_file");
-    if (file.empty() && request.has("tempdir")) file = request.first("tempdir") + "/email.txt";
-    if (file.empty()) co_return failure_answer("the request names neither mail_file nor tempdir");
-    auto envelope = envelope_of(request, caller, static_cast<std::size_t>(settings.limits.recipients));
-    if (!envelope) co_return failure_answer(describe(envelope.error()));
-    auto opened = open_mail_file(file, caller.user);
-    if (!opened) co_return failure_answer(describe(opened.error()));
-    auto text = co_await services.copies->from_descriptor(*opened, file, deadline);
+    auto text = co_await services.copies->from_descriptor(from.descriptor, from.name, deadline);
     if (!text) co_return failure_answer(describe(text.error()));
     if (settings.limits.message_size.count != 0 && text->spool->size() > settings.limits.message_size.count) {
         AmpdpAnswer out;
@@ -199,7 +199,7 @@ Task<AmpdpAnswer> answer_policy_request(AmpdpRequest request, PolicyCaller calle
         out.add("exit_code", {fmt::format("{}", exit_reject)});
         co_return out;
     }
-    job.envelope = std::move(*envelope);
+    job.envelope = std::move(envelope);
     auto& message = job.message;
     auto ids = mail::draw_message_ids();
     message.mail_id = std::move(ids.mail_id);
@@ -222,8 +222,22 @@ Task<AmpdpAnswer> answer_policy_request(AmpdpRequest request, PolicyCaller calle
     if (!delivers_itself)
         job.hand_over = [&chosen](const DeliveryGroup& group, const std::vector<policy::RecipientVerdict>& verdicts) { return take_over(group, verdicts, chosen); };
     const auto done = co_await pipeline.process(job, deadline);
-    const auto out = answer_of(done, job, chosen, delivers_itself);
-    remove_work(request, file);
+    co_return answer_of(done, job, chosen, delivers_itself);
+}
+
+}  // namespace
+
+Task<AmpdpAnswer> answer_policy_request(AmpdpRequest request, PolicyCaller caller, Services& services, Pipeline& pipeline) {
+    std::string file = request.first("mail_file");
+    if (file.empty() && request.has("tempdir")) file = request.first("tempdir") + "/email.txt";
+    if (file.empty()) co_return failure_answer("the request names neither mail_file nor tempdir");
+    auto envelope = envelope_of(request, caller, static_cast<std::size_t>(services.snapshot()->settings->limits.recipients));
+    if (!envelope) co_return failure_answer(describe(envelope.error()));
+    auto opened = open_mail_file(file, caller.user);
+    if (!opened) co_return failure_answer(describe(opened.error()));
+    auto work = work_of(request, file, *opened);
+    auto out = co_await answer_about({file, *opened}, std::move(request), std::move(*envelope), std::move(caller), services, pipeline);
+    if (auto removed = work.remove(); !removed) log::info({}, "AM.PDP: {}", describe(removed.error()));
     co_return out;
 }
 

@@ -6,6 +6,7 @@
 #include <climits>
 #include <filesystem>
 
+#include "base/text.h"
 #include "storage/schema.h"
 
 namespace tamis::storage::sqlite {
@@ -84,6 +85,21 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path, const 
     sqlite3_busy_timeout(handle, busy_milliseconds);
     if (auto set = database->run("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=67108864"); !set)
         return std::unexpected(std::move(set.error()));
+    return database;
+}
+
+Result<std::unique_ptr<Database>> Database::open_to_read(const std::string& path, const std::string& shown) {
+    std::unique_ptr<Database> database(new Database(path, shown));
+    // nobody has it open when there is no log: then not even its shared memory is made
+    std::string uri = "file:";
+    for (const char c : path) uri += is_alpha(c) || is_digit(c) || c == '/' || c == '.' || c == '-' || c == '_' ? std::string(1, c) : fmt::format("%{:02x}", static_cast<unsigned char>(c));
+    if (::access((path + "-wal").c_str(), F_OK) != 0) uri += "?immutable=1";
+    sqlite3* handle = nullptr;
+    const int code = sqlite3_open_v2(uri.c_str(), &handle, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, nullptr);
+    database->handle_.reset(handle);
+    if (code != SQLITE_OK) return std::unexpected(database->fault(code));
+    sqlite3_extended_result_codes(handle, 1);
+    sqlite3_busy_timeout(handle, busy_milliseconds);
     return database;
 }
 

@@ -47,6 +47,9 @@ public:
     // open - creates the file when it is missing; WAL, synchronous=FULL: what is committed survives a power failure
     static Result<std::unique_ptr<Database>> open(const std::string& path, const std::string& shown);
 
+    // open_to_read - a file that exists; nothing in it can be changed by this handle
+    static Result<std::unique_ptr<Database>> open_to_read(const std::string& path, const std::string& shown);
+
     Done              run(const char* sql);  // one or more statements without results
     Result<Statement> prepare(std::string_view sql);
     int               changes() const noexcept { return sqlite3_changes(handle_.get()); }

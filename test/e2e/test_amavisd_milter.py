@@ -11,8 +11,9 @@ from fakes.client import Client
 BOB, CAROL, EVE = "bob@example.com", "carol@example.com", "eve@example.com"
 
 
-class Milter(Case):
+class BehindAMilter(Case):
     limit = 200
+    options = ()
 
     def setUp(self):
         if os.geteuid() != 0:
@@ -29,7 +30,7 @@ class Milter(Case):
         milter = self.daemon.home / "milter.sock"
         # as tamisd's user, which can read its files
         process = Process("amavisd-milter", ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups",
-                                             "amavisd-milter", "-f", "-s", f"unix:{milter}", "-S", socket, "-w", work])
+                                             "amavisd-milter", "-f", *self.options, "-s", f"unix:{milter}", "-S", socket, "-w", work])
         self.addCleanup(process.stop)
         until(milter.exists, 30, "amavisd-milter's socket")
         milter.chmod(0o777)
@@ -45,11 +46,17 @@ class Milter(Case):
             client.quit()
             return answer
 
-    def test_verdicts_of_all_kinds(self):
-        clean = mail.clean(extra="X-Spam-Flag: NO\n")
+    def first(self):
+        """Postfix takes a moment until it uses the milter"""
         until(lambda: self.send(mail.clean(subject="first"), [BOB])[0] == 250 and "Passed CLEAN" in self.daemon.log(), 30, "Postfix uses the milter")
         self.assertTrue(self.sink.wait_for(lambda hop: any(b"Subject: first" in m.data for m in hop.messages), 30))
         self.sink.clear()
+
+
+class Milter(BehindAMilter):
+    def test_verdicts_of_all_kinds(self):
+        clean = mail.clean(extra="X-Spam-Flag: NO\n")
+        self.first()
         self.assertCode(self.send(clean, [BOB, CAROL]), 250)
         self.assertTrue(self.sink.wait(1, 30))
         [passed] = self.sink.messages
@@ -73,3 +80,25 @@ class Milter(Case):
         self.assertEqual(marked.field("Subject"), ["***SPAM*** spam sample"])
         self.daemon.stop()
         self.assertEqual(self.send(mail.clean(), [BOB])[0], 451, "without us the mail waits with the client")
+
+
+class MilterThatLetsUsDeliver(BehindAMilter):
+    """amavisd-milter -D server: tamisd hands the mail on itself, marked for each recipient, and Postfix forgets it"""
+    options = ("-D", "server")
+
+    def test_each_recipient_gets_marks_of_its_own(self):
+        self.first()
+        self.assertCode(self.send(mail.clean(), [BOB, CAROL]), 250)
+        self.assertTrue(self.sink.wait(1, 30))
+        self.assertEqual(self.sink.messages[0].recipients, [BOB, CAROL])
+        self.assertCode(self.send(mail.gtube(), [BOB, EVE]), 250)
+        self.assertTrue(self.sink.wait(2, 30))
+        marked = self.sink.messages[1]
+        self.assertEqual((marked.recipients, marked.field("X-Spam-Flag"), marked.field("Subject")), ([EVE], ["YES"], ["***SPAM*** spam sample"]))
+        reply = self.send(mail.eicar(), [BOB])
+        self.assertIn(reply[0], (550, 554), reply)
+        self.sink.on("rcpt", "450 4.2.0 busy")
+        self.assertEqual(self.send(mail.clean(), [BOB])[0], 450, "what cannot be handed on waits with the client")
+        self.sink.forget()
+        until(lambda: self.postfix.queued() == 0, 30, "an empty queue")
+        self.assertEqual(len(self.sink.messages), 2, "Postfix itself delivered nothing")

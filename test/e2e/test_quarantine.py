@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import socket
 import sqlite3
 import time
@@ -14,7 +15,8 @@ import time
 from e2e.lib import mail
 from e2e.lib.case import Case
 from e2e.lib.control import Ampdp, amavisd_release, quarantine, quarantine_json
-from e2e.lib.process import free_port, until
+from e2e.lib.databases import PgBouncer
+from e2e.lib.process import folder, free_port, until
 from e2e.lib.servers import Amavisd, shared, shared_postgres
 from fakes.client import Client
 from fakes.next_hop import Later
@@ -254,6 +256,32 @@ class ManyHosts(Quarantined):
         self.assertEqual(len(self.sink.messages), 1)
 
 
+class ThroughAPooler(Quarantined):
+    limit = 120
+
+    def test_release_behind_pgbouncer(self):
+        """Transaction mode: no session lasts, so nothing of a release may rely on one; once, whoever asks"""
+        postgres = shared_postgres()
+        postgres.database("quarantine_pooled")
+        bouncer = PgBouncer({"quarantine_pooled": (postgres.port, "quarantine_pooled")}, pool_size=2)
+        self.addCleanup(bouncer.stop)
+        daemon = self.with_control(storage=bouncer.dsn("quarantine_pooled"))
+        for _ in range(4):
+            self.assertCode(daemon.send(mail.eicar(), recipients=[BOB, CAROL]), 250)
+        ids = [item["mail_id"] for item in quarantine_json(daemon.file, "list")["items"]]
+        self.assertEqual(len(ids), 4)
+        with concurrent.futures.ThreadPoolExecutor(8) as crowd:
+            said = list(crowd.map(lambda mail_id: amavisd_release(daemon.ampdp, mail_id), ids * 2))
+        self.assertEqual(sum(text.count("250 2.0.0 from MTA") for text in said), 8, said)
+        self.assertEqual(sorted(str(m.recipients) for m in self.got(4)), [str([BOB, CAROL])] * 4)
+        self.assertIn("already", self.did(daemon, "release", ids[0]))
+        self.assertEqual({r["rs"] for item in ids for r in quarantine_json(daemon.file, "show", item)["recipients"]}, {"R"})
+        self.did(daemon, "release", ids[0], "--to", BOB, "--again")
+        self.assertEqual(self.got(5)[4].recipients, [BOB])
+        self.did(daemon, "delete", ids[1])
+        self.assertEqual(postgres.sql("select count(*) from quarantine", "quarantine_pooled").strip(), "3")
+
+
 class Ampdps(Quarantined):
     def assertClosed(self, control):
         try:
@@ -331,6 +359,99 @@ class Ampdps(Quarantined):
             with os.fdopen(reader) as said:
                 self.assertIn("uid 12345 is not in control.allowed_users", said.read())
             os.waitpid(child, 0)
+
+    def test_who_must_give_the_secret(self):
+        """secret_required: always, tcp (the default, tested above), never; a secret that is given is always looked at"""
+        daemon = self.with_control(control={"secret_required": "always"})
+        self.assertCode(daemon.send(mail.eicar(), recipients=[BOB]), 250)
+        virus = self.only_id(daemon)
+        [(secret,)] = self.base(daemon, "select secret_id from msgs")
+        secret = secret.decode() if isinstance(secret, bytes) else secret
+        tcp = f"127.0.0.1:{self.port}"
+
+        def ask(address, **more):
+            with Ampdp(address) as control:
+                [(name, text)] = control.ask({"request": "release", "mail_id": virus, **more})
+                self.assertEqual(name, "setreply")
+                return text
+        for address in (daemon.ampdp, tcp):
+            self.assertRegex(ask(address), "^450 .*Secret_id is required, but missing")
+            self.assertRegex(ask(address, secret_id=secret[:-1] + ("A" if secret[-1] != "A" else "B")), "^450 .*Secret_id does not match")
+        self.assertEqual(self.sink.messages, [])
+        self.assertRegex(ask(daemon.ampdp, secret_id=secret), "^250 2.0.0 from MTA")
+        daemon.reload({"control": {"secret_required": "never"}})
+        daemon.wait_log("reloaded")
+        for number, address in enumerate((daemon.ampdp, tcp)):
+            self.assertRegex(ask(address, secret_id="AAAAAAAAAAAA"), "^450 .*Secret_id does not match")
+            self.assertRegex(ask(address, recipient=f"dave{number}@example.com"), "^250 2.0.0 from MTA")
+        self.assertEqual([m.recipients for m in self.got(3)], [[BOB], ["dave0@example.com"], ["dave1@example.com"]])
+
+    def test_requeue_goes_to_the_front_door(self):
+        front = self.hop()
+        daemon = self.with_control(release={"format": "attach"})
+        self.assertCode(daemon.send(mail.eicar(), recipients=[BOB]), 250)
+        virus = self.only_id(daemon)
+        with Ampdp(daemon.ampdp) as control:
+            self.assertRegex(control.ask({"request": "requeue", "mail_id": virus})[0][1], "^450 .*release.requeue is not set")
+        self.assertEqual(quarantine_json(daemon.file, "show", virus)["recipients"][0]["rs"], " ")
+        daemon.reload({"release": {"requeue": f"smtp:[127.0.0.1]:{front.port}"}})
+        daemon.wait_log("reloaded")
+        with Ampdp(daemon.ampdp) as control:
+            self.assertRegex(control.ask({"request": "requeue", "mail_id": virus})[0][1], "^250 2.0.0 from MTA")
+        [again] = self.got(1, front)
+        self.assertEqual((again.recipients, self.sink.messages), ([BOB], []))
+        self.assertIn("already", amavisd_release(daemon.ampdp, virus, name="amavisd-requeue"))
+        self.assertIn("250 2.0.0", amavisd_release(daemon.ampdp, virus, "carol@example.com", name="amavisd-requeue"))
+        self.assertEqual(self.got(2, front)[1].recipients, ["carol@example.com"])
+        # attached as release.format says, by AM.PDP as by the command
+        attached = email.message_from_bytes(again.data, policy=email.policy.default)
+        self.assertEqual([part.get_content_type() for part in attached.iter_parts()], ["text/plain", "message/rfc822"])
+
+    def test_a_client_that_leaves_delivery_and_its_files_to_us(self):
+        """delivery_care_of=server: marks for each recipient; tempdir_removed_by=server (the default): nothing stays"""
+        daemon = self.with_control(policy={"final_virus_destiny": "reject", "spam_tag_level": -999}, recipients={'"eve@example.com"': {"spam_lover": True}})
+
+        def work(data):
+            place = folder("ampdp") / "work"
+            place.mkdir()
+            (place / "email.txt").write_bytes(data.replace(b"\r\n", b"\n"))
+            if os.geteuid() == 0:
+                for path in (place.parent, place, place / "email.txt"):
+                    shutil.chown(path, "nobody", "nogroup")
+            return place
+
+        def ask(data, recipients, **more):
+            place = work(data)
+            with Ampdp(daemon.ampdp) as control:
+                answer = control.ask([("request", "AM.PDP"), ("sender", "<alice@sender.example.org>"), *[("recipient", f"<{r}>") for r in recipients],
+                                      ("tempdir", str(place)), ("delivery_care_of", "server"), *more.items()])
+            values = dict(answer)
+            return place, (values["setreply"][:3], values["return_value"], values["exit_code"]), answer
+
+        place, end, answer = ask(mail.clean(), [BOB, CAROL])
+        self.assertEqual(end, ("250", "discard", "99"), answer)
+        self.assertEqual([m.recipients for m in self.got(1)], [[BOB, CAROL]])
+        self.assertEqual(self.sink.messages[0].field("X-Virus-Scanned"), ["Tamis at filter.example.com"])
+        self.assertFalse([name for name, _ in answer if name.endswith(("header", "rcpt"))], "the milter has nothing to do")
+        self.assertFalse(place.exists())
+        place, end, answer = ask(mail.gtube(), [BOB, "eve@example.com"], tempdir_removed_by="client")
+        self.assertEqual(end, ("250", "discard", "99"), answer)
+        marked = self.got(2)[1]
+        self.assertEqual((marked.recipients, marked.field("X-Spam-Flag"), marked.field("Subject")), (["eve@example.com"], ["YES"], ["***SPAM*** spam sample"]))
+        self.assertEqual([path.name for path in place.iterdir()], ["email.txt"])
+        place, end, answer = ask(mail.eicar(), [BOB], tempdir_removed_by="server")
+        self.assertEqual(end[1:], ("reject", "69"), answer)
+        self.assertFalse(place.exists())
+        self.sink.on("rcpt", "451 4.3.0 later")
+        place, end, answer = ask(mail.clean(), [BOB])
+        self.assertEqual(end[1:], ("tempfail", "75"), answer)
+        self.assertFalse(place.exists())
+        # what cannot even be begun leaves nothing either, but for what is not the client's
+        other = work(mail.clean())
+        (other / "more").write_bytes(b"x")
+        with Ampdp(daemon.ampdp) as control:
+            control.ask({"request": "AM.PDP", "recipient": f"<{BOB}>", "tempdir": str(other)})
+        self.assertEqual([path.name for path in other.iterdir()], ["more"])
 
     def test_mailzu(self):
         """What MailZu does: its statements (lib/DBEngine), then the AM.PDP dialogue on port 9998 (lib/AmavisdEngine)."""
