@@ -17,6 +17,7 @@ struct Command {
     std::function<int()> (*configure)(CLI::App& options);
 };
 
+std::function<int()> configure_expire(CLI::App& options);
 std::function<int()> configure_explain(CLI::App& options);
 std::function<int()> configure_open(CLI::App& options);
 std::function<int()> configure_quarantine(CLI::App& options);

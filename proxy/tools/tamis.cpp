@@ -12,6 +12,8 @@ namespace {
 using tamis::proxy::tools::Command;
 
 constexpr std::array commands = {
+    Command{"expire", "remove records and quarantined copies that are past their age",
+            tamis::proxy::tools::configure_expire},
     Command{"explain", "print each effective setting of a recipient with where it comes from, and what would happen to a message",
             tamis::proxy::tools::configure_explain},
     Command{"open", "print the tree of parts of a message as the filter sees it",
