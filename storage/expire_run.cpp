@@ -356,12 +356,11 @@ Task<Done> ExpireRun::restore_used(std::vector<ExpirySql::Address> deleted, std:
 
 Task<Done> ExpireRun::find_oldest(const std::vector<Walk>& walks) {
     for (const auto& [kind, into] : {std::pair{Walk::Kind::records, &report_.oldest_record}, std::pair{Walk::Kind::copies, &report_.oldest_copy}}) {
-        std::int64_t from = 0;
-        for (const auto& walk : walks)
-            if (walk.kind == kind) from = std::max(from, walk.until);
-        auto rows = co_await read_one(sql_->oldest_from(from, kind == Walk::Kind::copies));
+        auto rows = co_await read_one(sql_->oldest_kept(walks, kind));
+        if (!rows && rows.error().is(Errc::timeout)) co_return Done{};  // good to know, not worth more time
         if (!rows) co_return std::unexpected(std::move(rows.error()));
-        if (!rows->empty() && !*into) *into = time_of(*rows, 0);
+        // a walk may have met an older one, for whose copy somebody waits
+        if (!rows->empty()) *into = std::min(into->value_or(INT64_MAX), time_of(*rows, 0));
     }
     co_return Done{};
 }

@@ -120,9 +120,17 @@ Candidate ExpirySql::candidate_of(const SqlRow& row) {
     return out;
 }
 
-SqlQuery ExpirySql::oldest_from(std::int64_t from, bool with_copy) const {
-    return query_of(fmt::format("SELECT m.time_num FROM msgs m WHERE m.time_num >= {}{} ORDER BY m.time_num LIMIT 1", from,
-                                with_copy ? " AND m.quar_type <> ' '" : ""));
+SqlQuery ExpirySql::oldest_kept(std::span<const Walk> walks, Walk::Kind kind) const {
+    std::int64_t from = INT64_MAX;  // what is older goes, whatever it is
+    std::string stays = kind == Kind::copies ? " AND m.quar_type <> ' '" : "";
+    bool takes_all = false;
+    for (const auto& walk : walks) {
+        if (walk.kind != kind && walk.kind != Kind::records && walk.kind != Kind::incomplete) continue;
+        if (walk.kind == kind) from = std::min(from, walk.until);
+        takes_all = takes_all || (walk.kind == kind && walk.only.empty());
+        stays += fmt::format(" AND (m.time_num < {}{}) IS NOT TRUE", walk.until, filter(walk));
+    }
+    return query_of(fmt::format("SELECT m.time_num FROM msgs m WHERE m.time_num >= {}{} ORDER BY m.time_num LIMIT 1", takes_all ? from : 0, stays));
 }
 
 // keys - PostgreSQL: FROM-item k(partition_tag, mail_id[, quar_type, quar_loc]) of the messages
@@ -204,8 +212,9 @@ std::vector<SqlQuery> ExpirySql::expire_copies(std::span<const Candidate> messag
     std::vector<SqlQuery> out;
     if (!is_pg_) {
         const auto gone = fmt::format("SELECT m.rowid FROM msgs m WHERE m.rowid IN ({}) AND {}", rowids(messages), nobody_wants);
-        out.push_back(query_of(fmt::format("DELETE FROM quarantine WHERE rowid IN (SELECT x.rowid FROM msgs m CROSS JOIN quarantine x WHERE m.rowid IN ({}) AND "
-                                           "{}) RETURNING 1", gone, same("quarantine", "x", "m"))));
+        out.push_back(query_of(!chunks ? "SELECT 1 WHERE 0"
+                                       : fmt::format("DELETE FROM quarantine WHERE rowid IN (SELECT x.rowid FROM msgs m CROSS JOIN quarantine x WHERE m.rowid IN ({}) AND "
+                                                     "{}) RETURNING 1", gone, same("quarantine", "x", "m"))));
         for (const auto& message : messages) {
             const auto left = without_stored_copy(message);
             auto& query = out.emplace_back();

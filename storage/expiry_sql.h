@@ -30,8 +30,8 @@ public:
     // candidates - of the walk, with from <= time_num < until
     SqlQuery candidates(const Walk& walk, std::int64_t from, std::int64_t until, std::size_t limit) const;
     static Candidate candidate_of(const SqlRow& row);
-    // oldest_kept - the first message from that time on
-    SqlQuery oldest_from(std::int64_t from, bool with_copy) const;
+    // oldest_kept - the time of the first message that none of the walks takes
+    SqlQuery oldest_kept(std::span<const Walk> walks, Walk::Kind kind) const;
 
     struct Counts {
         std::uint64_t records = 0, recipients = 0, chunks = 0;

@@ -46,9 +46,9 @@ public:
 
     Task<Result<bool>> take_turn() override {
         if (connection_->is_pooled()) co_return true;
-        auto taken = co_await connection_->run(fmt::format("SELECT pg_try_advisory_lock({})", turn));
+        auto taken = co_await ask({}, queries_of(fmt::format("SELECT pg_try_advisory_lock({})", turn)), connect_limit);
         if (!taken) co_return std::unexpected(std::move(taken.error()));
-        co_return std::string_view(PQgetvalue(taken->get(), 0, 0)) == "t";
+        co_return taken->front().front().front() == "t";
     }
 
     Task<Result<std::vector<SqlRows>>> run(std::vector<SqlQuery> queries, std::chrono::milliseconds limit, Access access) override {
@@ -108,6 +108,7 @@ private:
                 for (int i = 0; i < PQnfields(reply->get()); ++i) into.push_back(cell(reply->get(), row, i));
             }
         }
+        connection_->set_limit(Deadline::never());  // nobody asks while the run rests
         if (refused) co_return std::unexpected(std::move(*refused));
         if (answers.size() != queries.size()) co_return fail(Errc::broken, "the database gave another number of results than asked");
         co_return answers;
