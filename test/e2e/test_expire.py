@@ -116,7 +116,7 @@ class Timer(Case):
         self.addCleanup(bouncer.stop)
         dsn = bouncer.dsn("expire_pooled")
         daemon = self.tamis(self.hop(), {"scanners": YARA, "retention": {"enabled": True, "interval": "1s"}}, storage=dsn)
-        self.old_messages(postgres, "expire_pooled", 3000, 100)
+        self.old_messages(postgres, "expire_pooled", 400, 100)
         answers, end = [], threading.Event()
 
         def client():
