@@ -42,7 +42,7 @@ const std::vector<Setting<RetentionSettings>>& retention_rows() {
     static const std::vector<Setting<S>> rows = {
         {"enabled", &S::enabled, "tamisd removes what is past its age; `tamis expire` does it by hand, whatever this says."},
         {"interval", &S::interval, "How often tamisd does so. Of several hosts with one database one works at a time.", 1, 604'800},
-        {"records", &S::records, "How long records (msgs, msgrcpt) are kept, with the copies that are left then: \"90d\", \"12w\", \"never\" goes nothing."},
+        {"records", &S::records, "How long records (msgs, msgrcpt) are kept, with the copies that are left then: \"90d\", \"12w\", \"never\"."},
         {"quarantine", &S::quarantine, "How long quarantined copies in the database are kept; the record stays and says that its copy has expired."},
         {"virus_records", &S::virus_records, "The same for records of infected mail; \"\": as records."},
         {"virus_quarantine", &S::virus_quarantine, "The same for copies of infected mail; \"\": as quarantine."},

@@ -158,6 +158,8 @@ Task<Done> ExpireRun::take_batch(const Walk& walk, Due what, std::vector<Candida
     for (int attempt = 0; !left.empty() && !is_over();) {
         size = std::min(size, left.size());
         const auto now = left.first(size);
+        double cost = 0;
+        for (const auto& message : now) cost += cost_of(message);
         Answers answers = std::vector<SqlRows>{};
         const auto asked = options_.dry_run ? Asked::counted : what == Due::copy ? Asked::expired_copies : Asked::deleted_records;
         if (options_.dry_run) {
@@ -167,7 +169,7 @@ Task<Done> ExpireRun::take_batch(const Walk& walk, Due what, std::vector<Candida
                 return std::ranges::any_of(past_copies_, [&](const Partition& partition) { return partition.holds(one.key.partition_tag); });
             });
             Pace single{1, 1, 1};
-            answers = co_await write(what == Due::copy ? sql_->expire_copies(now, !marks_only) : sql_->delete_records(now, walk), size == 1 ? single : records_, true);
+            answers = co_await write(what == Due::copy ? sql_->expire_copies(now, !marks_only) : sql_->delete_records(now, walk), size == 1 ? single : records_, cost > records_.amount / 2);
         }
         if (answers) {
             note(walk, what, now, sql_->counts_of(*answers, asked));

@@ -12,15 +12,15 @@ namespace {
 
 constexpr std::chrono::seconds connect_limit{10};
 constexpr std::chrono::seconds answer_margin{5};  // of a living server, above its own timeout
+constexpr std::chrono::milliseconds lock_limit{60};  // what a writing transaction waits for somebody's lock
 constexpr const char*          turn = "1952541033, 5";  // "tami", and what it is for
 
 // Rows are found by index, also where the table was small when the statistics were made. Nobody waits for what is deleted:
 // a commit that a crash loses is done again, so the server need not wait for its disk with the locks held.
-std::string settings_sql(std::chrono::milliseconds limit, bool is_local) {
-    return fmt::format("SELECT set_config('statement_timeout', '{}', {}), set_config('lock_timeout', '{}', {}), "
-                       "set_config('synchronous_commit', 'off', {}), set_config('enable_seqscan', 'off', {}), set_config('enable_hashjoin', 'off', {}), "
-                       "set_config('enable_mergejoin', 'off', {}), set_config('jit', 'off', {})",
-                       limit.count(), is_local, std::max<std::int64_t>(1, limit.count() / 2), is_local, is_local, is_local, is_local, is_local, is_local);
+std::string settings_sql(std::chrono::milliseconds limit, std::chrono::milliseconds lock_limit, bool is_local) {
+    return fmt::format("SELECT set_config('statement_timeout', '{1}', {0}), set_config('lock_timeout', '{2}', {0}), "
+                       "set_config('synchronous_commit', 'off', {0}), set_config('enable_seqscan', 'off', {0}), set_config('enable_hashjoin', 'off', {0}), "
+                       "set_config('enable_mergejoin', 'off', {0}), set_config('jit', 'off', {0})", is_local, limit.count(), lock_limit.count());
 }
 
 // the cast fails when another session holds it; the error's text stands in the server's log
@@ -52,7 +52,7 @@ public:
     }
 
     Task<Result<std::vector<SqlRows>>> run(std::vector<SqlQuery> queries, std::chrono::milliseconds limit, Access access) override {
-        std::vector<std::string> before{settings_sql(limit, true)};
+        std::vector<std::string> before{settings_sql(limit, access == Access::write ? std::min(limit / 2, lock_limit) : limit / 2, true)};
         if (access == Access::write && connection_->is_pooled()) before.push_back(turn_or_fail);
         co_return co_await ask(std::move(before), std::move(queries), limit);
     }
@@ -60,7 +60,7 @@ public:
     Task<Done> run_alone(std::string sql, std::chrono::milliseconds limit) override {
         const bool has_session = !connection_->is_pooled();  // behind a pooler the settings would stay with somebody else's
         if (has_session)
-            if (auto set = co_await ask({}, queries_of(settings_sql(limit, false)), limit); !set) co_return std::unexpected(std::move(set.error()));
+            if (auto set = co_await ask({}, queries_of(settings_sql(limit, limit / 2, false)), limit); !set) co_return std::unexpected(std::move(set.error()));
         auto done = co_await ask({}, queries_of(std::move(sql)), limit);
         if (has_session && !connection_->is_lost())
             if (auto reset = co_await ask({}, queries_of("RESET ALL"), limit); !reset && done) co_return std::unexpected(std::move(reset.error()));
