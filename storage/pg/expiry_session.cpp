@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::chrono::seconds connect_limit{10};
 constexpr std::chrono::seconds answer_margin{5};  // of a living server, above its own timeout
-constexpr std::chrono::milliseconds lock_limit{60};  // what a writing transaction waits for somebody's lock
+constexpr std::chrono::milliseconds lock_patience{60};  // what a writing transaction waits for somebody's lock
 constexpr const char*          turn = "1952541033, 5";  // "tami", and what it is for
 
 // Rows are found by index, also where the table was small when the statistics were made. Nobody waits for what is deleted:
@@ -52,7 +52,7 @@ public:
     }
 
     Task<Result<std::vector<SqlRows>>> run(std::vector<SqlQuery> queries, std::chrono::milliseconds limit, Access access) override {
-        std::vector<std::string> before{settings_sql(limit, access == Access::write ? std::min(limit / 2, lock_limit) : limit / 2, true)};
+        std::vector<std::string> before{settings_sql(limit, access == Access::write ? std::min(limit / 2, lock_patience) : limit / 2, true)};
         if (access == Access::write && connection_->is_pooled()) before.push_back(turn_or_fail);
         co_return co_await ask(std::move(before), std::move(queries), limit);
     }

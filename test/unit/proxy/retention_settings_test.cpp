@@ -8,9 +8,9 @@ using namespace std::chrono_literals;
 using storage::Age;
 
 TEST_CASE("ages as an administrator writes them") {
-    CHECK(parse_age("30d") == Age(30 * 24h));
-    CHECK(parse_age("2w 12h") == Age(14 * 24h + 12h));
-    CHECK(parse_age("never") == Age());
+    CHECK(parse_age("30d").value() == Age(30 * 24h));
+    CHECK(parse_age("2w 12h").value() == Age(14 * 24h + 12h));
+    CHECK(parse_age("never").value() == Age());
     for (const auto* text : {"", "0", "0s", "-1d", "30 days", "d", "ever", "500ms"}) {
         const auto age = parse_age(text);
         REQUIRE_FALSE(age);
