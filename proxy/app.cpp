@@ -28,6 +28,7 @@
 #include "proxy/pipeline.h"
 #include "proxy/reinject_options.h"
 #include "proxy/privileges.h"
+#include "proxy/retention_timer.h"
 #include "proxy/services.h"
 #include "proxy/smtp/session.h"
 #include "scanners/command/command.h"
@@ -121,6 +122,7 @@ struct App::Thread {
 struct App::Impl {
     std::shared_ptr<const Settings>      settings;
     std::unique_ptr<Services>            services;
+    std::unique_ptr<RetentionTimer>      retention;
     std::vector<std::unique_ptr<Thread>> threads;
     asio::io_context                     context{1};  // main thread: accepting and signals
     std::vector<ListeningSocket>         listeners;
@@ -201,6 +203,7 @@ Done open_lookups(Services& services, const Settings& settings) {
 App::App(std::shared_ptr<const Settings> settings) : impl_(std::make_unique<Impl>()) { impl_->settings = std::move(settings); }
 
 App::~App() {
+    impl_->retention.reset();
     for (auto& thread : impl_->threads) thread->join();
     if (impl_->services) impl_->services->swap(nullptr);  // scanners' idle connections belong to the threads' loops
     impl_->acceptors.clear();
@@ -270,6 +273,8 @@ Done App::start(Problems& problems) {
                                                            : std::max(1U, std::thread::hardware_concurrency());
     for (std::size_t i = 0; i < count; ++i) in.threads.push_back(std::make_unique<Thread>(*in.services, *reinject));
     for (auto& thread : in.threads) thread->start();
+    in.retention = std::make_unique<RetentionTimer>(*in.services);
+    in.retention->start();
     return {};
 }
 
@@ -344,6 +349,7 @@ void App::Impl::reload() {
         services->swap(std::move(snapshot));
         if (services->lookups) services->lookups->forget();
         for (auto& thread : threads) thread->reload();
+        if (retention) retention->wake();
         log::notice({}, "reloaded {}", settings->file);
     }
     notify_service_manager("READY=1");
@@ -365,6 +371,7 @@ Task<void> App::Impl::drain() {
     log::notice({}, "stopping: no new connections, messages in hand may finish within {} s",
                 std::chrono::duration_cast<std::chrono::seconds>(settings->limits.drain).count());
     services->stopping = true;
+    if (retention) retention->stop();
     for (auto& acceptor : acceptors) acceptor->stop();
     close_listeners();
     const Deadline end = Deadline::in(settings->limits.drain);

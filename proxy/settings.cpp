@@ -156,7 +156,7 @@ const std::vector<Setting<StorageSettings>>& storage_rows() {
     using S = StorageSettings;
     static const std::vector<Setting<S>> rows = {
         {"connections", &S::connections, "Database sessions of the record store, whatever the number of messages in hand.", 1, 8, false},
-        {"partition_tag", &S::partition_tag, "Value of the partition_tag columns (amavisd's $partition_tag).", 0, 2147483647},
+        {"partition_tag", &S::partition_tag, "Value of the partition_tag columns (amavisd's $partition_tag); -1: the ISO year and week in which the message came, 202647 (its iso8601_yearweek, in UTC).", -1, 2147483647},
         {"record_all", &S::record_all, "Record clean mail too, not only what is quarantined or blocked (amavisd's $sql_store_info_for_all_msgs)."},
         {"wait", &S::wait, "How long a message waits for a database that is away before it gets a 451.", 0, 300},
         {"lookup_connections", &S::lookup_connections, "Database sessions for lookups (PostgreSQL).", 1, 8, false},
@@ -498,7 +498,7 @@ std::shared_ptr<const Settings> load_settings_file(const std::string& path, Prob
     const std::vector<std::string> sections = {"server",     "limits",             "log",   "policy",     "storage",    "open",
                                                "notices",    "scanners",           "banks", "bank_rules", "sender_lists",
                                                "recipients", "recipient_patterns", "banned",        "header_checks",
-                                               "release",    "control"};
+                                               "release",    "control",            "retention"};
     for (const auto& [key, at] : config.keys)
         if (std::find(sections.begin(), sections.end(), key) == sections.end())
             detail::unknown_key("", key, at, sections, problems);
@@ -524,6 +524,9 @@ std::shared_ptr<const Settings> load_settings_file(const std::string& path, Prob
     const auto* control = section(config, "control", problems);
     if (control != nullptr) load_settings(*control, "control", control_rows(), settings->control, problems);
     derive_control(*settings, control, problems);
+    const auto* retention = section(config, "retention", problems);
+    if (retention != nullptr) load_settings(*retention, "retention", retention_rows(), settings->retention, problems);
+    settings->expiry = expire_options(settings->retention, retention, problems);
     const auto* policy = config.find("policy");
     settings->quarantine = quarantine_options(*settings, policy == nullptr ? nullptr : policy->table(), problems);
     load_storage(*settings, storage, problems);
@@ -564,6 +567,7 @@ std::vector<SettingLine> setting_lines(const Settings* settings) {
                              : "Databases with the tables maddr, msgs, msgrcpt and quarantine, tried in order at every connect; [] for none.",
                          value != nullptr, false, value != nullptr ? value->position.line : 0});
     }
+    add("retention", retention_rows(), current.retention);
     auto more = scanners::scanner_setting_lines(settings == nullptr ? nullptr : &settings->config);
     lines.insert(lines.end(), more.begin(), more.end());
     return lines;

@@ -21,6 +21,7 @@
 #include "policy/sender_lists.h"
 #include "proxy/deliver/next_hop.h"
 #include "proxy/keep/quarantine.h"
+#include "proxy/retention_settings.h"
 #include "scanners/worker/open_settings.h"
 #include "storage/dsn.h"
 
@@ -159,6 +160,7 @@ struct Settings {
     NoticeSettings  notices;
     ReleaseSettings release;
     ControlSettings control;
+    RetentionSettings retention;
     open::OpenSettings open;
     policy::HeaderChecks header_checks;
 
@@ -180,6 +182,7 @@ struct Settings {
     std::optional<NextHop>     requeue;      // for mail that shall be filtered again
     AddressList                control_peers;
     std::vector<unsigned>      control_users;  // uids
+    storage::ExpireOptions     expiry;         // of [retention], without the time
 };
 
 // load_settings_file - reads and checks the whole file (the scanners' tables are checked by the scanners)

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "base/text.h"
+#include "storage/week_tag.h"
 
 namespace tamis::storage {
 namespace {
@@ -110,7 +111,7 @@ MessageRows make_rows(const mail::MessageRecord& record, const TextRules& rules)
         std::numeric_limits<std::int32_t>::max());
     const auto& width = rules.widths;
     MessageRows rows;
-    rows.partition_tag = fmt::format("{}", record.partition_tag);
+    rows.partition_tag = fmt::format("{}", partition_tag_at(record.partition_tag, std::chrono::sys_seconds(std::chrono::seconds(seconds))));
     rows.mail_id = printable(record.mail_id.get(), width.mail_id);
     rows.secret_id = printable(record.secret_id.get(), width.secret_id);
     rows.am_id = printable(record.log_id.get(), width.am_id);

@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <cstdlib>
 
+#include "base/text.h"
+#include "storage/partitions.h"
 #include "storage/pg/blocking.h"
 #include "storage/sqlite/database.h"
 
@@ -22,11 +25,26 @@ Result<int> last_step(pg::Blocking& server) {
     return std::atoi(PQgetvalue(step->get(), 0, 0));
 }
 
-Result<int> install_postgresql(const Dsn& dsn) {
+constexpr int weeks_ahead = 8;
+
+// divide - the new and empty tables, by week
+Done divide(pg::Blocking& server) {
+    auto version = server.query("SELECT current_setting('server_version_num')::integer >= 130000");
+    if (!version) return std::unexpected(std::move(version.error()));
+    if (std::string_view(PQgetvalue(version->get(), 0, 0)) != "t")
+        return fail(Errc::unavailable, "tables divided by week need PostgreSQL 13 or later");
+    const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+    auto divided = server.query(join(partitioning_statements(now, weeks_ahead), ";\n"));
+    if (!divided) return std::unexpected(std::move(divided.error()));
+    return {};
+}
+
+Result<int> install_postgresql(const Dsn& dsn, Divided divided) {
     auto server = pg::Blocking::open(dsn);
     if (!server) return std::unexpected(std::move(server.error()));
     const auto last = last_step(*server);
     if (!last) return last;
+    if (divided == Divided::by_week && *last != 0) return fail(Errc::conflict, "there are tables already: only new ones can be divided by week");
     int installed = 0;
     for (const auto& step : schema_steps(Dsn::Kind::postgresql)) {
         if (step.number <= *last) continue;
@@ -34,6 +52,8 @@ Result<int> install_postgresql(const Dsn& dsn) {
         if (auto done = server->query(std::string(step.sql)); !done)
             return fail(done.error().code, fmt::format("schema step {}: {}", step.name, done.error().detail));
         ++installed;
+        if (divided == Divided::by_week && step.number == 1)
+            if (auto done = divide(*server); !done) return std::unexpected(std::move(done.error()));
     }
     return installed;
 }
@@ -44,8 +64,9 @@ std::span<const SchemaStep> schema_steps(Dsn::Kind kind) {
     return kind == Dsn::Kind::postgresql ? detail::postgresql_steps() : detail::sqlite_steps();
 }
 
-Result<int> install_schema(const Dsn& dsn) {
-    if (dsn.kind == Dsn::Kind::postgresql) return install_postgresql(dsn);
+Result<int> install_schema(const Dsn& dsn, Divided divided) {
+    if (dsn.kind == Dsn::Kind::postgresql) return install_postgresql(dsn, divided);
+    if (divided == Divided::by_week) return fail(Errc::bad_input, "SQLite has no partitions");
     auto database = sqlite::Database::open(dsn.path, dsn.shown);
     if (!database) return std::unexpected(std::move(database.error()));
     return sqlite::install_steps(**database, dsn.shown);

@@ -22,9 +22,13 @@ struct SchemaStep {
 // schema_steps - of that kind of database, ascending
 std::span<const SchemaStep> schema_steps(Dsn::Kind kind);
 
+// Divided - the tables msgs, msgrcpt and quarantine have a partition for each week of partition_tag (PostgreSQL 13 and
+// later, in a database that has no tables yet)
+enum class Divided : bool { no, by_week };
+
 // install_schema - runs the steps that the database lacks; returns how many ran. Blocks until done or refused: for the
 // command line and for tests, never for an io_context's thread.
-Result<int> install_schema(const Dsn& dsn);
+Result<int> install_schema(const Dsn& dsn, Divided divided = Divided::no);
 
 namespace detail {
 std::span<const SchemaStep> postgresql_steps();  // generated

@@ -14,6 +14,7 @@
 #include "proxy/control/release_state.h"
 #include "proxy/control/released_message.h"
 #include "storage/address_key.h"
+#include "storage/retention.h"
 
 namespace tamis::proxy {
 namespace {
@@ -62,7 +63,10 @@ Result<Located> locate(const storage::QuarantineItem& item) {
         case 'M':
         case 'L': return fail(Errc::bad_input, fmt::format("the copy of {} was mailed to {}: forward it from that mailbox", item.key.mail_id, escaped(item.location, 200)));
         case 'B': return fail(Errc::bad_input, fmt::format("the copy of {} is in BSMTP form, from which nothing can be released", item.key.mail_id));
-        case ' ': return fail(Errc::not_found, fmt::format("no copy of {} is kept (or it was deleted)", item.key.mail_id));
+        case ' ':
+            if (item.location == storage::expired_location)
+                return fail(Errc::not_found, fmt::format("the copy of {} has expired: it was kept as long as [retention] says, and only its record is left", item.key.mail_id));
+            return fail(Errc::not_found, fmt::format("no copy of {} is kept (or it was deleted)", item.key.mail_id));
         default: return fail(Errc::bad_input, fmt::format("the copy of {} is of the unknown type {}", item.key.mail_id, escaped(item.type)));
     }
 }

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "mail/address.h"
 #include "mail/header_edit.h"
+#include "storage/week_tag.h"
 
 namespace tamis::proxy {
 
@@ -27,16 +28,17 @@ metric::Counter& copies_failed() {
 
 PlannedCopy planned(policy::QuarantineTarget target, const mail::Message& message, const QuarantineOptions& options) {
     PlannedCopy copy{std::move(target), {}, ' ', false};
+    const auto partition_tag = storage::partition_tag_at(options.partition_tag, std::chrono::floor<std::chrono::seconds>(message.received_at));
     switch (copy.target.kind) {
         case Kind::sql:
             copy.type = 'Q';
             copy.location = message.mail_id.get();
-            if (options.partition_tag != 0) copy.location += fmt::format("[{}]", options.partition_tag);
+            if (partition_tag != 0) copy.location += fmt::format("[{}]", partition_tag);
             break;
         case Kind::file:
             copy.location = policy::quarantine_file_name(copy.target.place,
                                                          {message.mail_id.get(), message.digest, message.log_id.get(),
-                                                          options.partition_tag, message.received_at},
+                                                          partition_tag, message.received_at},
                                                          options.subdir_levels);
             copy.type = policy::is_gzip_name(copy.location) ? 'Z' : 'F';
             break;

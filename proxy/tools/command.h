@@ -18,6 +18,7 @@ struct Command {
 };
 
 std::function<int()> configure_doctor(CLI::App& options);
+std::function<int()> configure_expire(CLI::App& options);
 std::function<int()> configure_explain(CLI::App& options);
 std::function<int()> configure_import_amavisd(CLI::App& options);
 std::function<int()> configure_open(CLI::App& options);

@@ -15,6 +15,7 @@
 #include "mail/header.h"
 #include "proxy/control/release_state.h"
 #include "proxy/tools/time_text.h"
+#include "storage/retention.h"
 
 namespace tamis::proxy::tools {
 namespace {
@@ -126,7 +127,7 @@ std::string kept_in(const storage::QuarantineItem& item) {
         case 'M':
         case 'L': return "mailed to " + safe_text(item.location, 300);
         case 'B': return "BSMTP " + safe_text(item.location, 300);
-        case ' ': return "nowhere";
+        case ' ': return item.location == storage::expired_location ? "nowhere: the copy has expired" : "nowhere";
         default: return fmt::format("type {}, {}", safe_text(item.type, 5), safe_text(item.location, 300));
     }
 }

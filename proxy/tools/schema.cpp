@@ -23,7 +23,7 @@ using storage::SchemaReport;
 
 struct Options {
     std::string file = "/etc/tamis/tamis.toml", dsn, user, password, grant;
-    bool        yes = false, json = false;
+    bool        yes = false, json = false, partitioned = false;
 };
 
 // Place - a database that is asked about: of a DSN list the first that answers and can be written
@@ -154,14 +154,15 @@ int install(const Options& options, const Place& place) {
         return report.problems.empty() ? 0 : 1;
     }
     if (report.is_empty)
-        if (auto installed = storage::install_schema(found->dsn); !installed) return complain(installed.error());
+        if (auto installed = storage::install_schema(found->dsn, options.partitioned ? storage::Divided::by_week : storage::Divided::no); !installed) return complain(installed.error());
     if (!options.grant.empty())
         if (auto granted = storage::run_statements(found->dsn, storage::grant_statements(options.grant)); !granted) return complain(granted.error());
     const std::string_view did = report.is_empty ? "tables installed" : "tables were there";
     if (options.json)
         print_json(place, *found, report, did);
     else
-        fmt::print("{}: {}{}\n", found->dsn.shown, did, options.grant.empty() ? "" : fmt::format(", rights granted to {}", options.grant));
+        fmt::print("{}: {}{}{}\n", found->dsn.shown, did, options.grant.empty() ? "" : fmt::format(", rights granted to {}", options.grant),
+                   report.is_empty && options.partitioned ? ", with a partition for each week: set storage.partition_tag = -1" : "");
     return 0;
 }
 
@@ -244,6 +245,8 @@ std::function<int()> configure_schema(CLI::App& options) {
         one->add_option("--password", given->password, "its password (better: ~/.pgpass or PGPASSWORD)");
         one->add_flag("--json", given->json, "one JSON object per database");
         if (std::string_view(name) == "install") one->add_option("--grant", given->grant, "a PostgreSQL role that gets the rights Tamis needs");
+        if (std::string_view(name) == "install")
+            one->add_flag("--partitioned", given->partitioned, "PostgreSQL: msgs, msgrcpt and quarantine with a partition for each week (docs/retention.md)");
         if (std::string_view(name) == "upgrade") one->add_flag("--yes", given->yes, "do not ask");
     }
     return [given, command = &options] { return run(*command, *given); };

@@ -14,6 +14,8 @@ using tamis::proxy::tools::Command;
 constexpr std::array commands = {
     Command{"doctor", "check the running set-up from outside: databases, engines, next hop, Postfix, rights; each finding with its fix",
             tamis::proxy::tools::configure_doctor},
+    Command{"expire", "remove records and quarantined copies that are past their age",
+            tamis::proxy::tools::configure_expire},
     Command{"explain", "print each effective setting of a recipient with where it comes from, and what would happen to a message",
             tamis::proxy::tools::configure_explain},
     Command{"import-amavisd", "translate the configuration of an amavisd-new into one of Tamis",

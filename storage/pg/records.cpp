@@ -22,6 +22,7 @@ constexpr std::uint64_t             batch_bytes = 1024 * 1024;
 constexpr std::chrono::milliseconds linger{50};   // how long remembered records are collected
 constexpr std::chrono::milliseconds slow{25};     // a message that waits longer gets a session of its own
 constexpr int                       repeats = 5;  // of a transaction after a deadlock
+constexpr int                       address_repeats = 2;
 constexpr std::chrono::seconds      read_limit{60};
 
 // Our statements touch single rows by index; a plan made when a table was empty must not scan it when it is large.
@@ -74,6 +75,10 @@ RecordSession& session_of(Connection& connection) { return std::any_cast<RecordS
 // is_stale - the tables may have changed since the dialect was read (an upgrade): what was fine before is no column, type,
 // table or plan any more
 bool is_stale(std::string_view sqlstate) { return sqlstate.starts_with("42") || sqlstate == "0A000"; }
+
+// has_lost_address - an address that was there when the transaction began is gone: the retention (ours or somebody else's)
+// found it unused. Tried again it is written anew. A site's own NOT NULL or foreign key refuses again, and then it counts.
+bool has_lost_address(std::string_view sqlstate) { return sqlstate == "23502" || sqlstate == "23503"; }
 
 class Records final : public QueuedStore, private Pool::Work {
 public:
@@ -241,7 +246,9 @@ Task<Pool::Outcome> Records::write_group(Connection& connection, InHand& hand, J
     for (int i = 0;; ++i) {
         Transaction transaction(connection, session, group);
         attempt = co_await transaction.run();
-        if (attempt.end != Attempt::End::refused || refusal_of(attempt.sqlstate) != Refusal::again || i == repeats) break;
+        if (attempt.end != Attempt::End::refused || i == repeats) break;
+        const bool is_again = refusal_of(attempt.sqlstate) == Refusal::again || (has_lost_address(attempt.sqlstate) && i < address_repeats);
+        if (!is_again) break;
         asio::steady_timer pause(co_await asio::this_coro::executor, std::chrono::milliseconds(std::random_device{}() % (10U << i)));
         co_await pause.async_wait(as_result);
     }

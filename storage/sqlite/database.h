@@ -44,7 +44,8 @@ private:
 
 class Database {
 public:
-    // open - creates the file when it is missing; WAL, synchronous=FULL: what is committed survives a power failure
+    // open - creates the file when it is missing; WAL, synchronous=FULL: what is committed survives a power failure. A new
+    // file can give free pages back to the disk in small steps (auto_vacuum, see expire.h); one that has tables stays as it is.
     static Result<std::unique_ptr<Database>> open(const std::string& path, const std::string& shown);
 
     // open_to_read - a file that exists; nothing in it can be changed by this handle

@@ -1,0 +1,52 @@
+// expiry_session - one connection of its own for `tamis expire` and the daemon's timer: short transactions, one host at a time
+//
+// Everything on the io_context it was opened for. SQLite blocks that thread for the length of a transaction.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/async.h"
+#include "base/result.h"
+#include "storage/catalogue.h"
+#include "storage/dsn.h"
+#include "storage/sql_runner.h"
+
+namespace tamis::storage {
+
+class ExpirySession {
+public:
+    enum class Access { read, write };
+    virtual ~ExpirySession() = default;
+
+    virtual const Catalogue&   catalogue() const = 0;
+    virtual bool               is_postgresql() const = 0;
+    virtual const std::string& shown() const = 0;  // the DSN
+
+    // take_turn - whether this host may work now; false: another one is at it. Holds as long as the session. Behind a pooler
+    // nothing can be held: there every writing transaction asks anew, and run() says Errc::conflict.
+    virtual Task<Result<bool>> take_turn() = 0;
+
+    // run - all of them as one transaction; the rows of each. What takes longer than the limit, or waits for somebody's lock,
+    // is rolled back: Errc::timeout, try with less. Errc::closed: the connection or the primary is gone, open a new session.
+    // Errc::refused: a foreign key stands against it. Errc::unavailable: anything else that the server says.
+    virtual Task<Result<std::vector<SqlRows>>> run(std::vector<SqlQuery> queries, std::chrono::milliseconds limit, Access access) = 0;
+
+    // run_alone - a statement that must not be in a transaction; the same faults
+    virtual Task<Done> run_alone(std::string sql, std::chrono::milliseconds limit) = 0;
+};
+
+// open_expiry_session - on the first database of the list that answers and can be written. The Fault names all that do not.
+Task<Result<std::unique_ptr<ExpirySession>>> open_expiry_session(asio::io_context& loop, std::vector<Dsn> dsns);
+
+namespace pg {
+Task<Result<std::unique_ptr<ExpirySession>>> open_expiry_session(asio::io_context& loop, Dsn dsn);
+}
+namespace sqlite {
+Result<std::unique_ptr<ExpirySession>> open_expiry_session(const Dsn& dsn);
+}
+
+}  // namespace tamis::storage

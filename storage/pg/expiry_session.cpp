@@ -1,0 +1,134 @@
+// expiry_session - PostgreSQL: unnamed statements in pipeline mode; the turn is an advisory lock
+#include "storage/expiry_session.h"
+
+#include <fmt/format.h>
+
+#include "storage/pg/connection.h"
+#include "storage/pg/dialect.h"
+#include "storage/pg/questions.h"
+
+namespace tamis::storage::pg {
+namespace {
+
+constexpr std::chrono::seconds connect_limit{10};
+constexpr std::chrono::seconds answer_margin{5};  // of a living server, above its own timeout
+constexpr std::chrono::milliseconds lock_patience{60};  // what a writing transaction waits for somebody's lock
+constexpr const char*          turn = "1952541033, 5";  // "tami", and what it is for
+
+// Rows are found by index, also where the table was small when the statistics were made. Nobody waits for what is deleted:
+// a commit that a crash loses is done again, so the server need not wait for its disk with the locks held.
+std::string settings_sql(std::chrono::milliseconds limit, std::chrono::milliseconds lock_limit, bool is_local) {
+    return fmt::format("SELECT set_config('statement_timeout', '{1}', {0}), set_config('lock_timeout', '{2}', {0}), "
+                       "set_config('synchronous_commit', 'off', {0}), set_config('enable_seqscan', 'off', {0}), set_config('enable_hashjoin', 'off', {0}), "
+                       "set_config('enable_mergejoin', 'off', {0}), set_config('jit', 'off', {0})", is_local, limit.count(), lock_limit.count());
+}
+
+// the cast fails when another session holds it; the error's text stands in the server's log
+const std::string turn_or_fail = fmt::format(
+    "SELECT (CASE WHEN pg_try_advisory_xact_lock({}) THEN '1' ELSE 'Tamis: another host is at the retention' END)::integer", turn);
+
+Errc meaning_of(std::string_view sqlstate, std::string_view text) {
+    if (sqlstate == "57014" || sqlstate == "55P03" || sqlstate == "40P01" || sqlstate == "40001") return Errc::timeout;
+    if (sqlstate == "23503") return Errc::refused;
+    if (sqlstate == "22P02" && text.find("another host is at the retention") != std::string_view::npos) return Errc::conflict;
+    if (sqlstate == "25006" || sqlstate.starts_with("57P") || sqlstate.starts_with("08") || sqlstate == "26000") return Errc::closed;
+    return Errc::unavailable;
+}
+
+class Session final : public ExpirySession {
+public:
+    Session(std::unique_ptr<Connection> connection, Catalogue catalogue)
+        : connection_(std::move(connection)), catalogue_(std::move(catalogue)) {}
+
+    const Catalogue&   catalogue() const override { return catalogue_; }
+    bool               is_postgresql() const override { return true; }
+    const std::string& shown() const override { return connection_->dsn().shown; }
+
+    Task<Result<bool>> take_turn() override {
+        if (connection_->is_pooled()) co_return true;
+        auto taken = co_await ask({}, queries_of(fmt::format("SELECT pg_try_advisory_lock({})", turn)), connect_limit);
+        if (!taken) co_return std::unexpected(std::move(taken.error()));
+        co_return taken->front().front().front() == "t";
+    }
+
+    Task<Result<std::vector<SqlRows>>> run(std::vector<SqlQuery> queries, std::chrono::milliseconds limit, Access access) override {
+        std::vector<std::string> before{settings_sql(limit, access == Access::write ? std::min(limit / 2, lock_patience) : limit / 2, true)};
+        if (access == Access::write && connection_->is_pooled()) before.push_back(turn_or_fail);
+        co_return co_await ask(std::move(before), std::move(queries), limit);
+    }
+
+    Task<Done> run_alone(std::string sql, std::chrono::milliseconds limit) override {
+        const bool has_session = !connection_->is_pooled();  // behind a pooler the settings would stay with somebody else's
+        if (has_session)
+            if (auto set = co_await ask({}, queries_of(settings_sql(limit, limit / 2, false)), limit); !set) co_return std::unexpected(std::move(set.error()));
+        auto done = co_await ask({}, queries_of(std::move(sql)), limit);
+        if (has_session && !connection_->is_lost())
+            if (auto reset = co_await ask({}, queries_of("RESET ALL"), limit); !reset && done) co_return std::unexpected(std::move(reset.error()));
+        if (!done) co_return std::unexpected(std::move(done.error()));
+        co_return Done{};
+    }
+
+private:
+    static std::vector<SqlQuery> queries_of(std::string sql) {
+        std::vector<SqlQuery> queries(1);
+        queries.front().sql = std::move(sql);
+        return queries;
+    }
+    Task<Result<std::vector<SqlRows>>> ask(std::vector<std::string> before, std::vector<SqlQuery> queries, std::chrono::milliseconds limit) {
+        connection_->set_limit(Deadline::in(limit * static_cast<int>(queries.size() + 1) + answer_margin));
+        Done sent;
+        for (const auto& sql : before)
+            if (sent) sent = connection_->query(sql, {});
+        for (const auto& query : queries) {
+            std::vector<Value> values;
+            for (const auto& value : query.values) values.push_back(value.is_bytes ? Value::bytes(value.value) : Value::text(value.value));
+            if (sent) sent = connection_->query(query.sql, values);
+        }
+        if (sent) sent = connection_->sync();
+        if (sent) sent = co_await connection_->flush();
+        if (!sent) co_return fail(Errc::closed, sent.error().detail);
+        std::vector<SqlRows> answers;
+        std::optional<Fault> refused;
+        for (std::size_t number = 0;; ++number) {
+            auto reply = co_await connection_->next();
+            if (!reply) co_return fail(Errc::closed, reply.error().detail);
+            const auto status = PQresultStatus(reply->get());
+            if (status == PGRES_PIPELINE_SYNC) break;
+            if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
+                if (status == PGRES_PIPELINE_ABORTED || refused) continue;
+                const char* code = PQresultErrorField(reply->get(), PG_DIAG_SQLSTATE);
+                const auto text = one_line(PQresultErrorMessage(reply->get()));
+                refused = Fault{make_error_code(meaning_of(code == nullptr ? "" : code, text)), fmt::format("{}: {}", shown(), text)};
+                continue;
+            }
+            if (number < before.size()) continue;
+            auto& rows = answers.emplace_back();
+            for (int row = 0; row < PQntuples(reply->get()); ++row) {
+                auto& into = rows.emplace_back();
+                for (int i = 0; i < PQnfields(reply->get()); ++i) into.push_back(cell(reply->get(), row, i));
+            }
+        }
+        connection_->set_limit(Deadline::never());  // nobody asks while the run rests
+        if (refused) co_return std::unexpected(std::move(*refused));
+        if (answers.size() != queries.size()) co_return fail(Errc::broken, "the database gave another number of results than asked");
+        co_return answers;
+    }
+
+    const std::unique_ptr<Connection> connection_;
+    const Catalogue                   catalogue_;
+};
+
+}  // namespace
+
+Task<Result<std::unique_ptr<ExpirySession>>> open_expiry_session(asio::io_context& loop, Dsn dsn) {
+    dsn.needs_primary = true;
+    auto connection = co_await Connection::open(loop, dsn, Deadline::in(connect_limit));
+    if (!connection) co_return std::unexpected(std::move(connection.error()));
+    (*connection)->set_limit(Deadline::in(connect_limit));
+    auto dialect = co_await detect(**connection, Use::write);
+    if (!dialect) co_return std::unexpected(std::move(dialect.error()));
+    if (!dialect->is_writable) co_return fail(Errc::unavailable, fmt::format("{}: the server is read-only (a standby); list the primary's DSN as well", dsn.shown));
+    co_return std::make_unique<Session>(std::move(*connection), std::move(dialect->catalogue));
+}
+
+}  // namespace tamis::storage::pg
