@@ -17,10 +17,10 @@ from e2e.lib.tamis import build_directory, merge, toml
 from fakes.engine import Engine, SILENT
 
 
-def doctor(config, *words, postfix=None, timeout=90):
+def doctor(config, *words, postfix=None, timeout=300, patience=60):
     """(exit status, findings, text of the report or what went wrong)"""
     more = ["--postfix-config", str(postfix)] if postfix else []
-    done = subprocess.run([str(word) for word in (build_directory() / "tamis", "doctor", "-c", config, *more, *words)], text=True,
+    done = subprocess.run([str(word) for word in (build_directory() / "tamis", "doctor", "-c", config, "--patience", patience, *more, *words)], text=True,
                           capture_output=True, timeout=timeout)
     found = json.loads(done.stdout)["findings"] if "--json" in words and done.stdout.startswith("{") else []
     return done.returncode, found, done.stdout + done.stderr
@@ -33,8 +33,8 @@ def settle(directory):
 
 
 class Doctor(Case):
-    def look(self, config, *words, postfix=None, status=None):
-        code, found, text = doctor(config, "--json", *words, postfix=postfix)
+    def look(self, config, *words, status=None, **more):
+        code, found, text = doctor(config, "--json", *words, **more)
         if status is not None:
             self.assertEqual(code, status, text)
         return found
@@ -155,10 +155,10 @@ class Faults(Doctor):
         self.addCleanup(refused.close)
         nobody = f"127.0.0.1:{refused.getsockname()[1]}"
 
-        def faults(topics, rows, changes, mode=0o644):
+        def faults(topics, rows, changes, mode=0o644, **more):
             file = self.changed(daemon, changes)
             file.chmod(mode)
-            findings = self.look(file, "--only", topics, status=2)
+            findings = self.look(file, "--only", topics, status=2, **more)
             for level, what, fix in rows:
                 self.assertFound(findings, level, what, fix)
 
@@ -168,7 +168,7 @@ class Faults(Doctor):
                                 ("problem", "rspamd .* does not answer", "systemctl start rspamd"),
                                 ("problem", "command.cat: none of its programs", r"\[scanners.command.cat\]")],
                    {"scanners": {"clamd": {"socket": stale.address}, "spamd": {"socket": silent.address}, "rspamd": {"url": f"http://{nobody}"},
-                                 "command": {"cat": {"program": "/nonexistent/cat"}}}})
+                                 "command": {"cat": {"program": "/nonexistent/cat"}}}}, patience=5)
         faults("scanners", [("problem", "none of the 2 addresses of clamd answers", "start one"), ("warning", "clamd /nonexistent", "systemctl start clamav")],
                {"scanners": {"clamd": {"socket": [nobody, "/nonexistent/clamd.ctl"]}}})
         faults("daemon,nexthop,files", [("problem", "server.forward .* does not answer", "master.cf"), ("problem", "tamisd does not answer at", "systemctl start tamis"),

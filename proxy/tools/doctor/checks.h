@@ -18,14 +18,13 @@
 
 namespace tamis::proxy::doctor {
 
-constexpr std::chrono::seconds patience{5};  // of one question to one server
-
 // Viewpoint - what all checks know
 struct Viewpoint {
     std::shared_ptr<const Settings> settings;
     bool                            is_daemon_user = false;  // we have the rights that tamisd has
     std::string                     user;                    // its name, for the fixes; "" when not known
     std::optional<PostfixSetup>     postfix;
+    std::chrono::seconds            patience{5};  // of one question to one server
 };
 
 // our_side - what Postfix has to fit

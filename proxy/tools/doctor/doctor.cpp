@@ -32,13 +32,14 @@ namespace {
 
 using namespace tamis::proxy::doctor;
 
-constexpr std::chrono::seconds whole_patience{25};  // of everything that the second process does
-
 struct Options {
     std::string              file = "/etc/tamis/tamis.toml", postfix;
     std::vector<std::string> only;
     bool                     json = false, strict = false;
+    unsigned                 patience = 5;  // seconds
 
+    // whole_patience - of everything that the second process does: a few questions come after others
+    std::chrono::seconds whole_patience() const { return std::chrono::seconds(patience) * 4 + std::chrono::seconds(5); }
     bool wants(std::string_view topic) const { return only.empty() || std::ranges::find(only, topic) != only.end(); }
 };
 
@@ -147,7 +148,7 @@ Findings from_second_process(const Viewpoint& from, const Options& options) {
     }
     open::Descriptor reading(ends[0]);
     ::close(ends[1]);
-    const auto deadline = Deadline::in(whole_patience);
+    const auto deadline = Deadline::in(options.whole_patience());
     std::string text;
     std::array<char, 16384> buffer{};
     bool is_open = process > 0;
@@ -164,7 +165,7 @@ Findings from_second_process(const Viewpoint& from, const Options& options) {
         if (is_open) ::kill(process, SIGKILL);
         while (::waitpid(process, nullptr, 0) < 0 && errno == EINTR) {}
     }
-    const auto why = is_open ? fmt::format("it did not end within {} s", whole_patience.count()) : std::string("the checks could not be made as tamisd's user");
+    const auto why = is_open ? fmt::format("it did not end within {} s", options.whole_patience().count()) : std::string("the checks could not be made as tamisd's user");
     for (const auto& topic : missing) findings.push_back({Level::not_checked, topic, why, {}});
     return findings;
 }
@@ -183,7 +184,8 @@ void look_at_postfix(const Viewpoint& from, const Options& options, const Result
 
 Findings examine(const Options& options) {
     Viewpoint from;
-    Problems  problems(options.file);
+    from.patience = std::chrono::seconds(options.patience);
+    Problems problems(options.file);
     from.settings = load_settings_file(options.file, problems);
     Findings findings;
     for (const auto& line : problems.lines()) findings.push_back({Level::problem, "config", line, {fmt::format("correct it, and see: tamisd -c {} --check", options.file)}});
@@ -196,7 +198,7 @@ Findings examine(const Options& options) {
     from.user = user;
     if (const auto number = user_number(user); !user.empty() && number && *number == ::geteuid()) from.is_daemon_user = true;
     Result<PostfixSetup> setup = fail(Errc::not_found, "not asked");
-    if (options.wants("postfix") || options.wants("nexthop") || options.wants("files")) setup = read_postfix(options.postfix, Deadline::in(patience));
+    if (options.wants("postfix") || options.wants("nexthop") || options.wants("files")) setup = read_postfix(options.postfix, Deadline::in(from.patience * 2));
     if (setup) from.postfix = *setup;
     if (options.wants("config")) {
         Report report("config");
@@ -232,6 +234,7 @@ std::function<int()> configure_doctor(CLI::App& options) {
     options.add_option("-c,--config", given->file, "configuration file")->capture_default_str();
     options.add_option("--postfix-config", given->postfix, "directory of Postfix's main.cf and master.cf, when it is not Postfix's usual one");
     options.add_option("--only", given->only, "check only this: " + join(topics(), ", ") + " (more than one: a,b)")->delimiter(',');
+    options.add_option("--patience", given->patience, "seconds that a server may take for an answer")->capture_default_str()->check(CLI::Range(1, 600));
     options.add_flag("--json", given->json, "one JSON object instead of text");
     options.add_flag("--strict", given->strict, "exit status 1 when there are warnings");
     return [given] { return doctor_main(*given); };

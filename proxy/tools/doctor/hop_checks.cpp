@@ -25,8 +25,8 @@ Endpoint reachable(Endpoint place) {
     return place;
 }
 
-Task<void> check_listener(Endpoint place, std::string own_name, std::string config, Report& report) {
-    const auto seen = co_await meet(reachable(place), NextHop::Protocol::smtp, std::move(own_name), Probe::hello_only, Deadline::in(patience));
+Task<void> check_listener(Endpoint place, std::string own_name, std::string config, Deadline deadline, Report& report) {
+    const auto seen = co_await meet(reachable(place), NextHop::Protocol::smtp, std::move(own_name), Probe::hello_only, deadline);
     if (seen.is_forbidden)
         report.not_checked(fmt::format("{}: {}", place.text(), seen.trouble));
     else if (seen.greeting.code == 0)
@@ -42,8 +42,7 @@ Task<void> check_listener(Endpoint place, std::string own_name, std::string conf
 }
 
 // check_control - asks what a Postfix policy client would ask: it is answered without looking at anything
-Task<void> check_control(Endpoint place, Report& report) {
-    const auto deadline = Deadline::in(patience);
+Task<void> check_control(Endpoint place, Deadline deadline, Report& report) {
     auto stream = co_await connect(reachable(place), deadline);
     if (!stream) {
         if (stream.error().code == std::errc::permission_denied)
@@ -64,7 +63,7 @@ Task<void> check_control(Endpoint place, Report& report) {
 }
 
 // pid_of - from the pid file, or from who listens on a unix socket; 0: not known
-Task<pid_t> pid_of(Settings const& settings) {
+Task<pid_t> pid_of(const Settings& settings, Deadline deadline) {
     if (!settings.server.pid_file.empty()) {
         std::ifstream file(settings.server.pid_file);
         pid_t         pid = 0;
@@ -74,7 +73,7 @@ Task<pid_t> pid_of(Settings const& settings) {
         for (const auto& text : *list) {
             auto place = parse_endpoint(text);
             if (!place || !place->is_unix()) continue;
-            auto stream = co_await connect(*place, Deadline::in(patience));
+            auto stream = co_await connect(*place, deadline);
             ucred who{};
             socklen_t size = sizeof who;
             if (stream && ::getsockopt((*stream)->socket().native_handle(), SOL_SOCKET, SO_PEERCRED, &who, &size) == 0) co_return who.pid;
@@ -83,8 +82,8 @@ Task<pid_t> pid_of(Settings const& settings) {
 }
 
 // check_program - whether what runs is what is installed
-Task<void> check_program(const Settings& settings, Report& report) {
-    const auto pid = co_await pid_of(settings);
+Task<void> check_program(const Settings& settings, Deadline deadline, Report& report) {
+    const auto pid = co_await pid_of(settings, deadline);
     if (pid <= 0) co_return;
     std::array<char, PATH_MAX> target{};
     const auto size = ::readlink(fmt::format("/proc/{}/exe", pid).c_str(), target.data(), target.size());
@@ -128,7 +127,7 @@ std::optional<Endpoint> front_of(const Viewpoint& from, const OurSide& ours) {
     return {};
 }
 
-Task<void> check_hop(Hop hop, HopWishes wishes, std::string own_name, std::optional<Endpoint> front, Report& report) {
+Task<void> check_hop(Hop hop, HopWishes wishes, std::string own_name, std::optional<Endpoint> front, std::chrono::seconds patience, Report& report) {
     const auto seen = co_await meet(reachable(hop.to.endpoint), hop.to.protocol, own_name, Probe::recipient, Deadline::in(patience));
     std::optional<Extensions> offered;
     if (front) {
@@ -142,12 +141,13 @@ Task<void> check_hop(Hop hop, HopWishes wishes, std::string own_name, std::optio
 
 Task<void> check_daemon(const Viewpoint& from, Report& report) {
     const auto& settings = *from.settings;
+    const auto  deadline = Deadline::in(from.patience);
     Together all(report, "daemon");
     for (const auto& text : settings.server.listen)
-        if (auto place = parse_endpoint(text)) all.add(check_listener(std::move(*place), settings.server.localhost_name, settings.file, all.room()));
+        if (auto place = parse_endpoint(text)) all.add(check_listener(std::move(*place), settings.server.localhost_name, settings.file, deadline, all.room()));
     for (const auto& text : settings.control.listen)
-        if (auto place = parse_endpoint(text)) all.add(check_control(std::move(*place), all.room()));
-    all.add(check_program(settings, all.room()));
+        if (auto place = parse_endpoint(text)) all.add(check_control(std::move(*place), deadline, all.room()));
+    all.add(check_program(settings, deadline, all.room()));
     co_await all.ask_all();
 }
 
@@ -160,7 +160,7 @@ Task<void> check_next_hops(const Viewpoint& from, Report& report) {
         const bool is_forward = hop.to == settings.forward;
         const bool is_local = hop.to.endpoint.is_unix() || is_local_host(hop.to.endpoint.host, ours);
         HopWishes wishes{hop.name + " " + hop.to.shown, is_forward ? settings.server.forward_tls : "none", is_forward && hop.to.protocol == NextHop::Protocol::smtp, is_local};
-        all.add(check_hop(std::move(hop), std::move(wishes), settings.server.localhost_name, is_forward && is_local ? front : std::nullopt, all.room()));
+        all.add(check_hop(std::move(hop), std::move(wishes), settings.server.localhost_name, is_forward && is_local ? front : std::nullopt, from.patience, all.room()));
     }
     co_await all.ask_all();
 }

@@ -100,10 +100,10 @@ void check_clamd_conf(const Endpoint& address, const ClamdUse& use, Report& repo
     }
 }
 
-Task<void> check_clamd(Endpoint address, EnginePtr engine, ClamdUse use, Report& report) {
+Task<void> check_clamd(Endpoint address, EnginePtr engine, ClamdUse use, Deadline deadline, Report& report) {
     const auto shown = "clamd " + address.text();
     sc::ClamdReply reply;
-    auto done = co_await exchange(address, std::string("zVERSION\0"sv), reply, Deadline::in(patience));
+    auto done = co_await exchange(address, std::string("zVERSION\0"sv), reply, deadline);
     if (!done) {
         tell_unreachable(shown, done.error(), *engine, "systemctl start clamav-daemon; it needs a minute to load its signatures", report);
         co_return;
@@ -131,10 +131,10 @@ void check_spam_rules(Report& report) {
         report.warning(fmt::format("SpamAssassin's rules were last updated {} days ago", days), {"sa-update && systemctl restart spamd; Debian: CRON=1 in /etc/default/spamassassin (or spamassassin-maintenance.timer)"});
 }
 
-Task<void> check_spamd(Endpoint address, EnginePtr engine, Report& report) {
+Task<void> check_spamd(Endpoint address, EnginePtr engine, Deadline deadline, Report& report) {
     const auto shown = "spamd " + address.text();
     Line line;
-    auto done = co_await exchange(address, "PING SPAMC/1.5\r\n\r\n", line, Deadline::in(patience));
+    auto done = co_await exchange(address, "PING SPAMC/1.5\r\n\r\n", line, deadline);
     if (!done)
         tell_unreachable(shown, done.error(), *engine, "systemctl start spamd (or spamassassin)", report);
     else if (!is_spamd_pong(line.text))
@@ -144,10 +144,10 @@ Task<void> check_spamd(Endpoint address, EnginePtr engine, Report& report) {
     if (done && (address.is_unix() || address.host.starts_with("127.") || address.host == "::1")) check_spam_rules(report);
 }
 
-Task<void> check_rspamd(sc::RspamdUrl url, EnginePtr engine, Report& report) {
+Task<void> check_rspamd(sc::RspamdUrl url, EnginePtr engine, Deadline deadline, Report& report) {
     const auto shown = "rspamd " + url.endpoint.text();
     sc::RspamdReply reply;
-    auto done = co_await exchange(url.endpoint, fmt::format("GET /ping HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", url.host), reply, Deadline::in(patience));
+    auto done = co_await exchange(url.endpoint, fmt::format("GET /ping HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", url.host), reply, deadline);
     if (!done)
         tell_unreachable(shown, done.error(), *engine, "systemctl start rspamd", report);
     else if (reply.status() != 200 || !trim(reply.body()).starts_with("pong"))
@@ -156,10 +156,10 @@ Task<void> check_rspamd(sc::RspamdUrl url, EnginePtr engine, Report& report) {
         report.ok(fmt::format("{} answers", shown));
 }
 
-Task<void> check_icap(sc::IcapUrl url, sc::IcapMethod method, EnginePtr engine, Report& report) {
+Task<void> check_icap(sc::IcapUrl url, sc::IcapMethod method, EnginePtr engine, Deadline deadline, Report& report) {
     const auto shown = "icap " + url.uri;
     sc::IcapReply reply(1024 * 1024, {});
-    auto done = co_await exchange(url.endpoint, sc::icap_options_request(url), reply, Deadline::in(patience));
+    auto done = co_await exchange(url.endpoint, sc::icap_options_request(url), reply, deadline);
     if (!done) {
         tell_unreachable(shown, done.error(), *engine, "systemctl start c-icap", report);
         co_return;
@@ -218,32 +218,32 @@ S load(const ConfigTable& table, std::string_view section, const std::vector<Set
     return settings;
 }
 
-void add_engines(const Settings& settings, Together& all, std::vector<EnginePtr>& engines) {
+void add_engines(const Settings& settings, Deadline deadline, Together& all, std::vector<EnginePtr>& engines) {
     if (const auto* table = table_of(settings, "clamd")) {
         const auto clamd = load(*table, "scanners.clamd", sc::clamd_settings());
         const ClamdUse use{clamd.max_size.count, settings.limits.message_size.count, clamd.max_scans, settings.file};
         const auto engine = engines.emplace_back(std::make_shared<Engine>("clamd", clamd.socket.size(), 0, clamd.required));
         for (const auto& text : clamd.socket)
-            if (auto place = parse_endpoint(text)) all.add(check_clamd(std::move(*place), engine, use, all.room()));
+            if (auto place = parse_endpoint(text)) all.add(check_clamd(std::move(*place), engine, use, deadline, all.room()));
     }
     if (const auto* table = table_of(settings, "spamd")) {
         const auto spamd = load(*table, "scanners.spamd", sc::spamd_settings());
         const auto engine = engines.emplace_back(std::make_shared<Engine>("spamd", spamd.socket.size(), 0, spamd.required));
         for (const auto& text : spamd.socket)
-            if (auto place = parse_endpoint(text)) all.add(check_spamd(std::move(*place), engine, all.room()));
+            if (auto place = parse_endpoint(text)) all.add(check_spamd(std::move(*place), engine, deadline, all.room()));
     }
     if (const auto* table = table_of(settings, "rspamd")) {
         const auto rspamd = load(*table, "scanners.rspamd", sc::rspamd_settings());
         const auto engine = engines.emplace_back(std::make_shared<Engine>("rspamd", rspamd.url.size(), 0, rspamd.required));
         for (const auto& text : rspamd.url)
-            if (auto url = sc::parse_rspamd_url(text)) all.add(check_rspamd(std::move(*url), engine, all.room()));
+            if (auto url = sc::parse_rspamd_url(text)) all.add(check_rspamd(std::move(*url), engine, deadline, all.room()));
     }
     if (const auto* table = table_of(settings, "icap")) {
         const auto icap = load(*table, "scanners.icap", sc::icap_settings());
         const auto method = icap.mode == "reqmod" ? sc::IcapMethod::reqmod : sc::IcapMethod::respmod;
         const auto engine = engines.emplace_back(std::make_shared<Engine>("icap", icap.url.size(), 0, icap.required));
         for (const auto& text : icap.url)
-            if (auto url = sc::parse_icap_url(text)) all.add(check_icap(std::move(*url), method, engine, all.room()));
+            if (auto url = sc::parse_icap_url(text)) all.add(check_icap(std::move(*url), method, engine, deadline, all.room()));
     }
 }
 
@@ -253,7 +253,7 @@ Task<void> check_scanners(const Viewpoint& from, Report& report) {
     const auto& settings = *from.settings;
     Together all(report, "scanners");
     std::vector<EnginePtr> engines;
-    add_engines(settings, all, engines);
+    add_engines(settings, Deadline::in(from.patience), all, engines);
     co_await all.ask_all();
     for (const auto& engine : engines)
         if (engine->addresses > 1 && engine->silent == engine->addresses)

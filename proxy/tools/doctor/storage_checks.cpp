@@ -64,14 +64,14 @@ Task<Done> ask_server(Connection& server, DatabaseFacts& facts) {
     co_return Done{};
 }
 
-Task<void> ask_postgresql(asio::io_context& loop, DatabaseFacts& facts) {
+Task<void> ask_postgresql(asio::io_context& loop, DatabaseFacts& facts, std::chrono::seconds patience) {
     const auto deadline = Deadline::in(patience);
     auto server = co_await Connection::open(loop, facts.dsn, deadline);
     if (!server) {
         facts.trouble = describe(server.error());
         co_return;
     }
-    (*server)->set_limit(deadline.sooner(std::chrono::seconds(5)));
+    (*server)->set_limit(Deadline::in(patience));
     if (auto asked = co_await ask_server(**server, facts); !asked) facts.trouble = describe(asked.error());
 }
 
@@ -88,14 +88,14 @@ void ask_sqlite(DatabaseFacts& facts) {
         facts.trouble = describe(catalogue.error());
 }
 
-Task<void> ask_all(asio::io_context& loop, std::vector<DatabaseFacts>& list) {
+Task<void> ask_all(asio::io_context& loop, std::vector<DatabaseFacts>& list, std::chrono::seconds patience) {
     Report   unused("storage");
     Together all(unused, "storage");
     for (auto& facts : list) {
         if (facts.dsn.kind == Dsn::Kind::sqlite)
             ask_sqlite(facts);
         else
-            all.add(ask_postgresql(loop, facts));
+            all.add(ask_postgresql(loop, facts, patience));
     }
     co_await all.ask_all();
 }
@@ -123,8 +123,8 @@ Task<void> check_storage(asio::io_context& loop, const Viewpoint& from, Report& 
     }
     auto storage = facts_of(settings.storage_dsns);
     auto lookup = same ? std::vector<DatabaseFacts>() : facts_of(settings.lookup_dsns);
-    co_await ask_all(loop, storage);
-    co_await ask_all(loop, lookup);
+    co_await ask_all(loop, storage, from.patience);
+    co_await ask_all(loop, lookup, from.patience);
     if (settings.storage_dsns.empty()) report.ok("storage_dsn is an empty list: nothing is recorded");
     judge_databases(storage, use, report);
     judge_databases(lookup, {"lookup_dsn", false, true, lookups, settings.file, from.user}, report);

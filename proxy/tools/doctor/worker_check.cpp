@@ -28,7 +28,7 @@ Result<std::string> first_packet(const open::Descriptor& from, Deadline deadline
     return open::parse_hello(packet->bytes);
 }
 
-Result<std::string> confinement(const Settings& settings) {
+Result<std::string> confinement(const Settings& settings, std::chrono::seconds patience) {
     auto spawner = open::Spawner::start(open::spawner_options_of(settings.open));
     if (!spawner) return std::unexpected(std::move(spawner.error()));
     auto ends = open::socket_pair();
@@ -49,7 +49,7 @@ void check_worker(const Viewpoint& from, Report& report) {
         report.warning("open.enabled is false: mail is not opened, attachments are not looked at", {fmt::format("{}: [open] enabled = true", settings.file)});
         return;
     }
-    const auto said = confinement(settings);
+    const auto said = confinement(settings, from.patience);
     if (!said && said.error().is(Errc::conflict)) {
         report.problem(fmt::format("tamis-worker is of another build than tamis: {}", said.error().detail), {"install tamisd, tamis and tamis-worker of one build, and restart tamisd"});
         return;
