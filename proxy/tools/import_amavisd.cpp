@@ -26,12 +26,12 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t largest_file = 4U << 20;
-constexpr int         unreadable = 2;
+constexpr int unreadable = 2;
 
 struct Options {
     std::vector<std::string> files;
-    std::string              output, mydomain, myhostname;
-    bool                     force = false, report_in_file = false;
+    std::string output, mydomain, myhostname;
+    bool force = false, report_in_file = false;
 };
 
 std::string last_error() { return std::error_code(errno, std::generic_category()).message(); }
@@ -128,7 +128,8 @@ Done write_output(const std::string& path, const std::string& text, bool force) 
 
 std::string as_comment(const std::string& text) {
     std::string out = "\n";
-    for (const auto line : split(std::string_view(text).substr(0, text.size() - 1), '\n')) out += fmt::format("#{}{}\n", line.empty() ? "" : " ", line);
+    for (const auto line : split(std::string_view(text).substr(0, text.size() - 1), '\n'))
+        out += fmt::format("#{}{}\n", line.empty() ? "" : " ", line);
     return out;
 }
 
@@ -161,11 +162,15 @@ int run(Options options) {
     if (!imported) return complain(imported.error(), unreadable);
     std::string report = report_text(*imported);
     const bool has_debian = std::ranges::find(options.files, "/etc/amavis/conf.d") != options.files.end();
-    if (has_debian && options.files.size() == 1) report += "\nDebian's amavisd also reads /usr/share/amavis/conf.d, before /etc/amavis/conf.d: name both.\n";
+    if (has_debian && options.files.size() == 1)
+        report += "\nDebian's amavisd also reads /usr/share/amavis/conf.d, before /etc/amavis/conf.d: name both.\n";
     const auto problems = check_result(imported->toml);
     if (!problems.empty()) report += "\ntamisd would not start with it, correct this first:\n";
     for (const auto& line : problems) report += line + "\n";
-    std::string text = fmt::format("# made by `tamis import-amavisd` from {}\n# Behind each setting: where it comes from. Check it with `tamisd --check`.\n\n", join(options.files, ", ")) + imported->toml;
+    std::string text =
+        fmt::format("# made by `tamis import-amavisd` from {}\n# Behind each setting: where it comes from. Check it with `tamisd --check`.\n\n",
+                    join(options.files, ", ")) +
+        imported->toml;
     if (options.report_in_file) text += as_comment(report);
     if (options.output.empty()) fmt::print("{}", text);
     else if (auto done = write_output(options.output, text, options.force); !done) return complain(done.error(), unreadable);
@@ -177,7 +182,9 @@ int run(Options options) {
 
 std::function<int()> configure_import_amavisd(CLI::App& options) {
     const auto given = std::make_shared<Options>();
-    options.add_option("FILE", given->files, "files and directories in the order in which amavisd reads them; default: /usr/share/amavis/conf.d and /etc/amavis/conf.d, or amavisd.conf");
+    options.add_option(
+        "FILE", given->files,
+        "files and directories in the order in which amavisd reads them; default: /usr/share/amavis/conf.d and /etc/amavis/conf.d, or amavisd.conf");
     options.add_option("-o,--output", given->output, "write there, readable by the owner only, instead of to standard output");
     options.add_flag("--force", given->force, "replace that file");
     options.add_flag("--report-in-file", given->report_in_file, "the report as comments at the end, not on standard error");

@@ -18,14 +18,15 @@ using Kind = PerlValue::Kind;
 // Rule - one line of such a list
 struct Rule {
     std::string pattern, action;
-    Place       place;
+    Place place;
 };
 
 std::vector<std::string> built_in_default() {
     Problems problems("");
     const auto config = parse_config(policy::banned_sets(), problems);
     std::vector<std::string> out;
-    for (const auto& rule : *config.find("banned")->table()->find("rules")->table()->find("DEFAULT")->array()) out.push_back(*rule.table()->find("any")->text());
+    for (const auto& rule : *config.find("banned")->table()->find("rules")->table()->find("DEFAULT")->array())
+        out.push_back(*rule.table()->find("any")->text());
     return out;
 }
 
@@ -43,7 +44,8 @@ std::vector<Rule> rules_of(Translation& into, const PerlValue& patterns) {
         const PerlValue result = into.conf.followed(patterns.items[i + 1]);
         auto pattern = re2_pattern(patterns.items[i], PatternUse::banned);
         if (!pattern || !result.is_known()) {
-            into.remark(patterns.items[i].place, fmt::format("qr/{}/", escaped(patterns.items[i].text, 60)), Outcome::missing, pattern ? result.text : pattern.error().detail);
+            into.remark(patterns.items[i].place, fmt::format("qr/{}/", escaped(patterns.items[i].text, 60)), Outcome::missing,
+                        pattern ? result.text : pattern.error().detail);
             continue;
         }
         const bool discards = text_of(result).value_or("").starts_with("DISCARD");
@@ -61,7 +63,8 @@ public:
         names_.push_back(name);
         const auto rules = rules_of(into_, patterns);
         const auto own = built_in_default();
-        const bool is_own = name == "DEFAULT" && std::ranges::equal(rules, own, [](const Rule& a, const std::string& b) { return a.pattern == b && a.action.empty(); });
+        const bool is_own = name == "DEFAULT" &&
+                            std::ranges::equal(rules, own, [](const Rule& a, const std::string& b) { return a.pattern == b && a.action.empty(); });
         if (is_own) {
             into_.toml.table("[policy]").remarks = {"$banned_filename_re is rule by rule the list DEFAULT that comes with Tamis (docs/banned.md)"};
             return;
@@ -119,9 +122,9 @@ private:
                std::ranges::equal(a.items, b.items, [](const PerlValue& x, const PerlValue& y) { return x.place == y.place && x.text == y.text; });
     }
 
-    Translation&             into_;
+    Translation& into_;
     std::vector<std::string> names_;
-    int                      made_ = 0;
+    int made_ = 0;
 };
 
 void maps(Translation& into, BannedLists& lists, bool has_paths) {
@@ -160,10 +163,13 @@ void maps(Translation& into, BannedLists& lists, bool has_paths) {
         } else {
             has_site = true;
             const bool is_nothing = names->empty() && entry.place.line == 0;
-            into.put("policy", "banned_rulenames", rendered, {entry.place}, is_nothing ? "$banned_filename_re is not set, so amavisd bans nothing" : "");
+            into.put("policy", "banned_rulenames", rendered, {entry.place},
+                     is_nothing ? "$banned_filename_re is not set, so amavisd bans nothing" : "");
         }
     }
-    if (!has_site) into.put("policy", "banned_rulenames", toml_list(has_paths ? std::vector<std::string>{"NAMEPATH"} : std::vector<std::string>{}), into.places("@banned_filename_maps"));
+    if (!has_site)
+        into.put("policy", "banned_rulenames", toml_list(has_paths ? std::vector<std::string>{"NAMEPATH"} : std::vector<std::string>{}),
+                 into.places("@banned_filename_maps"));
     settle_list(into, "@banned_filename_maps", list);
 }
 
@@ -175,7 +181,9 @@ void translate_banned(Translation& into) {
     for (std::size_t i = 0; i < rules.keys.size(); ++i) {
         const PerlValue patterns = into.conf.followed(rules.items[i]);
         if (patterns.is(Kind::patterns)) lists.write(rules.keys[i], patterns, "any");
-        else if (!patterns.is(Kind::undef)) into.remark(rules.items[i].place, "$banned_rules{'" + rules.keys[i] + "'}", Outcome::missing, patterns.is_known() ? "not new_RE(...)" : patterns.text);
+        else if (!patterns.is(Kind::undef))
+            into.remark(rules.items[i].place, "$banned_rules{'" + rules.keys[i] + "'}", Outcome::missing,
+                        patterns.is_known() ? "not new_RE(...)" : patterns.text);
     }
     into.settle("%banned_rules", Outcome::translated);
     const PerlValue names = into.value("$banned_filename_re");

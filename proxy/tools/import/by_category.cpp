@@ -19,15 +19,26 @@ struct CategoryRow {
     std::string_view key;       // of [policy]
 };
 
-constexpr std::array destinies = std::to_array<CategoryRow>({
-    {"9", "final_virus_destiny"}, {"8", "final_banned_destiny"}, {"7", "final_unchecked_destiny"}, {"7,1", "final_encrypted_destiny"},
-    {"7,2", "final_over_limits_destiny"}, {"7,3", "final_ambiguous_destiny"}, {"6", "final_spam_destiny"},
-    {"4", "final_bad_header_destiny"}, {"3", "final_oversized_destiny"}});
-constexpr std::array methods = std::to_array<CategoryRow>({
-    {"9", "virus_quarantine"}, {"8", "banned_quarantine"}, {"7", "unchecked_quarantine"}, {"6", "spam_quarantine"},
-    {"4", "bad_header_quarantine"}, {"1", "clean_quarantine"}});
-constexpr std::array tags = std::to_array<CategoryRow>({
-    {"9", "virus_subject_tag"}, {"7", "unchecked_subject_tag"}, {"5,1", "spam_subject_tag3"}, {"5", "spam_subject_tag2"}, {"1,1", "spam_subject_tag"}});
+constexpr std::array destinies = std::to_array<CategoryRow>({{"9", "final_virus_destiny"},
+                                                             {"8", "final_banned_destiny"},
+                                                             {"7", "final_unchecked_destiny"},
+                                                             {"7,1", "final_encrypted_destiny"},
+                                                             {"7,2", "final_over_limits_destiny"},
+                                                             {"7,3", "final_ambiguous_destiny"},
+                                                             {"6", "final_spam_destiny"},
+                                                             {"4", "final_bad_header_destiny"},
+                                                             {"3", "final_oversized_destiny"}});
+constexpr std::array methods = std::to_array<CategoryRow>({{"9", "virus_quarantine"},
+                                                           {"8", "banned_quarantine"},
+                                                           {"7", "unchecked_quarantine"},
+                                                           {"6", "spam_quarantine"},
+                                                           {"4", "bad_header_quarantine"},
+                                                           {"1", "clean_quarantine"}});
+constexpr std::array tags = std::to_array<CategoryRow>({{"9", "virus_subject_tag"},
+                                                        {"7", "unchecked_subject_tag"},
+                                                        {"5,1", "spam_subject_tag3"},
+                                                        {"5", "spam_subject_tag2"},
+                                                        {"1,1", "spam_subject_tag"}});
 
 std::optional<std::string> rendered(CategoryShape shape, const PerlValue& value) {
     if (shape == CategoryShape::destiny) {
@@ -52,9 +63,12 @@ void categories(Translation& into, std::string_view name, CategoryShape shape, c
         const auto text = rendered(shape, value);
         const bool passes = shape == CategoryShape::destiny && text == "\"pass\"";
         if (row != rows.end() && text) into.put("policy", row->key, *text, {table.items[i].place});
-        else if (row == rows.end() && (passes || value.is(Kind::undef))) into.remark(table.items[i].place, what, Outcome::needless, "that is what Tamis does");
+        else if (row == rows.end() && (passes || value.is(Kind::undef)))
+            into.remark(table.items[i].place, what, Outcome::needless, "that is what Tamis does");
         else if (row == rows.end()) into.remark(table.items[i].place, what, Outcome::missing, "there is no setting for this category");
-        else into.remark(table.items[i].place, what, Outcome::missing, value.is_known() ? "one value for all recipients; give those of single recipients in [recipients]" : value.text);
+        else
+            into.remark(table.items[i].place, what, Outcome::missing,
+                        value.is_known() ? "one value for all recipients; give those of single recipients in [recipients]" : value.text);
     }
     into.settle(name, Outcome::translated);
 }

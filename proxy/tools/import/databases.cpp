@@ -70,12 +70,14 @@ std::string squeezed(std::string_view statement) {
 }
 
 // statement - amavisd's own text needs no line; another one is taken as it is
-void statement(Translation& into, std::string_view name, std::string_view key, std::string_view own, const PerlValue& given, const std::vector<Place>& from) {
+void statement(Translation& into, std::string_view name, std::string_view key, std::string_view own, const PerlValue& given,
+               const std::vector<Place>& from) {
     const PerlValue value = into.conf.followed(given);
     if (into.is_unknown(name, value)) return;
     const auto text = text_of(value).value_or("");
     if (squeezed(text) == squeezed(own)) return into.settle(name, Outcome::needless, "it is amavisd's own statement; that of Tamis does the same");
-    if (text.empty() && key == "select_policy") return into.settle(name, Outcome::missing, "users and policy are always asked when lookup_dsn is set");
+    if (text.empty() && key == "select_policy")
+        return into.settle(name, Outcome::missing, "users and policy are always asked when lookup_dsn is set");
     into.put("storage", key, toml_string(trim(text)), from);
     into.settle(name, Outcome::translated);
 }
@@ -83,21 +85,27 @@ void statement(Translation& into, std::string_view name, std::string_view key, s
 }  // namespace
 
 void translate_databases(Translation& into) {
-    constexpr std::string_view policy = "SELECT *,users.id FROM users LEFT JOIN policy ON users.policy_id=policy.id WHERE users.email IN (%k) ORDER BY users.priority DESC";
-    constexpr std::string_view list = "SELECT wb FROM wblist JOIN mailaddr ON wblist.sid=mailaddr.id WHERE wblist.rid=? AND mailaddr.email IN (%k) ORDER BY mailaddr.priority DESC";
+    constexpr std::string_view policy =
+        "SELECT *,users.id FROM users LEFT JOIN policy ON users.policy_id=policy.id WHERE users.email IN (%k) ORDER BY users.priority DESC";
+    constexpr std::string_view list =
+        "SELECT wb FROM wblist JOIN mailaddr ON wblist.sid=mailaddr.id WHERE wblist.rid=? AND mailaddr.email IN (%k) ORDER BY mailaddr.priority DESC";
     dsns(into, "@lookup_sql_dsn", "lookup_dsn");
     dsns(into, "@storage_sql_dsn", "storage_dsn");
-    if (into.is_assigned("$sql_select_policy")) statement(into, "$sql_select_policy", "select_policy", policy, into.conf.value("$sql_select_policy"), into.places("$sql_select_policy"));
+    if (into.is_assigned("$sql_select_policy"))
+        statement(into, "$sql_select_policy", "select_policy", policy, into.conf.value("$sql_select_policy"), into.places("$sql_select_policy"));
     if (into.is_assigned("$sql_select_white_black_list"))
-        statement(into, "$sql_select_white_black_list", "select_wblist", list, into.conf.value("$sql_select_white_black_list"), into.places("$sql_select_white_black_list"));
+        statement(into, "$sql_select_white_black_list", "select_wblist", list, into.conf.value("$sql_select_white_black_list"),
+                  into.places("$sql_select_white_black_list"));
     if (!into.is_assigned("%sql_clause")) return;
     const PerlValue clauses = into.value("%sql_clause");
     for (std::size_t i = 0; i < clauses.keys.size(); ++i) {
         const auto& key = clauses.keys[i];
         if (key == "sel_policy" || key == "sel_wblist")
-            statement(into, "%sql_clause", key == "sel_policy" ? "select_policy" : "select_wblist", key == "sel_policy" ? policy : list, clauses.items[i], {clauses.items[i].place});
+            statement(into, "%sql_clause", key == "sel_policy" ? "select_policy" : "select_wblist", key == "sel_policy" ? policy : list,
+                      clauses.items[i], {clauses.items[i].place});
         else
-            into.remark(clauses.items[i].place, "$sql_clause{'" + key + "'}", Outcome::missing, "Tamis writes its statements itself, for the columns and types it finds (docs/storage.md)");
+            into.remark(clauses.items[i].place, "$sql_clause{'" + key + "'}", Outcome::missing,
+                        "Tamis writes its statements itself, for the columns and types it finds (docs/storage.md)");
     }
     into.settle("%sql_clause", Outcome::translated);
 }

@@ -14,8 +14,8 @@ using Kind = PerlValue::Kind;
 
 // Socket - one of amavisd's
 struct Socket {
-    std::string        address;   // "127.0.0.1:10024", "unix:/path"
-    std::string        port;      // "10024", or the path
+    std::string address;  // "127.0.0.1:10024", "unix:/path"
+    std::string port;     // "10024", or the path
     std::vector<Place> from;
 };
 
@@ -45,7 +45,8 @@ std::vector<Socket> sockets(Translation& into) {
             out.push_back({"unix:" + path, path, from});
         } else if (entry.find(':') != std::string::npos) {
             const auto colon = entry.rfind(':');
-            out.push_back({(entry.starts_with("*:") ? "0.0.0.0" : with_brackets(entry.substr(0, colon))) + entry.substr(colon), entry.substr(colon + 1), from});
+            out.push_back(
+                {(entry.starts_with("*:") ? "0.0.0.0" : with_brackets(entry.substr(0, colon))) + entry.substr(colon), entry.substr(colon + 1), from});
         } else {
             for (const auto& bind : binds) out.push_back({bind + ":" + entry, entry, from});
         }
@@ -195,7 +196,8 @@ void translate_listeners(Translation& into) {
         } else if (protocol == "AM.PDP" || protocol == "AM.CL") {
             for_control.push_back(socket);
         } else if (protocol == "COURIER" || protocol == "QMQPQQ") {
-            into.remark(socket.from.front(), socket.address, Outcome::missing, "the protocol " + protocol + " is not spoken; SMTP, LMTP and AM.PDP are");
+            into.remark(socket.from.front(), socket.address, Outcome::missing,
+                        "the protocol " + protocol + " is not spoken; SMTP, LMTP and AM.PDP are");
         } else {
             has_unix = has_unix || is_unix;
             listen.push_back(socket.address);

@@ -17,13 +17,13 @@ using Kind = PerlValue::Kind;
 // keys that translate_listeners took, for AM.PDP and for whatever protocol
 constexpr std::array<std::string_view, 4> of_listeners = {"protocol", "auth_required_release", "inet_acl", "policy_bank_name"};
 // the site's method, and the setting of a bank that switches it off
-constexpr std::array<std::array<std::string_view, 3>, 6> methods = {{
-    {"virus_quarantine_method", "virus_quarantine", "virus_quarantine_to"},
-    {"banned_files_quarantine_method", "banned_quarantine", "banned_quarantine_to"},
-    {"spam_quarantine_method", "spam_quarantine", "spam_quarantine_to"},
-    {"unchecked_quarantine_method", "unchecked_quarantine", "unchecked_quarantine_to"},
-    {"bad_header_quarantine_method", "bad_header_quarantine", "bad_header_quarantine_to"},
-    {"clean_quarantine_method", "clean_quarantine", "clean_quarantine_to"}}};
+constexpr std::array<std::array<std::string_view, 3>, 6> methods = {
+    {{"virus_quarantine_method", "virus_quarantine", "virus_quarantine_to"},
+     {"banned_files_quarantine_method", "banned_quarantine", "banned_quarantine_to"},
+     {"spam_quarantine_method", "spam_quarantine", "spam_quarantine_to"},
+     {"unchecked_quarantine_method", "unchecked_quarantine", "unchecked_quarantine_to"},
+     {"bad_header_quarantine_method", "bad_header_quarantine", "bad_header_quarantine_to"},
+     {"clean_quarantine_method", "clean_quarantine", "clean_quarantine_to"}}};
 constexpr std::array<std::string_view, 5> destinies = {"final_virus_destiny", "final_banned_destiny", "final_spam_destiny", "final_unchecked_destiny",
                                                        "final_bad_header_destiny"};
 // names of one value that amavisd also takes in a bank where the list is meant
@@ -35,18 +35,22 @@ public:
 
     void entry(const std::string& key, const PerlValue& given) {
         const PerlValue value = into_.conf.followed(given);
-        const auto say = [&](Outcome outcome, std::string_view why) { into_.remark(given.place, fmt::format("$policy_bank{{'{}'}}: {}", name_, key), outcome, why); };
+        const auto say = [&](Outcome outcome, std::string_view why) {
+            into_.remark(given.place, fmt::format("$policy_bank{{'{}'}}: {}", name_, key), outcome, why);
+        };
         if (!value.is_known()) return say(Outcome::missing, value.text);
         if (std::ranges::find(of_listeners, key) != of_listeners.end()) return;
         if (key == "originating") return table_.put("originating", is_true(value).value_or(false) ? "true" : "false", {given.place});
-        if (key == "forward_method") return put_text("forward_method", {"@forward_method_maps", "forward_method", FieldShape::hop}, given, value, say);
+        if (key == "forward_method")
+            return put_text("forward_method", {"@forward_method_maps", "forward_method", FieldShape::hop}, given, value, say);
         if (std::ranges::find(destinies, key) != destinies.end()) {
             const auto destiny = destiny_text(value);
             return destiny ? table_.put(key, toml_string(*destiny), {given.place}) : say(Outcome::missing, "not a destiny");
         }
         for (const auto& [method, site, to] : methods)
             if (key == method) return quarantine(method, site, to, given, value, say);
-        if (key == "undecipherable_subject_tag") return put_text("unchecked_subject_tag", {"", "unchecked_subject_tag", FieldShape::text}, given, value, say);
+        if (key == "undecipherable_subject_tag")
+            return put_text("unchecked_subject_tag", {"", "unchecked_subject_tag", FieldShape::text}, given, value, say);
         if (key == "banned_filename_maps") return rule_names(given, value, say);
         if (key == "final_destiny_by_ccat" || key == "final_destiny_maps_by_ccat") return by_category(given, value, say);
         for (const auto& shape : recipient_shapes())
@@ -77,7 +81,8 @@ private:
         for (const auto& trouble : found.troubles) say(Outcome::missing, trouble.why);
         for (const auto& entry : found.entries) {
             if (entry.kind != LookupEntry::Kind::everything) {
-                say(Outcome::missing, fmt::format("a bank has one value for all recipients; give those of single recipients in [recipients]: {}", entry.text));
+                say(Outcome::missing,
+                    fmt::format("a bank has one value for all recipients; give those of single recipients in [recipients]: {}", entry.text));
                 continue;
             }
             auto rendered = render_field(into_, shape, entry.result);
@@ -91,7 +96,8 @@ private:
     }
 
     template <class Say>
-    void quarantine(std::string_view method, std::string_view site, std::string_view to, const PerlValue& given, const PerlValue& value, const Say& say) {
+    void quarantine(std::string_view method, std::string_view site, std::string_view to, const PerlValue& given, const PerlValue& value,
+                    const Say& say) {
         const auto text = text_of(value).value_or("");
         const auto of_site = text_of(into_.value(fmt::format("${}", method))).value_or("");
         if (text.empty()) return table_.put(to, "\"\"", {given.place}, "no copy");
@@ -113,8 +119,12 @@ private:
 
     template <class Say>
     void by_category(const PerlValue& given, const PerlValue& value, const Say& say) {
-        constexpr std::array<std::pair<std::string_view, std::string_view>, 6> rows = {{{"9", "final_virus_destiny"}, {"8", "final_banned_destiny"},
-            {"7", "final_unchecked_destiny"}, {"6", "final_spam_destiny"}, {"4", "final_bad_header_destiny"}, {"3", "final_oversized_destiny"}}};
+        constexpr std::array<std::pair<std::string_view, std::string_view>, 6> rows = {{{"9", "final_virus_destiny"},
+                                                                                        {"8", "final_banned_destiny"},
+                                                                                        {"7", "final_unchecked_destiny"},
+                                                                                        {"6", "final_spam_destiny"},
+                                                                                        {"4", "final_bad_header_destiny"},
+                                                                                        {"3", "final_oversized_destiny"}}};
         for (std::size_t i = 0; i < value.keys.size(); ++i) {
             const auto row = std::ranges::find(rows, value.keys[i], [](const auto& each) { return each.first; });
             const auto destiny = destiny_text(into_.conf.followed(value.items[i]));
@@ -125,9 +135,9 @@ private:
         static_cast<void>(given);
     }
 
-    Translation&       into_;
+    Translation& into_;
     const std::string& name_;
-    TomlTable&         table_;
+    TomlTable& table_;
 };
 
 bool is_name(std::string_view text) {
@@ -141,7 +151,9 @@ void translate_banks(Translation& into) {
     for (std::size_t i = 0; i < banks.keys.size(); ++i) {
         const auto& name = banks.keys[i];
         const PerlValue bank = into.conf.followed(banks.items[i]);
-        const auto missing = [&](std::string_view why) { into.remark(banks.items[i].place, fmt::format("$policy_bank{{'{}'}}", escaped(name, 60)), Outcome::missing, why); };
+        const auto missing = [&](std::string_view why) {
+            into.remark(banks.items[i].place, fmt::format("$policy_bank{{'{}'}}", escaped(name, 60)), Outcome::missing, why);
+        };
         if (!bank.is(Kind::table)) {
             missing(bank.is_known() ? "not a table" : bank.text);
             continue;
@@ -151,7 +163,8 @@ void translate_banks(Translation& into) {
         if (spoken == "AM.PDP" || spoken == "AM.CL") {  // [control] has what matters
             for (std::size_t k = 0; k < bank.keys.size(); ++k)
                 if (std::ranges::find(of_listeners, bank.keys[k]) == of_listeners.end() && bank.keys[k] != "log_level")
-                    into.remark(bank.items[k].place, fmt::format("$policy_bank{{'{}'}}: {}", name, bank.keys[k]), Outcome::missing, "requests over [control] have no bank of their own, except the one they name");
+                    into.remark(bank.items[k].place, fmt::format("$policy_bank{{'{}'}}: {}", name, bank.keys[k]), Outcome::missing,
+                                "requests over [control] have no bank of their own, except the one they name");
             continue;
         }
         if (!is_name(name)) {

@@ -53,7 +53,8 @@ void recipient_field(Translation& into, const RecipientShape& shape) {
             into.remark(entry.place, std::string(shape.maps), Outcome::missing, rendered.error().detail);
             continue;
         }
-        const bool is_site_hop = shape.shape == FieldShape::hop && entry.kind == Kind::everything && entry.result.text == into.value("$forward_method").text;
+        const bool is_site_hop =
+            shape.shape == FieldShape::hop && entry.kind == Kind::everything && entry.result.text == into.value("$forward_method").text;
         if (is_site_hop) continue;
         if (entry.kind == Kind::key) {
             into.toml.table(fmt::format("[recipients.{}]", toml_key(entry.text))).put(shape.field, *rendered, {entry.place});

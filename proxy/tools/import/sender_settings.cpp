@@ -14,7 +14,7 @@ using Kind = LookupEntry::Kind;
 // PlacedText - a piece of a list with the line it comes from
 struct PlacedText {
     std::string text;
-    Place       place;
+    Place place;
 };
 
 // on_lines - a list with one entry per line, and a comment behind each
@@ -99,7 +99,8 @@ void scores(Translation& into) {
         const PerlValue table = into.conf.followed(item);
         if (item.is(PerlValue::Kind::variable)) into.settle(item.text, Outcome::translated);
         if (!table.is(PerlValue::Kind::table)) {
-            into.remark(item.place, "@score_sender_maps", Outcome::missing, table.is_known() ? "not a table { recipient => [ tables of senders ] }" : table.text);
+            into.remark(item.place, "@score_sender_maps", Outcome::missing,
+                        table.is_known() ? "not a table { recipient => [ tables of senders ] }" : table.text);
             continue;
         }
         for (std::size_t i = 0; i < table.keys.size(); ++i) put_scores(into, to_lower(table.keys[i]), table.items[i], table.items[i].place);

@@ -20,9 +20,9 @@ enum class Shape { text, yes_no, yes_unless_true, number, size, seconds, destiny
 
 struct SimpleRow {
     std::string_view name, section, key;
-    Shape            shape = Shape::text;
-    double           minimum = 0, maximum = 1e15;  // a number outside has no equivalent
-    std::string_view when_undefined = {};          // "": the line is left out
+    Shape shape = Shape::text;
+    double minimum = 0, maximum = 1e15;    // a number outside has no equivalent
+    std::string_view when_undefined = {};  // "": the line is left out
 };
 
 constexpr std::array simple_rows = std::to_array<SimpleRow>({
@@ -96,7 +96,8 @@ Result<std::string> numeric(const SimpleRow& row, const PerlValue& value) {
     const auto number = number_of(value);
     if (!number) return fail(Errc::bad_input, "not a number");
     if (*number < row.minimum || *number > row.maximum)
-        return fail(Errc::bad_input, fmt::format("{}.{} must be from {} to {}", row.section, row.key, perl_number(row.minimum), perl_number(row.maximum)));
+        return fail(Errc::bad_input,
+                    fmt::format("{}.{} must be from {} to {}", row.section, row.key, perl_number(row.minimum), perl_number(row.maximum)));
     return perl_number(*number);
 }
 
@@ -127,7 +128,10 @@ Result<std::string> render(const SimpleRow& row, const PerlValue& value, std::st
         case Shape::hop: {
             if (text.empty()) return "\"\"";
             auto hop = parse_next_hop(text);
-            if (!hop) return fail(Errc::bad_input, text.find('*') != std::string::npos ? "a \"*\" (where the mail came from) is not known; give address and port" : hop.error().detail);
+            if (!hop)
+                return fail(Errc::bad_input, text.find('*') != std::string::npos
+                                                 ? "a \"*\" (where the mail came from) is not known; give address and port"
+                                                 : hop.error().detail);
             return toml_string(hop->shown);
         }
         case Shape::quarantine: return quarantine_text(text, note);
@@ -182,7 +186,12 @@ void log_target(Translation& into) {
     const bool is_said = into.is_assigned("$do_syslog") || into.is_assigned("$logfile");
     auto from = into.places(is_syslog && into.is_assigned("$do_syslog") ? "$do_syslog" : "$logfile");
     if (!is_syslog && file.empty()) from = into.places("$do_syslog");
-    if (is_said) into.put("log", "target", is_syslog && into.is_assigned("$do_syslog") ? "\"syslog\"" : file.empty() ? "\"stderr\"" : toml_string("file:" + file), from);
+    if (is_said)
+        into.put("log", "target",
+                 is_syslog && into.is_assigned("$do_syslog") ? "\"syslog\""
+                 : file.empty()                              ? "\"stderr\""
+                                                             : toml_string("file:" + file),
+                 from);
     for (const auto* name : {"$do_syslog", "$logfile"})
         if (is_said) into.settle(name, Outcome::translated);
     const auto facility = to_lower(text_of(into.value("$syslog_facility")).value_or("mail"));
@@ -206,12 +215,16 @@ void notice_from(Translation& into) {
 
 // warn_senders - $warnbannedsender with D_DISCARD is D_BOUNCE
 void warn_senders(Translation& into) {
-    for (const auto& [name, key] : {std::pair{"$warnbannedsender", "final_banned_destiny"}, std::pair{"$warnbadhsender", "final_bad_header_destiny"}}) {
+    for (const auto& [name, key] :
+         {std::pair{"$warnbannedsender", "final_banned_destiny"}, std::pair{"$warnbadhsender", "final_bad_header_destiny"}}) {
         if (!into.is_assigned(name)) continue;
         const bool is_on = is_true(into.value(name)).value_or(false);
         const bool is_discarded = destiny_text(into.value(std::string("$") + key)) == "discard";
         if (is_on && is_discarded) into.put("policy", key, "\"bounce\"", into.places(name), "with D_DISCARD, which means D_BOUNCE");
-        into.settle(name, is_on && is_discarded ? Outcome::translated : is_on ? Outcome::missing : Outcome::needless,
+        into.settle(name,
+                    is_on && is_discarded ? Outcome::translated
+                    : is_on               ? Outcome::missing
+                                          : Outcome::needless,
                     is_on ? "senders are not told about mail that was delivered" : "it is off");
     }
     if (into.is_assigned("$sa_spam_modifies_subj") && !is_true(into.value("$sa_spam_modifies_subj")).value_or(true)) {
@@ -227,8 +240,7 @@ void table_of_tests(Translation& into) {
         for (std::size_t i = 0; i < tests.keys.size(); ++i) {
             if (std::ranges::find(known, tests.keys[i]) != known.end())
                 into.put("header_checks", tests.keys[i], is_true(tests.items[i]).value_or(true) ? "true" : "false", {tests.items[i].place});
-            else
-                into.remark(tests.items[i].place, "$allowed_header_tests{" + tests.keys[i] + "}", Outcome::needless, "Tamis has no such test");
+            else into.remark(tests.items[i].place, "$allowed_header_tests{" + tests.keys[i] + "}", Outcome::needless, "Tamis has no such test");
         }
     into.settle("%allowed_header_tests", Outcome::translated);
     const PerlValue fields = into.value("%allowed_added_header_fields");
@@ -238,7 +250,8 @@ void table_of_tests(Translation& into) {
             const auto name = to_lower(fields.keys[i]);
             if (name == "received") into.put("policy", "add_received", is_on ? "true" : "false", {fields.items[i].place});
             else if (!is_on || name == "x-spam-report" || name == "x-spam-checker-version" || name == "x-amavis-category")
-                into.remark(fields.items[i].place, "$allowed_added_header_fields{" + name + "}", Outcome::missing, "which fields are added cannot be chosen, apart from Received");
+                into.remark(fields.items[i].place, "$allowed_added_header_fields{" + name + "}", Outcome::missing,
+                            "which fields are added cannot be chosen, apart from Received");
         }
     into.settle("%allowed_added_header_fields", Outcome::translated);
 }
@@ -246,7 +259,8 @@ void table_of_tests(Translation& into) {
 void transport_security(Translation& into) {
     const auto options = into.value("%smtpd_tls_server_options");
     for (const auto& [key, setting] : {std::pair{"SSL_cert_file", "tls_certificate"}, std::pair{"SSL_key_file", "tls_key"}})
-        if (const auto* file = options.entry(key); file != nullptr && file->is(Kind::text)) into.put("server", setting, toml_string(file->text), {file->place});
+        if (const auto* file = options.entry(key); file != nullptr && file->is(Kind::text))
+            into.put("server", setting, toml_string(file->text), {file->place});
     into.settle("%smtpd_tls_server_options", Outcome::translated);
     if (text_of(into.value("$tls_security_level_in")) == "encrypt") into.put("server", "tls_required", "true", into.places("$tls_security_level_in"));
     into.settle("$tls_security_level_in", Outcome::translated);
@@ -255,7 +269,8 @@ void transport_security(Translation& into) {
     else if (!out.empty()) into.put("server", "forward_tls", "\"encrypt\"", into.places("$tls_security_level_out"));
     into.settle("$tls_security_level_out", Outcome::translated);
     const auto client = into.value("%smtp_tls_client_options");
-    if (const auto* file = client.entry("SSL_ca_file"); file != nullptr && file->is(Kind::text)) into.put("server", "forward_ca", toml_string(file->text), {file->place});
+    if (const auto* file = client.entry("SSL_ca_file"); file != nullptr && file->is(Kind::text))
+        into.put("server", "forward_ca", toml_string(file->text), {file->place});
     into.settle("%smtp_tls_client_options", Outcome::translated);
 }
 
@@ -274,16 +289,24 @@ void translate_simple(Translation& into) {
     if (into.is_assigned("@inet_acl"))
         if (const auto list = texts_of(into.value("@inet_acl")); list && AddressList::parse(*list))
             into.put("server", "xforward_peers", toml_list(*list), into.places("@inet_acl"));
-    if (const auto seconds = number_of(into.value("$child_timeout")); into.is_assigned("$child_timeout") && seconds && *seconds >= 1 && *seconds < 240)
+    if (const auto seconds = number_of(into.value("$child_timeout"));
+        into.is_assigned("$child_timeout") && seconds && *seconds >= 1 && *seconds < 240)
         into.put("limits", "scan", perl_number(*seconds), into.places("$child_timeout"), "not longer than limits.message");
     const PerlValue groups = into.value("@daemon_groups");
-    if (into.is_assigned("@daemon_groups") && !groups.items.empty() && groups.items.front().is(Kind::text)) into.put("server", "group", toml_string(groups.items.front().text), into.places("@daemon_groups"));
-    into.settle("@daemon_groups", groups.items.size() > 1 ? Outcome::missing : Outcome::translated, "one group; give the others to the user in /etc/group");
+    if (into.is_assigned("@daemon_groups") && !groups.items.empty() && groups.items.front().is(Kind::text))
+        into.put("server", "group", toml_string(groups.items.front().text), into.places("@daemon_groups"));
+    into.settle("@daemon_groups", groups.items.size() > 1 ? Outcome::missing : Outcome::translated,
+                "one group; give the others to the user in /etc/group");
     const auto format = text_of(into.value("$release_format")).value_or("");
-    if (format == "resend" || format == "attach" || format == "plain") into.put("release", "format", toml_string(format), into.places("$release_format"));
-    into.settle("$release_format", format.empty() || format == "resend" || format == "attach" || format == "plain" ? Outcome::translated : Outcome::missing, "release.format is resend, attach or plain");
+    if (format == "resend" || format == "attach" || format == "plain")
+        into.put("release", "format", toml_string(format), into.places("$release_format"));
+    into.settle("$release_format",
+                format.empty() || format == "resend" || format == "attach" || format == "plain" ? Outcome::translated : Outcome::missing,
+                "release.format is resend, attach or plain");
     if (into.is_assigned("$virus_scanners_failure_is_fatal"))
-        into.put("policy", "scanner_failure", is_true(into.value("$virus_scanners_failure_is_fatal")).value_or(false) ? "\"tempfail\"" : "\"unchecked\"", into.places("$virus_scanners_failure_is_fatal"));
+        into.put("policy", "scanner_failure",
+                 is_true(into.value("$virus_scanners_failure_is_fatal")).value_or(false) ? "\"tempfail\"" : "\"unchecked\"",
+                 into.places("$virus_scanners_failure_is_fatal"));
     into.settle("$virus_scanners_failure_is_fatal", Outcome::translated);
     quarantine(into);
     log_target(into);

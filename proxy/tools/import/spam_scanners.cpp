@@ -25,17 +25,20 @@ void rspamd(Translation& into, const PerlValue& scanner) {
     if (address.ends_with(path)) address.resize(address.size() - path.size());
     table.put("url", toml_list({address}), {scanner.place});
     if (const auto* factor = option(scanner, "score_factor"))
-        if (const auto number = number_of(into.conf.followed(*factor)); number && *number > 0) table.put("score_factor", level_text(*number), {factor->place});
+        if (const auto number = number_of(into.conf.followed(*factor)); number && *number > 0)
+            table.put("score_factor", level_text(*number), {factor->place});
     if (const auto* credentials = option(scanner, "credentials"); credentials != nullptr)
-        into.remark(credentials->place, "@spam_scanners: credentials", Outcome::missing, "a password for rspamd is scanners.rspamd.password; a proxy with HTTP authentication is not spoken to");
+        into.remark(credentials->place, "@spam_scanners: credentials", Outcome::missing,
+                    "a password for rspamd is scanners.rspamd.password; a proxy with HTTP authentication is not spoken to");
 }
 
 void spamd(Translation& into, const PerlValue& scanner, bool is_commented) {
     auto& table = into.toml.table("[scanners.spamd]");
     table.is_comment = is_commented;
     table.remarks = {"SpamAssassin runs as spamd (Debian: the package spamd; elsewhere spamassassin), with its own configuration."};
-    if (is_commented) table.remarks = {"Spam is not looked for at present (@bypass_spam_checks_maps); to begin, install spamd, take these # away and",
-                                       "delete bypass_spam_checks from [recipients.\".\"]."};
+    if (is_commented)
+        table.remarks = {"Spam is not looked for at present (@bypass_spam_checks_maps); to begin, install spamd, take these # away and",
+                         "delete bypass_spam_checks from [recipients.\".\"]."};
     table.put("socket", toml_list({"127.0.0.1:783"}), {scanner.place}, "where spamd listens");
     const PerlValue limit = into.value("$sa_mail_body_size_limit");
     table.put("body_limit", perl_number(std::max(0.0, number_of(limit).value_or(0))), into.places("$sa_mail_body_size_limit"));
@@ -59,7 +62,9 @@ void translate_spam_scanners(Translation& into) {
         const auto module = scanner.items.size() > 1 ? text_of(scanner.items[1]).value_or("") : std::string();
         if (module.ends_with("::RspamdClient")) rspamd(into, scanner);
         else if (module.ends_with("::SpamAssassin") || module.ends_with("::SpamdClient")) spamd(into, scanner, is_off_for_everybody(into));
-        else into.remark(scanner.place, "@spam_scanners", Outcome::missing, "programs such as DSPAM, bogofilter and CRM114 are not called; rspamd and SpamAssassin have Bayes filters");
+        else
+            into.remark(scanner.place, "@spam_scanners", Outcome::missing,
+                        "programs such as DSPAM, bogofilter and CRM114 are not called; rspamd and SpamAssassin have Bayes filters");
     }
 }
 

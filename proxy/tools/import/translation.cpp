@@ -73,7 +73,9 @@ std::vector<ReportLine> Translation::report() {
     for (const auto& call : conf.calls) {
         const bool is_english = call.name == "read_l10n_templates" && !call.arguments.empty() && call.arguments.front().text == "en_US";
         if (is_english) out.push_back({call.place, call.name, Outcome::needless, "Tamis has texts of its own for notices (docs/notices.md)"});
-        else if (call.name == "read_l10n_templates") out.push_back({call.place, call.name, Outcome::missing, "texts of notices are in another language; write files for notices.*_template (docs/notices.md)"});
+        else if (call.name == "read_l10n_templates")
+            out.push_back({call.place, call.name, Outcome::missing,
+                           "texts of notices are in another language; write files for notices.*_template (docs/notices.md)"});
         else out.push_back({call.place, call.name, Outcome::missing, reason_of(call)});
     }
     for (const auto& assignment : conf.assignments) {
@@ -90,19 +92,19 @@ std::vector<ReportLine> Translation::report() {
         }
         const bool is_own = conf.used.contains(assignment.name) || conf.own.contains(assignment.name);
         if (is_own) out.push_back({assignment.place, what_of(assignment), Outcome::needless, "a variable that other settings use"});
-        else if (conf.in_defaults.contains(name)) out.push_back({assignment.place, what_of(assignment), Outcome::needless, "no list of tables names it, so it had no effect"});
+        else if (conf.in_defaults.contains(name))
+            out.push_back({assignment.place, what_of(assignment), Outcome::needless, "no list of tables names it, so it had no effect"});
         else out.push_back({assignment.place, what_of(assignment), Outcome::missing, "not known as a setting of amavisd-new"});
     }
-    std::ranges::sort(out, [](const ReportLine& a, const ReportLine& b) { return std::tie(a.place, a.what, a.text) < std::tie(b.place, b.what, b.text); });
+    std::ranges::sort(out,
+                      [](const ReportLine& a, const ReportLine& b) { return std::tie(a.place, a.what, a.text) < std::tie(b.place, b.what, b.text); });
     const auto same = [](const ReportLine& a, const ReportLine& b) { return a.place == b.place && a.what == b.what && a.text == b.text; };
     const auto extra = std::ranges::unique(out, same);
     out.erase(extra.begin(), extra.end());
     return out;
 }
 
-std::size_t Imported::count(Outcome outcome) const {
-    return static_cast<std::size_t>(std::ranges::count(report, outcome, &ReportLine::outcome));
-}
+std::size_t Imported::count(Outcome outcome) const { return static_cast<std::size_t>(std::ranges::count(report, outcome, &ReportLine::outcome)); }
 
 Result<Imported> import_amavisd(const std::vector<Source>& sources, const Surroundings& around) {
     auto conf = read_amavisd_conf(sources, around);
@@ -133,7 +135,8 @@ std::string report_text(const Imported& imported) {
         if (imported.count(outcome) == 0) continue;
         out += fmt::format("\n{}\n", head);
         for (const auto& line : imported.report)
-            if (line.outcome == outcome) out += fmt::format("{}: {}: {}\n", escaped(imported.conf.shown(line.place), 400), line.what, escaped(line.text, 400));
+            if (line.outcome == outcome)
+                out += fmt::format("{}: {}: {}\n", escaped(imported.conf.shown(line.place), 400), line.what, escaped(line.text, 400));
     }
     return out;
 }

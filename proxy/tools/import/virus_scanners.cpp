@@ -18,7 +18,7 @@ using Kind = PerlValue::Kind;
 
 struct Clamd {
     std::vector<std::string> sockets;
-    std::vector<Place>       from;
+    std::vector<Place> from;
 };
 
 std::string table_name(std::string_view name, const std::vector<std::string>& taken) {
@@ -53,7 +53,9 @@ std::vector<std::string> sockets_of(const PerlValue& arguments) {
 
 bool is_clamd(const std::string& name, const PerlValue& arguments) {
     const auto query = arguments.items.empty() ? std::string() : text_of(arguments.items.front()).value_or("");
-    if (to_lower(name).find("clam") != std::string::npos || query.find("CONTSCAN") != std::string::npos || query.find("MULTISCAN") != std::string::npos) return true;
+    if (to_lower(name).find("clam") != std::string::npos || query.find("CONTSCAN") != std::string::npos ||
+        query.find("MULTISCAN") != std::string::npos)
+        return true;
     return std::ranges::any_of(arguments.items, [](const PerlValue& each) { return text_of(each).value_or("").starts_with("clamd:"); });
 }
 
@@ -64,7 +66,8 @@ std::vector<std::string> argument_list(const Translation& into, const std::strin
     for (const auto word : words(text)) {
         std::string argument(word);
         for (const auto& folder : {temporary, text_of(into.value("$MYHOME")).value_or("")})
-            if (const auto at = folder.empty() ? std::string::npos : argument.find(folder); at != std::string::npos && argument.find("{}") == std::string::npos)
+            if (const auto at = folder.empty() ? std::string::npos : argument.find(folder);
+                at != std::string::npos && argument.find("{}") == std::string::npos)
                 argument = argument.substr(0, at) + "{}/../tmp";
         out.push_back(std::move(argument));
     }
@@ -129,7 +132,8 @@ public:
                 table.put("socket", toml_list(clamd_.sockets), clamd_.from, clamd_.sockets.size() > 1 ? "tried in this order" : "");
                 if (is_backup) table.put("backup", "true", clamd_.from);
             } else if (is_backup) {
-                into_.remark(clamd_.from.front(), "clamd", Outcome::missing, "clamd is a primary and a backup engine; add the second address to scanners.clamd.socket");
+                into_.remark(clamd_.from.front(), "clamd", Outcome::missing,
+                             "clamd is a primary and a backup engine; add the second address to scanners.clamd.socket");
             }
         }
         clamd_ = {};
@@ -138,14 +142,19 @@ public:
 private:
     void scanner(std::string_view list, const PerlValue& tuple, bool is_backup) {
         const auto name = text_of(item(into_, tuple, 0)).value_or("");
-        const auto missing = [&](std::string_view why) { into_.remark(tuple.place, fmt::format("{}: '{}'", list, escaped(name, 60)), Outcome::missing, why); };
+        const auto missing = [&](std::string_view why) {
+            into_.remark(tuple.place, fmt::format("{}: '{}'", list, escaped(name, 60)), Outcome::missing, why);
+        };
         if (!tuple.is(Kind::list)) return missing(tuple.is_known() ? "not a list that describes a scanner" : tuple.text);
         const PerlValue how = tuple.items.size() > 1 ? tuple.items[1] : PerlValue{};
         const PerlValue arguments = item(into_, tuple, 2);
         if (how.is(Kind::variable) && how.text.starts_with("&")) {
             const bool asks_clamd = how.text == "&ask_daemon" && is_clamd(name, arguments);
-            if (!asks_clamd) return missing(how.text == "&ask_clamav" ? "clamd is asked instead of a library: add [scanners.clamd] with its socket"
-                                                                      : "this protocol is not spoken: clamd, ICAP and programs are (docs/scanners); use the engine's ICAP service or its program");
+            if (!asks_clamd)
+                return missing(
+                    how.text == "&ask_clamav"
+                        ? "clamd is asked instead of a library: add [scanners.clamd] with its socket"
+                        : "this protocol is not spoken: clamd, ICAP and programs are (docs/scanners); use the engine's ICAP service or its program");
             for (const auto& socket : sockets_of(arguments)) {
                 auto endpoint = parse_endpoint(socket);
                 if (!endpoint) missing(endpoint.error().detail);
@@ -154,8 +163,11 @@ private:
             clamd_.from.push_back(tuple.place);
             return;
         }
-        if (!into_.conf.followed(how).is_known()) return missing(name == "always-clean" ? "a scanner that finds everything clean; what happens without a scanner is policy.scanner_failure and final_unchecked_destiny"
-                                                                                       : "a scanner that is code of your own: " + how.text);
+        if (!into_.conf.followed(how).is_known())
+            return missing(
+                name == "always-clean"
+                    ? "a scanner that finds everything clean; what happens without a scanner is policy.scanner_failure and final_unchecked_destiny"
+                    : "a scanner that is code of your own: " + how.text);
         const auto programs = texts_of(into_.conf.followed(how));
         if (!programs || programs->empty()) return missing("no program is named");
         program(list, name, tuple, *programs, is_backup);
@@ -177,11 +189,12 @@ private:
         }
         taken_.push_back(key);
         if (!is_installed) into_.remark(tuple.place, what, Outcome::needless, "not installed on this machine; the table is there as a comment");
-        else if (tuple.items.size() > 6) into_.remark(tuple.place, what, Outcome::needless, "code before and after it is left out: it has a directory of its own");
+        else if (tuple.items.size() > 6)
+            into_.remark(tuple.place, what, Outcome::needless, "code before and after it is left out: it has a directory of its own");
     }
 
-    Translation&             into_;
-    Clamd                    clamd_;
+    Translation& into_;
+    Clamd clamd_;
     std::vector<std::string> taken_;
 };
 
