@@ -66,7 +66,7 @@ const std::vector<Setting<RetentionSettings>>& retention_rows() {
         {"deleted", &S::deleted, "After this a copy goes that each of its recipients has marked as deleted (msgrcpt.rs D)."},
         {"batch", &S::batch, "Most messages in one transaction; fewer when these take long.", 1, 10'000},
         {"pause", &S::pause, "Shortest pause between two transactions.", 0, 60},
-        {"share", &S::share, "Largest part of the time in which the database works for the retention: 0.25 rests three times as long as it works.", 0.01, 1},
+        {"share", &S::share, "Largest part of the time in which the database works for the retention: 0.2 rests four times as long as it works.", 0.01, 1},
         {"longest_run", &S::longest_run, "After this a run stops; the next one goes on.", 1, 86'400},
         {"drop_partitions", &S::drop_partitions, "PostgreSQL tables divided by partition_tag: a partition that is wholly past is dropped instead of emptied."},
         {"weeks_ahead", &S::weeks_ahead, "PostgreSQL tables divided by week: for how many weeks to come tamisd makes the partitions, also when enabled is false.", 1, 52},

@@ -13,9 +13,10 @@ namespace {
 using std::chrono::milliseconds;
 using Asked = ExpirySql::Asked;
 
-constexpr milliseconds target{40};        // what a transaction shall take
+constexpr milliseconds target{20};        // what a transaction shall take
 constexpr milliseconds limit{120};        // what it may take: then the server breaks it off
-constexpr milliseconds least_limit{5000}; // the smallest piece of work must get done some time, however slow the disk
+constexpr milliseconds longest_limit{4000};  // the smallest piece of work must get done some time, however slow the disk:
+constexpr int          patient_tries = 5;    // after so many tries in a row it gets twice the time, and again
 constexpr milliseconds read_limit{20'000};
 constexpr std::size_t  window_limit = 20'000;  // candidates at once; more come in one second only when somebody imported them
 constexpr double       large = 400;            // cost from which a copy is taken in pieces
@@ -80,18 +81,31 @@ Task<Result<SqlRows>> ExpireRun::read_one(SqlQuery query) {
 // write - one transaction; Errc::timeout when it was too much at once
 Task<ExpireRun::Answers> ExpireRun::write(std::vector<SqlQuery> queries, Pace& pace, bool was_full) {
     const auto begin = Clock::now();
-    auto answers = co_await session_->run(std::move(queries), pace.is_least() ? least_limit : limit, Access::write);
+    auto allowed = limit;
+    for (int i = patient_tries; pace.is_least() && i <= misses_ && allowed < longest_limit; ++i) allowed *= 2;
+    auto answers = co_await session_->run(std::move(queries), allowed, Access::write);
     const auto took = Clock::now() - begin;
     report_.longest_transaction = std::max(report_.longest_transaction, std::chrono::duration_cast<std::chrono::microseconds>(took));
     if (answers) {
         ++report_.transactions;
+        misses_ = 0;
         pace.learn(took, was_full);
     } else if (answers.error().is(Errc::timeout)) {
         ++report_.too_long;
+        ++misses_;
         pace.shrink();
     }
     co_await rest(took);
     co_return answers;
+}
+
+// write_small - what cannot be made smaller, tried again while it is broken off
+Task<ExpireRun::Answers> ExpireRun::write_small(std::function<std::vector<SqlQuery>()> make) {
+    for (int attempt = 1;; ++attempt) {
+        Pace single{1, 1, 1};
+        auto answers = co_await write(make(), single, false);
+        if (answers || !answers.error().is(Errc::timeout) || attempt == tries) co_return answers;
+    }
 }
 
 // walk - window by window along the time; what is due of each is taken at once
@@ -191,8 +205,7 @@ Task<Done> ExpireRun::take_batch(const Walk& walk, Due what, std::vector<Candida
 // take_large - a copy whose chunks are too many for one transaction: first it is said to be gone, then it goes in pieces
 Task<Done> ExpireRun::take_large(const Walk& walk, Due what, Candidate message) {
     std::vector<Candidate> one{message};
-    Pace single{1, 1, 1};
-    auto marked = co_await write(sql_->expire_copies(one, false), single, false);
+    auto marked = co_await write_small([&] { return sql_->expire_copies(one, false); });
     if (!marked) co_return std::unexpected(std::move(marked.error()));
     if (what == Due::copy && sql_->counts_of(*marked, Asked::expired_copies).records == 0) co_return Done{};  // somebody wants it now
     Pace pieces{50, 1, 1000};
@@ -347,8 +360,7 @@ Task<Done> ExpireRun::restore_used(std::vector<ExpirySql::Address> deleted, std:
         const auto id = time_of({row}, 0);
         const auto address = std::ranges::find(deleted, id, &ExpirySql::Address::id);
         if (address == deleted.end()) continue;
-        Pace single{1, 1, 1};
-        auto restored = co_await write(sql_->restore_address(*address), single, false);
+        auto restored = co_await write_small([&] { return sql_->restore_address(*address); });
         if (!restored) co_return std::unexpected(std::move(restored.error()));
         ++report_.restored_addresses;
         --report_.addresses;

@@ -54,6 +54,7 @@ private:
 
     Task<Answers> read(std::vector<SqlQuery> queries);
     Task<Answers> write(std::vector<SqlQuery> queries, Pace& pace, bool was_full);
+    Task<Answers> write_small(std::function<std::vector<SqlQuery>()> make);
     Task<Result<SqlRows>> read_one(SqlQuery query);
     Task<Result<std::int64_t>> number(std::string sql);  // the first value of the answer; 0 when there is none
     Task<void>    rest(Clock::duration worked);
@@ -80,6 +81,7 @@ private:
     Session                    session_;
     std::unique_ptr<ExpirySql> sql_;
     ExpireReport               report_;
+    int                        misses_ = 0;                // transactions in a row that were broken off
     Pace                       rows_{1000, 100, 20'000};   // that are looked at
     Pace                       records_{50, 1, 500};       // that are deleted, by cost
     Pace                       small_{200, 1, 2000};       // orphans and addresses that are deleted

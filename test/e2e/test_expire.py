@@ -149,6 +149,8 @@ class Weeks(Case):
         postgres = shared_postgres()
         dsn, said = install(postgres, "expire_weeks", "--partitioned")
         self.assertIn("storage.partition_tag = -1", said)
+        checked = subprocess.run([build_directory() / "tamis", "schema", "check", "--dsn", dsn], text=True, capture_output=True, timeout=60)
+        self.assertEqual((checked.returncode, "there is nothing to upgrade" in checked.stdout), (0, True), checked.stdout)
         postgres.sql("do $$ declare t regclass; begin for t in select inhrelid from pg_inherits where inhparent in ('msgs'::regclass, 'msgrcpt'::regclass, 'quarantine'::regclass) "
                      "and inhrelid::regclass::text not like '%' || to_char(now() at time zone 'UTC', 'IYYYIW') loop execute 'drop table ' || t; end loop; end $$", "expire_weeks")
         hop = self.hop()
