@@ -24,6 +24,7 @@ class BehindAMilter(Case):
         socket = str(self.daemon.home / "ampdp.sock")
         self.daemon.config["control"] = {"listen": [f"unix:{socket}"]}
         self.daemon.start()
+        self.daemon.wait_log("started, listening on")
         work = folder("milter")
         shutil.chown(work, "nobody", "nogroup")
         work.chmod(0o750)

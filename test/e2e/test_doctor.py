@@ -74,6 +74,7 @@ class RunningSetUp(Doctor):
             "command": {"cat": {"program": "/bin/cat", "clean": [0], "infected": [1]}}}}, storage=dsn, port=port, start=False)
         self.daemon.config["control"] = {"listen": [f"unix:{self.daemon.home}/ampdp.sock"]}
         self.daemon.start()
+        self.daemon.wait_log("started, listening on")
         self.file = self.daemon.file
         # what Postfix 3.7 does not do by itself, and what the harness leaves to the test
         text = (self.postfix.config / "main.cf").read_text()

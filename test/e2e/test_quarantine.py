@@ -36,7 +36,9 @@ class Quarantined(Case):
         daemon = self.tamis(self.sink, {"scanners": {"yara": {}}, "policy": policy or {}, **more}, storage=storage, start=False)
         daemon.ampdp = str(daemon.home / "ampdp.sock")
         daemon.config["control"] = {"listen": [f"unix:{daemon.ampdp}", f"127.0.0.1:{self.port}"], "socket_mode": "0666", **daemon.config.get("control", {})}
-        return daemon.start()
+        daemon.start()
+        daemon.wait_log("started, listening on")           # the SMTP port answers before the control sockets are there
+        return daemon
 
     def base(self, daemon, statement, *values):
         with sqlite3.connect(f"{daemon.config['server']['state_dir']}/tamis.db", timeout=30) as base:
