@@ -221,7 +221,7 @@ class Databases(Doctor):
         fault("warning", "has no column .*msgrcpt.content", "tamis schema upgrade", fresh("doctor_era", era_schema("amavisd-2.6")))
         fault("warning", r"another entry of the list is used", "start it", ["postgresql://postgres@127.0.0.1:1/mail", good])
         fault("problem", "is read-only", "primary", fresh("doctor_standby", None, "alter database doctor_standby set default_transaction_read_only = on"), good)
-        postgres.sql("do $$ begin create role doctor_reader login; exception when duplicate_object then null; end $$", "postgres")
+        postgres.sql("do $$ begin create role doctor_reader login; exception when duplicate_object or unique_violation then null; end $$", "postgres")
         reader = fresh("doctor_rights", None, "grant select on all tables in schema public to doctor_reader").replace("postgres@", "doctor_reader@")
         fault("problem", 'the role "doctor_reader" has no right to INSERT on .*msgs', r'GRANT INSERT ON maddr.* TO "doctor_reader"', reader, good)
 

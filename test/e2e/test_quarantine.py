@@ -331,9 +331,16 @@ class Ampdps(Quarantined):
         with Ampdp(f"127.0.0.1:{self.port}") as control:
             self.assertIn("unix socket only", control.ask({"request": "AM.PDP", "mail_file": "/etc/passwd", "recipient": "<a@b>"})[0][1])
         self.assertNotIn("DENIED", daemon.log())
-        held = [Ampdp(daemon.ampdp) for _ in range(3)]
-        for control in held:
-            control.ask({"request": "smtpd_access_policy"})
+        def hold():  # those before have just been closed here, and count until the daemon has noticed
+            control = Ampdp(daemon.ampdp)
+            try:
+                if control.ask({"request": "smtpd_access_policy"}):
+                    return control
+            except OSError:
+                pass
+            control.close()
+            return None
+        held = [until(hold, 30, "a connection that is served") for _ in range(3)]
         extra = Ampdp(daemon.ampdp)
         self.assertClosed(extra)
         extra.close()

@@ -69,7 +69,7 @@ class Postgres:
 
     def database(self, name="amavis", schema=None):
         """A fresh database with our schema (schema/postgresql), or with the given SQL text. Returns its DSN."""
-        self.sql("do $$ begin create role amavis login; exception when duplicate_object then null; end $$", database="postgres")
+        self.sql("do $$ begin create role amavis login; exception when duplicate_object or unique_violation then null; end $$", database="postgres")
         self.sql(f"create database {name} template template0", database="postgres")
         if schema is None:
             steps = sorted((SOURCE / "schema" / "postgresql").glob("[0-9]*.sql"))
