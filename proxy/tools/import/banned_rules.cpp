@@ -21,21 +21,22 @@ struct Rule {
     Place place;
 };
 
-std::vector<std::string> built_in_default() {
-    Problems problems("");
-    const auto config = parse_config(policy::banned_sets(), problems);
-    std::vector<std::string> out;
-    for (const auto& rule : *config.find("banned")->table()->find("rules")->table()->find("DEFAULT")->array())
-        out.push_back(*rule.table()->find("any")->text());
-    return out;
-}
+// BuiltIn - the lists that come with Tamis: their names, and the rules of DEFAULT
+struct BuiltIn {
+    std::vector<std::string> names, rules;
+};
 
-std::vector<std::string> built_in_names() {
-    Problems problems("");
-    const auto config = parse_config(policy::banned_sets(), problems);
-    std::vector<std::string> out;
-    for (const auto& [name, rules] : config.find("banned")->table()->find("rules")->table()->entries) out.push_back(name);
-    return out;
+const BuiltIn& built_in() {
+    static const BuiltIn lists = [] {
+        Problems problems("");
+        const auto config = parse_config(policy::banned_sets(), problems);
+        const auto* all = config.find("banned")->table()->find("rules")->table();
+        BuiltIn out;
+        for (const auto& [name, rules] : all->entries) out.names.push_back(name);
+        for (const auto& rule : *all->find("DEFAULT")->array()) out.rules.push_back(*rule.table()->find("any")->text());
+        return out;
+    }();
+    return lists;
 }
 
 std::vector<Rule> rules_of(Translation& into, const PerlValue& patterns) {
@@ -62,7 +63,7 @@ public:
     void write(const std::string& name, const PerlValue& patterns, std::string_view selector) {
         names_.push_back(name);
         const auto rules = rules_of(into_, patterns);
-        const auto own = built_in_default();
+        const auto& own = built_in().rules;
         const bool is_own = name == "DEFAULT" &&
                             std::ranges::equal(rules, own, [](const Rule& a, const std::string& b) { return a.pattern == b && a.action.empty(); });
         if (is_own) {
@@ -109,7 +110,7 @@ public:
         }
         for (const auto name : words(text_of(value).value_or(""), ", \t")) {
             const std::string text(name);
-            const auto own = built_in_names();
+            const auto& own = built_in().names;
             if (has(text) || (text != "DEFAULT" && std::ranges::find(own, text) != own.end())) out.push_back(text);
             else if (place.line != 0) into_.remark(place, text, Outcome::needless, "no list has this name; amavisd passed over it too");
         }

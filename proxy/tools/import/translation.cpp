@@ -31,7 +31,6 @@ Translation::Translation(const AmavisdConf& from, const Surroundings& surroundin
         if (assignment.is_whole) places.clear();
         places.push_back(assignment.place);
     }
-    for (const auto& line : setting_lines(nullptr)) fallbacks_[line.section + "." + line.name] = line.fallback;
 }
 
 std::vector<Place> Translation::places(std::string_view name) const {
@@ -57,8 +56,13 @@ bool Translation::is_unknown(std::string_view name, const PerlValue& value) {
 }
 
 std::string Translation::fallback(std::string_view section, std::string_view key) const {
-    const auto found = fallbacks_.find(fmt::format("{}.{}", section, key));
-    return found == fallbacks_.end() ? std::string() : found->second;
+    static const auto fallbacks = [] {
+        std::map<std::string, std::string, std::less<>> out;
+        for (const auto& line : setting_lines(nullptr)) out[line.section + "." + line.name] = line.fallback;
+        return out;
+    }();
+    const auto found = fallbacks.find(fmt::format("{}.{}", section, key));
+    return found == fallbacks.end() ? std::string() : found->second;
 }
 
 void Translation::put(std::string_view section, std::string_view key, const std::string& rendered, std::vector<Place> from, std::string note) {

@@ -66,7 +66,6 @@ private:
     };
     std::map<std::string, std::vector<Place>, std::less<>> places_;
     std::map<std::string, Settled, std::less<>>            settled_;
-    std::map<std::string, std::string, std::less<>>        fallbacks_;
     std::vector<ReportLine>                                remarks_;
     std::set<std::string>                                  asked_;
 };
