@@ -13,8 +13,8 @@ namespace {
 using std::chrono::milliseconds;
 using Asked = ExpirySql::Asked;
 
-constexpr milliseconds target{20};        // what a transaction shall take
-constexpr milliseconds limit{120};        // what it may take: then the server breaks it off
+constexpr milliseconds target{6};         // what a transaction shall take: mail that meets one waits about as long
+constexpr milliseconds limit{80};         // what it may take: then the server breaks it off
 constexpr milliseconds longest_limit{4000};  // the smallest piece of work must get done some time, however slow the disk:
 constexpr int          patient_tries = 5;    // after so many tries in a row it gets twice the time, and again
 constexpr milliseconds read_limit{20'000};
@@ -66,7 +66,8 @@ Task<void> ExpireRun::rest(Clock::duration worked) {
 Task<ExpireRun::Answers> ExpireRun::read(std::vector<SqlQuery> queries) {
     const auto begin = Clock::now();
     auto answers = co_await session_->run(std::move(queries), read_limit, Access::read);
-    co_await rest(Clock::now() - begin);
+    read_for_ = Clock::now() - begin;
+    co_await rest(read_for_);
     co_return answers;
 }
 
@@ -113,13 +114,12 @@ Task<Done> ExpireRun::walk(Walk walk, std::int64_t from) {
     auto first = co_await read_one(sql_->first(walk, from));
     if (!first) co_return std::unexpected(std::move(first.error()));
     for (std::int64_t at = time_of(*first, walk.until); at < walk.until && !is_over();) {
-        const auto begin = Clock::now();
         auto last = co_await read_one(sql_->window_end(walk, at, rows_.size()));
         if (!last) co_return std::unexpected(std::move(last.error()));
         const auto until = std::max(at + 1, time_of(*last, walk.until));
         auto rows = co_await read_one(sql_->candidates(walk, at, until, window_limit));
         if (!rows) co_return std::unexpected(std::move(rows.error()));
-        rows_.learn((Clock::now() - begin) / 4, true);  // most of it was resting
+        rows_.learn(read_for_, true);
         std::vector<Candidate> found;
         for (const auto& row : *rows) found.push_back(ExpirySql::candidate_of(row));
         const auto before = report_.records + report_.incomplete;
@@ -256,11 +256,10 @@ Task<Done> ExpireRun::remove_orphans(std::string table) {
     std::optional<ExpirySql::Piece> after;
     Pace window{2000, 200, 20'000};
     while (!is_over()) {
-        const auto begin = Clock::now();
         auto rows = co_await read_one(sql_->pieces(table, after, window.size()));
         if (!rows) co_return std::unexpected(std::move(rows.error()));
         if (rows->empty()) co_return Done{};
-        window.learn((Clock::now() - begin) / 4, true);
+        window.learn(read_for_, true);
         std::vector<ExpirySql::Piece> orphans;
         for (const auto& row : *rows) {
             after = ExpirySql::piece_of(row);
@@ -298,11 +297,10 @@ Task<Done> ExpireRun::remove_addresses() {
     const auto last = time_of(*newest, 0);
     Pace window{1000, 100, 10'000};
     for (std::int64_t after = 0; after < last && !is_over();) {
-        const auto begin = Clock::now();
         auto rows = co_await read_one(sql_->unused_addresses(after, last, window.size()));
         if (!rows) co_return std::unexpected(std::move(rows.error()));
         if (rows->empty()) co_return Done{};
-        window.learn((Clock::now() - begin) / 4, true);
+        window.learn(read_for_, true);
         std::vector<std::int64_t> unused;
         for (const auto& row : *rows) {
             after = time_of({row}, after);

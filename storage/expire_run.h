@@ -81,6 +81,7 @@ private:
     Session                    session_;
     std::unique_ptr<ExpirySql> sql_;
     ExpireReport               report_;
+    Clock::duration            read_for_{};                // what the last read took
     int                        misses_ = 0;                // transactions in a row that were broken off
     Pace                       rows_{1000, 100, 20'000};   // that are looked at
     Pace                       records_{50, 1, 500};       // that are deleted, by cost
