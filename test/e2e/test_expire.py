@@ -22,6 +22,11 @@ def expire(*words):
     return done.returncode, done.stdout + done.stderr
 
 
+def expire_when_free(*words):
+    """beside a daemon whose own timer may just be at it"""
+    return until(lambda: (lambda done: None if "another host is at it" in done[1] else done)(expire(*words)), 30, "a turn")
+
+
 def install(postgres, name, *words):
     postgres.sql(f"create database {name} template template0 encoding 'UTF8'", "postgres")
     dsn = f"postgresql://postgres@127.0.0.1:{postgres.port}/{name}"
@@ -164,14 +169,14 @@ class Weeks(Case):
         [item] = quarantine_json(daemon.file, "list")["items"]
         code, out, err = quarantine(daemon.file, "release", item["mail_id"])
         self.assertEqual((code, "delivered" in out), (0, True), out + err)
-        status, said = expire("-c", daemon.file, "--older-than", "1s", "--keep-partitions")
+        status, said = expire_when_free("-c", daemon.file, "--older-than", "1s", "--keep-partitions")
         self.assertEqual(status, 0, said)
         # a week that is long past, dropped whole
         postgres.sql("create table msgs_201001 partition of msgs for values from (201001) to (201002); create table msgrcpt_201001 partition of msgrcpt for values from (201001) to (201002); "
                      "create table quarantine_201001 partition of quarantine for values from (201001) to (201002); "
                      "insert into msgs (partition_tag, mail_id, am_id, time_num, time_iso, sid, size, host) values (201001, 'x', '1', 1262700000, now(), 1, 1, 'h')", "expire_weeks")
-        status, said = expire("-c", daemon.file)
+        status, said = expire_when_free("-c", daemon.file)
         self.assertEqual(status, 0, said)
         for name in ("msgs", "msgrcpt", "quarantine"):
-            self.assertIn(f"partition public.{name}_201001 dropped", said)
+            self.assertIn(f"partition public.{name}_201001 dropped", said + daemon.log())  # whoever was first
         self.assertCode(daemon.send(mail.clean()), 250)

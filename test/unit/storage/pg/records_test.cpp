@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "storage/chunks.h"
+#include "storage/pg/blocking.h"
 #include "storage/schema.h"
 #include "test/lib/cutting_proxy.h"
 #include "test/lib/pg_server.h"
@@ -193,6 +194,27 @@ TEST_CASE("PostgreSQL: two stores insert the same addresses at the same time wit
     for (const auto& answer : two) CHECK(answer);
     CHECK(count(database, "msgs") == "1200");
     CHECK(count(database, "maddr") == "650");
+}
+
+TEST_CASE("PostgreSQL: a session being set up holds locks of one table at a time, so that ALTER TABLE beside it is no deadlock") {
+    if (!PgServer::is_wanted()) return;
+    const auto name = new_database();
+    auto administrator = pg::Blocking::open(*parse_dsn(server().url(name))).value();
+    REQUIRE(administrator.query("BEGIN"));
+    REQUIRE(administrator.query("LOCK TABLE quarantine IN SHARE ROW EXCLUSIVE MODE"));
+    const auto store = open({server().url(name)});
+    Done done;
+    std::thread host([&] { done = keep(*store, make_record()); });
+    const bool waits = wait_until([&] { return server().query(name, "SELECT count(*) FROM pg_locks WHERE NOT granted").at(0) != "0"; });
+    for (const auto* table : {"maddr", "msgs", "msgrcpt"}) {
+        const auto locked = administrator.query(fmt::format("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE NOWAIT", table));
+        INFO((locked ? "" : locked.error().detail));
+        CHECK(locked);
+    }
+    CHECK(administrator.query("COMMIT"));
+    host.join();
+    CHECK(waits);
+    CHECK(done);
 }
 
 TEST_CASE("PostgreSQL: sessions are terminated all the time, and nothing is lost or written twice") {
