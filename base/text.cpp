@@ -53,7 +53,7 @@ std::string to_upper(std::string_view text) {
 }
 
 bool equal_fold(std::string_view a, std::string_view b) noexcept {
-    return a.size() == b.size() && std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
+    return a.size() == b.size() && (a == b || std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); }));
 }
 
 bool starts_with_fold(std::string_view text, std::string_view prefix) noexcept {

@@ -13,7 +13,7 @@ namespace {
 using std::chrono::milliseconds;
 using Asked = ExpirySql::Asked;
 
-constexpr milliseconds target{6};         // what a transaction shall take: mail that meets one waits about as long
+constexpr milliseconds target{2};         // what a transaction shall take: mail that meets one waits about as long
 constexpr milliseconds limit{80};         // what it may take: then the server breaks it off
 constexpr milliseconds longest_limit{4000};  // the smallest piece of work must get done some time, however slow the disk:
 constexpr int          patient_tries = 5;    // after so many tries in a row it gets twice the time, and again

@@ -1,7 +1,9 @@
-// expiry_session - PostgreSQL: unnamed statements in pipeline mode; the turn is an advisory lock
+// expiry_session - PostgreSQL: statements in pipeline mode, those that come again and again prepared; the turn is an advisory lock
 #include "storage/expiry_session.h"
 
 #include <fmt/format.h>
+
+#include <map>
 
 #include "storage/pg/connection.h"
 #include "storage/pg/dialect.h"
@@ -14,13 +16,15 @@ constexpr std::chrono::seconds connect_limit{10};
 constexpr std::chrono::seconds answer_margin{5};  // of a living server, above its own timeout
 constexpr std::chrono::milliseconds lock_patience{60};  // what a writing transaction waits for somebody's lock
 constexpr const char*          turn = "1952541033, 5";  // "tami", and what it is for
+constexpr std::size_t          most_prepared = 32;      // texts with a number of the moment in them would be without end
 
 // Rows are found by index, also where the table was small when the statistics were made. Nobody waits for what is deleted:
 // a commit that a crash loses is done again, so the server need not wait for its disk with the locks held.
-std::string settings_sql(std::chrono::milliseconds limit, std::chrono::milliseconds lock_limit, bool is_local) {
+std::string settings_sql(std::chrono::milliseconds limit, std::chrono::milliseconds lock_limit, bool is_local, bool has_plan_cache_mode) {
     return fmt::format("SELECT set_config('statement_timeout', '{1}', {0}), set_config('lock_timeout', '{2}', {0}), "
                        "set_config('synchronous_commit', 'off', {0}), set_config('enable_seqscan', 'off', {0}), set_config('enable_hashjoin', 'off', {0}), "
-                       "set_config('enable_mergejoin', 'off', {0}), set_config('jit', 'off', {0})", is_local, limit.count(), lock_limit.count());
+                       "set_config('enable_mergejoin', 'off', {0}), set_config('jit', 'off', {0}){3}", is_local, limit.count(), lock_limit.count(),
+                       has_plan_cache_mode ? fmt::format(", set_config('plan_cache_mode', 'force_generic_plan', {})", is_local) : "");
 }
 
 // the cast fails when another session holds it; the error's text stands in the server's log
@@ -31,14 +35,14 @@ Errc meaning_of(std::string_view sqlstate, std::string_view text) {
     if (sqlstate == "57014" || sqlstate == "55P03" || sqlstate == "40P01" || sqlstate == "40001") return Errc::timeout;
     if (sqlstate == "23503") return Errc::refused;
     if (sqlstate == "22P02" && text.find("another host is at the retention") != std::string_view::npos) return Errc::conflict;
-    if (sqlstate == "25006" || sqlstate.starts_with("57P") || sqlstate.starts_with("08") || sqlstate == "26000") return Errc::closed;
+    if (sqlstate == "25006" || sqlstate.starts_with("57P") || sqlstate.starts_with("08") || sqlstate == "26000" || sqlstate == "0A000") return Errc::closed;  // the last: a plan of tables that were changed
     return Errc::unavailable;
 }
 
 class Session final : public ExpirySession {
 public:
     Session(std::unique_ptr<Connection> connection, Catalogue catalogue)
-        : connection_(std::move(connection)), catalogue_(std::move(catalogue)) {}
+        : connection_(std::move(connection)), catalogue_(std::move(catalogue)), has_plan_cache_mode_(connection_->server_version() >= 120'000) {}
 
     const Catalogue&   catalogue() const override { return catalogue_; }
     bool               is_postgresql() const override { return true; }
@@ -52,15 +56,15 @@ public:
     }
 
     Task<Result<std::vector<SqlRows>>> run(std::vector<SqlQuery> queries, std::chrono::milliseconds limit, Access access) override {
-        std::vector<std::string> before{settings_sql(limit, access == Access::write ? std::min(limit / 2, lock_patience) : limit / 2, true)};
+        std::vector<std::string> before{settings_sql(limit, access == Access::write ? std::min(limit / 2, lock_patience) : limit / 2, true, has_plan_cache_mode_)};
         if (access == Access::write && connection_->is_pooled()) before.push_back(turn_or_fail);
-        co_return co_await ask(std::move(before), std::move(queries), limit);
+        co_return co_await ask(std::move(before), std::move(queries), limit, access == Access::write && !connection_->is_pooled());
     }
 
     Task<Done> run_alone(std::string sql, std::chrono::milliseconds limit) override {
         const bool has_session = !connection_->is_pooled();  // behind a pooler the settings would stay with somebody else's
         if (has_session)
-            if (auto set = co_await ask({}, queries_of(settings_sql(limit, limit / 2, false)), limit); !set) co_return std::unexpected(std::move(set.error()));
+            if (auto set = co_await ask({}, queries_of(settings_sql(limit, limit / 2, false, false)), limit); !set) co_return std::unexpected(std::move(set.error()));
         auto done = co_await ask({}, queries_of(std::move(sql)), limit);
         if (has_session && !connection_->is_lost())
             if (auto reset = co_await ask({}, queries_of("RESET ALL"), limit); !reset && done) co_return std::unexpected(std::move(reset.error()));
@@ -74,26 +78,44 @@ private:
         queries.front().sql = std::move(sql);
         return queries;
     }
-    Task<Result<std::vector<SqlRows>>> ask(std::vector<std::string> before, std::vector<SqlQuery> queries, std::chrono::milliseconds limit) {
+
+    // ask - in one transaction; the answers are those of `queries`.
+    Task<Result<std::vector<SqlRows>>> ask(std::vector<std::string> before, std::vector<SqlQuery> queries, std::chrono::milliseconds limit, bool prepares = false) {
         connection_->set_limit(Deadline::in(limit * static_cast<int>(queries.size() + 1) + answer_margin));
+        std::vector<const std::string*> results;  // that will come: of a statement being prepared, its text
         Done sent;
-        for (const auto& sql : before)
-            if (sent) sent = connection_->query(sql, {});
+        const auto send = [&](const std::string& sql, std::span<const Value> values) {
+            auto known = prepares ? prepared_.find(sql) : prepared_.end();
+            if (prepares && known == prepared_.end() && prepared_.size() < most_prepared) {
+                known = prepared_.emplace(sql, fmt::format("tamis_expire_{}", ++names_)).first;
+                if (sent) sent = connection_->prepare(known->second.c_str(), sql);
+                results.push_back(&known->first);
+            }
+            if (sent) sent = known == prepared_.end() ? connection_->query(sql, values) : connection_->send(known->second.c_str(), values);
+            results.push_back(nullptr);
+        };
+        for (const auto& sql : before) send(sql, {});
         for (const auto& query : queries) {
             std::vector<Value> values;
             for (const auto& value : query.values) values.push_back(value.is_bytes ? Value::bytes(value.value) : Value::text(value.value));
-            if (sent) sent = connection_->query(query.sql, values);
+            send(query.sql, values);
         }
         if (sent) sent = connection_->sync();
         if (sent) sent = co_await connection_->flush();
         if (!sent) co_return fail(Errc::closed, sent.error().detail);
         std::vector<SqlRows> answers;
         std::optional<Fault> refused;
-        for (std::size_t number = 0;; ++number) {
+        std::size_t number = 0;  // of statements
+        for (std::size_t result = 0;; ++result) {
             auto reply = co_await connection_->next();
             if (!reply) co_return fail(Errc::closed, reply.error().detail);
             const auto status = PQresultStatus(reply->get());
             if (status == PGRES_PIPELINE_SYNC) break;
+            const auto* preparing = result < results.size() ? results[result] : nullptr;
+            if (preparing != nullptr) {
+                if (status == PGRES_COMMAND_OK) continue;
+                prepared_.erase(prepared_.find(*preparing));  // refused, or not looked at any more
+            }
             if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
                 if (status == PGRES_PIPELINE_ABORTED || refused) continue;
                 const char* code = PQresultErrorField(reply->get(), PG_DIAG_SQLSTATE);
@@ -101,7 +123,7 @@ private:
                 refused = Fault{make_error_code(meaning_of(code == nullptr ? "" : code, text)), fmt::format("{}: {}", shown(), text)};
                 continue;
             }
-            if (number < before.size()) continue;
+            if (number++ < before.size()) continue;
             auto& rows = answers.emplace_back();
             for (int row = 0; row < PQntuples(reply->get()); ++row) {
                 auto& into = rows.emplace_back();
@@ -114,8 +136,11 @@ private:
         co_return answers;
     }
 
-    const std::unique_ptr<Connection> connection_;
-    const Catalogue                   catalogue_;
+    const std::unique_ptr<Connection>  connection_;
+    const Catalogue                    catalogue_;
+    const bool                         has_plan_cache_mode_;
+    std::map<std::string, std::string> prepared_;   // names by text
+    int                                names_ = 0;
 };
 
 }  // namespace

@@ -48,10 +48,13 @@ struct Facts {
     std::map<std::string, std::shared_ptr<const RowShape>> shapes;  // by statement
 };
 
-std::vector<std::string> all_keys(const std::vector<LookupAddress>& addresses) {
-    std::set<std::string> keys;
-    for (const auto& address : addresses) keys.insert(address.keys.begin(), address.keys.end());
-    return {keys.begin(), keys.end()};
+// all_keys - each once; they point into the addresses
+std::vector<std::string_view> all_keys(const std::vector<LookupAddress>& addresses) {
+    std::vector<std::string_view> keys;
+    for (const auto& address : addresses) keys.insert(keys.end(), address.keys.begin(), address.keys.end());
+    std::ranges::sort(keys);
+    keys.erase(std::ranges::unique(keys).begin(), keys.end());
+    return keys;
 }
 
 std::vector<UserRow> rows_of(const PGresult* result, std::shared_ptr<const RowShape>& shape) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
@@ -15,7 +16,6 @@ namespace {
 constexpr std::chrono::seconds connect_limit{5};
 constexpr std::chrono::seconds idle_limit{60};  // of a session beyond the first
 constexpr std::chrono::seconds hour{3600};
-constexpr std::chrono::milliseconds soon{25};   // when a batch takes longer than this, the next one gets another session
 
 metric::Counter& connects() {
     static metric::Counter counter("tamis_storage_connects_total", "Connections made to PostgreSQL");
@@ -97,16 +97,21 @@ void Pool::wake_later(std::chrono::milliseconds span) {
     });
 }
 
+std::size_t Pool::occupied() const {
+    return busy_ + static_cast<std::size_t>(std::ranges::count_if(sessions_, [](const auto& session) { return session->called; }));
+}
+
 // pump - gives waiting work to a free session, or opens one more
 void Pool::pump() {
     wake_pending_ = false;
     if (!connected_) return;
-    const Wish wish = work_.wish(busy_);
-    if (wish == Wish::soon) wake_later(soon);
+    const Wish wish = work_.wish(occupied());
+    if (wish == Wish::soon) wake_later(options_.soon);
     if (wish != Wish::now) return;
     for (const auto& session : sessions_)
         if (session->idle) {
             session->idle = false;
+            session->called = true;
             session->signal.expires_at(Deadline::Clock::time_point::min());
             return;
         }
@@ -178,7 +183,7 @@ Task<void> Pool::extra_session(std::shared_ptr<Session> session) {
 Task<Pool::Outcome> Pool::serve(Connection& connection, std::shared_ptr<Session> session, bool extra) {
     Enrolled enrolled(*this, session);
     for (;;) {
-        while (work_.wish(busy_) == Wish::now) {
+        while (work_.wish(occupied()) == Wish::now) {
             enrolled.working(true);
             const Outcome outcome = co_await work_.run(connection);
             enrolled.working(false);
@@ -190,7 +195,7 @@ Task<Pool::Outcome> Pool::serve(Connection& connection, std::shared_ptr<Session>
         session->signal.expires_after(extra ? idle_limit : hour);
         const bool lost = co_await connection.wait_idle(session->signal);
         const bool was_woken = !session->idle;
-        session->idle = false;
+        session->idle = session->called = false;
         if (lost) co_return Outcome::reconnect;
         work_.heard(connection);
         if (extra && !was_woken) co_return Outcome::done;

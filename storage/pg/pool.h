@@ -10,6 +10,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -37,7 +38,7 @@ public:
         virtual ~Work() = default;
         // set_up - makes a fresh connection fit for run(); a Fault lets the next DSN be tried
         virtual Task<Done> set_up(Connection& connection) = 0;
-        // wish - whether a session that is free should run now, while `busy` others do; `soon`: ask again in a moment
+        // wish - whether a session that is free should run now, while `busy` others do (or are about to); `soon`: ask again in a moment
         virtual Wish wish(std::size_t busy) const = 0;
         // run - takes work and does it
         virtual Task<Outcome> run(Connection& connection) = 0;
@@ -49,6 +50,7 @@ public:
 
     struct Options {
         std::size_t sessions = 4;
+        std::chrono::milliseconds soon{25};  // after Wish::soon the work is asked again
     };
 
     Pool(std::vector<Dsn> dsns, Options options, std::shared_ptr<Health> health, Work& work);
@@ -66,6 +68,7 @@ private:
         explicit Session(asio::io_context& loop) : signal(loop) {}
         asio::steady_timer signal;       // expires: look for work
         bool               idle = false; // connected and waiting
+        bool               called = false; // told to look for work, which it will do in a moment
     };
     using Sessions = std::vector<std::shared_ptr<Session>>;
     class Enrolled;
@@ -77,6 +80,7 @@ private:
     Task<Result<std::unique_ptr<Connection>>> connect_one(Dsn dsn);
     Task<Outcome> serve(Connection& connection, std::shared_ptr<Session> session, bool extra);
     void pump();
+    std::size_t occupied() const;  // sessions that work or are about to
 
     const std::vector<Dsn>        dsns_;
     const Options                 options_;

@@ -12,6 +12,7 @@ namespace tamis::storage::pg {
 namespace {
 
 constexpr std::size_t          batch_limit = 16;
+constexpr std::chrono::milliseconds late{5};  // a question that waited longer gets another session
 constexpr int                  try_limit = 3;
 constexpr std::chrono::seconds answer_limit{25};        // above the session's statement_timeout
 constexpr std::chrono::seconds pooled_answer_limit{6};  // the same, behind a pooler that may have no server any more
@@ -55,7 +56,7 @@ private:
 Questions::Questions(std::vector<Dsn> dsns, std::size_t sessions, std::chrono::milliseconds patience, SetUp& setup)
     : health_(std::make_shared<Health>(dsns.front().shown, patience)),
       setup_(setup),
-      pool_(std::move(dsns), {std::clamp<std::size_t>(sessions, 1, 8)}, health_, *this) {}
+      pool_(std::move(dsns), {std::clamp<std::size_t>(sessions, 1, 8), late}, health_, *this) {}
 
 void Questions::stop() {
     pool_.stop();
@@ -81,9 +82,12 @@ Task<Done> Questions::set_up(Connection& connection) {
     return setup_.set_up(connection);
 }
 
-Pool::Wish Questions::wish(std::size_t) const {
+// wish - what is asked while a session waits for the server goes with its next round trip, unless that takes long
+Pool::Wish Questions::wish(std::size_t busy) const {
     const std::lock_guard lock(mutex_);
-    return waiting_.empty() ? Pool::Wish::none : Pool::Wish::now;
+    if (waiting_.empty()) return Pool::Wish::none;
+    const bool is_late = waiting_.size() >= batch_limit || Deadline::Clock::now() - waiting_.front()->asked_at > late;
+    return busy == 0 || is_late ? Pool::Wish::now : Pool::Wish::soon;
 }
 
 void Questions::away(const Fault& why) {

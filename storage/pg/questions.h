@@ -28,6 +28,7 @@ public:
     virtual void refuse(Fault why) = 0;
 
     const Deadline deadline;
+    const Deadline::Clock::time_point asked_at = Deadline::Clock::now();
     int            tries = 0;
 };
 

@@ -37,10 +37,10 @@ Task<Result<ReadingSession>> ReadingSession::set_up(Connection& connection) {
     co_return session;
 }
 
-std::string ReadingSession::array(std::vector<std::string> values, Oid type) const {
+std::string ReadingSession::array(std::vector<std::string_view> values, Oid type) const {
     const bool bytes = type == oid_bytea_array;
-    if (!bytes) std::erase_if(values, [this](const auto& value) { return !can_hold(value); });
-    return array_literal(values, bytes);
+    if (!bytes) std::erase_if(values, [this](const auto value) { return !can_hold(value); });
+    return array_of(values, bytes);
 }
 
 }  // namespace tamis::storage::pg

@@ -84,7 +84,7 @@ class Records final : public QueuedStore, private Pool::Work {
 public:
     Records(std::vector<Dsn> dsns, const StoreOptions& options)
         : QueuedStore(dsns.front().shown, options),
-          pool_(needing_primary(std::move(dsns)), {std::clamp<std::size_t>(options.connections, 1, 8)}, health_, *this) {
+          pool_(needing_primary(std::move(dsns)), {std::clamp<std::size_t>(options.connections, 1, 8), slow}, health_, *this) {
         pool_.start();
     }
     ~Records() override {

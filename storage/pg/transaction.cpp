@@ -17,9 +17,12 @@ constexpr std::chrono::seconds progress_limit{30};  // above the statement timeo
 
 }  // namespace
 
-std::string array_literal(const std::vector<std::string>& values, bool bytea) {
+std::string array_of(std::span<const std::string_view> values, bool bytea) {
     std::string out = "{";
-    for (const auto& value : values) {
+    std::size_t size = 2;
+    for (const auto value : values) size += 2 * value.size() + 6;
+    out.reserve(size);
+    for (const auto value : values) {
         if (out.size() > 1) out += ',';
         out += '"';
         if (bytea) {
@@ -33,7 +36,12 @@ std::string array_literal(const std::vector<std::string>& values, bool bytea) {
         }
         out += '"';
     }
-    return out + '}';
+    out += '}';
+    return out;
+}
+
+std::string array_literal(const std::vector<std::string>& values, bool bytea) {
+    return array_of(std::vector<std::string_view>(values.begin(), values.end()), bytea);
 }
 
 Task<Attempt> Transaction::run() {

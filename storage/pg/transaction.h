@@ -6,7 +6,9 @@
 
 #include <deque>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "storage/pg/connection.h"
@@ -81,6 +83,7 @@ private:
 };
 
 // array_literal - PostgreSQL's text form of an array of bytea or varchar
+std::string array_of(std::span<const std::string_view> values, bool bytea);
 std::string array_literal(const std::vector<std::string>& values, bool bytea);
 
 }  // namespace tamis::storage::pg

@@ -229,14 +229,16 @@ class Lab:
     def _start_postgres(self):
         binaries = sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1]
         data, port = self._own_dir("pg", "postgres"), free_port()
+        sockets = self._own_dir("pg-sockets", "postgres")
+        sockets.chmod(0o755)
         as_postgres = {"user": "postgres", "group": "postgres", "extra_groups": [], "cwd": data}
         subprocess.run([f"{binaries}/initdb", "-D", data, "-A", "trust", "-E", "UTF8"], check=True,
                        stdout=subprocess.DEVNULL, **as_postgres)
-        self.postgres = self._start("postgres", [f"{binaries}/postgres", "-D", data, "-p", str(port), "-k", data,
+        self.postgres = self._start("postgres", [f"{binaries}/postgres", "-D", data, "-p", str(port), "-k", sockets,
                                                  "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200",
                                                  "-c", "synchronous_commit=on", "-c", "fsync=on"], **as_postgres)
-        self.postgres.port = port
-        self.postgres.wait_until(lambda: (data / f".s.PGSQL.{port}").exists() and self.sql("postgres", "select 1"))
+        self.postgres.port, self.postgres.sockets = port, sockets
+        self.postgres.wait_until(lambda: (sockets / f".s.PGSQL.{port}").exists() and self.sql("postgres", "select 1"))
         self.sql("postgres", "create role amavis login")  # the schema's grants name it
         for database in ("amavisd", "tamis"):
             self.sql("postgres", f"create database {database} owner amavis")
@@ -334,6 +336,11 @@ $virus_quarantine_method=$spam_quarantine_method=$banned_files_quarantine_method
         self.fill_lookup_tables()
         return self.start_tamis(mode, "policy")
 
+    def start_tamis_local(self, mode):
+        """as `policy`, over PostgreSQL's unix socket: what one uses on one machine"""
+        self.fill_lookup_tables()
+        return self.start_tamis(mode, "local")
+
     def start_tamis_cached(self, mode):
         """the same with `lookup_cache`: the tables are asked once in 30 s"""
         self.fill_lookup_tables()
@@ -361,8 +368,8 @@ $virus_quarantine_method=$spam_quarantine_method=$banned_files_quarantine_method
         config = state / "tamis.toml"
         dsn = f'"postgresql://amavis@127.0.0.1:{self.postgres.port}/tamis"' if mode != "relay" else "[]"
         own = f'"postgresql://amavis@127.0.0.1:{self.postgres.port}/tamis"'
-        lookup_dsn = {"plain": "[]", "tables": "[]", "usual": dsn,
-                      "policy": own, "cached": own}[policy]
+        local = f'"postgresql://amavis@/tamis?host={self.postgres.sockets}&port={self.postgres.port}"'
+        lookup_dsn = {"plain": "[]", "tables": "[]", "usual": dsn, "policy": own, "cached": own, "local": local}[policy]
         config.write_text(f"""[server]
 listen = ["127.0.0.1:{port}"]
 forward = "smtp:[127.0.0.1]:{self.sink.port}"

@@ -10,6 +10,7 @@ import time
 FILTER_NAMES = {"direct": "direct to smtp-sink", "tamis": "Tamis", "tamis_yara": "Tamis, YARA",
                 "tamis_plain": "Tamis without any policy", "tamis_tables": "Tamis with tables in its configuration",
                 "tamis_policy": "Tamis with tables and PostgreSQL lookups",
+                "tamis_local": "Tamis with the same over the unix socket",
                 "tamis_cached": "Tamis with the same and lookup_cache",
                 "amavisd": "amavisd-new", "clamsmtp": "clamsmtp"}
 MODE_TEXT = {
@@ -167,7 +168,7 @@ def targets(results, idle, clamd_rates, policy_costs):
         at_least("quarantine: messages/s, found by YARA", best("quarantine", "tamis_yara", "virus"), 800, "{:.0f}"),
         *(at_most(f"{mode}: CPU per message with {what} to that without", policy_ratio(policy_costs, setup, name, "cpu"), 1.10, "{:.2f}")
           for setup, mode in (("relay", "relay"), ("full", "clamd+pg"))
-          for name, what in (("tamis_tables", "tables"), ("tamis_cached", "cached lookups"), ("tamis_policy", "lookups"))),
+          for name, what in (("tamis_tables", "tables"), ("tamis_cached", "cached lookups"), ("tamis_local", "lookups over the unix socket"), ("tamis_policy", "lookups over TCP"))),
         at_most("idle RSS MB", own.get("rss"), 40, "{:.1f}"),
         at_most("1000 idle connections: kB each", own.get("each"), 64, "{:.1f}"),
         at_most("start to first 250: ms", own.get("first"), 200, "{:.0f}"),

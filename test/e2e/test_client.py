@@ -1,5 +1,8 @@
 """Bad days of the client: it vanishes at any byte, splits anywhere, mixes up the order; nothing leaks, nothing is kept"""
 import random
+import selectors
+import socket
+import time
 
 from e2e.lib import mail
 from e2e.lib.case import Case
@@ -266,3 +269,84 @@ class Order(Case):
             except (EOFError, ConnectionResetError):
                 pass                                          # closed without a word is fine, too; waiting for ever is not
         self.assertCode(daemon.send(mail.clean()), 250)
+
+
+class Crowd(Case):
+    limit = 120
+
+    def connect(self, daemon, count):
+        host, port = daemon.address.split(":")
+        out = []
+        for _ in range(count):
+            client = socket.create_connection((host, int(port)), 10)
+            self.addCleanup(client.close)
+            out.append(client)
+        return out
+
+    def test_hundreds_that_drip_keep_nobody_waiting_and_are_sent_away(self):
+        daemon = self.tamis(self.hop(), {"limits": {"session": 10, "idle": 60}})
+        self.assertCode(daemon.send(mail.clean()), 250)
+        before = daemon.process.memory()
+        texts = (b"EHLO client.example.org\r\n" + b"N" * 3000, DIALOGUE[:CONTENT - 6], DIALOGUE[:CONTENT] + b"Subject: " + b"x" * 3000)
+        begin = time.monotonic()
+        selector = selectors.DefaultSelector()
+        for number, client in enumerate(self.connect(daemon, 400)):
+            whole = number % 3 == 2                           # a third drips content, octet by octet, after a quick beginning
+            if whole:
+                client.sendall(DIALOGUE[:CONTENT])
+            client.setblocking(False)
+            selector.register(client, selectors.EVENT_READ, (number, iter(texts[number % 3][CONTENT if whole else 0:])))
+        said, waits, sizes = {}, [], []
+        while selector.get_map():
+            self.assertLess(time.monotonic() - begin, 60, f"{len(selector.get_map())} are still connected")
+            for key, _ in selector.select(0):
+                try:
+                    got = key.fileobj.recv(4096)
+                except ConnectionError:
+                    got = b""
+                said[key.fileobj] = said.get(key.fileobj, b"") + got
+                if not got:
+                    selector.unregister(key.fileobj)
+            for key in list(selector.get_map().values()):
+                number, rest = key.data
+                is_early = number % 3 == 2 and b"354" not in said.get(key.fileobj, b"")
+                octet = None if is_early else next(rest, None)
+                try:
+                    if octet is not None:
+                        key.fileobj.send(bytes([octet]))
+                except OSError:                               # just closed: the next look reads that
+                    pass
+            if time.monotonic() - begin < 3:
+                sizes.append(daemon.process.memory())
+                asked = time.monotonic()
+                self.assertCode(daemon.send(mail.clean()), 250)
+                waits.append(time.monotonic() - asked)
+        self.assertEqual({text.splitlines()[-1].split(b" ")[0] for text in said.values()}, {b"421"}, "each is told why")
+        self.assertEqual(sum(b"354" in text for text in said.values()), 133)
+        self.assertGreater(len(waits), 3)
+        self.assertLess(sorted(waits)[len(waits) // 2], 1)
+        self.assertLess(max(sizes) - before, 400 * 80 * 1024)
+
+    def test_without_descriptors_new_clients_wait_and_the_others_go_on(self):
+        sink = self.hop()
+        daemon = self.tamis(sink)
+        self.assertCode(daemon.send(mail.clean()), 250)
+        enough = daemon.process.descriptors() + 6
+        daemon.stop()
+        daemon.start(descriptors=enough)
+        with daemon.client() as known:
+            known.hello()
+            self.assertCode(known.transaction("a@example.org", ["bob@example.com"], mail.clean()), 250)
+            crowd = self.connect(daemon, 30)
+            until(lambda: "cannot accept on" in daemon.log(), 10, "the complaint")
+            used = daemon.process.cpu()
+            end = time.monotonic() + 1
+            self.assertIn(known.transaction("a@example.org", ["bob@example.com"], mail.clean())[0] // 100, (2, 4))
+            until(lambda: time.monotonic() > end, 5, "a second")
+            self.assertLess(daemon.process.cpu() - used, 0.5, "it must not try again and again")
+            self.assertEqual(daemon.log().count("cannot accept on"), 1)
+            for client in crowd:
+                client.close()
+            self.assertCode(known.transaction("last@example.org", ["bob@example.com"], mail.clean()), 250)
+        self.assertCode(daemon.send(mail.clean()), 250)
+        self.assertTrue(sink.wait_for(lambda hop: any(m.mail_from == "last@example.org" for m in hop.messages)))

@@ -116,6 +116,7 @@ class Postfix:
         """One of our own files for administrators, for our ports."""
         target = f"unix:{filter_address}" if str(filter_address).startswith("/") else "[%s]:%s" % tuple(filter_address.rsplit(":", 1))
         text = (SOURCE / "etc" / "postfix" / name).read_text()
+        text = re.sub(r"^(tamis-\w+_destination_concurrency_limit = )\d+", rf"\g<1>{self.parallel}", text, flags=re.M)
         return text.replace("[127.0.0.1]:10024", target).replace("127.0.0.1:10025 ", f"127.0.0.1:{self.back_port} ")
 
     def log(self):

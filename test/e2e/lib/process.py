@@ -153,6 +153,11 @@ class Process:
                 return int(line.split()[1]) * 1024
         return 0
 
+    def cpu(self):
+        """Seconds of CPU (user and system) of this process alone."""
+        fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 

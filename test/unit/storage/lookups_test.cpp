@@ -2,11 +2,13 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "base/log.h"
 #include "policy/policy_layers.h"
 #include "storage/lookup_cache.h"
 #include "storage/lookup_store.h"
+#include "storage/pg/blocking.h"
 #include "storage/schema.h"
 #include "storage/sqlite/database.h"
 #include "test/lib/pg_server.h"
@@ -283,6 +285,26 @@ TEST_CASE("lookups: statements of the site's own") {
         options.select_policy.clear();
         CHECK(rows(*place.open(options), {"u@x.org"}, {"s@spam.org"})[0].empty());
     }
+}
+
+TEST_CASE("lookups: what takes long keeps nobody waiting") {
+    if (!PgServer::is_wanted()) return;
+    const Place place("today");
+    place.run("CREATE FUNCTION held(text) RETURNS integer LANGUAGE plpgsql AS "
+              "$$ BEGIN IF $1 LIKE 'slow%' THEN PERFORM pg_advisory_xact_lock(7); END IF; RETURN length($1); END $$");
+    auto holder = pg::Blocking::open(*parse_dsn(place.dsn())).value();
+    REQUIRE(holder.query("SELECT pg_advisory_lock(7)"));
+    const auto store = place.open({.connections = 2, .select_policy = "SELECT held(%u) AS id, 'Y' AS bypass_spam_checks"});
+    std::optional<Result<LookupAnswer>> late;
+    std::jthread waiting([&] { late = ask(*store, {"slow@x.org"}); });
+    const bool is_held = wait_until([&] { return place.query("SELECT count(*) FROM pg_locks WHERE NOT granted").at(0) == "1"; });
+    for (int i = 0; i < 3; ++i) CHECK(rows(*store, {"quick@x.org"}).at(0).at(0).id() == "5");
+    CHECK_FALSE(late);
+    REQUIRE(holder.query("SELECT pg_advisory_unlock(7)"));
+    waiting.join();
+    CHECK(is_held);
+    REQUIRE(late);
+    CHECK(*late);
 }
 
 TEST_CASE("lookups: a statement that the database refuses is named, and mail waits") {
