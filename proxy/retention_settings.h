@@ -19,7 +19,7 @@ struct RetentionSettings {
     std::string  incomplete = "1d", deleted = "1d";
     std::int64_t batch = 500;
     Seconds      pause{10};
-    double       share = 0.12;
+    double       share = 0.05;
     Seconds      longest_run{1'800'000};
     bool         drop_partitions = true;
     std::int64_t weeks_ahead = 8;

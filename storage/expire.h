@@ -33,7 +33,7 @@ struct ExpireOptions {
     int                       weeks_ahead = 8;        // partitions to come
     std::size_t               batch = 500;            // messages in a transaction, at most
     std::chrono::milliseconds pause{10};              // between transactions, at least
-    double                    share = 0.12;           // of the time in which the database works for us, at most
+    double                    share = 0.05;           // of the time in which the database works for us, at most
     std::chrono::milliseconds longest_run{std::chrono::minutes(30)};
     bool                      frees_pages = true;     // SQLite with auto_vacuum = incremental
     bool                      vacuums = false;        // SQLite: the whole file anew; nobody can write meanwhile

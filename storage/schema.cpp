@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 
@@ -23,6 +24,21 @@ Result<int> last_step(pg::Blocking& server) {
     auto step = server.query("SELECT coalesce(max(step), 0) FROM tamis_schema");
     if (!step) return std::unexpected(std::move(step.error()));
     return std::atoi(PQgetvalue(step->get(), 0, 0));
+}
+
+// statements_of - one by one, without comments. Bodies of triggers fall into pieces: nobody asks for them.
+std::vector<std::string> statements_of(std::string_view sql) {
+    std::string text;
+    while (!sql.empty()) {
+        const auto line = sql.substr(0, sql.find('\n'));
+        sql.remove_prefix(std::min(sql.size(), line.size() + 1));
+        text += line.substr(0, line.find("--"));
+        text += '\n';
+    }
+    std::vector<std::string> out;
+    for (const auto statement : split(text, ';'))
+        if (const auto trimmed = trim(statement); !trimmed.empty()) out.emplace_back(trimmed);
+    return out;
 }
 
 constexpr int weeks_ahead = 8;
@@ -62,6 +78,20 @@ Result<int> install_postgresql(const Dsn& dsn, Divided divided) {
 
 std::span<const SchemaStep> schema_steps(Dsn::Kind kind) {
     return kind == Dsn::Kind::postgresql ? detail::postgresql_steps() : detail::sqlite_steps();
+}
+
+std::vector<std::string> table_statements(Dsn::Kind kind, std::string_view table) {
+    auto all = statements_of(schema_steps(kind).front().sql);
+    std::erase_if(all, [&](const std::string& one) {
+        return !one.starts_with(fmt::format("CREATE TABLE {} (", table)) && !(one.starts_with("CREATE INDEX ") && one.find(fmt::format(" ON {} (", table)) != std::string::npos);
+    });
+    return all;
+}
+
+std::vector<std::string> index_statements(const SchemaStep& step) {
+    auto all = statements_of(step.sql);
+    std::erase_if(all, [](const std::string& one) { return !one.starts_with("CREATE INDEX "); });
+    return all;
 }
 
 Result<int> install_schema(const Dsn& dsn, Divided divided) {

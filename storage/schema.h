@@ -6,7 +6,9 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "storage/dsn.h"
@@ -25,6 +27,12 @@ std::span<const SchemaStep> schema_steps(Dsn::Kind kind);
 // Divided - the tables msgs, msgrcpt and quarantine have a partition for each week of partition_tag (PostgreSQL 13 and
 // later, in a database that has no tables yet)
 enum class Divided : bool { no, by_week };
+
+// table_statements - what creates one of amavisd's tables and its indexes, as step 1 does; without final semicolons
+std::vector<std::string> table_statements(Dsn::Kind kind, std::string_view table);
+
+// index_statements - the CREATE INDEX statements of a step
+std::vector<std::string> index_statements(const SchemaStep& step);
 
 // install_schema - runs the steps that the database lacks; returns how many ran. Blocks until done or refused: for the
 // command line and for tests, never for an io_context's thread.

@@ -88,7 +88,8 @@ const Index* unique_index(const Table& table, std::string_view columns) {
 // Checker - goes through the catalogue once and notes what it finds
 class Checker {
 public:
-    Checker(const Catalogue& catalogue, Dsn::Kind kind) : catalogue_(catalogue), is_pg_(kind == Dsn::Kind::postgresql), kind_(kind) {}
+    Checker(const Catalogue& catalogue, Dsn::Kind kind, Needed needed)
+        : catalogue_(catalogue), is_pg_(kind == Dsn::Kind::postgresql), kind_(kind), needed_(needed) {}
 
     SchemaReport run() {
         report_.is_empty = catalogue_.tables.empty();
@@ -124,7 +125,7 @@ private:
         const Column* found = catalogue_.column(of, column);
         return found == nullptr ? std::string() : found->type;
     }
-    void change(std::string gain, Names statements) { report_.changes.push_back({std::move(gain), std::move(statements)}); }
+    void change(std::string gain, Names statements, bool is_new = false) { report_.changes.push_back({std::move(gain), std::move(statements), is_new}); }
 
     std::string era() const {
         if (table("msgs") == nullptr) {
@@ -146,19 +147,32 @@ private:
                 if (table(name) == nullptr) out.emplace_back(name);
             return out;
         };
-        for (const auto& [group, what, use] : {std::tuple{storage_tables, "records and quarantine", "storage_dsn"},
-                                               std::tuple{lookup_tables, "policies", "lookup_dsn"}}) {
+        for (const auto& [group, what, use, is_needed] : {std::tuple{storage_tables, "records and quarantine", "storage_dsn", needed_.records},
+                                                          std::tuple{lookup_tables, "policies", "lookup_dsn", needed_.policies}}) {
             const auto lacks = missing(group);
             if (lacks.empty()) continue;
+            const bool is_new = lacks.size() == group.size();
+            if (is_needed || !is_new) create(lacks, what, is_new);
             const bool optional = lacks.size() <= 2 && std::ranges::all_of(lacks, [](const auto& name) { return name == "wblist" || name == "mailaddr"; });
-            if (lacks.size() == group.size())
-                report_.remarks.push_back(fmt::format("no tables for {} here ({}): this database cannot be the {}", what, join(lacks, ", "), use));
+            if (is_new && is_needed)
+                report_.problems.push_back(fmt::format("no tables for {} here ({}); `tamis schema install` creates them", what, join(lacks, ", ")));
+            else if (is_new)
+                report_.remarks.push_back(fmt::format("no tables for {} here ({}): to make this database the {}, `tamis schema install` creates them", what, join(lacks, ", "), use));
             else if (optional)
                 report_.works.push_back(fmt::format("no table {}: senders are not looked up there", join(lacks, " and ")));
             else
-                report_.problems.push_back(fmt::format("the tables for {} are not complete, there is no {}", what, join(lacks, ", ")));
+                report_.problems.push_back(fmt::format("the tables for {} are not complete, there is no {}; `tamis schema upgrade` creates what is missing", what, join(lacks, ", ")));
         }
     }
+
+    // create - as step 1 does, before anything else is changed
+    void create(const Names& names, std::string_view what, bool is_new) {
+        for (const auto& name : names) {
+            created_.push_back(name);
+            change(fmt::format("the table {} for {}", name, what), table_statements(kind_, name), is_new);
+        }
+    }
+    bool creates(std::string_view name) const { return std::ranges::find(created_, name) != created_.end(); }
 
     // find_problems - what the daemon itself would say
     void find_problems() {
@@ -329,19 +343,22 @@ private:
 
     // record_steps - from amavisd's tables on, the numbered steps of schema/ are remembered in the database
     void record_steps() {
-        if (table("msgs") == nullptr) return;
+        if (table("msgs") == nullptr && !creates("msgs")) return;
+        const bool is_new = table("msgs") == nullptr && table("msgrcpt") == nullptr && table("quarantine") == nullptr && table("maddr") == nullptr;
         Names statements;
         if (is_pg_ && !catalogue_.has_steps) {
             statements.push_back("CREATE TABLE tamis_schema (step integer PRIMARY KEY, installed_at timestamp with time zone NOT NULL DEFAULT now())");
             statements.push_back("INSERT INTO tamis_schema (step) VALUES (1)");
         }
         if (!is_pg_ && catalogue_.last_step == 0) statements.push_back("PRAGMA user_version = 1");
-        if (!statements.empty()) change("later upgrades know where to begin", std::move(statements));
+        if (!statements.empty()) change("later upgrades know where to begin", std::move(statements), is_new);
         for (const auto& step : schema_steps(kind_)) {
-            if (step.number <= std::max(1, catalogue_.last_step)) continue;
-            Names run{std::string(step.sql)};
-            if (!is_pg_) run.push_back(fmt::format("PRAGMA user_version = {}", step.number));
-            change(fmt::format("step {} of schema/", step.name), std::move(run));
+            const bool is_done = step.number <= std::max(1, catalogue_.last_step);
+            if (step.number == 1 || (is_done && !creates("msgs") && !creates("msgrcpt"))) continue;
+            // done before, it is done for the new tables; SQLite has no ADD COLUMN IF NOT EXISTS
+            Names run = is_done && !is_pg_ && !creates("msgrcpt") ? index_statements(step) : Names{std::string(step.sql)};
+            if (!is_pg_ && !is_done) run.push_back(fmt::format("PRAGMA user_version = {}", step.number));
+            change(fmt::format("step {} of schema/", step.name), std::move(run), is_new);
         }
     }
 
@@ -361,6 +378,8 @@ private:
     const Catalogue&     catalogue_;
     const bool           is_pg_;
     const Dsn::Kind      kind_;
+    const Needed         needed_;
+    Names                created_;
     SchemaReport         report_;
     std::vector<Foreign> foreign_;
     bool                 told_of_flag_ = false;
@@ -374,7 +393,7 @@ std::vector<std::string> SchemaReport::statements() const {
     return all;
 }
 
-SchemaReport check_schema(const Catalogue& catalogue, Dsn::Kind kind) { return Checker(catalogue, kind).run(); }
+SchemaReport check_schema(const Catalogue& catalogue, Dsn::Kind kind, Needed needed) { return Checker(catalogue, kind, needed).run(); }
 
 std::vector<std::string> grant_statements(std::string_view role) {
     std::string quoted = "\"";

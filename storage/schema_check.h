@@ -17,6 +17,7 @@ namespace tamis::storage {
 struct SchemaChange {
     std::string gain;                    // what it is good for, in words
     std::vector<std::string> statements; // without a final semicolon
+    bool is_new = false;                 // only makes tables of a kind of which there was none: what `install` does
 };
 
 struct SchemaReport {
@@ -30,7 +31,13 @@ struct SchemaReport {
     std::vector<std::string> statements() const;
 };
 
-SchemaReport check_schema(const Catalogue& catalogue, Dsn::Kind kind);
+// Needed - what the database is for. Of tables of which some are there, those that are missing are always needed.
+struct Needed {
+    bool records = false;   // maddr, msgs, msgrcpt, quarantine: it is the storage_dsn
+    bool policies = false;  // policy, users, mailaddr, wblist: it is the lookup_dsn
+};
+
+SchemaReport check_schema(const Catalogue& catalogue, Dsn::Kind kind, Needed needed = {});
 
 // grant_statements - what a role that does not own the tables needs for Tamis (PostgreSQL)
 std::vector<std::string> grant_statements(std::string_view role);

@@ -190,7 +190,7 @@ std::function<int()> configure_expire(CLI::App& options) {
     options.add_option("--copies-older-than", given->copies_older_than, "instead of the ages of the settings: quarantined copies older than this go, records stay");
     options.add_option("--category", given->categories, "only these, with one of the two ages: virus,banned,spam,...")->delimiter(',');
     options.add_option("--longest-run", given->longest_run, "stop after this time (10m); the next run goes on");
-    options.add_option("--share", given->share, "largest part of the time in which the database works for this (0.12)")->check(CLI::Range(0.01, 1.0));
+    options.add_option("--share", given->share, "largest part of the time in which the database works for this (0.05)")->check(CLI::Range(0.01, 1.0));
     options.add_flag("--keep-partitions", given->keep_partitions, "drop no partition");
     options.add_flag("--vacuum", given->vacuum, "SQLite: make the file small again; nobody can write to it meanwhile");
     options.add_flag("--json", given->json, "one JSON object");

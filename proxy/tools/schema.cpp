@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "proxy/settings.h"
 #include "proxy/tools/command.h"
 #include "storage/schema.h"
@@ -30,6 +31,7 @@ struct Options {
 struct Place {
     std::string                     use;  // "storage_dsn", "lookup_dsn", or both
     std::vector<Dsn>                dsns;
+    storage::Needed                 needed;
 };
 
 int complain(const Fault& why) {
@@ -42,7 +44,7 @@ Result<std::vector<Place>> places(const Options& options) {
     if (!options.dsn.empty()) {
         auto dsn = storage::parse_dsn(options.dsn, options.user, options.password);
         if (!dsn) return std::unexpected(std::move(dsn.error()));
-        return std::vector<Place>{{"", {std::move(*dsn)}}};
+        return std::vector<Place>{{"", {std::move(*dsn)}, {}}};
     }
     Problems problems(options.file);
     const auto settings = load_settings_file(options.file, problems);
@@ -50,8 +52,8 @@ Result<std::vector<Place>> places(const Options& options) {
     if (!problems.none()) return fail(Errc::bad_input, options.file + ": correct it first, or give --dsn");
     const auto same = std::ranges::equal(settings->storage_dsns, settings->lookup_dsns, {}, &Dsn::shown, &Dsn::shown);
     std::vector<Place> out;
-    if (!settings->storage_dsns.empty()) out.push_back({same ? "storage_dsn and lookup_dsn" : "storage_dsn", settings->storage_dsns});
-    if (!same && !settings->lookup_dsns.empty()) out.push_back({"lookup_dsn", settings->lookup_dsns});
+    if (!settings->storage_dsns.empty()) out.push_back({same ? "storage_dsn and lookup_dsn" : "storage_dsn", settings->storage_dsns, {true, same}});
+    if (!same && !settings->lookup_dsns.empty()) out.push_back({"lookup_dsn", settings->lookup_dsns, {false, true}});
     if (out.empty()) return fail(Errc::not_found, options.file + ": neither storage_dsn nor lookup_dsn is set");
     return out;
 }
@@ -131,7 +133,7 @@ void print_json(const Place& place, const Found& found, const SchemaReport& repo
 int check(const Options& options, const Place& place) {
     const auto found = find(place);
     if (!found) return complain(found.error());
-    const auto report = storage::check_schema(found->catalogue, found->dsn.kind);
+    const auto report = storage::check_schema(found->catalogue, found->dsn.kind, place.needed);
     if (options.json)
         print_json(place, *found, report, {});
     else
@@ -142,11 +144,19 @@ int check(const Options& options, const Place& place) {
 int install(const Options& options, const Place& place) {
     auto found = find(place);
     if (!found) return complain(found.error());
-    auto report = storage::check_schema(found->catalogue, found->dsn.kind);
+    const auto report = storage::check_schema(found->catalogue, found->dsn.kind, place.use.empty() ? storage::Needed{true, true} : place.needed);
     const bool is_postgresql = found->dsn.kind == Dsn::Kind::postgresql;
     if (!options.grant.empty() && !is_postgresql) return complain({make_error_code(Errc::bad_input), "--grant is for PostgreSQL; give the file to the user instead"});
-    if (!report.is_empty && !report.problems.empty() && !options.json) print_report(place, *found, report);
-    if (!report.is_empty && options.grant.empty()) {
+    std::vector<std::string> creating, created;  // of a kind of tables of which there was none
+    for (const auto& change : report.changes) {
+        if (!change.is_new) continue;
+        creating.insert(creating.end(), change.statements.begin(), change.statements.end());
+        created.push_back(change.gain);
+    }
+    if (!creating.empty() && options.partitioned)
+        return complain({make_error_code(Errc::conflict), found->dsn.shown + ": there are tables already: --partitioned is for a database without any"});
+    if (!report.is_empty && creating.empty() && !report.problems.empty() && !options.json) print_report(place, *found, report);
+    if (!report.is_empty && creating.empty() && options.grant.empty()) {
         if (options.json)
             print_json(place, *found, report, "nothing");
         else
@@ -155,9 +165,11 @@ int install(const Options& options, const Place& place) {
     }
     if (report.is_empty)
         if (auto installed = storage::install_schema(found->dsn, options.partitioned ? storage::Divided::by_week : storage::Divided::no); !installed) return complain(installed.error());
+    if (!creating.empty())
+        if (auto done = storage::run_statements(found->dsn, creating); !done) return complain(done.error());
     if (!options.grant.empty())
         if (auto granted = storage::run_statements(found->dsn, storage::grant_statements(options.grant)); !granted) return complain(granted.error());
-    const std::string_view did = report.is_empty ? "tables installed" : "tables were there";
+    const std::string did = report.is_empty ? "tables installed" : creating.empty() ? "tables were there" : fmt::format("added: {}", join(created, "; "));
     if (options.json)
         print_json(place, *found, report, did);
     else
@@ -177,7 +189,7 @@ bool is_agreed(std::size_t statements) {
 int upgrade(const Options& options, const Place& place) {
     auto found = find(place);
     if (!found) return complain(found.error());
-    const auto report = storage::check_schema(found->catalogue, found->dsn.kind);
+    const auto report = storage::check_schema(found->catalogue, found->dsn.kind, place.needed);
     const auto statements = report.statements();
     const auto say = [&](std::string_view what) {
         if (options.json)
@@ -236,7 +248,7 @@ std::function<int()> configure_schema(CLI::App& options) {
     const auto given = std::make_shared<Options>();
     options.require_subcommand(1);
     for (const auto& [name, text] : {std::pair{"check", "say which era of amavisd's schema a database has, what works as it is, and what an upgrade would gain"},
-                                     std::pair{"install", "create the tables and indexes in an empty database"},
+                                     std::pair{"install", "create the tables and indexes: in an empty database, or of a kind (records, policies) of which there are none"},
                                      std::pair{"upgrade", "show the statements that bring the tables up to date, ask, and run them in one transaction"}}) {
         auto* one = options.add_subcommand(name, text);
         one->add_option("-c,--config", given->file, "configuration file whose storage_dsn and lookup_dsn are meant")->capture_default_str();

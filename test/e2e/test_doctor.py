@@ -216,7 +216,7 @@ class Databases(Doctor):
         fault("problem", "no password supplied: .*user \"postgres\"", "~nobody/.pgpass", locked)
         fault("problem", "wrong password for user", "ALTER ROLE", locked.replace("postgres@", "postgres:wrong@"))
         fault("problem", "has none of the tables", "tamis schema install", fresh("doctor_empty", "select 1;"))
-        fault("problem", "has no table quarantine", "0001-amavis.sql", fresh("doctor_table", None, "drop table quarantine"))
+        fault("problem", "has no table quarantine", "tamis schema upgrade", fresh("doctor_table", None, "drop table quarantine"))
         fault("warning", "has no column msgs.quar_loc", "tamis schema upgrade", fresh("doctor_column", None, "alter table msgs drop column quar_loc"))
         fault("warning", "has no column .*msgrcpt.content", "tamis schema upgrade", fresh("doctor_era", era_schema("amavisd-2.6")))
         fault("warning", r"another entry of the list is used", "start it", ["postgresql://postgres@127.0.0.1:1/mail", good])

@@ -132,6 +132,28 @@ class Command(Case):
         status, said = self.tool("check", "--dsn", f"postgresql://postgres@127.0.0.1:{postgres.port}/no_such_database")
         self.assertEqual((status, "no database" in said), (1, True), said)
 
+    def test_policies_of_2006_get_records_and_a_table_that_went_comes_back(self):
+        postgres = shared_postgres()
+        dsn = database(postgres, "only_policies", "amavisd-2.4", "UTF8")
+        postgres.sql("drop table quarantine, msgrcpt, msgs, maddr; insert into policy (id, policy_name, bypass_virus_checks) values (7, 'all', 'Y'); "
+                     "insert into users (policy_id, email) values (7, 'all@example.com')", "only_policies")
+        daemon = self.tamis(self.hop(), {"scanners": YARA, "storage": {"wait": 1}}, storage=dsn)
+        self.assertCode(daemon.send(mail.eicar()), 451)
+        status, said = self.tool("check", "-c", daemon.file)
+        self.assertEqual((status, "`tamis schema install` creates them" in said), (1, True), said)
+        status, said = self.tool("install", "-c", daemon.file)
+        self.assertEqual((status, "the table quarantine for records" in said), (0, True), said)
+        until(lambda: daemon.send(mail.eicar(), ["bob@example.com", "all@example.com"])[0] == 250, 30, "mail")
+        until(lambda: postgres.rows("select r.ds, r.content from msgrcpt r join maddr a on a.id=r.rid order by a.email", "only_policies") == [["P", "C"], ["D", "V"]], 20, "two verdicts")
+        postgres.sql("drop table quarantine", "only_policies")
+        status, said = self.tool("install", "-c", daemon.file)
+        self.assertEqual((status, "`tamis schema upgrade` creates what is missing" in said), (1, True), said)
+        status, said = self.tool("upgrade", "-c", daemon.file, "--yes")
+        self.assertEqual((status, "CREATE TABLE quarantine" in said), (0, True), said)
+        until(lambda: daemon.send(mail.eicar())[0] == 250, 30, "mail")
+        self.assertEqual(postgres.rows("select count(distinct mail_id) from quarantine", "only_policies"), [["1"]])
+        self.assertEqual(self.tool("check", "-c", daemon.file)[0], 0)
+
 
 class Pooler(Case):
     limit = 400

@@ -82,10 +82,13 @@ private:
         };
         want(use_.is_records, {"maddr", "msgs", "msgrcpt", "quarantine"});
         want(use_.is_lookups, {"users", "policy"});
+        const auto has_none = [&](bool wanted, std::initializer_list<const char*> names) {
+            return wanted && std::ranges::none_of(names, [&](const char* name) { return has_table(name); });
+        };
+        const bool is_kind_missing = has_none(use_.is_records, {"maddr", "msgs", "msgrcpt", "quarantine"}) || has_none(use_.is_lookups, {"users", "policy", "mailaddr", "wblist"});
         if (!lacks.empty())
             report_.problem(fmt::format("{} has no table {}", shown(), join(lacks, ", ")),
-                            {fmt::format("schema/{}/0001-amavis.sql creates it: run its CREATE TABLE and CREATE INDEX statements for {}; see: {}",
-                                         facts_.dsn.kind == Dsn::Kind::postgresql ? "postgresql" : "sqlite", join(lacks, ", "), schema_command("check", use_))});
+                            {schema_command(is_kind_missing ? "install" : "upgrade", use_)});
         for (const auto& problem : schema_.problems)
             if (problem.find("are not complete") == std::string::npos) report_.problem(shown() + ": " + problem, {schema_command("upgrade", use_)});
         std::vector<std::string> columns;

@@ -1,7 +1,9 @@
 // check, upgrade, check again: every era in every encoding, with rows in it, and what amavisd's own statements say to it
 #include "storage/schema_check.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <filesystem>
 
 #include "storage/schema.h"
 #include "storage/schema_tool.h"
@@ -131,6 +133,97 @@ TEST_CASE("what Tamis cannot work with, and what is only half there, is said") {
     const auto database = era_database("amavisd-2.13", "UTF8");
     pg_server().query(database, row.change);
     CHECK_THAT(fmt::format("{}", fmt::join(check(*parse_dsn(pg_server().url(database))).problems, "\n")), Contains(row.want));
+}
+
+namespace {
+
+// shape - tables, columns and indexes of a database, as one text
+std::string shape(const Dsn& dsn) {
+    auto catalogue = read_catalogue(dsn).value();
+    std::ranges::sort(catalogue.tables, {}, &Table::name);
+    std::string out;
+    for (auto& table : catalogue.tables) {
+        out += table.name + ":";
+        for (const auto& column : table.columns) out += fmt::format(" {} {}({}){}{}", column.name, column.type, column.width, column.is_not_null ? "!" : "", column.has_default ? "=" : "");
+        std::ranges::sort(table.indexes, {}, &Index::name);
+        for (const auto& index : table.indexes) out += fmt::format(" [{} {}{}{}]", index.name, fmt::join(index.columns, ","), index.is_unique ? " unique" : "", index.is_primary ? " primary" : "");
+        out += "\n";
+    }
+    return out;
+}
+
+Dsn fresh(bool is_sqlite, const std::string& folder) {
+    return *parse_dsn(is_sqlite ? "sqlite:" + folder + "/t.db" : pg_server().url(pg_server().make_database("UTF8")));
+}
+
+void run_sql(const Dsn& dsn, const std::string& sql) {
+    const auto done = run_statements(dsn, {sql});
+    INFO((done ? "" : done.error().detail));
+    REQUIRE(done);
+}
+
+}  // namespace
+
+TEST_CASE("a table that is missing is made anew by an upgrade, as it is in a new database") {
+    const bool is_sqlite = GENERATE(true, false);
+    if (!is_sqlite && !PgServer::is_wanted()) return;
+    const std::vector<std::string> missing = GENERATE(std::vector<std::string>{"quarantine"}, std::vector<std::string>{"msgs"}, std::vector<std::string>{"msgrcpt"},
+                                                      std::vector<std::string>{"maddr"}, std::vector<std::string>{"wblist"}, std::vector<std::string>{"wblist", "mailaddr"},
+                                                      std::vector<std::string>{"msgs", "msgrcpt", "quarantine"}, std::vector<std::string>{"policy"}, std::vector<std::string>{"wblist", "users"});
+    INFO((is_sqlite ? "sqlite" : "postgresql") << " without " << missing.front());
+    std::string folder = (std::filesystem::temp_directory_path() / "tamis-schema-XXXXXX").string();
+    REQUIRE(mkdtemp(folder.data()) != nullptr);
+    const auto dsn = fresh(is_sqlite, folder);
+    REQUIRE(install_schema(dsn));
+    const auto before = shape(dsn);
+    CHECK(check(dsn).changes.empty());
+    for (const auto& table : missing) run_sql(dsn, "DROP TABLE " + table + (is_sqlite ? "" : " CASCADE"));
+    const auto report = check(dsn);
+    const bool is_optional = missing.back() == "wblist" || missing.back() == "mailaddr";
+    CHECK(report.problems.empty() == is_optional);
+    CHECK(std::ranges::none_of(report.changes, &SchemaChange::is_new));
+    upgrade(dsn);
+    CHECK(shape(dsn) == before);
+    CHECK(check(dsn).changes.empty());
+    CHECK(check(dsn).problems.empty());
+    const auto store = open_record_store({dsn}, {}).value();
+    CHECK(keep(*store, make_record(), mail::QuarantineCopy{"X: y\n", make_spool("x")}));
+    if (!is_sqlite) CHECK(pg_server().query(dsn.shown.substr(dsn.shown.rfind('/') + 1), "SELECT count(*) FROM msgrcpt WHERE time_num > 0").at(0) == "1");
+    std::filesystem::remove_all(folder);
+}
+
+TEST_CASE("a database with tables of one kind gets those of the other when it is to be for both") {
+    const bool is_sqlite = GENERATE(true, false);
+    if (!is_sqlite && !PgServer::is_wanted()) return;
+    const bool has_policies = GENERATE(true, false);
+    INFO((is_sqlite ? "sqlite" : "postgresql") << (has_policies ? " with policies" : " with records"));
+    std::string folder = (std::filesystem::temp_directory_path() / "tamis-schema-XXXXXX").string();
+    REQUIRE(mkdtemp(folder.data()) != nullptr);
+    const auto dsn = fresh(is_sqlite, folder);
+    for (const auto* table : {"policy", "users", "mailaddr", "wblist"})
+        for (const auto& statement : table_statements(dsn.kind, table))
+            if (has_policies) run_sql(dsn, statement);
+    for (const auto* table : {"maddr", "msgs", "msgrcpt", "quarantine"})
+        for (const auto& statement : table_statements(dsn.kind, table))
+            if (!has_policies) run_sql(dsn, statement);
+    CHECK(check(dsn).problems.empty());
+    const auto catalogue = read_catalogue(dsn).value();
+    const auto report = check_schema(catalogue, dsn.kind, {true, true});
+    CHECK_THAT(fmt::format("{}", fmt::join(report.problems, "\n")), Contains("tamis schema install") && Contains(has_policies ? "quarantine" : "wblist"));
+    std::vector<std::string> statements;
+    for (const auto& change : report.changes)
+        if (change.is_new) statements.insert(statements.end(), change.statements.begin(), change.statements.end());
+    const auto done = run_statements(dsn, statements);
+    INFO((done ? "" : done.error().detail));
+    REQUIRE(done);
+    if (!has_policies) upgrade(dsn);  // step 2 is for the tables that were there
+    CHECK(check_schema(read_catalogue(dsn).value(), dsn.kind, {true, true}).changes.empty());
+    if (!is_sqlite) {
+        const auto other = fresh(false, folder);
+        REQUIRE(install_schema(other));
+        CHECK(shape(dsn) == shape(other));
+    }
+    std::filesystem::remove_all(folder);
 }
 
 TEST_CASE("an empty database is empty; after install and grants there is nothing to do, and the role can work") {
