@@ -67,6 +67,7 @@ const std::vector<Setting<RetentionSettings>>& retention_rows() {
         {"batch", &S::batch, "Most messages in one transaction; fewer when these take long.", 1, 10'000},
         {"pause", &S::pause, "Shortest pause between two transactions.", 0, 60},
         {"share", &S::share, "Largest part of the time in which the database works for the retention: 0.2 rests four times as long as it works.", 0.01, 1},
+        {"rate", &S::rate, "Messages a second below which it does not slow down, whatever the share: more than arrive, so that it keeps up. 0: the share alone counts.", 0, 100'000},
         {"longest_run", &S::longest_run, "After this a run stops; the next one goes on.", 1, 86'400},
         {"drop_partitions", &S::drop_partitions, "PostgreSQL tables divided by partition_tag: a partition that is wholly past is dropped instead of emptied."},
         {"weeks_ahead", &S::weeks_ahead, "PostgreSQL tables divided by week: for how many weeks to come tamisd makes the partitions, also when enabled is false.", 1, 52},
@@ -107,6 +108,7 @@ storage::ExpireOptions expire_options(const RetentionSettings& settings, const C
     out.batch = static_cast<std::size_t>(settings.batch);
     out.pause = settings.pause;
     out.share = settings.share;
+    out.least_rate = settings.rate;
     out.longest_run = settings.longest_run;
     out.frees_pages = settings.vacuum;
     return out;

@@ -20,6 +20,7 @@ struct RetentionSettings {
     std::int64_t batch = 500;
     Seconds      pause{10};
     double       share = 0.05;
+    double       rate = 250;
     Seconds      longest_run{1'800'000};
     bool         drop_partitions = true;
     std::int64_t weeks_ahead = 8;

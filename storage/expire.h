@@ -2,8 +2,9 @@
 //
 // Guarantees: every transaction is short (it aims at `target`; what would take longer than `limit` is rolled back by the
 // server and done in smaller parts), touches only rows named by their keys, and passes over rows that others hold. Between
-// two there is a pause in proportion to what the last one took. Broken off at any moment nothing is half gone, except that
-// a large copy, already marked as expired, may still have chunks; the next run takes them. Two at once do no harm.
+// two there is a pause in proportion to what the last one took, but not so long that it falls behind the mail. Broken off
+// at any moment nothing is half gone, except that a large copy, already marked as expired, may still have chunks; the next
+// run takes them. Two at once do no harm.
 // Also: rows without their message, addresses that nobody refers to, partitions that are past, partitions to come, and
 // SQLite's free pages. Trusts the tables as far as the store does. One io_context, one run at a time per object.
 #pragma once
@@ -34,6 +35,7 @@ struct ExpireOptions {
     std::size_t               batch = 500;            // messages in a transaction, at most
     std::chrono::milliseconds pause{10};              // between transactions, at least
     double                    share = 0.05;           // of the time in which the database works for us, at most
+    double                    least_rate = 250;       // messages a second: it does not rest longer than they allow, whatever the share
     std::chrono::milliseconds longest_run{std::chrono::minutes(30)};
     bool                      frees_pages = true;     // SQLite with auto_vacuum = incremental
     bool                      vacuums = false;        // SQLite: the whole file anew; nobody can write meanwhile

@@ -34,7 +34,7 @@ std::int64_t time_of(const SqlRows& rows, std::int64_t otherwise) {
 
 void ExpireRun::Pace::learn(Clock::duration took, bool was_full) {
     const double factor = std::chrono::duration<double>(target).count() / std::max(1e-4, std::chrono::duration<double>(took).count());
-    if (factor < 1 || was_full) amount = std::clamp(amount * std::clamp(factor, 0.3, 1.5), least, most);
+    if (factor < 1 || was_full) amount = std::clamp(amount * std::clamp(factor, 0.3, 1.5), std::max(least, std::min(amount, enough)), most);
 }
 
 ExpireRun::ExpireRun(asio::io_context& loop, std::vector<Dsn> dsns, ExpireOptions options, const std::atomic<bool>& stop)
@@ -56,10 +56,13 @@ Task<Done> ExpireRun::open() {
     co_return Done{};
 }
 
-Task<void> ExpireRun::rest(Clock::duration worked) {
+Task<void> ExpireRun::rest(Clock::duration worked, std::size_t messages) {
     const auto share = std::clamp(options_.share, 0.01, 1.0);
-    const auto span = std::max<Clock::duration>(options_.pause, std::chrono::duration_cast<Clock::duration>(worked * ((1 - share) / share)));
-    pause_.expires_after(std::min<Clock::duration>(span, std::chrono::seconds(10)));
+    std::chrono::duration<double> span = worked * ((1 - share) / share);
+    if (messages > 0 && options_.least_rate > 0)
+        span = std::min<std::chrono::duration<double>>(span, std::chrono::duration<double>(static_cast<double>(messages) / options_.least_rate) - worked);
+    span = std::clamp<std::chrono::duration<double>>(span, options_.pause, std::max<std::chrono::milliseconds>(options_.pause, std::chrono::seconds(10)));
+    pause_.expires_after(std::chrono::duration_cast<Clock::duration>(span));
     co_await pause_.async_wait(as_result);
 }
 
@@ -67,7 +70,7 @@ Task<ExpireRun::Answers> ExpireRun::read(std::vector<SqlQuery> queries) {
     const auto begin = Clock::now();
     auto answers = co_await session_->run(std::move(queries), read_limit, Access::read);
     read_for_ = Clock::now() - begin;
-    co_await rest(read_for_);
+    co_await rest(read_for_, answers && !answers->empty() ? std::max<std::size_t>(1, answers->back().size()) : 0);
     co_return answers;
 }
 
@@ -80,7 +83,7 @@ Task<Result<SqlRows>> ExpireRun::read_one(SqlQuery query) {
 }
 
 // write - one transaction; Errc::timeout when it was too much at once
-Task<ExpireRun::Answers> ExpireRun::write(std::vector<SqlQuery> queries, Pace& pace, bool was_full) {
+Task<ExpireRun::Answers> ExpireRun::write(std::vector<SqlQuery> queries, Pace& pace, bool was_full, std::size_t messages) {
     const auto begin = Clock::now();
     auto allowed = limit;
     for (int i = patient_tries; pace.is_least() && i <= misses_ && allowed < longest_limit; ++i) allowed *= 2;
@@ -96,7 +99,7 @@ Task<ExpireRun::Answers> ExpireRun::write(std::vector<SqlQuery> queries, Pace& p
         ++misses_;
         pace.shrink();
     }
-    co_await rest(took);
+    co_await rest(took, messages);
     co_return answers;
 }
 
@@ -183,7 +186,7 @@ Task<Done> ExpireRun::take_batch(const Walk& walk, Due what, std::vector<Candida
                 return std::ranges::any_of(past_copies_, [&](const Partition& partition) { return partition.holds(one.key.partition_tag); });
             });
             Pace single{1, 1, 1};
-            answers = co_await write(what == Due::copy ? sql_->expire_copies(now, !marks_only) : sql_->delete_records(now, walk), size == 1 ? single : records_, cost > records_.amount / 2);
+            answers = co_await write(what == Due::copy ? sql_->expire_copies(now, !marks_only) : sql_->delete_records(now, walk), size == 1 ? single : records_, cost > records_.amount / 2, size);
         }
         if (answers) {
             note(walk, what, now, sql_->counts_of(*answers, asked));
@@ -274,7 +277,7 @@ Task<Done> ExpireRun::remove_orphans(std::string table) {
             }
             std::vector<SqlQuery> queries;
             queries.push_back(sql_->delete_orphans(table, left.first(size)));
-            auto answers = co_await write(std::move(queries), small_, size == small_.size());
+            auto answers = co_await write(std::move(queries), small_, size == small_.size(), size);
             if (!answers && answers.error().is(Errc::timeout) && ++attempt < tries) continue;
             if (!answers) co_return std::unexpected(std::move(answers.error()));
             count += answers->front().size();
@@ -321,7 +324,7 @@ Task<Done> ExpireRun::delete_addresses(std::vector<std::int64_t> ids) {
     std::span<const std::int64_t> left(ids);
     for (int attempt = 0; !left.empty() && !is_over();) {
         const auto size = std::min(left.size(), small_.size());
-        auto answers = co_await write(sql_->delete_addresses(left.first(size)), small_, size == small_.size());
+        auto answers = co_await write(sql_->delete_addresses(left.first(size)), small_, size == small_.size(), size);
         if (!answers && answers.error().is(Errc::timeout) && ++attempt < tries) continue;
         if (!answers && answers.error().is(Errc::refused)) {  // a foreign key saw a new message that our statement could not see yet
             small_.shrink();
@@ -404,7 +407,7 @@ Task<Done> ExpireRun::free_pages() {
         report_.longest_transaction = std::max(report_.longest_transaction, std::chrono::duration_cast<std::chrono::microseconds>(took));
         report_.pages += std::min(static_cast<std::uint64_t>(*free), static_cast<std::uint64_t>(pages.size()));
         pages.learn(took, true);
-        co_await rest(took);
+        co_await rest(took, 0);
     }
     co_return Done{};
 }

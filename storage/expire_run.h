@@ -46,6 +46,7 @@ private:
     struct Pace {
         double amount;
         double least, most;
+        double enough = 1;  // less only when the server broke a transaction off: from a cold disk everything takes longer than aimed at
         void   learn(Clock::duration took, bool was_full);
         void   shrink() { amount = std::max(least, amount / 3); }
         bool   is_least() const { return amount <= least; }
@@ -53,11 +54,11 @@ private:
     };
 
     Task<Answers> read(std::vector<SqlQuery> queries);
-    Task<Answers> write(std::vector<SqlQuery> queries, Pace& pace, bool was_full);
+    Task<Answers> write(std::vector<SqlQuery> queries, Pace& pace, bool was_full, std::size_t messages = 0);
     Task<Answers> write_small(std::function<std::vector<SqlQuery>()> make);
     Task<Result<SqlRows>> read_one(SqlQuery query);
     Task<Result<std::int64_t>> number(std::string sql);  // the first value of the answer; 0 when there is none
-    Task<void>    rest(Clock::duration worked);
+    Task<void>    rest(Clock::duration worked, std::size_t messages);  // so many were dealt with meanwhile
 
     Task<Done> take(const Walk& walk, std::vector<Candidate> found);
     Task<Done> take_batch(const Walk& walk, Due what, std::vector<Candidate> batch);
@@ -84,8 +85,8 @@ private:
     Clock::duration            read_for_{};                // what the last read took
     int                        misses_ = 0;                // transactions in a row that were broken off
     Pace                       rows_{1000, 100, 20'000};   // that are looked at
-    Pace                       records_{50, 1, 500};       // that are deleted, by cost
-    Pace                       small_{200, 1, 2000};       // orphans and addresses that are deleted
+    Pace                       records_{50, 1, 500, 25};   // that are deleted, by cost
+    Pace                       small_{200, 1, 2000, 50};   // orphans and addresses that are deleted
     std::vector<Partition>     past_copies_;               // go whole, once their messages say so
     bool                       past_has_default_ = false;
 };

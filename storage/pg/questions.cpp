@@ -111,6 +111,7 @@ Questions::Batch Questions::take_batch() {
         waiting_.pop_front();
         if (!question->deadline.passed()) batch.push_back(std::move(question));  // else nobody waits any more
     }
+    if (!waiting_.empty()) pool_.wake();  // more than one batch: another session may help
     return batch;
 }
 
