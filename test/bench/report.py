@@ -204,7 +204,7 @@ def render(run):
         parts += ["## Memory", "Summed over the filter's process tree; PSS counts shared pages once. clamd's and "
                   "PostgreSQL's are not included.", memory_table(run["memory"])]
     if run["policy_costs"]:
-        parts += ["## What the policy engine costs", "The same load (10 kB messages, a connection each, 8 at a time) on four daemons in "
+        parts += ["## What the policy engine costs", "The same load (10 kB messages, a connection each, 8 at a time) on five daemons in "
                   "turn, mail being opened as Tamis does it unless told not to, for several rounds; the median of the calmer half of the rounds. 'without any policy' has no `lookup_dsn`, no "
                   "tables, no lists. 'tables in its configuration': `[recipients]`, a pattern, banks and sender lists, most of which match. "
                   "'PostgreSQL lookups': besides, three rows of `users` with their policies and three of `wblist` match each message, "

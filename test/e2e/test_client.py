@@ -273,6 +273,7 @@ class Order(Case):
 
 class Crowd(Case):
     limit = 120
+    release_only = True  # the sanitizers keep memory, and need descriptors themselves
 
     def connect(self, daemon, count):
         host, port = daemon.address.split(":")

@@ -100,6 +100,8 @@ class Tamis:
         self.process = Process("tamisd", (["prlimit", f"--nofile={descriptors}"] if descriptors else []) + [build_directory() / "tamisd", "-c", self.file], env=env)
         if wait:
             self.process.wait_for(self.address, 30)
+            if f"unix:{self.socket}" in self.config["server"]["listen"]:  # bound after the port
+                self.process.wait_for(self.socket, 30)
         return self
 
     def check(self, text=None):
