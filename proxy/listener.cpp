@@ -177,8 +177,9 @@ void Acceptor::stop() {
 
 Task<void> Acceptor::run(std::function<void(Accepted)> take) {
     constexpr auto pause_when_full = std::chrono::milliseconds(100);
+    constexpr auto quiet = std::chrono::minutes(1);  // a descriptor that is free for a moment does not end the shortage
     auto& listening = native_->listening;
-    bool warned = false;
+    auto quiet_until = std::chrono::steady_clock::time_point::min();
     while (listening.is_open()) {
         auto [error] = co_await listening.async_wait(asio::posix::stream_descriptor::wait_read, as_result);
         if (error) co_return;
@@ -187,13 +188,12 @@ Task<void> Acceptor::run(std::function<void(Accepted)> take) {
             socklen_t size = sizeof peer;
             const int accepted = ::accept4(listening.native_handle(), &peer.any, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
             if (accepted >= 0) {
-                warned = false;
                 take(describe_connection(accepted, peer, name_));
                 continue;
             }
             if (errno == EAGAIN || errno == EWOULDBLOCK) break;
             if (errno == EINTR || errno == ECONNABORTED) continue;
-            if (!std::exchange(warned, true))
+            if (const auto now = std::chrono::steady_clock::now(); now >= std::exchange(quiet_until, now + quiet))
                 log::error({}, "cannot accept on {}: {}; new connections wait until it is possible again", name_,
                            last_error().message());
             native_->pause.expires_after(pause_when_full);

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "storage/pg/pool.h"
+#include "storage/pg/questions.h"
 #include "storage/pg/refusal.h"
 #include "storage/pg/statements.h"
 #include "storage/pg/transaction.h"
@@ -136,34 +137,14 @@ Task<Done> Records::set_up(Connection& connection) {
         if (auto set = co_await connection.run(settings_sql(true, has_lz4)); !set) co_return std::unexpected(std::move(set.error()));
     RecordSession session{std::move(*dialect), {}, false};
     session.statements = record_statements(session.dialect);
-    // Each in a transaction of its own: a session that held locks of two tables here could be in a deadlock with an administrator's ALTER TABLE.
-    std::size_t unanswered = 0;
-    const auto prepare = [&](const char* name, const std::string& sql) -> Done {
-        if (auto sent = connection.prepare(name, sql); !sent) return sent;
-        ++unanswered;
-        return connection.sync();
-    };
-    for (const auto& [name, sql] : std::initializer_list<std::pair<const char*, std::string>>{
-             {statement::begin, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"},
-             {statement::settings, settings_sql(false, has_lz4)},
-             {statement::commit, "COMMIT"},
-             {statement::rollback, "ROLLBACK"}})
-        if (auto sent = prepare(name, sql); !sent) co_return sent;
-    for (const auto* statement : session.statements.all())
-        if (auto sent = prepare(statement->name, statement->sql); !sent) co_return sent;
-    if (auto sent = co_await connection.flush(); !sent) co_return sent;
-    std::optional<Fault> trouble;
-    while (unanswered > 0) {
-        auto reply = co_await connection.next();
-        if (!reply) co_return std::unexpected(std::move(reply.error()));
-        const auto status = PQresultStatus(reply->get());
-        if (status == PGRES_PIPELINE_SYNC)
-            --unanswered;
-        else if (status != PGRES_COMMAND_OK && !trouble)
-            trouble = Fault{make_error_code(Errc::unavailable),
-                            fmt::format("{}: {}", connection.dsn().shown, one_line(PQresultErrorMessage(reply->get())))};
-    }
-    if (trouble) co_return std::unexpected(std::move(*trouble));
+    // prepare_all: each in a transaction of its own. A session that held locks of two tables here could be in a deadlock with
+    // an administrator's ALTER TABLE.
+    std::vector<Preparation> statements{{statement::begin, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", ""},
+                                        {statement::settings, settings_sql(false, has_lz4), ""},
+                                        {statement::commit, "COMMIT", ""},
+                                        {statement::rollback, "ROLLBACK", ""}};
+    for (const auto* statement : session.statements.all()) statements.push_back({statement->name, statement->sql, ""});
+    if (auto prepared = co_await prepare_all(connection, std::move(statements)); !prepared) co_return std::unexpected(std::move(prepared.error()));
     connection.notes() = std::move(session);
     co_return Done{};
 }

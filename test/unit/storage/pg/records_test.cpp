@@ -302,7 +302,7 @@ TEST_CASE("PostgreSQL: the server is stopped and started again under load") {
     CHECK(wait_until([&] { return store->health().find("wait to be written") != std::string::npos; }));
     CHECK(wait_until([&] {  // after the patience callers are refused at once
         const auto begin = Deadline::Clock::now();
-        return !keep(*store, make_record()) && Deadline::Clock::now() - begin < 300ms;
+        return !keep(*store, make_record()) && Deadline::Clock::now() - begin < 200ms;
     }));
     server().start();
     CHECK(wait_until([&] { return store->ready().has_value(); }));
