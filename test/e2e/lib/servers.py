@@ -81,12 +81,12 @@ class Postgres:
 
 
 class Clamd:
-    """clamd with one signature, EICAR; .socket is its unix socket, .tcp its TCP address."""
+    """clamd with one signature, EICAR, or those given (lines of an .ndb file); .socket is its unix socket, .tcp its TCP address."""
 
-    def __init__(self):
+    def __init__(self, signatures=EICAR_SIGNATURE):
         home = folder("clamd")
         (home / "db").mkdir()
-        (home / "db" / "test.ndb").write_text(EICAR_SIGNATURE)
+        (home / "db" / "test.ndb").write_text(signatures)
         port = free_port()
         self.socket, self.tcp = str(home / "clamd.sock"), f"127.0.0.1:{port}"
         (home / "clamd.conf").write_text(textwrap.dedent(f"""\
