@@ -50,8 +50,8 @@ def hqx(name, data, intro=True):
 
 
 enter("uu", "uue", uu, core=True)
-for mode in (b"", b"6", b"64", b"0644", b"00644", b"100644", b"0100644"):
-    enter(f"uu-mode-{len(mode)}", "uue", lambda n, d, mode=mode: uu(n, d, b"begin " + mode + b" " if mode else b"begin "))
+for mode in (b"64", b"0644", b"00644", b"100644", b"0100644"):
+    enter(f"uu-mode-{len(mode)}", "uue", lambda n, d, mode=mode: uu(n, d, b"begin " + mode + b" "))
 enter("uu-behind-words", "uue", lambda n, d: uu(n, d, before=WORDS))
 enter("uu-behind-empty-lines", "uue", lambda n, d: uu(n, d, before=b"\r\n\r\n"))
 enter("uu-blanks", "uue", lambda n, d: uu(n, d, blank=b" ", end=b" \r\nend\r\n"))

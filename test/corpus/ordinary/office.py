@@ -83,7 +83,14 @@ class Office:
             named["FilterOptions"] = options
         if data:
             named["FilterData"] = self.uno.Any("[]com.sun.star.beans.PropertyValue", self.values(**data))
-        if password:
+        if password and "2007" in filter_name:
+            keys = []
+            for key, value in (("OOXPassword", password), ("CryptoType", "Standard")):
+                each = self.uno.createUnoStruct("com.sun.star.beans.NamedValue")
+                each.Name, each.Value = key, value
+                keys.append(each)
+            named["EncryptionData"] = self.uno.Any("[]com.sun.star.beans.NamedValue", tuple(keys))
+        elif password:
             named["Password"] = password
         document.storeToURL(path.as_uri(), self.values(**named))
 
@@ -268,9 +275,8 @@ def plan(office, pictures):
 
 
 def formula(office, pictures):
-    document = office.new("smath")
-    if document is None:
-        raise RuntimeError("this LibreOffice has no Math")
+    document = office.service("com.sun.star.comp.Math.FormulaDocument")     # without a window: its view needs one
+    document.initNew()
     document.Formula = "x = {-b +- sqrt{b^2 - 4 a c}} over {2 a}"
     return document
 
