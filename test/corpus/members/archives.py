@@ -145,7 +145,7 @@ def seven(*switches):
 for method in ("Copy", "LZMA", "LZMA2", "BZip2", "PPMd", "Deflate", "Deflate64"):
     enter(f"7z-{method.lower()}", "7z", seven(f"-m0={method}"), core=method in ("LZMA", "BZip2", "PPMd"), ordinary=True)
 for method in ("BCJ", "BCJ2", "PPC", "ARM", "ARMT", "ARM64", "SPARC", "IA64", "RISCV", "Delta:4"):
-    enter(f"7z-{method.lower().replace(':', '-')}", "7z", seven(f"-mf={method}"), core=method in ("PPC", "Delta:4"), ordinary=True)
+    enter(f"7z-{method.lower().replace(':', '-')}", "7z", seven(f"-mf={method}"), core=method in ("PPC", "Delta:4"), ordinary=method not in ("ARM64", "RISCV"))
 enter("7z-delta-copy", "7z", seven("-m0=Delta:2", "-m1=Copy"))
 enter("7z-swap4", "7z", seven("-m0=Swap4", "-m1=LZMA2"))
 enter("7z-bcj-bzip2", "7z", seven("-m0=BCJ", "-m1=BZip2"))

@@ -30,25 +30,19 @@ class Alarm:
     why: str = ""
 
 
-def with_paper(path):
+def bringing(name, octets):
     """The message that brings a document"""
-    kind = MORE_TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    kind = MORE_TYPES.get(pathlib.PurePath(name).suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
     if kind.startswith("message/"):
         kind = "application/octet-stream"
-    text = base64.encodebytes(path.read_bytes()).replace(b"\n", b"\r\n")
-    return (TOP + f'--=_ordinary\r\nContent-Type: {kind}; name="{path.name}"\r\nContent-Disposition: attachment; filename="{path.name}"\r\n'
+    text = base64.encodebytes(bytes(octets)).replace(b"\n", b"\r\n")
+    return (TOP + f'--=_ordinary\r\nContent-Type: {kind}; name="{name}"\r\nContent-Disposition: attachment; filename="{name}"\r\n'
             "Content-Transfer-Encoding: base64\r\n\r\n").encode() + text + b"--=_ordinary--\r\n"
 
 
-def containers(where):
+def containers():
     """The containers that honest programs make, with a harmless file in each"""
-    out = []
-    for each in CONTAINERS.values():
-        if each.ordinary:
-            path = pathlib.Path(where) / f"container-{each.name}.{each.extension}"
-            path.write_bytes(each.make("notes.txt", objects.HARMLESS))
-            out.append((path.name, with_paper(path)))
-    return out
+    return [(f"container-{each.name}", bringing(f"x.{each.extension}", each.make("notes.txt", objects.HARMLESS))) for each in CONTAINERS.values() if each.ordinary]
 
 
 def kind_of(outcome, sealed):

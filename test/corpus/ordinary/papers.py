@@ -3,14 +3,14 @@
 make(folder) writes them all and returns the names of those that are encrypted. A program that is not installed is told, and
 what it would have made is missing; `run` installs PACKAGES first.
 """
-import io
 import pathlib
 import random
 import shutil
 import sqlite3
 import subprocess
 
-from members import catalogue, objects  # noqa: F401  (the containers of honest programs are entered by it)
+import containers as c
+from members import archives, documents, mails, objects, polyglots
 from members.kinds import CONTAINERS, Missing
 
 PACKAGES = ("libreoffice-writer-nogui libreoffice-calc-nogui libreoffice-impress-nogui libreoffice-draw-nogui libreoffice-math-nogui python3-uno fonts-dejavu-core "
@@ -112,7 +112,7 @@ def by_archivers(papers):
                        "v7.tar": ["tar", "-H", "v7", "-cf", "few.v7.tar", "few"], "pax.tar": ["tar", "-H", "pax", "-cf", "few.pax.tar", "few"], "ustar.tar": ["tar", "-H", "ustar", "-cf", "few.ustar.tar", "few"],
                        "cpio": ["sh", "-c", "find few | cpio -o -H newc > few.cpio"], "a": ["sh", "-c", "ar rc few.a few/*.txt few/*.pdf"], "cab": ["sh", "-c", "gcab -c -z few.cab few/*.txt few/*.docx"],
                        "lzh": ["sh", "-c", "jlha a few.lzh few/*"], "tgz": ["tar", "czf", "few.tgz", "few/ghost.pdf", "few/notes.txt"],
-                       "pdf.gz": ["sh", "-c", "gzip -c ghost.pdf > few.pdf.gz"], "txt.bz2": ["sh", "-c", "bzip2 -c few/notes.txt > few.txt.bz2"], "txt.xz": ["sh", "-c", "xz -c few/notes.txt > few.txt.xz"],
+                       "pdf.gz": ["sh", "-c", "gzip -c ghost.pdf > few.pdf.gz"], "copy.7z": ["7z", "a", "-bd", "-m0=Copy", "few.copy.7z", "few/ghost.pdf", "few/notes.txt"], "txt.bz2": ["sh", "-c", "bzip2 -c few/notes.txt > few.txt.bz2"], "txt.xz": ["sh", "-c", "xz -c few/notes.txt > few.txt.xz"],
                        "txt.zst": ["sh", "-c", "zstd -qc few/notes.txt > few.txt.zst"], "txt.Z": ["sh", "-c", "compress -c few/notes.txt > few.txt.Z"], "ps.gz": ["sh", "-c", "gzip -c ghost.ps > few.ps.gz"],
                        "1000.zip": ["sh", "-c", "mkdir many && for i in $(seq 1000); do echo \"text $i\" > many/$i.txt; done && zip -qr few.1000.zip many && rm -r many"],
                        "comment.zip": ["sh", "-c", "echo made for Bob | zip -qz -r few.comment.zip few/notes.txt"]}.items():
@@ -186,19 +186,69 @@ def by_libraries(papers):
     with sqlite3.connect(papers.folder / "data.sqlite") as database:
         database.execute("create table t (a integer primary key, b text)")
         database.executemany("insert into t (b) values (?)", [(f"text {i}",) for i in range(200)])
-    (papers.folder / "word-with-theme.doc").write_bytes(objects.word(b"An ordinary text. "))
-    (papers.folder / "word-with-ole.doc").write_bytes(objects.embedding_word(b"notes.txt", objects.HARMLESS))
-    (papers.folder / "attached-docx.pdf").write_bytes(objects.pdf_with_attachment(b"letter.docx", (papers.folder / "python.docx").read_bytes() if (papers.folder / "python.docx").exists() else b"x"))
-    (papers.folder / "notes-about-pdf.txt").write_bytes(b"A PDF begins with %PDF-1.7 and a zip with PK, a program with MZ.\r\n" + objects.FILLER)
-    (papers.folder / "ffff.dat").write_bytes(b"\xff\xff\xff\xff" + bytes(range(256)) * 4)
-    (papers.folder / "counter.bin").write_bytes(bytes(range(256)) * 30)
-    (papers.folder / "random.dat").write_bytes(random.Random(7).randbytes(60000))
-    (papers.folder / "invoice.xml").write_text("<?xml version='1.0' encoding='UTF-8'?>\n<Invoice xmlns='urn:x'><Total>12.50</Total></Invoice>\n")
-    (papers.folder / "data.json").write_text('{"a": [1, 2, 3], "b": "text"}\n')
-    (papers.folder / "calendar.ics").write_bytes(b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//y//EN\r\nBEGIN:VEVENT\r\nUID:1@example.org\r\nDTSTART:20261122T150000Z\r\nSUMMARY:Talk\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n")
-    (papers.folder / "card.vcf").write_bytes(b"BEGIN:VCARD\r\nVERSION:3.0\r\nN:Muster;Ann\r\nFN:Ann Muster\r\nEMAIL:ann@example.org\r\nEND:VCARD\r\n")
-    (papers.folder / "route.gpx").write_text("<?xml version='1.0'?>\n<gpx version='1.1'><trk><name>walk</name></trk></gpx>\n")
-    (papers.folder / "patch.diff").write_text("--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n")
+
+
+def by_hand():
+    """{name: octets} of documents written byte by byte after those of real programs"""
+    docx = (pathlib.Path(__file__).resolve().parent.parent / "office" / "text.docx").read_bytes()
+    xlsx = {b"[Content_Types].xml": b"<?xml version='1.0'?><Types xmlns='http://schemas.openxmlformats.org/package/2006/content-types'><Override PartName='/xl/workbook.xml' "
+            b"ContentType='application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml'/></Types>", b"_rels/.rels": b"<?xml version='1.0'?><Relationships/>",
+            b"xl/workbook.xml": b"<?xml version='1.0'?><workbook/>"}
+    packed = (lambda members: archives.zip_of([archives.entry(name, data, 8, archives.deflate(data)) for name, data in members.items()]))
+    pdf = objects.pdf()
+    return {
+        "word-with-theme.doc": objects.word(b"An ordinary text. "),
+        "word-with-ole.doc": objects.embedding_word(b"notes.txt", objects.HARMLESS),
+        "word-with-picture.doc": objects.word(children={"Data": bytes(68) + polyglots.png() + polyglots.JPEG + bytes(5000)}),
+        "word-with-pdf.doc": objects.word(children={"ObjectPool": {"_1": {"CONTENTS": pdf, "\x01CompObj": bytes(100)}}}),
+        "excel-with-docx.xls": documents.ole({"Workbook": documents.SHEET + bytes(5000), "MBD0001": {"Package": docx}}),
+        "attached-docx.pdf": objects.pdf_with_attachment(b"letter.docx", docx),
+        "attached-docx-plain.pdf": objects.pdf_with_attachment(b"letter.docx", docx, b"", docx),
+        "attached-zip-plain.pdf": objects.pdf_with_attachment(b"notes.zip", b"", b"", objects.zip_of(b"notes.txt", objects.HARMLESS)),
+        "scan-jpeg.pdf": objects.pdf([objects.stream(polyglots.JPEG, b"/Type/XObject/Subtype/Image/Width 1/Height 1/BitsPerComponent 8/ColorSpace/DeviceGray", b"/DCTDecode")]),
+        "updated.pdf": pdf + b"6 0 obj\n<</Type/Metadata>>\nendobj\nxref\n6 1\n%010d 00000 n \ntrailer\n<</Size 7/Root 1 0 R/Prev %d>>\nstartxref\n%d\n%%%%EOF\n"
+                       % (len(pdf), int(pdf.rpartition(b"startxref\n")[2].split()[0]), len(pdf) + 42),
+        "newline-behind.pdf": pdf + b"\r\n\r\n",
+        "zeros-behind.pdf": pdf + bytes(900),
+        "newline-before.pdf": b"\r\n" + pdf,
+        "stored-pdf.zip": archives.zip_of([archives.entry(b"bill.pdf", pdf)]),
+        "stored-pdfs-and-docx.zip": archives.zip_of([archives.entry(b"bill.pdf", pdf), archives.entry(b"letter.docx", docx), archives.entry(b"other.pdf", pdf)]),
+        "stored-zip.zip": archives.zip_of([archives.entry(b"inner.zip", objects.zip_of(b"notes.txt", objects.HARMLESS))]),
+        "stored-doc.zip": archives.zip_of([archives.entry(b"letter.doc", objects.word(b"An ordinary text. "))]),
+        "pdf-first.tar": archives.tar_of("bill.pdf", pdf),
+        "pdf-first.tar.gz": archives.gz(archives.tar_of("bill.pdf", pdf)),
+        "zip-first.tar": archives.tar_of("notes.zip", objects.zip_of(b"notes.txt", objects.HARMLESS)),
+        "zip-in.cpio": archives.newc("notes.zip", objects.zip_of(b"notes.txt", objects.HARMLESS)),
+        "pdf-in.rar": bytes(c.rar4([(b"bill.pdf", pdf)])),
+        "zip-in.rar": bytes(c.rar5([(b"notes.zip", objects.zip_of(b"notes.txt", objects.HARMLESS))])),
+        "pdf-in.cab": bytes(c.cab([(b"bill.pdf", pdf)])),
+        "pdf-in.lzh": archives.lha(b"bill.pdf", pdf),
+        "backslashes.xlsx": packed({name.replace(b"/", b"\\").lower() if b"Types" not in name else name.lower(): data for name, data in xlsx.items()}),
+        "trash.xlsx": packed({**xlsx, b"[trash]/0000.dat": b"\xff\xff\xff\xff" + bytes(60)}),
+        "printer-settings.xlsx": packed({**xlsx, b"xl/printerSettings/printerSettings1.bin": "Printer".encode("utf-16-le").ljust(64, b"\0") + b"\1\4\3\6\xdc\0" + bytes(900)}),
+        "thumbnail.docx": packed({**xlsx, b"docProps/thumbnail.jpeg": polyglots.JPEG}),
+        "photo-exif.jpg": polyglots.JPEG[:2] + b"\xff\xe1" + (200).to_bytes(2, "big") + b"Exif\0\0II*\0\x08\0\0\0" + bytes(184) + polyglots.JPEG[2:],
+        "photo-and-video.jpg": polyglots.JPEG + b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + b"\0\0\x01\x08mdat" + bytes(256),
+        "zeros-behind.jpg": polyglots.JPEG + bytes(64),
+        "song.mp3": polyglots.MP3, "voice.wav": polyglots.WAV, "picture.png": polyglots.png(), "picture.gif": polyglots.GIF, "picture.bmp": polyglots.BMP,
+        "notes-about-pdf.txt": b"A PDF begins with %PDF-1.7 and a zip with PK, a program with MZ.\r\n" + objects.FILLER,
+        "ffff.dat": b"\xff\xff\xff\xff" + bytes(range(256)) * 4,
+        "ffff-only.dat": b"\xff" * 512,
+        "counter.bin": bytes(range(256)) * 30,
+        "random.dat": random.Random(7).randbytes(60000),
+        "zeros.bin": bytes(4096),
+        "invoice.xml": b"<?xml version='1.0' encoding='UTF-8'?>\n<Invoice xmlns='urn:x'><Total>12.50</Total></Invoice>\n",
+        "data.json": b'{"a": [1, 2, 3], "b": "text"}\n',
+        "calendar.ics": b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//y//EN\r\nBEGIN:VEVENT\r\nUID:1@example.org\r\nDTSTART:20261122T150000Z\r\nSUMMARY:Talk\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
+        "card.vcf": b"BEGIN:VCARD\r\nVERSION:3.0\r\nN:Muster;Ann\r\nFN:Ann Muster\r\nEMAIL:ann@example.org\r\nEND:VCARD\r\n",
+        "route.gpx": b"<?xml version='1.0'?>\n<gpx version='1.1'><trk><name>walk</name></trk></gpx>\n",
+        "patch.diff": b"--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n",
+        "utf16.txt": "Grüße, 日本語, ordinary text.\r\n".encode("utf-16") * 1,
+        "greek.txt": "Καλημέρα κόσμε, αυτό είναι ένα κείμενο.\r\n".encode("iso-8859-7") * 20,
+        "japanese.txt": "お世話になっております。資料をお送りします。\r\n".encode("shift_jis") * 20,
+        "mail.eml": mails.inner("notes.txt", objects.HARMLESS),
+        "page.mht": mails.mht("picture.png", polyglots.png()),
+    }
 
 
 def by_openssl(papers):
@@ -216,6 +266,8 @@ def by_openssl(papers):
 def make(folder, say=print, office=True):
     papers = Papers(pathlib.Path(folder).resolve(), say)
     drawn = pictures(papers.folder)
+    for name, octets in by_hand().items():
+        (papers.folder / name).write_bytes(octets)
     by_libraries(papers)
     by_ghostscript(papers)
     if office:
