@@ -4,11 +4,10 @@ import zlib
 
 from . import archives, documents, mails, polyglots, texts  # noqa: F401  (they enter their containers)
 from .kinds import CONTAINERS, Missing
-from .mails import WRAPPINGS
+from .mails import MATRIX, WRAPPINGS
 from .objects import OBJECTS
 
 IN_MESSAGES = ("eicar", "exe", "doc-embeds", "exe-with-zip")
-TOO_LARGE = ("fat-image", "vhd-fixed", "iso", "iso-joliet", "iso-udf", "zip-after-6-MB")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +29,7 @@ class Member:
 
     def message(self, content=None):
         """The message, or None when this content cannot lie in a message that way"""
-        made = WRAPPINGS[self.wrapping](*self.file(content))
+        made = (WRAPPINGS.get(self.wrapping) or MATRIX[self.wrapping])(*self.file(content))
         return None if made is None else bytes(made)
 
 
@@ -59,8 +58,14 @@ def wrapped():
             yield member((chain,), "eicar", wrapping)
 
 
+def texts_in_structures():
+    for structure in MATRIX:
+        yield member((), "eicar", structure)
+
+
 def all_members():
     yield from pairs()
+    yield from texts_in_structures()
     yield from nested()
     yield from wrapped()
 
@@ -71,8 +76,10 @@ def one_of(count, name):
 
 
 def bounded_members():
-    """Every container with EICAR (of the polyglots a fourth) and with one other object, a choice of the nested, all ways to lie in a message with two objects"""
+    """Every container with EICAR (of the polyglots a fourth) and with one other object, a choice of the nested, all ways to lie in a message with two objects,
+    and the whole matrix of structures"""
     others = [content for content in OBJECTS if content != "eicar"]
+    yield from texts_in_structures()
     for number, name in enumerate(CONTAINERS):
         if name.startswith("poly-"):
             if one_of(4, name):

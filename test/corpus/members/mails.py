@@ -149,3 +149,32 @@ def many(name, data, levels):
     for level in range(levels):
         out = multipart(TEXT, out, boundary=f"M{level:02}X")
     return top() + out
+
+
+# --- the matrix of structures: a text that begins with the object, in every place with every set of header fields --------
+FIELDS = {
+    "none": ("", bytes), "type": ("Content-Type: text/plain\r\n", bytes), "html": ("Content-Type: text/html; charset=utf-8\r\n", bytes), "7bit": ("Content-Type: text/plain\r\nContent-Transfer-Encoding: 7bit\r\n", bytes),
+    "8bit": ("Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n", bytes), "base64": ("Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n", b64),
+    "qp": ("Content-Type: text/plain\r\nContent-Transfer-Encoding: quoted-printable\r\n", qp), "base64-alone": ("Content-Transfer-Encoding: base64\r\n", b64),
+    "disposition": ("Content-Disposition: attachment; filename=a.txt\r\n", bytes), "id": ("Content-ID: <1@x>\r\n", bytes), "odd": ("X-Odd: yes\r\n", bytes),
+    "calendar": ("Content-Type: text/calendar\r\n", bytes), "csv": ("Content-Type: text/csv; name=a.csv\r\n", bytes), "unknown": ("Content-Type: text/x-whatever\r\n", bytes),
+    "no-slash": ("Content-Type: text\r\n", bytes), "broken": ("Content-Type: ;;;\r\n", bytes), "empty-type": ("Content-Type:\r\n", bytes),
+}
+PLACES = {
+    "alone": lambda each: TOP.encode() + each, "alone-no-version": lambda each: TOP.encode().replace(b"MIME-Version: 1.0\r\n", b"") + each,
+    "alone-few-fields": lambda each: b"Subject: s\r\n" + each,
+    "mixed-first": lambda each: top() + multipart(each, TEXT), "mixed-last": lambda each: top() + multipart(TEXT, each), "mixed-only": lambda each: top() + multipart(each),
+    "alternative": lambda each: top() + multipart(each, TEXT.replace(b"plain", b"html"), kind="alternative"), "alternative-last": lambda each: top() + multipart(TEXT, each, kind="alternative"),
+    "related": lambda each: top() + multipart(each, kind="related"), "unknown": lambda each: top() + multipart(each, kind="x-whatever"), "signed": lambda each: top() + multipart(each, TEXT, kind="signed"),
+    "report": lambda each: top() + multipart(TEXT, each, kind="report"), "parallel": lambda each: top() + multipart(TEXT, each, kind="parallel"),
+    "nested": lambda each: top() + multipart(TEXT, multipart(TEXT, each, boundary="INNER")), "nested-thrice": lambda each: top() + multipart(multipart(multipart(each, boundary="C3"), boundary="B2"), boundary="A1"),
+    "rfc822": lambda each: message(b"Content-Type: message/rfc822\r\n\r\n" + TOP.encode() + each), "rfc822-alone": lambda each: top("Content-Type: message/rfc822\r\n\r\n") + TOP.encode() + each,
+    "rfc822-mixed": lambda each: message(b"Content-Type: message/rfc822\r\n\r\n" + top() + multipart(TEXT, each, boundary="INNER")),
+    "digest": lambda each: message(multipart(b"\r\n" + TOP.encode() + each, kind="digest", boundary="DIGEST")),
+    "no-close": lambda each: (top() + multipart(TEXT, each)).replace(b"--BB--\r\n", b""), "unquoted-boundary": lambda each: (top() + multipart(TEXT, each)).replace(b'"BB"', b"BB"),
+    "no-version": lambda each: (top() + multipart(TEXT, each)).replace(b"MIME-Version: 1.0\r\n", b""), "long-boundary": lambda each: top() + multipart(TEXT, each, boundary="x" * 70),
+    "boundary-equals": lambda each: top() + multipart(TEXT, each, boundary="=_a=b"), "preamble": lambda each: top() + multipart(TEXT, each, preamble=b"This is a multi-part message.\r\n"),
+    "after-empty-part": lambda each: top() + multipart(b"\r\n", each), "after-large-part": lambda each: top() + multipart(TEXT + b"\r\nwords" * 30000, each),
+}
+MATRIX = {f"{place} {fields}": (lambda n, d, build=build, head=head, code=code: build(head.encode() + b"\r\n" + code(d)))
+          for place, build in PLACES.items() for fields, (head, code) in FIELDS.items()}
