@@ -15,13 +15,16 @@
 namespace tamis::open {
 namespace {
 
-constexpr std::array<std::string_view, 42> iconv_names = {
+// No name whose converter finds out the byte order by itself ("UTF-16", "UTF-32"): glibc keeps what it found, whatever
+// is reset, and the next message would be read in the order of the last one.
+constexpr std::array<std::string_view, 47> iconv_names = {
     "UTF-8",       "ISO-8859-1",  "ISO-8859-2",  "ISO-8859-3",  "ISO-8859-4",  "ISO-8859-5",  "ISO-8859-6",
     "ISO-8859-7",  "ISO-8859-8",  "ISO-8859-9",  "ISO-8859-10", "ISO-8859-13", "ISO-8859-14", "ISO-8859-15",
     "ISO-8859-16", "CP1250",      "CP1251",      "CP1252",      "CP1253",      "CP1254",      "CP1255",
     "CP1256",      "CP1257",      "CP1258",      "CP874",       "CP437",       "CP850",       "CP866",
     "KOI8-R",      "KOI8-U",      "MACINTOSH",   "GB18030",     "BIG5-HKSCS",  "CP932",       "EUC-JP",
-    "ISO-2022-JP-2", "EUC-KR",    "UHC",         "ISO-2022-KR", "UTF-7",       "UTF-16",      "UTF-32"};
+    "ISO-2022-JP-2", "EUC-KR",    "UHC",         "ISO-2022-KR", "UTF-7",       "UTF-16LE",    "UTF-16BE",
+    "UTF-32LE",    "UTF-32BE",    "IBM037",      "IBM500",      "IBM1047"};
 
 // What messages write; "iso-8859-N" and "windows-125N" are read by rule.
 constexpr std::pair<std::string_view, std::string_view> aliases[] = {
@@ -36,8 +39,15 @@ constexpr std::pair<std::string_view, std::string_view> aliases[] = {
     {"ms_kanji", "CP932"}, {"x-euc-jp", "EUC-JP"}, {"iso-2022-jp", "ISO-2022-JP-2"}, {"iso-2022-jp-1", "ISO-2022-JP-2"},
     {"csiso2022jp", "ISO-2022-JP-2"}, {"iso-2022-jp-ms", "ISO-2022-JP-2"}, {"ks_c_5601-1987", "UHC"}, {"ks_c_5601", "UHC"},
     {"ksc5601", "UHC"}, {"cp949", "UHC"}, {"korean", "UHC"}, {"unicode-1-1-utf-7", "UTF-7"}, {"utf7", "UTF-7"},
-    {"unicode", "UTF-16"}, {"ucs-2", "UTF-16"}, {"utf16", "UTF-16"}, {"utf-16le", "UTF-16"}, {"utf-16be", "UTF-16"},
-    {"utf-32le", "UTF-32"}, {"utf-32be", "UTF-32"}, {"utf32", "UTF-32"}, {"ucs-4", "UTF-32"}};
+    {"x-unicode-2-0-utf-7", "UTF-7"}, {"csunicode11utf7", "UTF-7"}, {"utf-8-sig", "UTF-8"}, {"unicode-1-1-utf-8", "UTF-8"},
+    {"ibm-037", "IBM037"}, {"cp037", "IBM037"}, {"ebcdic-cp-us", "IBM037"}, {"csibm037", "IBM037"}, {"cp500", "IBM500"},
+    {"ibm-500", "IBM500"}, {"cp1047", "IBM1047"}, {"ibm-1047", "IBM1047"},
+    // without a byte order of their own: RFC 2781 section 4.3 says big endian
+    {"utf-16", "UTF-16BE"}, {"utf16", "UTF-16BE"}, {"unicode", "UTF-16BE"}, {"csunicode", "UTF-16BE"}, {"ucs-2", "UTF-16BE"},
+    {"iso-10646-ucs-2", "UTF-16BE"}, {"ucs-2be", "UTF-16BE"}, {"unicodefffe", "UTF-16BE"}, {"utf16be", "UTF-16BE"},
+    {"ucs-2le", "UTF-16LE"}, {"utf16le", "UTF-16LE"}, {"unicodefeff", "UTF-16LE"}, {"utf-32", "UTF-32BE"}, {"utf32", "UTF-32BE"},
+    {"ucs-4", "UTF-32BE"}, {"iso-10646-ucs-4", "UTF-32BE"}, {"ucs-4be", "UTF-32BE"}, {"utf32be", "UTF-32BE"},
+    {"ucs-4le", "UTF-32LE"}, {"utf32le", "UTF-32LE"}};
 
 constexpr std::size_t none = SIZE_MAX;
 constexpr std::size_t name_limit = 40;
@@ -84,22 +94,37 @@ private:
     std::array<std::unique_ptr<void, CloseIconv>, iconv_names.size()> open_;
 };
 
-std::optional<std::string> convert(std::string_view bytes, std::size_t place, std::string_view declared) {
+std::size_t named(std::string_view iconv_name) {
+    return static_cast<std::size_t>(std::ranges::find(iconv_names, iconv_name) - iconv_names.begin());
+}
+
+// with_byte_order - of UTF-16 and UTF-32 the place that the mark at the beginning names, which is taken off; whatever order
+// was declared, for readers believe the mark
+std::size_t with_byte_order(std::size_t place, std::string_view& bytes) {
+    using namespace std::string_view_literals;
+    struct Mark {
+        std::string_view family, bytes, name;
+    };
+    static constexpr Mark marks[] = {{"UTF-16", "\xff\xfe"sv, "UTF-16LE"}, {"UTF-16", "\xfe\xff"sv, "UTF-16BE"},
+                                     {"UTF-32", "\xff\xfe\0\0"sv, "UTF-32LE"}, {"UTF-32", "\0\0\xfe\xff"sv, "UTF-32BE"}};
+    for (const auto& mark : marks) {
+        if (!iconv_names[place].starts_with(mark.family) || !bytes.starts_with(mark.bytes)) continue;
+        bytes.remove_prefix(mark.bytes.size());
+        return named(mark.name);
+    }
+    return place;
+}
+
+std::optional<std::string> convert(std::string_view bytes, std::size_t place) {
+    place = with_byte_order(place, bytes);
     const auto descriptor = Table::get().descriptor(place);
     if (descriptor == Table::no_descriptor()) return {};
     ::iconv(descriptor, nullptr, nullptr, nullptr, nullptr);
-    std::string marked;  // byte order as declared; without either glibc takes the machine's, mail means big endian
-    const bool  is_16 = iconv_names[place] == "UTF-16";
-    if (is_16 && !bytes.starts_with("\xff\xfe") && !bytes.starts_with("\xfe\xff")) {
-        marked = equal_fold(declared, "utf-16le") ? "\xff\xfe" : "\xfe\xff";
-        marked += bytes;
-        bytes = marked;
-    }
     std::string            out;
     std::array<char, 4096> chunk;
     char*                  from = const_cast<char*>(bytes.data());  // iconv's prototype; it does not write there
     std::size_t            left = bytes.size();
-    const std::size_t      unit = is_16 ? 2 : iconv_names[place] == "UTF-32" ? 4 : 1;
+    const std::size_t      unit = iconv_names[place].starts_with("UTF-16") ? 2 : iconv_names[place].starts_with("UTF-32") ? 4 : 1;
     for (bool flushing = false;;) {
         char*       to = chunk.data();
         std::size_t room = chunk.size();
@@ -189,10 +214,33 @@ bool is_known_charset(std::string_view charset) {
     return place != none && Table::get().descriptor(place) != Table::no_descriptor();
 }
 
+std::string_view wide_charset_of(std::string_view text) {
+    using namespace std::string_view_literals;
+    if (text.starts_with("\xff\xfe\0\0"sv)) return "UTF-32LE";
+    if (text.starts_with("\0\0\xfe\xff"sv)) return "UTF-32BE";
+    if (text.starts_with("\xff\xfe"sv)) return "UTF-16LE";
+    if (text.starts_with("\xfe\xff"sv)) return "UTF-16BE";
+    // without a mark: ASCII in pairs or fours of which one byte says something
+    constexpr std::size_t enough = 64;
+    const auto            head = text.substr(0, enough);
+    if (head.size() < 16) return {};
+    for (const auto name : {"UTF-32LE"sv, "UTF-32BE"sv, "UTF-16LE"sv, "UTF-16BE"sv}) {
+        const std::size_t unit = name.starts_with("UTF-32") ? 4 : 2;
+        const std::size_t place = name.ends_with("LE") ? 0 : unit - 1;
+        bool              fits = true;
+        for (std::size_t i = 0; i < head.size() && fits; ++i) {
+            const auto byte = static_cast<unsigned char>(head[i]);
+            fits = i % unit == place ? (byte >= 0x20 && byte < 0x7f) || byte == '\t' || byte == '\r' || byte == '\n' : byte == 0;
+        }
+        if (fits) return name;
+    }
+    return {};
+}
+
 bool hides_ascii(std::string_view charset) {
     const auto place = place_of(charset);
     return place != none && (iconv_names[place].starts_with("UTF-16") || iconv_names[place].starts_with("UTF-32") ||
-                             iconv_names[place] == "UTF-7");
+                             iconv_names[place].starts_with("IBM") || iconv_names[place] == "UTF-7");
 }
 
 std::optional<std::string> to_utf8(std::string_view bytes, std::string_view charset) {
@@ -201,7 +249,7 @@ std::optional<std::string> to_utf8(std::string_view bytes, std::string_view char
     if (is_ascii(bytes) && !hides_ascii(charset) && bytes.find('\x1b') == std::string_view::npos && bytes.find('~') == std::string_view::npos)
         return std::string(bytes);
     if (place == 0 && is_utf8(bytes)) return std::string(bytes);
-    return convert(bytes, place, trim(charset));
+    return convert(bytes, place);
 }
 
 std::string decode_words(std::string_view text) {

@@ -127,5 +127,15 @@ TEST_CASE("charsets come from our table alone") {
     CHECK(to_utf8(std::string_view("h\0i\0", 4), "utf-16le") == "hi");
     CHECK(to_utf8(std::string_view("\0h\0i", 4), "utf-16") == "hi");
     CHECK(to_utf8("\xff\xfeh", "utf-16") == "\xef\xbf\xbd");
+    // the mark is believed, whatever is declared, and forgotten afterwards
+    CHECK(to_utf8(std::string_view("\xff\xfeh\0i\0", 6), "utf-16") == "hi");
+    CHECK(to_utf8(std::string_view("\0h\0i", 4), "utf-16") == "hi");
+    CHECK(to_utf8(std::string_view("\xfe\xff\0h\0i", 6), "utf-16le") == "hi");
+    CHECK(to_utf8(std::string_view("h\0i\0", 4), "utf-16le") == "hi");
+    CHECK(to_utf8(std::string_view("\xff\xfe\0\0h\0\0\0", 8), "utf-32") == "h");
+    CHECK(to_utf8(std::string_view("\0\0\0h", 4), "utf-32") == "h");
+    CHECK(to_utf8("\x88\x89", "ibm037") == "hi");
+    CHECK(hides_ascii("cp500"));
+    CHECK_FALSE(hides_ascii("ibm437"));
     CHECK_FALSE(to_utf8("x", "nobody").has_value());
 }
