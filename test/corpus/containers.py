@@ -238,15 +238,24 @@ def vba_record(kind, data):
     return struct.pack("<HI", kind, len(data)) + data
 
 
-def vba_project(modules):
-    """The folder VBA of a project; `modules` is {name: source}."""
+CACHE = b"performancecache"  # a compiled form that nobody can read
+
+
+def vba_lines(*lengths):
+    """A compiled form as far as its table of lines: the length of each line's code."""
+    table = b"".join(struct.pack("<IHHI", 0, length, 0, 0) for length in lengths)
+    return bytes(20) + b"\x01\x16\xff\xfe\xca" + struct.pack("<H", len(lengths)) + table + bytes(sum(lengths) + 10)
+
+
+def vba_project(modules, compiled=CACHE):
+    """The folder VBA of a project; `modules` is {name: source}, or None for a source that was wiped out."""
     listing = vba_record(1, struct.pack("<I", 1)) + vba_record(3, struct.pack("<H", 1252)) + vba_record(4, b"Project")
     listing += struct.pack("<HIIH", 9, 4, 1, 1) + vba_record(15, struct.pack("<H", len(modules)))
     folder = {}
     for name, source in modules.items():
         listing += vba_record(0x19, name.encode()) + vba_record(0x1A, name.encode()) + vba_record(0x32, name.encode("utf-16-le"))
-        listing += vba_record(0x31, struct.pack("<I", 16)) + vba_record(0x21, b"") + vba_record(0x2B, b"")
-        folder[name] = b"performancecache" + vba_compress(source.encode())
+        listing += vba_record(0x31, struct.pack("<I", len(compiled))) + vba_record(0x21, b"") + vba_record(0x2B, b"")
+        folder[name] = compiled + (bytes(200) if source is None else vba_compress(source.encode()))
     folder["dir"] = vba_compress(listing + vba_record(0x10, b""))
     folder["_VBA_PROJECT"] = b"\xcc\x61\xff\xff\0\0\0"
     return folder

@@ -168,14 +168,31 @@ private:
     void find_macros() {
         for (const auto& entry : file_.entries()) {
             if (!entry.is_stream || !equal_fold(entry.name, "dir") || !is_vba_folder(entry.folder)) continue;
-            macros_.present = true;
-            if (macros_.stream.empty()) macros_.stream = entry.folder;
             const auto packed = stream_of(entry);
-            if (!packed) return;
+            if (!packed) return found_macro(entry.folder, {});
             const auto dir = decompress(*packed);
-            if (!dir) continue;
-            if (!read_modules(entry.folder, read_vba_modules(*dir))) return;
+            const auto modules = dir ? read_vba_modules(*dir) : std::vector<VbaModule>{};
+            if (!dir || has_streams_beside(entry.folder, modules)) found_macro(entry.folder, {});
+            if (!read_modules(entry.folder, modules)) return;
         }
+    }
+
+    void found_macro(std::string_view where, CodeSigns signs) {
+        macros_.present = true;
+        if (macros_.stream.empty() || (signs.auto_exec && !macros_.auto_exec)) macros_.stream = std::string(where);
+        macros_.auto_exec = macros_.auto_exec || signs.auto_exec;
+        macros_.suspicious = macros_.suspicious || signs.suspicious;
+    }
+
+    // has_streams_beside - in a project's folder: modules that the list of modules does not name
+    bool has_streams_beside(std::string_view folder, const std::vector<VbaModule>& modules) const {
+        const auto is_own = [](std::string_view name) {
+            return equal_fold(name, "dir") || equal_fold(name, "_VBA_PROJECT") || starts_with_fold(name, "__SRP_");
+        };
+        return std::ranges::any_of(file_.entries(), [&](const CompoundEntry& entry) {
+            return entry.is_stream && entry.size != 0 && entry.folder == folder && !is_own(entry.name) &&
+                   std::ranges::none_of(modules, [&](const VbaModule& module) { return equal_fold(module.stream, entry.name); });
+        });
     }
 
     static bool is_vba_folder(std::string_view folder) {
@@ -201,12 +218,15 @@ private:
             const auto stream = stream_of(*entry);
             if (!stream) return false;
             const auto source = decompress(window(*stream, module.offset));
-            if (opener_.budget().is_spent()) return false;
+            if (opener_.budget().is_spent()) {
+                found_macro(entry->path, {});
+                return false;
+            }
+            const bool is_compiled = has_compiled_code(window(*stream, 0, module.offset));
+            if (source && !has_code(*source) && !is_compiled) continue;  // every sheet of a workbook has such a module
             // a module whose source is gone while its compiled form is there hides what it does
-            const auto signs = source ? signs_in(*source) : CodeSigns{.suspicious = true};
-            if (macros_.stream == folder || (signs.auto_exec && !macros_.auto_exec)) macros_.stream = entry->path;
-            macros_.auto_exec = macros_.auto_exec || signs.auto_exec;
-            macros_.suspicious = macros_.suspicious || signs.suspicious;
+            const bool is_hidden = !source || (!has_code(*source) && is_compiled);
+            found_macro(entry->path, is_hidden ? CodeSigns{.suspicious = true} : signs_in(*source));
         }
         return true;
     }

@@ -104,6 +104,34 @@ std::vector<VbaModule> read_vba_modules(std::string_view dir) {
     return out;
 }
 
+bool has_code(std::string_view source) {
+    constexpr std::string_view attribute = "attribute ";
+    while (!source.empty()) {
+        const auto end = std::min(source.find_first_of("\r\n"), source.size());
+        const auto line = trim(source.substr(0, end));
+        if (!line.empty() && !starts_with_fold(line, attribute)) return true;
+        source.remove_prefix(std::min(end + 1, source.size()));
+    }
+    return false;
+}
+
+// The table of lines: 0xCAFE, how many, then twelve bytes each: four, the length of the line's code, two, where it stands.
+// Its format is not published; it is as pcodedmp reads it, and has been the same since Office 97.
+bool has_compiled_code(std::string_view cache) {
+    constexpr std::string_view  mark = "\xfe\xca";
+    constexpr std::size_t       line_size = 12, length_at = 4;
+    if (cache.find_first_not_of('\0') == std::string_view::npos) return false;
+    bool is_found = false;
+    for (auto at = cache.find(mark); at != std::string_view::npos; at = cache.find(mark, at + 1)) {
+        is_found = true;
+        const std::size_t lines = little16(cache, at + 2), table = at + 4;
+        if (table + lines * line_size > cache.size()) return true;
+        for (std::size_t i = 0; i < lines; ++i)
+            if (little16(cache, table + i * line_size + length_at) != 0) return true;
+    }
+    return !is_found;
+}
+
 CodeSigns signs_in(std::string_view source) {
     CodeSigns out;
     for (std::size_t at = 0; at < source.size() && !(out.auto_exec && out.suspicious);) {

@@ -22,6 +22,12 @@ struct VbaModule {
 // read_vba_modules - out of the decompressed stream "dir" (MS-OVBA 2.3.4.2)
 std::vector<VbaModule> read_vba_modules(std::string_view dir);
 
+// has_code - whether VBA source is more than the attributes that every module has ("Attribute VB_Name = ...")
+bool has_code(std::string_view source);
+// has_compiled_code - the same of the compiled form that stands before the source (MS-OVBA 2.3.4.3 calls it a cache, Office runs
+// it when its version fits). What cannot be read is code.
+bool has_compiled_code(std::string_view cache);
+
 struct CodeSigns {
     bool auto_exec = false;   // a procedure that runs by itself
     bool suspicious = false;  // starts programs, downloads, writes files, calls the system

@@ -42,6 +42,14 @@ std::vector<std::string> names_of(const ZipMember& member) {
     return out;
 }
 
+// package_name - as Office compares the names of parts: either slash, none in front (ECMA-376 part 2; case is the caller's)
+std::string package_name(std::string_view name) {
+    std::string out(name);
+    std::ranges::replace(out, '\\', '/');
+    out.erase(0, std::min(out.find_first_not_of('/'), out.size()));
+    return out;
+}
+
 // stored_until_descriptor - the size of a stored member that only its data descriptor tells
 std::uint64_t stored_until_descriptor(std::string_view data) {
     constexpr std::string_view mark("PK\x07\x08", 4);
@@ -88,18 +96,24 @@ private:
         constexpr Sign signs[] = {{"[Content_Types].xml", "ooxml"}, {"word/document.xml", "docx"}, {"xl/workbook.xml", "xlsx"},
                                   {"xl/workbook.bin", "xlsb"}, {"ppt/presentation.xml", "pptx"}, {"META-INF/MANIFEST.MF", "jar"},
                                   {"AndroidManifest.xml", "apk"}, {"doc.kml", "kmz"}};
-        for (const auto& member : reading.members)
+        auto& document = opener_.part(part_);
+        for (const auto& member : reading.members) {
+            const auto name = package_name(member.name);
             for (const auto& sign : signs)
-                if (equal_fold(member.name, sign.name)) add_kind(opener_.part(part_), sign.kind);
-        const bool is_odf = has_kind(opener_.part(part_), "odf");
+                if (equal_fold(name, sign.name)) add_kind(document, sign.kind);
+        }
+        constexpr std::string_view families[] = {"docx", "xlsx", "xlsb", "pptx"};
+        if (has_kind(document, "ooxml") && std::ranges::any_of(families, [&](auto family) { return has_kind(document, family); }))
+            std::erase(document.kinds, "zip");  // as libmagic calls those whose first members it knows
+        const bool is_odf = has_kind(document, "odf");
         for (const auto& member : reading.members) {
             // Excel 4 macros; an OpenDocument file keeps StarBasic and other languages in folders of their own
-            const bool is_macro = starts_with_fold(member.name, "xl/macrosheets/") ||
-                                  (is_odf && (member.name.starts_with("Basic/") || member.name.starts_with("Scripts/")));
-            if (!is_macro || member.name.ends_with('/')) continue;
-            auto& macros = opener_.part(part_).macros;
-            macros.present = true;
-            macros.stream = member.name.substr(0, mail::part_name_limit);
+            const auto name = package_name(member.name);
+            const bool is_macro = starts_with_fold(name, "xl/macrosheets/") ||
+                                  (is_odf && (starts_with_fold(name, "Basic/") || starts_with_fold(name, "Scripts/")));
+            if (!is_macro || name.ends_with('/')) continue;
+            document.macros.present = true;
+            document.macros.stream = member.name.substr(0, mail::part_name_limit);
         }
     }
 

@@ -16,6 +16,7 @@ import containers as c  # noqa: E402
 TEXT = b"hello, hello, hello, hello\n" * 40
 EVIL = 'Sub AutoOpen()\r\n  Shell "calc.exe"\r\nEnd Sub\r\n'
 QUIET = "Function Add(a, b)\r\n  Add = a + b\r\nEnd Function\r\n"
+SHEET = 'Attribute VB_Name = "ThisWorkbook"\r\nAttribute VB_Base = "0{00020819-0000-0000-C000-000000000046}"\r\nAttribute VB_Exposed = True\r\n'
 SPEC = "Name: sample\nVersion: 1\nRelease: 1\nSummary: s\nLicense: none\nBuildArch: noarch\n%description\ns\n%install\nmkdir -p %{buildroot}/x; echo hello > %{buildroot}/x/hello.txt\n%files\n/x/hello.txt\n"
 
 
@@ -34,6 +35,14 @@ def samples():
     yield "wrong-sum.tnef", c.tnef([(b"a.txt", "", TEXT)], wrong=1)
     yield "macro.doc", c.compound({"WordDocument": bytes(600), "Macros": {"VBA": c.vba_project({"ThisDocument": EVIL, "Module1": QUIET})}})
     yield "quiet-macro.doc", c.compound({"WordDocument": bytes(600), "Macros": {"VBA": c.vba_project({"Module1": QUIET})}})
+    for name, compiled in {"zero": bytes(16), "none": b"", "empty": c.vba_lines(), "blank": c.vba_lines(0, 0)}.items():
+        yield f"sheet-{name}.xls", c.compound({"Workbook": bytes(600), "_VBA_PROJECT_CUR": {"VBA": c.vba_project({"ThisWorkbook": SHEET, "Sheet1": SHEET}, compiled)}})
+    for name, source, compiled in [("attributes", SHEET, c.vba_lines(0, 40)), ("wiped", None, c.vba_lines(30)), ("empty", "", c.vba_lines(12)),
+                                   ("unreadable", SHEET, c.CACHE)]:
+        yield f"stomped-{name}.xls", c.compound({"Workbook": bytes(600), "_VBA_PROJECT_CUR": {"VBA": c.vba_project({"ThisWorkbook": source}, compiled)}})
+    hidden = c.vba_project({"ThisWorkbook": SHEET}, b"")
+    hidden["Module1"] = c.vba_compress(EVIL.encode())  # not in the list of modules
+    yield "stomped-unlisted.xls", c.compound({"Workbook": bytes(600), "_VBA_PROJECT_CUR": {"VBA": hidden}})
     yield "vbaProject.bin", c.compound({"VBA": c.vba_project({"ThisWorkbook": EVIL.replace("AutoOpen", "Workbook_Open")}), "PROJECT": b"ID=x"})
     yield "no-macro.doc", c.compound({"WordDocument": bytes(600), "\x05SummaryInformation": bytes(100)})
     yield "encrypted.doc", c.compound({"WordDocument": bytes(10) + b"\x00\x01" + bytes(600)})

@@ -36,6 +36,22 @@ TEST_CASE("macros are found and judged") {
     CHECK(has(out.contents.parts[0], "cdf-ms"));
 }
 
+TEST_CASE("modules of attributes alone are no macros, unless their compiled form is code") {
+    for (const auto* file : {"sheet-zero.xls", "sheet-none.xls", "sheet-empty.xls", "sheet-blank.xls"}) {
+        INFO(file);
+        CHECK(of(file).contents.parts[0].macros == mail::Macros{});
+    }
+    for (const auto* file : {"stomped-attributes.xls", "stomped-wiped.xls", "stomped-empty.xls", "stomped-unreadable.xls"}) {
+        INFO(file);
+        CHECK(of(file).contents.parts[0].macros == mail::Macros{true, false, true, "_VBA_PROJECT_CUR/VBA/ThisWorkbook"});
+    }
+    CHECK(of("stomped-unlisted.xls").contents.parts[0].macros.present);
+    // the same inside an OOXML document
+    const auto out = open_bytes(make_zip({{.name = "[Content_Types].xml", .data = "<x/>"}, {.name = "xl/workbook.xml", .data = "<x/>"},
+                                          {.name = "xl/vbaProject.bin", .data = of_corpus("archives/sheet-empty.xls")}}));
+    CHECK_FALSE(out.contents.parts[0].macros.present);
+}
+
 TEST_CASE("macros of a project inside an OOXML document are the document's") {
     const auto bytes = make_zip({{.name = "[Content_Types].xml", .data = "<x/>"}, {.name = "word/document.xml", .data = "<x/>"},
                                  {.name = "word/vbaProject.bin", .data = of_corpus("archives/vbaProject.bin")}});

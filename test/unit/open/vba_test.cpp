@@ -26,6 +26,21 @@ TEST_CASE("a limit ends the decompression") {
     CHECK(out->size() == 10'000);
 }
 
+TEST_CASE("source and compiled form that say something") {
+    CHECK_FALSE(has_code(""));
+    CHECK_FALSE(has_code("Attribute VB_Name = \"Sheet1\"\r\nATTRIBUTE VB_Exposed = True\r\n\r\n  \r\n"));
+    CHECK(has_code("Attribute VB_Name = \"Sheet1\"\r\nSub A()\r\nEnd Sub"));
+    CHECK(has_code("Attributes = 1"));
+    using namespace std::string_view_literals;
+    CHECK_FALSE(has_compiled_code(""));
+    CHECK_FALSE(has_compiled_code("\0\0\0\0"sv));
+    CHECK_FALSE(has_compiled_code("\1\xfe\xca\0\0\0\0"sv));
+    CHECK_FALSE(has_compiled_code("\1\xfe\xca\1\0\1\1\1\1\0\0\1\1\1\1\1\1"sv));
+    CHECK(has_compiled_code("\1\xfe\xca\1\0\1\1\1\1\5\0\1\1\1\1\1\1"sv));
+    CHECK(has_compiled_code("\1\xfe\xca\2\0\0\0\0\0\0\0\0\0\0\0\0\0"sv));  // a table that is cut
+    CHECK(has_compiled_code("no table at all"));
+}
+
 TEST_CASE("what code would do") {
     CHECK(signs_in("Sub autoOPEN()\nEnd Sub").auto_exec);
     CHECK(signs_in("x = Shell(\"calc\")").suspicious);

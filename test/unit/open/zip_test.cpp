@@ -180,6 +180,30 @@ TEST_CASE("an office document is known by its members") {
     const auto out = open_bytes(make_zip({plain("x/y.xml", "<x/>"), plain("word/document.xml", "<x/>"), plain("[Content_Types].xml", "<x/>"),
                                           plain("word/printerSettings.bin", std::string(40, '\1'))}));
     const auto& kinds = out.contents.parts[0].kinds;
-    CHECK(kinds == std::vector<std::string>{"zip", "docx", "ooxml"});
+    CHECK(kinds == std::vector<std::string>{"docx", "ooxml"});
     CHECK(part_named(out.contents, "word/printerSettings.bin")->kinds == std::vector<std::string>{"dat"});
+}
+
+TEST_CASE("names within an office document are compared without case, with either slash and with or without one in front") {
+    struct Row { std::string document, kind; };
+    for (const auto& [document, kind] : {Row{"word/document.xml", "docx"}, Row{"xl/workbook.xml", "xlsx"}, Row{"ppt/presentation.xml", "pptx"}})
+        for (int form = 0; form < 8; ++form) {
+            const auto spelled = [&](std::string name) {
+                for (auto& c : name) {
+                    if ((form & 1) != 0 && c == '/') c = '\\';
+                    if ((form & 2) != 0) c = (c >= 'a' && c <= 'z') ? static_cast<char>(c - 32) : c;
+                }
+                return ((form & 4) != 0 ? "/" : "") + name;
+            };
+            INFO(spelled(document));
+            const auto out = open_bytes(make_zip({plain(spelled("[Content_Types].xml"), "<x/>"), plain(spelled(document), "<x/>"),
+                                                  plain(spelled("xl/macrosheets/sheet1.xml"), "<x/>")}));
+            const auto& part = out.contents.parts[0];
+            CHECK(std::ranges::find(part.kinds, kind) != part.kinds.end());
+            CHECK(std::ranges::find(part.kinds, "zip") == part.kinds.end());
+            CHECK(part.macros.present);
+        }
+    // one name alone is no office document
+    const auto zip = open_bytes(make_zip({plain("a.txt", "x"), plain("word/document.xml", "<x/>")}));
+    CHECK(std::ranges::find(zip.contents.parts[0].kinds, "zip") != zip.contents.parts[0].kinds.end());
 }
