@@ -307,7 +307,7 @@ std::uint32_t Walk::leaf(const Item& item, const EntityHeader& header, const Blo
     const auto number = opener_.new_part_of(std::move(part), body, "mime", false);
     if (number == 0) return 0;
     if (is_nested) nested(item, number, body, alternate);
-    else if ((encoding != Encoding::identity || begins_with_file(body.bytes())) && !is_text(opener_.part(number))) open_text(opener_, number, body);
+    else if ((encoding != Encoding::identity || begins_with_file(body.bytes())) && !may_hold_files(opener_.part(number))) open_text(opener_, number, body);
     return number;
 }
 
@@ -371,7 +371,7 @@ void open_mime(Opener& opener, std::uint32_t parent, const Blob& message) {
 
 std::vector<Decoder> mime_decoders() {
     return {{.name = "mime", .wants = is_nested_message, .open = open_nested, .engines_open_it = true, .is_archive = false},
-            {.name = "text", .wants = is_text, .open = open_text, .engines_open_it = false, .is_archive = false}};
+            {.name = "text", .wants = may_hold_files, .open = open_text, .engines_open_it = false, .is_archive = false}};
 }
 
 }  // namespace tamis::open

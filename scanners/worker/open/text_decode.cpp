@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "base/text.h"
 
@@ -10,11 +11,9 @@ namespace {
 
 // next_line - the line at `at` without its end; moves `at` behind it
 std::string_view next_line(std::string_view text, std::size_t& at) {
-    auto end = text.find('\n', at);
-    if (end == std::string_view::npos) end = text.size();
-    auto line = text.substr(at, end - at);
-    at = std::min(end + 1, text.size());
-    if (line.ends_with('\r')) line.remove_suffix(1);
+    const auto end = std::min(text.find_first_of("\r\n", at), text.size());
+    const auto line = text.substr(at, end - at);
+    at = std::min(end + (text.substr(end, 2) == "\r\n" ? 2 : 1), text.size());
     return line;
 }
 
@@ -23,6 +22,63 @@ std::uint32_t uu_value(std::string_view line, std::size_t at) {
 }
 
 std::size_t uu_count(std::string_view line) { return line.empty() ? 0 : uu_value(line, 0); }
+
+constexpr std::string_view xx_alphabet = "+-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+std::uint32_t xx_value(std::string_view line, std::size_t at) {
+    const auto value = at < line.size() ? xx_alphabet.find(line[at]) : 0;
+    return value == std::string_view::npos ? 0 : static_cast<std::uint32_t>(value);
+}
+
+std::size_t xx_count(std::string_view line) { return line.empty() ? 0 : xx_value(line, 0); }
+
+constexpr std::size_t encoded_size(std::size_t count) { return (count + 2) / 3 * 4; }
+
+// Lines - how a line of one of the two encodings is read
+struct Lines {
+    bool          (*is_line)(std::string_view);
+    std::size_t   (*count)(std::string_view);
+    std::uint32_t (*value)(std::string_view, std::size_t);
+};
+
+// decode_lines - up to the line "end", or where the data end. A few lines that are no data do not end them when data follow
+// (readers pass over them, or take them for data: the caller is told that it is damaged).
+TextNotes decode_lines(std::string_view text, const Lines& lines, Output& out) {
+    constexpr std::size_t most_strange = 8;
+    TextNotes             notes;
+    std::string           bytes;
+    std::size_t           strange = 0;
+    for (std::size_t at = 0; at < text.size() && notes.complete && strange <= most_strange;) {
+        const auto line = next_line(text, at);
+        if (line == "end" || line.starts_with("end ")) {
+            notes.ended = true;
+            notes.consumed = at;
+            notes.damaged |= strange != 0;
+            break;
+        }
+        if (uu_begin(line)) break;  // another file
+        const auto count = lines.count(line);
+        if (!trim(line).empty() && count != 0 && !lines.is_line(line)) {
+            ++strange;
+            continue;
+        }
+        if (count != 0) notes.damaged |= std::exchange(strange, 0) != 0;
+        for (std::size_t i = 0; i < count && !trim(line).empty(); i += 3) {
+            const auto place = 1 + i / 3 * 4;
+            const auto bits = lines.value(line, place) << 18 | lines.value(line, place + 1) << 12 | lines.value(line, place + 2) << 6 |
+                              lines.value(line, place + 3);
+            for (std::size_t j = 0; j < std::min<std::size_t>(3, count - i); ++j)
+                bytes += static_cast<char>(bits >> (16 - 8 * j));
+        }
+        if (bytes.size() > 32768) {
+            notes.complete = out.put(bytes);
+            bytes.clear();
+        }
+        if (strange == 0) notes.consumed = at;
+    }
+    notes.complete = notes.complete && (bytes.empty() || out.put(bytes));
+    return notes;
+}
 
 constexpr std::string_view hqx_alphabet = "!\"#$%&'()*+,-012345689@ABCDEFGHIJKLMNPQRSTUVXYZ[`abcdefhijklmpqr";
 
@@ -79,16 +135,41 @@ TextNotes binhex_bytes(std::string_view text, Take take) {
     return notes;
 }
 
-// Forks - reads the header, then lets the data fork through
+enum class Fork : std::uint8_t { data, resource };
+
+// crc_of - of BinHex (RFC 1741 appendix B): CRC-CCITT, and two zero bytes in place of the checksum itself
+std::uint32_t crc_of(std::string_view bytes) {
+    std::uint32_t crc = 0;
+    for (std::size_t i = 0; i < bytes.size() + 2; ++i) {
+        const std::uint32_t byte = i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0U;
+        for (int bit = 7; bit >= 0; --bit) {
+            const bool carry = (crc & 0x8000U) != 0;
+            crc = (crc << 1 | (byte >> bit & 1U)) & 0xffffU;
+            if (carry) crc ^= 0x1021U;
+        }
+    }
+    return crc;
+}
+
+// Forks - reads the header, then lets one fork through
 class Forks {
 public:
+    explicit Forks(Fork wanted) : wanted_(wanted) {}
     bool take(std::uint8_t byte, Output& out) {
         if (position_ < header_size()) {
             header_ += static_cast<char>(byte);
-            if (++position_ == header_size()) left_ = number(header_.size() - 10);
+            if (++position_ == header_size()) {
+                constexpr std::uint64_t checksum = 2;  // behind the data
+                skip_ = wanted_ == Fork::data ? 0 : data_size() + checksum;
+                left_ = wanted_ == Fork::data ? data_size() : resource_size();
+            }
             return true;
         }
-        if (left_ == 0) return true;  // checksum, resource fork
+        if (skip_ != 0) {
+            --skip_;
+            return true;
+        }
+        if (left_ == 0) return true;  // checksum, the other fork
         --left_;
         chunk_ += static_cast<char>(byte);
         return chunk_.size() < 32768 || flush(out);
@@ -99,10 +180,13 @@ public:
         return ok;
     }
     bool has_header() const { return position_ > 1 && position_ >= header_size(); }
-    bool is_complete() const { return has_header() && left_ == 0; }
+    bool is_complete() const { return has_header() && skip_ == 0 && left_ == 0; }
     BinhexHeader header() const {
         const auto size = std::min<std::size_t>(static_cast<unsigned char>(header_.front()), 63);
-        return {header_.substr(1, size), number(header_.size() - 10)};
+        const auto sum = static_cast<std::uint32_t>(static_cast<unsigned char>(header_[header_.size() - 2])) << 8 |
+                         static_cast<unsigned char>(header_.back());
+        const bool is_sure = size != 0 && size + 1 < header_.size() && crc_of(std::string_view(header_).substr(0, header_.size() - 2)) == sum;
+        return {header_.substr(1, size), data_size(), resource_size(), is_sure};
     }
 
 private:
@@ -110,89 +194,100 @@ private:
     std::size_t header_size() const {
         return position_ == 0 ? 1 : 1 + static_cast<unsigned char>(header_.front()) + 1 + 8 + 2 + 8 + 2;
     }
+    std::uint32_t data_size() const { return number(header_.size() - 10); }
+    std::uint32_t resource_size() const { return number(header_.size() - 6); }
     std::uint32_t number(std::size_t at) const {
         std::uint32_t out = 0;
         for (std::size_t i = 0; i < 4; ++i) out = out << 8 | static_cast<unsigned char>(header_[at + i]);
         return out;
     }
+    Fork          wanted_;
     std::string   header_, chunk_;
     std::size_t   position_ = 0;
-    std::uint32_t left_ = 0;
+    std::uint64_t skip_ = 0, left_ = 0;
 };
+
+TextNotes decode_fork(std::string_view text, Fork fork, Output& out) {
+    Forks forks(fork);
+    auto  notes = binhex_bytes(text, [&](std::uint8_t byte) { return forks.take(byte, out); });
+    notes.complete = notes.complete && forks.flush(out);
+    notes.damaged |= !forks.is_complete();
+    return notes;
+}
 
 }  // namespace
 
 std::optional<UuBegin> uu_begin(std::string_view line) {
+    constexpr std::string_view words[] = {"begin-base64-encoded", "begin-base64", "begin"};
+    const auto* word = std::ranges::find_if(words, [&](std::string_view each) {
+        return line.starts_with(each) && line.size() > each.size() && is_blank(line[each.size()]);
+    });
+    if (word == std::end(words)) return {};
     UuBegin out;
-    if (line.starts_with("begin-base64 ")) out.is_base64 = true;
-    else if (!line.starts_with("begin ")) return {};
-    auto rest = trim(line.substr(line.find(' ')));
-    const auto digits = std::min(rest.find_first_not_of("01234567"), rest.size());
-    if (digits < 3 || digits > 6 || digits == rest.size() || !is_blank(rest[digits])) return {};
-    out.name = trim(rest.substr(digits));
+    out.is_base64 = *word != "begin";
+    auto       rest = trim(line.substr(word->size()));
+    const auto digits = std::min(rest.find_first_not_of("0123456789"), rest.size());
+    out.has_mode = digits != 0 && (digits == rest.size() || is_blank(rest[digits]));
+    if (out.has_mode) rest = trim(rest.substr(digits));
+    out.name = rest;
+    if (word->ends_with("encoded"))
+        if (const auto decoded = base64_decode(rest)) out.name = *decoded;
     return out;
 }
 
 bool is_uu_line(std::string_view line) {
-    if (line.empty() || line[0] < 32 || line[0] > 96) return false;
-    const auto needed = (uu_count(line) + 2) / 3 * 4;
+    constexpr std::size_t most_behind = 80;
+    if (line.empty() || line[0] <= 32 || line[0] > 96 || uu_count(line) == 0) return false;
+    const auto needed = encoded_size(uu_count(line));
     const auto has = line.size() - 1;
-    if (has > needed + 2 || has + 4 < needed) return false;  // trailing blanks may be gone, a checksum may follow
-    return std::ranges::all_of(line, [](char c) { return c >= 32 && c <= 96; });
+    if (has > needed + most_behind || has + 4 < needed) return false;  // trailing blanks may be gone, a checksum may follow
+    return std::ranges::all_of(line.substr(0, needed + 1), [](char c) { return c >= 32 && c <= 96; });
 }
 
-TextNotes decode_uu(std::string_view text, Output& out) {
-    TextNotes   notes;
-    std::string bytes;
-    for (std::size_t at = 0; at < text.size() && notes.complete;) {
-        auto       next = at;
-        const auto line = next_line(text, next);
-        if (line == "end" || line.starts_with("end ")) {
-            notes.ended = true;
-            notes.consumed = next;
-            break;
-        }
-        if (!line.empty() && uu_count(line) != 0 && !is_uu_line(line)) {
-            notes.damaged = true;
-            break;
-        }
-        const auto count = uu_count(line);
-        for (std::size_t i = 0; i < count; i += 3) {
-            const auto place = 1 + i / 3 * 4;
-            const auto bits = uu_value(line, place) << 18 | uu_value(line, place + 1) << 12 |
-                              uu_value(line, place + 2) << 6 | uu_value(line, place + 3);
-            for (std::size_t j = 0; j < std::min<std::size_t>(3, count - i); ++j)
-                bytes += static_cast<char>(bits >> (16 - 8 * j));
-        }
-        if (bytes.size() > 32768) {
-            notes.complete = out.put(bytes);
-            bytes.clear();
-        }
-        at = notes.consumed = next;
-    }
-    notes.complete = notes.complete && (bytes.empty() || out.put(bytes));
-    return notes;
+bool is_xx_line(std::string_view line) {
+    if (line.empty() || xx_count(line) == 0) return false;
+    const auto needed = encoded_size(xx_count(line));
+    const auto has = line.size() - 1;
+    if (has < needed || has > needed + 1) return false;  // a checksum may follow
+    return line.find_first_not_of(xx_alphabet) == std::string_view::npos;
 }
 
+bool is_base64_line(std::string_view line) {
+    line = trim(line);
+    constexpr std::size_t one_group = 2;
+    const auto            has = std::min(line.find('='), line.size());
+    return has >= one_group && line.size() - has <= 2 &&
+           std::ranges::all_of(line.substr(0, has), [](char c) { return is_alpha(c) || is_digit(c) || c == '+' || c == '/'; });
+}
+
+TextNotes decode_uu(std::string_view text, Output& out) { return decode_lines(text, {is_uu_line, uu_count, uu_value}, out); }
+
+TextNotes decode_xx(std::string_view text, Output& out) { return decode_lines(text, {is_xx_line, xx_count, xx_value}, out); }
+
+// without the end line, the data end with the first line that is none
 TextNotes decode_uu_base64(std::string_view text, Output& out) {
     TextNotes   notes;
-    std::size_t at = 0, data_end = 0;
-    while (at < text.size()) {
-        data_end = at;
+    std::size_t data_end = 0;
+    for (std::size_t at = 0; at < text.size();) {
         const auto line = next_line(text, at);
         notes.ended = line.starts_with("====");
-        if (notes.ended) break;
-        data_end = at;
+        if (notes.ended) {
+            notes.consumed = at;
+            break;
+        }
+        if (!trim(line).empty() && !is_base64_line(line)) break;
+        notes.consumed = data_end = at;
     }
-    notes.consumed = at;
     const auto decoded = decode_base64(text.substr(0, data_end), Base64Reading::stop, out);
     notes.complete = decoded.complete;
-    notes.damaged = decoded.is_odd();
+    notes.damaged = decoded.junk || decoded.after_padding;
     return notes;
 }
 
 std::optional<std::string> yenc_name(std::string_view line) {
-    if (!line.starts_with("=ybegin ") || line.find(" size=") == std::string_view::npos) return {};
+    constexpr std::string_view parameters[] = {" size=", " line=", " name="};
+    const auto has = [&](std::string_view each) { return line.find(each) != std::string_view::npos; };
+    if (!line.starts_with("=ybegin ") || std::ranges::none_of(parameters, has)) return {};
     const auto name = line.find(" name=");
     return name == std::string_view::npos ? std::string() : std::string(trim(line.substr(name + 6)));
 }
@@ -202,13 +297,13 @@ TextNotes decode_yenc(std::string_view text, Output& out) {
     std::string bytes;
     for (std::size_t at = 0; at < text.size() && notes.complete;) {
         const auto line = next_line(text, at);
+        if (line.starts_with("=ybegin ")) break;  // another file
         notes.consumed = at;
         if (line.starts_with("=yend")) {
             notes.ended = true;
             break;
         }
         if (line.starts_with("=ypart ")) continue;
-        if (line.starts_with("=ybegin ")) continue;  // the next part of the same file
         for (std::size_t i = 0; i < line.size(); ++i) {
             auto byte = static_cast<unsigned char>(line[i]);
             if (byte == '=' && i + 1 < line.size()) byte = static_cast<unsigned char>(line[++i] - 64);
@@ -228,7 +323,7 @@ bool is_binhex_line(std::string_view line) {
 }
 
 std::optional<BinhexHeader> binhex_header(std::string_view text) {
-    Forks        forks;
+    Forks        forks(Fork::data);
     StringOutput nothing;
     constexpr std::size_t enough = 600;  // 300 characters of header, line ends, blanks before the ":"
     binhex_bytes(text.substr(0, enough), [&](std::uint8_t byte) { return !forks.has_header() && forks.take(byte, nothing); });
@@ -236,12 +331,8 @@ std::optional<BinhexHeader> binhex_header(std::string_view text) {
     return forks.header();
 }
 
-TextNotes decode_binhex(std::string_view text, Output& out) {
-    Forks forks;
-    auto  notes = binhex_bytes(text, [&](std::uint8_t byte) { return forks.take(byte, out); });
-    notes.complete = notes.complete && forks.flush(out);
-    notes.damaged |= !forks.is_complete();
-    return notes;
-}
+TextNotes decode_binhex(std::string_view text, Output& out) { return decode_fork(text, Fork::data, out); }
+
+TextNotes decode_binhex_resource(std::string_view text, Output& out) { return decode_fork(text, Fork::resource, out); }
 
 }  // namespace tamis::open

@@ -108,13 +108,22 @@ TEST_CASE("uuencode, yEnc and BinHex") {
     CHECK_FALSE(notes.damaged);
     CHECK(notes.consumed == 15);
     StringOutput broken;
-    CHECK(decode_uu("#86)C\nthis is no data\n", broken).damaged);
+    notes = decode_uu("#86)C\nthis is no data\n", broken);
+    CHECK_FALSE(notes.ended);
+    CHECK(notes.consumed == 6);
     CHECK(broken.bytes == "abc");
     CHECK(uu_begin("begin 644 a file.exe")->name == "a file.exe");
     CHECK(uu_begin("begin-base64 644 x")->is_base64);
-    for (const auto* line : {"begin", "begin the day", "begin 64 x", "begin 999 x", "begin 644", "begin 644x y"}) CHECK_FALSE(uu_begin(line));
+    for (const auto* line : {"begin", "begin644 x", " begin 644 x", "beginning 644 x", "begin-base65 644 x", "BEGIN 644 x"}) CHECK_FALSE(uu_begin(line));
+    CHECK(uu_begin("begin 64 x")->has_mode);
+    CHECK_FALSE(uu_begin("begin the day")->has_mode);
+    CHECK(uu_begin("begin-base64-encoded 644 YS5leGU=")->name == "a.exe");
     CHECK(is_uu_line("#86)C"));
-    CHECK_FALSE(is_uu_line("#86)Cxxxxx"));
+    CHECK(is_uu_line("#86)Cxxxxx"));  // readers count
+    CHECK_FALSE(is_uu_line("#86)C" + std::string(90, 'x')));
+    CHECK_FALSE(is_uu_line("#86xC"));
+    CHECK(is_xx_line("1MIWP"));
+    CHECK_FALSE(is_xx_line("1MIWP and more"));
     CHECK_FALSE(is_uu_line("the next line"));
 
     StringOutput yenc;
