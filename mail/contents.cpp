@@ -26,7 +26,7 @@ bool Contents::is_undecipherable() const noexcept {
 }
 
 bool Contents::is_ambiguous() const noexcept {
-    return std::ranges::any_of(anomalies, [](const Anomaly& anomaly) { return mail::is_ambiguous(anomaly.kind); });
+    return std::ranges::any_of(anomalies, [](const Anomaly& anomaly) { return mail::is_ambiguous(anomaly); });
 }
 
 bool Contents::is_leaf(std::uint32_t number) const noexcept {

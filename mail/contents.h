@@ -103,7 +103,9 @@ struct Anomaly {
     AnomalyKind   kind = AnomalyKind::other_reading;
     std::uint32_t part = 0;    // number of the part, 0: the message
     std::string   detail;      // one line, at most 200 bytes, may hold the stranger's bytes
+    bool          is_harmless = false;  // its readings give the same parts, or differ in nothing that is shown or saved
 };
+inline bool is_ambiguous(const Anomaly& anomaly) noexcept { return is_ambiguous(anomaly.kind) && !anomaly.is_harmless; }
 
 // AttachedHeader - the header section of another message found inside this one; the bounce killer wants it
 struct AttachedHeader {
@@ -121,6 +123,7 @@ struct Contents {
     std::vector<AttachedHeader> attached_headers;
     std::vector<std::shared_ptr<const SealedSpool>> extracts;  // decoded bytes that the engines are to see besides the message
     std::string                 limit;      // "Maximum decoding depth (14) exceeded"; "": no limit was met
+    std::uint32_t               limit_part = 0;  // number of the part that was being opened then; 0: the message itself
     std::string                 failure;    // the message could not be opened: worker crashed, time, no worker; "": it was
     std::string                 mime_error; // the MIME defects in words joined by "; ", at most 250 bytes
     bool                        is_to_blame = false; // of a failure: the message did it, twice; else it is trouble of ours

@@ -45,7 +45,7 @@ Findings findings_from(const mail::Evidence& evidence) {
     if (contents.is_ambiguous()) found.unchecked.insert(mail::unchecked_ambiguous);
     found.hold = contents.limit;
     for (const auto& anomaly : contents.anomalies) {
-        if (!mail::is_ambiguous(anomaly.kind)) continue;
+        if (!mail::is_ambiguous(anomaly)) continue;
         const auto* part = contents.find(anomaly.part);
         found.ambiguities.push_back(fmt::format("{} part={}", mail::anomaly_name(anomaly.kind), part != nullptr ? part->path : "0"));
     }

@@ -98,7 +98,7 @@ std::string tree_text(const OpenReport& report) {
         next.insert(next.end(), children[number].rbegin(), children[number].rend());
     }
     for (const auto& anomaly : contents.anomalies)
-        out += fmt::format("{} {} in part {}{}{}\n", mail::is_ambiguous(anomaly.kind) ? "AMBIGUOUS" : "odd",
+        out += fmt::format("{} {} in part {}{}{}\n", mail::is_ambiguous(anomaly) ? "AMBIGUOUS" : "odd",
                            mail::anomaly_name(anomaly.kind), path_of(contents, anomaly.part), anomaly.detail.empty() ? "" : ": ",
                            escaped(anomaly.detail, 200));
     if (!contents.limit.empty()) out += fmt::format("OVER LIMITS {}\n", escaped(contents.limit, 300));
@@ -134,7 +134,7 @@ std::string tree_json(const OpenReport& report) {
         anomalies.push_back({{"name", std::string(mail::anomaly_name(anomaly.kind))},
                              {"part", path_of(contents, anomaly.part)},
                              {"detail", escaped(anomaly.detail, 800)},
-                             {"ambiguous", mail::is_ambiguous(anomaly.kind)}});
+                             {"ambiguous", mail::is_ambiguous(anomaly)}});
     out["anomalies"] = std::move(anomalies);
     boost::json::array header;
     for (const auto& [minor, text] : report.header_problems)

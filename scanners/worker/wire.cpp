@@ -127,6 +127,7 @@ void write_rest(ByteWriter& out, const Contents& contents, std::uint32_t parts, 
         out.u8(static_cast<std::uint8_t>(anomaly.kind));
         out.u32(known(anomaly.part));
         out.text(anomaly.detail, detail_limit);
+        out.flag(anomaly.is_harmless);
     }
     out.u32(static_cast<std::uint32_t>(std::min(contents.attached_headers.size(), headers_limit)));
     for (std::size_t i = 0; i < std::min(contents.attached_headers.size(), headers_limit); ++i) {
@@ -138,6 +139,7 @@ void write_rest(ByteWriter& out, const Contents& contents, std::uint32_t parts, 
         out.flag(found.is_whole_message);
     }
     out.text(limit, line_limit);
+    out.u32(known(contents.limit_part));
     out.text(contents.failure, line_limit);
     out.text(contents.mime_error, line_limit);
     out.flag(contents.was_opened);
@@ -151,11 +153,12 @@ void read_rest(ByteReader& in, Contents& contents) {
         if (number > parts) in.refuse();
         return number;
     };
-    contents.anomalies.resize(in.count(mail::anomalies_limit, 9));
+    contents.anomalies.resize(in.count(mail::anomalies_limit, 10));
     for (auto& anomaly : contents.anomalies) {
         anomaly.kind = static_cast<AnomalyKind>(in.up_to(static_cast<std::uint8_t>(AnomalyKind::misplaced_parameter)));
         anomaly.part = part_number();
         anomaly.detail = in.text(detail_limit);
+        anomaly.is_harmless = in.flag();
     }
     contents.attached_headers.resize(in.count(headers_limit, 17));
     for (auto& found : contents.attached_headers) {
@@ -166,6 +169,7 @@ void read_rest(ByteReader& in, Contents& contents) {
         found.is_whole_message = in.flag();
     }
     contents.limit = in.text(line_limit);
+    contents.limit_part = part_number();
     contents.failure = in.text(line_limit);
     contents.mime_error = in.text(line_limit);
     contents.was_opened = in.flag();

@@ -22,12 +22,12 @@ using namespace tamis::open;
 
 namespace {
 
-// Seen - keeps the bytes of every part; the "kind" says where they are
+// Seen - keeps the bytes of every part; the description says where they are, and no part is of a kind that is known
 class Seen final : public KindFinder {
 public:
     Kind find(std::string_view head, std::uint64_t) override {
         bytes.emplace_back(head);
-        return {{std::to_string(bytes.size() - 1)}, ""};
+        return {{}, std::to_string(bytes.size() - 1)};
     }
     std::vector<std::string> bytes;
 };
@@ -88,14 +88,14 @@ std::string dump(const std::string& name, const std::string& message) {
         std::vector<std::string> types;
         for (const auto& type : part.types) types.push_back(json_text(type));
         std::string text;
-        if (!part.kinds.empty()) text = sha256(as_text(seen.bytes[std::stoul(part.kinds.front())]));
+        if (!part.description.empty()) text = sha256(as_text(seen.bytes[std::stoul(part.description)]));
         parts.push_back(fmt::format(R"({{"path":"{}","container":"{}","names":[{}],"types":[{}],"size":{},"flags":{},"sha256":"{}","text":"{}"}})",
                                     part.path, part.container, fmt::join(names, ","), fmt::join(types, ","), part.size, part.flags,
                                     part.sha256, text));
     }
     for (const auto& anomaly : contents.anomalies)
         anomalies.push_back(fmt::format(R"({{"kind":"{}","ambiguous":{},"part":{},"detail":{}}})", mail::anomaly_name(anomaly.kind),
-                                        mail::is_ambiguous(anomaly.kind), anomaly.part, json_text(anomaly.detail)));
+                                        mail::is_ambiguous(anomaly), anomaly.part, json_text(anomaly.detail)));
     return fmt::format(R"({{"file":{},"parts":[{}],"anomalies":[{}],"limit":{},"mime_error":{},"attached":{},"eicar":"{}","ambiguous":{}}})",
                        json_text(name), fmt::join(parts, ","), fmt::join(anomalies, ","), json_text(contents.limit),
                        json_text(contents.mime_error), contents.attached_headers.size(), eicar_in(seen.bytes), contents.is_ambiguous());

@@ -110,6 +110,28 @@ bool is_identity(std::string_view token) {
            token == "iso-8859-1" || token == "us-ascii" || token == "8bitmime";
 }
 
+// kind_by_name - what a name's extension makes of a file; spellings of one kind are one, and what has no letter is none ("1.2")
+std::string kind_by_name(std::string_view name) {
+    constexpr std::pair<std::string_view, std::string_view> same[] = {{"jpeg", "jpg"}, {"jpe", "jpg"}, {"jfif", "jpg"}, {"tiff", "tif"},
+                                                                      {"htm", "html"}, {"mpeg", "mpg"}, {"text", "txt"}};
+    constexpr std::size_t longest = 8;
+    auto out = extension_of(name);
+    const bool is_one = out.size() <= longest && std::ranges::any_of(out, is_alpha) &&
+                        std::ranges::all_of(out, [](char c) { return is_alpha(c) || is_digit(c) || c == '_' || c == '-'; });
+    if (!is_one) return {};
+    for (const auto& [from, to] : same)
+        if (out == from) return std::string(to);
+    return out;
+}
+
+// are_one_kind - whichever of the names a program takes, it is the same sort of file
+bool are_one_kind(const std::vector<std::string>& names) {
+    return std::ranges::all_of(names, [&](const auto& name) {
+        return extension_of(name) == extension_of(names.front()) ||
+               (!kind_by_name(name).empty() && kind_by_name(name) == kind_by_name(names.front()));
+    });
+}
+
 // Reader - collects the readings of one header section
 class Reader {
 public:
@@ -136,7 +158,10 @@ public:
             if (std::ranges::find(types_.begin(), types_.begin() + static_cast<std::ptrdiff_t>(i), types_[i]) ==
                 types_.begin() + static_cast<std::ptrdiff_t>(i))
                 type(types_[i]);
-        if (different_types_ > 1) defect(AnomalyKind::duplicate_type, "Content-Type given more than once");
+        if (different_types_ > 1) {  // the same type twice, with the same boundary, is read by everybody in the same way
+            const bool is_same = out_.types.size() == 1 && out_.boundaries.size() <= 1 && !is_multipart(out_.types.front());
+            defect(AnomalyKind::duplicate_type, "Content-Type given more than once", is_same);
+        }
         if (encodings_ > 1 && out_.encodings.size() > 1)
             defect(AnomalyKind::duplicate_encoding, "Content-Transfer-Encoding given more than once");
         if (out_.types.empty()) out_.types.emplace_back(default_type);
@@ -148,9 +173,10 @@ public:
     bool has_version() const { return has_version_; }
 
 private:
-    void defect(AnomalyKind kind, std::string detail) {
-        if (std::ranges::find(out_.defects, kind, &Defect::kind) == out_.defects.end())
-            out_.defects.push_back({kind, std::move(detail)});
+    void defect(AnomalyKind kind, std::string detail, bool is_harmless = false) {
+        const auto known = std::ranges::find(out_.defects, kind, &Defect::kind);
+        if (known == out_.defects.end()) out_.defects.push_back({kind, std::move(detail), is_harmless});
+        else if (known->is_harmless && !is_harmless) *known = {kind, std::move(detail), false};
     }
     void encoding(std::string_view value);
     void disposition(std::string_view value);
@@ -166,7 +192,7 @@ private:
     std::vector<std::string_view> types_;
     std::size_t                   different_types_ = 0, encodings_ = 0;
     bool                          has_version_ = false, default_type_first_ = false;
-    std::vector<std::string>      disposition_names_, type_names_;
+    std::vector<std::string>      disposition_names_, type_names_, cut_;
 };
 
 void Reader::encoding(std::string_view value) {
@@ -219,9 +245,9 @@ void Reader::other_parameters(const Structured& field) {
         if (parameter.odd && decides)
             defect(AnomalyKind::bad_parameter, "a parameter that cannot be read for sure");
         if (parameter.name != "charset") continue;
-        if (out_.charset.empty()) out_.charset = to_lower(trim(parameter.value)).substr(0, 100);
-        else if (!equal_fold(out_.charset, trim(parameter.value)))
-            defect(AnomalyKind::duplicate_parameter, "charset given more than once");
+        const auto charset = to_lower(trim(parameter.value)).substr(0, 100);
+        if (out_.charset.empty()) out_.charset = charset;
+        else if (out_.charset != charset && out_.second_charset.empty()) out_.second_charset = charset;
     }
 }
 
@@ -229,7 +255,7 @@ void Reader::disposition(std::string_view value) {
     const auto field = parse_structured(value, limits_.parameters);
     if (field.too_many) defect(AnomalyKind::bad_parameter, fmt::format("more than {} parameters", limits_.parameters));
     const auto readings = readings_of(field, "filename");
-    if (readings.duplicate) defect(AnomalyKind::duplicate_name, "filename given more than once");
+    if (readings.duplicate) defect(AnomalyKind::duplicate_name, "filename given more than once", are_one_kind(readings.values));
     if (readings.broken && readings.extended) defect(AnomalyKind::bad_parameter, "a filename in broken RFC 2231 pieces");
     for (auto& name : names_of(field, value, "filename")) add_once(disposition_names_, std::move(name), 16);
     for (auto& name : names_of(field, value, "name")) add_once(disposition_names_, std::move(name), 16);
@@ -270,7 +296,7 @@ void Reader::type(std::string_view value) {
     other_parameters(field);
     boundary(field, value);
     const auto names = readings_of(field, "name");
-    if (names.duplicate) defect(AnomalyKind::duplicate_name, "name given more than once");
+    if (names.duplicate) defect(AnomalyKind::duplicate_name, "name given more than once", are_one_kind(names.values));
     if (names.broken && names.extended) defect(AnomalyKind::bad_parameter, "a name in broken RFC 2231 pieces");
     for (auto& name : names_of(field, value, "name")) add_once(type_names_, std::move(name), 16);
     if (const auto smime = readings_of(field, "smime-type"); !smime.values.empty()) out_.smime_type = to_lower(smime.values[0]);
@@ -294,8 +320,10 @@ void Reader::boundary(const Structured& field, std::string_view value) {
     for (auto& reading : readings.values) add_once(values, std::move(reading));
     for (const auto& parameter : field.parameters) {
         if (parameter.name != "boundary") continue;
-        if (!parameter.quoted && parameter.value.find_first_of("()<>@,;:\\\"/[]?=") != std::string::npos)
-            defect(AnomalyKind::bad_parameter, "a boundary that needs quotes");
+        const auto special = parameter.value.find_first_of("()<>@,;:\\\"/[]?=");
+        const bool lacks_quotes = !parameter.quoted && special != std::string::npos;
+        out_.lacks_quotes |= lacks_quotes;
+        if (lacks_quotes && special != 0) cut_.push_back(parameter.value.substr(0, special));
         if (!parameter.quoted) add_once(values, parameter.value.substr(0, parameter.value.find_first_of(" \t")));
         if (parameter.quoted && parameter.raw != parameter.value) add_once(values, parameter.raw);
     }
@@ -322,6 +350,9 @@ void Reader::boundary(const Structured& field, std::string_view value) {
         else add_once(out_.boundaries, std::move(reading), boundaries_limit);
     }
     if (odd_quotes) add_once(out_.boundaries, std::string(), boundaries_limit + 1);  // read as an empty one by some
+    for (auto& cut : cut_)
+        if (std::ranges::find(out_.boundaries, cut) == out_.boundaries.end()) add_once(out_.cut_boundaries, std::move(cut), 2);
+    cut_.clear();
 }
 
 void Reader::boundaries() {
@@ -349,8 +380,8 @@ void Reader::names() {
     std::string extension;
     for (const auto* list : {&disposition_names_, &type_names_}) {
         if (list->empty()) continue;
-        const auto own = extension_of(list->front());
-        if (!extension.empty() && !own.empty() && own != extension && own.size() <= 8 && extension.size() <= 8)
+        const auto own = kind_by_name(list->front());
+        if (!extension.empty() && !own.empty() && own != extension)
             defect(AnomalyKind::duplicate_name, "filename and name have different extensions");
         extension = own;
     }

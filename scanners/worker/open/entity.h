@@ -20,18 +20,21 @@ enum class Encoding : std::uint8_t { identity, base64, quoted_printable, uuencod
 struct Defect {
     mail::AnomalyKind kind = mail::AnomalyKind::other_reading;
     std::string       detail;
+    bool              is_harmless = false;  // nobody is misled
 };
 
 // EntityHeader - readings are likeliest first, without doubles
 struct EntityHeader {
     std::vector<std::string> types;       // "multipart/mixed"; never empty
     std::vector<std::string> boundaries;  // of Content-Type, also when the type is no multipart; at most 4
+    std::vector<std::string> cut_boundaries;  // readings of a boundary that lacks its quotes: they count if they occur in the body
     std::vector<Encoding>    encodings;   // never empty
     std::vector<std::string> names;
-    std::string              charset;
+    std::string              charset, second_charset;  // "": no charset, no second one that differs
     std::string              smime_type;  // lower case
     std::vector<Defect>      defects;
     bool                     may_be_leaf = false;  // some reader sees no multipart here although the first reading is one
+    bool                     lacks_quotes = false;    // the boundary has characters that are allowed in quotes only
     bool                     guesses_base64 = false;  // the encoding is unknown, base64 no more than a guess
     bool has_boundary_parameter = false;
     bool is_encrypted = false;            // PGP/MIME or S/MIME: unreadable for us

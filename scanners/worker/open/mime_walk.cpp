@@ -6,9 +6,11 @@
 #include <utility>
 
 #include "base/text.h"
+#include "scanners/worker/open/charset.h"
 #include "scanners/worker/open/embedded.h"
 #include "scanners/worker/open/entity.h"
 #include "scanners/worker/open/multipart.h"
+#include "scanners/worker/open/readings.h"
 #include "scanners/worker/open/transfer_decode.h"
 #include "scanners/worker/open/writer_output.h"
 
@@ -38,6 +40,7 @@ struct Item {
     HeaderReading                reading = HeaderReading::first;
     std::size_t                  early = 0;        // which of the places where the header may end
     std::shared_ptr<const Outer> outer = nullptr;
+    bool                         texts_are_harmless = false;  // another reading, of which texts that are only shown do not count
 };
 
 class Walk {
@@ -51,17 +54,23 @@ private:
     void other_headers(const Item& item, const Sections& sections);
     void other_views(const Item& item, const EntityHeader& header, const Blob& body, std::uint32_t number);
     void decoded_composite(const Item& item, const EntityHeader& header, const Blob& body, std::uint32_t number);
+    void decoded_parts(const Item& item, const EntityHeader& header, const Blob& body, const Blob& decoded);
     std::uint32_t multipart(const Item& item, const EntityHeader& header, const Blob& body, std::string_view boundary,
                             bool alternate);
     void without_delimiter(const Item& item, std::uint32_t number, const Blob& body, bool alternate);
     void push_cuts(const Item& item, std::uint32_t number, const Blob& body, const Cuts& cuts, std::string_view type,
                    bool alternate, std::vector<Range>& known, const std::shared_ptr<const Outer>& outer);
-    void push_text(std::uint32_t parent, const Blob& body, Range range, std::string_view name, bool alternate);
+    void push_text(std::uint32_t parent, const Blob& body, Range range, std::string_view name, bool alternate, bool is_harmless);
     std::uint32_t leaf(const Item& item, const EntityHeader& header, const Blob& body, Encoding encoding, bool alternate);
     std::uint32_t decoded_leaf(NewPart about, const Blob& body, Encoding encoding);
     void nested(const Item& item, std::uint32_t number, const Blob& body, bool alternate);
     NewPart about(const Item& item, const EntityHeader& header, bool alternate) const;
     void defect(AnomalyKind kind, std::uint32_t part, std::string_view detail);
+    void oddity(AnomalyKind kind, std::uint32_t part, std::string_view detail);
+    void damaged_base64(NewPart about, std::string_view text, const DecodeNotes& notes, std::uint32_t number);
+    void damaged_quoted(NewPart about, std::string_view text, const DecodeNotes& notes, std::uint32_t number);
+    std::uint32_t other_decoding(NewPart about, std::string_view text, Base64Reading reading);
+    EntityHeader  header_of(std::string_view bytes, const Section& section, std::string_view default_type, std::string_view body) const;
 
     Opener&          opener_;
     std::deque<Item> items_;
@@ -86,7 +95,8 @@ void Walk::run(Item first) {
         text.flags = alternate_flag(item.alternate);
         text.is_mime = true;
         text.engines_see_it = !item.alternate && !ambiguous_;
-        opener_.new_part_of(std::move(text), item.bytes, "mime", false);
+        const auto number = opener_.new_part_of(std::move(text), item.bytes, "mime", false);
+        if (number != 0 && item.texts_are_harmless && is_only_shown(opener_.part(number))) opener_.add_harmless_reading(number);
     }
 }
 
@@ -94,7 +104,12 @@ void Walk::defect(AnomalyKind kind, std::uint32_t part, std::string_view detail)
     if (quiet_) return;
     ambiguous_ |= mail::is_ambiguous(kind);
     opener_.add_anomaly(kind, part, detail);
-    opener_.add_mime_error(detail);
+    opener_.add_mime_error(kind, part, detail);
+}
+
+// oddity - what would be a defect if it could mislead anybody here
+void Walk::oddity(AnomalyKind kind, std::uint32_t part, std::string_view detail) {
+    if (!quiet_) opener_.add_oddity(kind, part, detail);
 }
 
 NewPart Walk::about(const Item& item, const EntityHeader& header, bool alternate) const {
@@ -121,9 +136,9 @@ void Walk::entity(const Item& item) {
     if (item.reading == HeaderReading::ends_early && item.early < sections.others.size())
         sections.main = sections.others[item.early];
     const auto& section = sections.main;
-    const auto  header = read_entity_header(bytes, section.block, item.default_type, opener_.limits());
     const auto  body = item.bytes.slice(section.body, bytes.size());
-    const auto  ambiguous = [](const Defect& defect) { return mail::is_ambiguous(defect.kind); };
+    const auto  header = header_of(bytes, section, item.default_type, body.bytes());
+    const auto  ambiguous = [](const Defect& found) { return mail::is_ambiguous(found.kind) && !found.is_harmless; };
     ambiguous_ |= std::ranges::any_of(header.defects, ambiguous) || std::ranges::any_of(sections.defects, ambiguous);
     std::uint32_t number = 0;
     if (is_multipart(header.types.front())) {
@@ -133,6 +148,8 @@ void Walk::entity(const Item& item) {
         number = leaf(item, header, body, header.encodings.front(), item.alternate);
     }
     if (number == 0) return;
+    if (item.texts_are_harmless && !is_multipart(header.types.front()) && is_only_shown(opener_.part(number)))
+        opener_.add_harmless_reading(number);
     if (item.reading == HeaderReading::first) {
         for (const auto& found : sections.defects) defect(found.kind, number, found.detail);
         other_headers(item, sections);
@@ -142,9 +159,28 @@ void Walk::entity(const Item& item) {
             defect(AnomalyKind::misplaced_parameter, number, found.detail);  // no reader can make anything else of it
             continue;
         }
-        defect(found.kind, number, found.detail);
+        if (found.is_harmless) oddity(found.kind, number, found.detail);
+        else defect(found.kind, number, found.detail);
     }
     other_views(item, header, body, number);
+}
+
+// header_of - what its fields say, and what only the body decides: whether a second reading of a boundary or a charset is one
+EntityHeader Walk::header_of(std::string_view bytes, const Section& section, std::string_view default_type, std::string_view body) const {
+    auto out = read_entity_header(bytes, section.block, default_type, opener_.limits());
+    bool some_occur = false;
+    for (const auto& cut : out.cut_boundaries) {
+        if (!scan_multipart(body, cut, opener_.limits().mime_parts).found) continue;
+        out.boundaries.push_back(cut);
+        out.may_be_leaf = some_occur = true;
+    }
+    if (out.lacks_quotes) out.defects.push_back({AnomalyKind::bad_parameter, "a boundary that needs quotes", !some_occur});
+    if (out.second_charset.empty()) return out;
+    constexpr std::size_t enough = 1 << 20;
+    const auto            text = body.substr(0, enough);
+    const bool same = to_utf8(text, out.charset) == to_utf8(text, out.second_charset) && out.encodings.front() == Encoding::identity;
+    out.defects.push_back({AnomalyKind::duplicate_parameter, "charset given more than once", same});
+    return out;
 }
 
 // other_headers - the same bytes with the header section read in another way
@@ -189,11 +225,14 @@ void Walk::other_views(const Item& item, const EntityHeader& header, const Blob&
             multipart(item, header, body, boundary, true);
         }
     }
-    if (is_container && (header.may_be_leaf || some_leaf)) {
+    if (is_container && (header.may_be_leaf || some_leaf || header.lacks_quotes)) {  // some miss the boundary and show the source text
         auto as_text = header;
         std::erase_if(as_text.types, is_multipart);
         if (as_text.types.empty()) as_text.types.emplace_back("text/plain");
-        for (const auto encoding : header.encodings) leaf(item, as_text, body, encoding, true);
+        for (const auto encoding : header.encodings) {
+            const auto text = leaf(item, as_text, body, encoding, true);
+            if (text != 0 && !header.may_be_leaf && !some_leaf) opener_.add_harmless_reading(text);
+        }
     }
     if (is_container) return;
     for (std::size_t i = 1; i < header.encodings.size(); ++i) {
@@ -212,14 +251,30 @@ void Walk::decoded_composite(const Item& item, const EntityHeader& header, const
         if (encoding != Encoding::base64 && encoding != Encoding::quoted_printable) continue;
         if (encoding == Encoding::quoted_printable && body.bytes().find('=') == std::string_view::npos) continue;
         defect(AnomalyKind::encoding_of_composite, number, "a multipart with a Content-Transfer-Encoding");
-        if (!opener_.budget().take_bytes(body.bytes().size(), "mime")) return;
-        StringOutput out;
-        if (encoding == Encoding::base64) decode_base64(body.bytes(), Base64Reading::skip_padding, out);
-        else decode_quoted(body.bytes(), QuotedReading::tolerant, out);
-        const auto decoded = Blob::of(std::move(out.bytes));
-        if (header.boundaries.empty()) multipart(item, header, decoded, {}, true);
-        for (const auto& boundary : header.boundaries) multipart(item, header, decoded, boundary, true);
+        for (const auto literally : {true, false}) {
+            if (encoding == Encoding::base64 && !literally) break;
+            if (!opener_.budget().take_bytes(body.bytes().size(), "mime")) return;
+            StringOutput out;
+            if (encoding == Encoding::base64) decode_base64(body.bytes(), Base64Reading::skip_padding, out);
+            else decode_quoted(body.bytes(), literally ? QuotedReading::literal : QuotedReading::tolerant, out);
+            decoded_parts(item, header, body, Blob::of(std::move(out.bytes)));
+        }
     }
+}
+
+// decoded_parts - whoever decodes the body of a multipart and finds no part in it any more, while there are some without
+// decoding, sees nothing that could do harm
+void Walk::decoded_parts(const Item& item, const EntityHeader& header, const Blob& body, const Blob& decoded) {
+    const auto shows_parts = [&](const Blob& bytes) {
+        return std::ranges::any_of(header.boundaries, [&](const auto& boundary) {
+            return scan_multipart(bytes.bytes(), boundary, opener_.limits().mime_parts).found;
+        });
+    };
+    auto lenient = item;
+    lenient.texts_are_harmless = shows_parts(body);
+    if (lenient.texts_are_harmless && !shows_parts(decoded)) return;
+    if (header.boundaries.empty()) multipart(lenient, header, decoded, {}, true);
+    for (const auto& boundary : header.boundaries) multipart(lenient, header, decoded, boundary, true);
 }
 
 std::uint32_t Walk::multipart(const Item& item, const EntityHeader& header, const Blob& body, std::string_view boundary,
@@ -238,7 +293,10 @@ std::uint32_t Walk::multipart(const Item& item, const EntityHeader& header, cons
     if (!scan.found) defect(AnomalyKind::unclosed_multipart, number, "a multipart whose boundary does not occur");
     else if (!scan.main.closed) defect(AnomalyKind::unclosed_multipart, number, "a multipart without closing boundary");
     if (scan.lookalikes) defect(AnomalyKind::boundary_lookalike, number, "a line that resembles a boundary");
-    if (scan.padded) defect(AnomalyKind::boundary_lookalike, number, "a boundary followed by blanks");
+    if (scan.padded) {  // RFC 2046 section 5.1.1 wants readers to pass over them; who does not sees parts of source text
+        if (scan.padded_matters) defect(AnomalyKind::boundary_lookalike, number, "a boundary followed by blanks");
+        else oddity(AnomalyKind::boundary_lookalike, number, "a boundary followed by blanks");
+    }
     if (scan.mixed_line_ends) defect(AnomalyKind::bad_line_ends, number, "boundaries with different line ends");
     if (scan.after_closing) defect(AnomalyKind::text_after_epilogue, number, "a boundary behind the closing one");
     for (auto* outer = item.outer.get(); outer != nullptr; outer = outer->up.get())
@@ -250,9 +308,11 @@ std::uint32_t Walk::multipart(const Item& item, const EntityHeader& header, cons
     const auto outer = std::make_shared<const Outer>(item.outer, std::string(boundary));
     const bool is_digest = header.types.front() == "multipart/digest";
     std::vector<Range> known;
-    if (scan.found) push_cuts(item, number, body, scan.main, is_digest ? "message/rfc822" : "text/plain", alternate, known, outer);
-    for (const auto& cuts : scan.others)
-        push_cuts(item, number, body, cuts, is_digest ? "message/rfc822" : "text/plain", true, known, outer);
+    const std::string_view type = is_digest ? "message/rfc822" : "text/plain";
+    if (scan.found) push_cuts(item, number, body, scan.main, type, alternate, known, outer);
+    auto lenient = item;
+    lenient.texts_are_harmless |= scan.padded && !scan.lookalikes && !scan.after_closing && !scan.goes_on_behind_padded;
+    for (const auto& cuts : scan.others) push_cuts(lenient, number, body, cuts, type, true, known, outer);
     return number;
 }
 
@@ -269,7 +329,7 @@ void Walk::without_delimiter(const Item& item, std::uint32_t number, const Blob&
     push_cuts(item, number, body, scan.main, "text/plain", true, known, outer);
 }
 
-void Walk::push_cuts(const Item&, std::uint32_t number, const Blob& body, const Cuts& cuts, std::string_view type, bool alternate,
+void Walk::push_cuts(const Item& item, std::uint32_t number, const Blob& body, const Cuts& cuts, std::string_view type, bool alternate,
                      std::vector<Range>& known, const std::shared_ptr<const Outer>& outer) {
     const auto is_new = [&](Range range) {
         const auto place = std::ranges::lower_bound(known, range);
@@ -277,16 +337,17 @@ void Walk::push_cuts(const Item&, std::uint32_t number, const Blob& body, const 
         known.insert(place, range);
         return true;
     };
-    if (is_new(cuts.preamble)) push_text(number, body, cuts.preamble, "preamble", alternate);
+    const bool texts_are_harmless = alternate && item.texts_are_harmless;
+    if (is_new(cuts.preamble)) push_text(number, body, cuts.preamble, "preamble", alternate, texts_are_harmless);
     for (const auto range : cuts.parts)
         if (is_new(range))
             items_.push_back({.parent = number, .bytes = body.slice(range.begin, range.size()), .default_type = type,
-                              .alternate = alternate, .outer = outer});
-    if (cuts.closed && is_new(cuts.epilogue)) push_text(number, body, cuts.epilogue, "epilogue", alternate);
+                              .alternate = alternate, .outer = outer, .texts_are_harmless = texts_are_harmless});
+    if (cuts.closed && is_new(cuts.epilogue)) push_text(number, body, cuts.epilogue, "epilogue", alternate, texts_are_harmless);
 }
 
 // push_text - a preamble or epilogue, if it is more than the usual words (amavis-scanners.md section 1)
-void Walk::push_text(std::uint32_t parent, const Blob& body, Range range, std::string_view name, bool alternate) {
+void Walk::push_text(std::uint32_t parent, const Blob& body, Range range, std::string_view name, bool alternate, bool is_harmless) {
     constexpr int usual_lines = 5;
     const auto    text = body.bytes().substr(range.begin, range.size());
     const auto    is_usual = [](char c) {
@@ -295,7 +356,7 @@ void Walk::push_text(std::uint32_t parent, const Blob& body, Range range, std::s
     const bool has_field = starts_with_fold(trim(text), "content-");
     if (!has_field && text.size() < 1000 && std::ranges::count(text, '\n') <= usual_lines && std::ranges::all_of(text, is_usual)) return;
     items_.push_back({.parent = parent, .bytes = body.slice(range.begin, range.size()), .text_name = name, .is_text = true,
-                      .alternate = alternate});
+                      .alternate = alternate, .texts_are_harmless = is_harmless});
 }
 
 std::uint32_t Walk::leaf(const Item& item, const EntityHeader& header, const Blob& body, Encoding encoding, bool alternate) {
@@ -317,29 +378,63 @@ std::uint32_t Walk::decoded_leaf(NewPart part, const Blob& body, Encoding encodi
     const auto  number = writer.number();
     if (number == 0) return 0;
     WriterOutput out(writer);
-    const auto   text = body.bytes();
     const bool   is_base64 = encoding == Encoding::base64;
-    const auto   notes = is_base64 ? decode_base64(text, Base64Reading::skip_padding, out)
+    const auto   text = body.bytes();
+    const auto   footer = is_base64 ? text_behind_base64(text) : std::string_view::npos;
+    const auto   notes = is_base64 ? decode_base64(text.substr(0, footer), Base64Reading::skip_padding, out)
                                    : decode_quoted(text, QuotedReading::literal, out);
     if (!notes.complete) return number;
     writer.finish();
-    if (!notes.is_odd()) return number;
-    if (is_base64) defect(AnomalyKind::bad_base64, number, notes.after_padding ? "data behind the padding of base64" : notes.junk
-                                                               ? "characters in base64 that do not belong there" : "base64 of a wrong length");
-    else defect(AnomalyKind::bad_quoted_printable, number, notes.junk ? "quoted-printable with bad escapes" : "blanks in a soft line break");
-    if (!notes.differs() || (is_base64 && !notes.after_padding && !notes.wrong_length)) return number;
     other.flags |= alternate_flag(true);
-    for (const auto reading : {Base64Reading::stop, Base64Reading::first_padding}) {
-        if (is_base64 && reading == Base64Reading::stop && !notes.after_padding) continue;
-        auto second = opener_.new_part(other, "mime");
-        if (!second) break;
-        WriterOutput second_out(second);
-        const auto   again = is_base64 ? decode_base64(text, reading, second_out)
-                                       : decode_quoted(text, QuotedReading::tolerant, second_out);
-        if (again.complete) second.finish();
-        if (!is_base64) break;  // two readings of quoted-printable
+    if (footer != std::string_view::npos) {  // readers show the data, or the data and a few odd characters
+        oddity(AnomalyKind::bad_base64, number, "text behind base64");
+        for (const auto reading : {Base64Reading::skip_padding, Base64Reading::first_padding, Base64Reading::stop})
+            if (const auto with_footer = other_decoding(other, text, reading)) opener_.add_harmless_reading(with_footer);
     }
+    if (!notes.is_odd()) return number;
+    if (is_base64) damaged_base64(std::move(other), text.substr(0, footer), notes, number);
+    else damaged_quoted(std::move(other), text, notes, number);
     return number;
+}
+
+// other_decoding - the number of its part, 0 without budget
+std::uint32_t Walk::other_decoding(NewPart about, std::string_view text, Base64Reading reading) {
+    auto writer = opener_.new_part(std::move(about), "mime");
+    if (!writer) return 0;
+    const auto   number = writer.number();
+    WriterOutput out(writer);
+    if (decode_base64(text, reading, out).complete) writer.finish();
+    return number;
+}
+
+void Walk::damaged_base64(NewPart about, std::string_view text, const DecodeNotes& notes, std::uint32_t number) {
+    if (!notes.after_padding && !notes.junk) {  // padding is missing: the last byte or two are there, or are not
+        oddity(AnomalyKind::bad_base64, number, "base64 of a wrong length");
+        if (const auto shorter = other_decoding(std::move(about), text, Base64Reading::first_padding)) opener_.add_harmless_reading(shorter);
+        return;
+    }
+    defect(AnomalyKind::bad_base64, number, notes.after_padding ? "data behind the padding of base64"
+                                                                : "characters in base64 that do not belong there");
+    for (const auto reading : {Base64Reading::stop, Base64Reading::first_padding, Base64Reading::first_junk}) {
+        const bool differs = reading == Base64Reading::stop            ? notes.after_padding
+                             : reading == Base64Reading::first_padding ? notes.after_padding || notes.wrong_length
+                                                                       : notes.junk;
+        if (differs && other_decoding(about, text, reading) == 0) return;
+    }
+}
+
+// damaged_quoted - of a text that is shown and no more, a few "=" more or less are the reader's nuisance: URLs that were not
+// encoded, blanks behind soft line breaks
+void Walk::damaged_quoted(NewPart about, std::string_view text, const DecodeNotes& notes, std::uint32_t number) {
+    const char* detail = notes.junk ? "quoted-printable with bad escapes" : "blanks in a soft line break";
+    const bool  is_harmless = is_only_shown(opener_.part(number));
+    if (is_harmless) oddity(AnomalyKind::bad_quoted_printable, number, detail);
+    else defect(AnomalyKind::bad_quoted_printable, number, detail);
+    auto writer = opener_.new_part(std::move(about), "mime");
+    if (!writer) return;
+    if (is_harmless) opener_.add_harmless_reading(writer.number());
+    WriterOutput out(writer);
+    if (decode_quoted(text, QuotedReading::tolerant, out).complete) writer.finish();
 }
 
 // nested - a message that lies in this one as it is

@@ -120,7 +120,10 @@ MultipartScan scan_multipart(std::string_view body, std::string_view boundary, s
     out.padded = std::ranges::any_of(lines, [&](const Delimiter& line) {
         return is_padded(line) && !(line.closing && trim(body.substr(line.end)).empty());
     });
-    if (out.padded) out.others.push_back(cut(body, lines, exact, true));
+    out.padded_matters = out.padded && std::ranges::any_of(lines, exact);
+    const auto padded_closing = std::ranges::find_if(lines, [&](const auto& line) { return is_padded(line) && line.closing; });
+    out.goes_on_behind_padded = padded_closing != lines.end() && padded_closing + 1 != lines.end();
+    if (out.padded_matters) out.others.push_back(cut(body, lines, exact, true));
     const auto first_closing = std::ranges::find_if(lines, [&](const auto& line) { return plain(line) && line.closing; });
     if (first_closing != lines.end())
         out.after_closing = std::any_of(first_closing + 1, lines.end(),

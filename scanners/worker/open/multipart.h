@@ -41,6 +41,8 @@ struct MultipartScan {
     std::vector<Cuts> others;   // other readings
     bool found = false;         // at least one delimiter line in the first reading
     bool lookalikes = false, padded = false, after_closing = false, mixed_line_ends = false;
+    bool padded_matters = false;  // whoever passes over padded lines still finds others
+    bool goes_on_behind_padded = false;  // a closing line with blanks behind it, and delimiter lines after that
     bool too_many = false;      // more lines than anybody needs: the list was cut
 };
 

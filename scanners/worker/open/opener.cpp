@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "scanners/worker/open/readings.h"
 
 namespace tamis::open {
 
@@ -100,10 +101,14 @@ Opened Opener::open(const Blob& message) {
         const auto next = std::move(waiting_.front());
         waiting_.pop_front();
         if (!budget_.check_time()) break;
-        if (next.decoder->is_archive && !budget_.check_level(places_[next.number - 1].level + 1)) continue;
-        if (!decode(next)) break;
+        const bool was_within = budget_.reason().empty();
+        const bool is_too_deep = next.decoder->is_archive && !budget_.check_level(places_[next.number - 1].level + 1);
+        const bool goes_on = is_too_deep || decode(next);
+        if (was_within && !budget_.reason().empty()) contents_.limit_part = next.number;
+        if (!goes_on) break;
     }
     Opened out;
+    settle_anomalies();
     choose_extracts(out);
     if (!budget_.reason().empty()) contents_.limit = budget_.reason();
     contents_.was_opened = true;
@@ -180,13 +185,40 @@ std::uint32_t Opener::new_structure(NewPart about) {
 }
 
 void Opener::add_anomaly(mail::AnomalyKind kind, std::uint32_t part, std::string_view detail) {
-    if (part != 0 && mail::is_ambiguous(kind)) contents_.parts[part - 1].set(PartFlag::ambiguous);
-    const auto same = [&](const auto& known) { return known.kind == kind && known.part == part; };
-    if (std::ranges::any_of(contents_.anomalies, same)) return;
-    if (contents_.anomalies.size() < mail::anomalies_limit) {
-        contents_.anomalies.push_back({kind, part, std::string(detail.substr(0, 200))});
-    } else if (mail::is_ambiguous(kind) && !contents_.is_ambiguous()) {
-        contents_.anomalies.back() = {kind, part, std::string(detail.substr(0, 200))};  // this one must not be lost
+    note({kind, part, std::string(detail.substr(0, 200))});
+}
+
+void Opener::add_oddity(mail::AnomalyKind kind, std::uint32_t part, std::string_view detail) {
+    note({kind, part, std::string(detail.substr(0, 200)), true});
+}
+
+void Opener::note(mail::Anomaly anomaly) {
+    const bool is_serious = mail::is_ambiguous(anomaly);
+    if (anomaly.part != 0 && is_serious) contents_.parts[anomaly.part - 1].set(PartFlag::ambiguous);
+    const auto known = std::ranges::find_if(contents_.anomalies, [&](const auto& each) {
+        return each.kind == anomaly.kind && each.part == anomaly.part;
+    });
+    if (known != contents_.anomalies.end()) {
+        if (is_serious && known->is_harmless) *known = std::move(anomaly);
+    } else if (contents_.anomalies.size() < mail::anomalies_limit) {
+        contents_.anomalies.push_back(std::move(anomaly));
+    } else if (is_serious && (!contents_.is_ambiguous() || !is_compared(anomaly.kind))) {
+        contents_.anomalies.back() = std::move(anomaly);  // this one must not be lost
+    }
+}
+
+// settle_anomalies - once all parts are known: what was noted and misleads nobody is harmless
+void Opener::settle_anomalies() {
+    constexpr std::size_t longest = 250;
+    if (!budget_.reason().empty()) contents_.limit = budget_.reason();
+    const bool settled = settle_readings(contents_, harmless_);
+    auto&      all = contents_.mime_error;
+    for (const auto& [kind, part, text, harmless] : mime_errors_) {
+        const bool is_of_other_reading = part != 0 && contents_.parts[part - 1].has(PartFlag::alternate);
+        if (settled && (is_compared(kind) || is_of_other_reading)) continue;
+        if (all.find(text) != std::string::npos || all.size() + text.size() + 2 > longest) continue;
+        if (!all.empty()) all += "; ";
+        all += text;
     }
 }
 
@@ -195,12 +227,9 @@ void Opener::add_attached_header(mail::AttachedHeader found) {
     if (contents_.attached_headers.size() < most) contents_.attached_headers.push_back(std::move(found));
 }
 
-void Opener::add_mime_error(std::string_view text) {
-    constexpr std::size_t longest = 250;
-    auto&                 all = contents_.mime_error;
-    if (text.empty() || all.find(text) != std::string::npos || all.size() + text.size() + 2 > longest) return;
-    if (!all.empty()) all += "; ";
-    all += text;
+void Opener::add_mime_error(mail::AnomalyKind kind, std::uint32_t part, std::string_view text) {
+    constexpr std::size_t most = 100;
+    if (mime_errors_.size() < most && !text.empty()) mime_errors_.push_back({kind, part, std::string(text)});
 }
 
 std::uint32_t Opener::mime_depth(std::uint32_t part) const { return part == 0 ? 0 : places_[part - 1].mime_depth; }
@@ -265,7 +294,7 @@ namespace {
 // readings of the structure, or an archive that breaks off, where one decoder gives what came before and another gives nothing
 bool may_read_differently(const mail::Contents& contents) {
     return std::ranges::any_of(contents.anomalies, [](const mail::Anomaly& anomaly) {
-        return mail::is_ambiguous(anomaly.kind) || anomaly.kind == mail::AnomalyKind::bad_archive;
+        return mail::is_ambiguous(anomaly) || anomaly.kind == mail::AnomalyKind::bad_archive;
     });
 }
 

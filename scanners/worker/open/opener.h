@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -130,9 +131,13 @@ public:
     // new_structure - a multipart without bytes of its own; 0 without budget
     std::uint32_t new_structure(NewPart about);
     void          add_anomaly(mail::AnomalyKind kind, std::uint32_t part, std::string_view detail = {});
+    // add_oddity - the same where nobody can be misled: it is told, and makes nothing ambiguous
+    void          add_oddity(mail::AnomalyKind kind, std::uint32_t part, std::string_view detail);
+    // add_harmless_reading - a part of another reading that differs from the first in nothing that matters
+    void          add_harmless_reading(std::uint32_t part) { harmless_.insert(part); }
     void          add_attached_header(mail::AttachedHeader found);
-    // add_mime_error - joined by "; ", each text once, as long as there is room (Contents::mime_error)
-    void          add_mime_error(std::string_view text);
+    // add_mime_error - for Contents::mime_error, unless `kind` turns out to be harmless in this message
+    void          add_mime_error(mail::AnomalyKind kind, std::uint32_t part, std::string_view text);
     // mime_depth - MIME structure levels above a part (the root's entity is at 1)
     std::uint32_t mime_depth(std::uint32_t part) const;
 
@@ -159,12 +164,16 @@ private:
     bool          may_be_extracted(std::uint32_t number) const;
     void          arrived(std::uint32_t number, Blob bytes, bool complete);
     void          choose_extracts(Opened& out);
+    void          note(mail::Anomaly anomaly);
+    void          settle_anomalies();
 
     OpenerSetup          setup_;
     Budget               budget_;
     mail::Contents       contents_;
     std::vector<Place>   places_;
     std::deque<Waiting>  waiting_;
+    std::set<std::uint32_t> harmless_;  // parts of other readings
+    std::vector<mail::Anomaly> mime_errors_;
     std::uint64_t        held_bytes_ = 0;   // kept for the engines
 };
 

@@ -138,6 +138,7 @@ DecodeNotes decode_base64(std::string_view text, Base64Reading reading, Output& 
         if (value == blank) continue;
         if (value == bad) {
             notes.junk = true;
+            if (reading == Base64Reading::first_junk) break;
             continue;
         }
         if (value == padding && reading == Base64Reading::first_padding) {
@@ -161,7 +162,7 @@ DecodeNotes decode_base64(std::string_view text, Base64Reading reading, Output& 
         if (group.pads != 0) {  // "ab=c": some end the group here, some forget the padding
             notes.after_padding = true;
             group.pads = 0;
-            if (reading == Base64Reading::skip_padding) notes.complete = group.emit(chunk);
+            if (reading == Base64Reading::skip_padding || reading == Base64Reading::first_junk) notes.complete = group.emit(chunk);
         }
         group.values[group.count++] = value;
         if (group.count == 4) notes.complete = group.emit(chunk);
@@ -214,6 +215,34 @@ DecodeNotes decode_quoted(std::string_view text, QuotedReading reading, Output& 
     }
     notes.complete = notes.complete && chunk.flush();
     return notes;
+}
+
+std::size_t text_behind_base64(std::string_view text) {
+    constexpr std::size_t longest = 4096, longest_run = 72;
+    const auto line_of = [&](std::size_t at) { return at == 0 ? 0 : text.rfind('\n', at - 1) + 1; };  // npos + 1 is 0
+    const auto value_of = [&](std::size_t at) { return base64.value[byte_at(text, at)]; };
+    std::size_t begin = 0;
+    bool        ended = false;  // by padding
+    for (; begin < text.size(); ++begin) {
+        const auto value = value_of(begin);
+        ended |= value == padding;
+        if (value == bad || (ended && value < 64)) break;
+    }
+    if (begin == text.size()) return std::string_view::npos;
+    begin = line_of(begin);
+    const auto before = trim(text.substr(0, begin));
+    if (before.size() < 4 || text.size() - begin > longest || (ended && !before.ends_with('='))) return std::string_view::npos;
+    std::size_t run = 0;
+    bool        has_words = false;
+    for (auto at = begin; at < text.size(); ++at) {
+        const auto c = byte_at(text, at);
+        if ((c < 0x20 && c != '\t' && c != '\r' && c != '\n') || c == 0x7f) return std::string_view::npos;
+        if (c == '\r' || c == '\n') continue;  // data may go on over a line end
+        run = value_of(at) < 64 || value_of(at) == padding ? run + 1 : 0;
+        has_words |= value_of(at) == bad;
+        if (run > longest_run) return std::string_view::npos;
+    }
+    return has_words ? begin : std::string_view::npos;
 }
 
 bool looks_like_base64(std::string_view text) {

@@ -43,6 +43,7 @@ enum class Base64Reading : std::uint8_t {
     skip_padding,  // padding ends a group of four, decoding goes on behind it; junk is skipped
     stop,          // padding that completes a group ends the data, other padding is forgotten (Python); junk is skipped
     first_padding, // any "=" ends the data; without one, what is left of a group is dropped (GMime)
+    first_junk,    // as skip_padding, up to the first character that does not belong there
 };
 DecodeNotes decode_base64(std::string_view text, Base64Reading reading, Output& out);
 
@@ -51,6 +52,10 @@ enum class QuotedReading : std::uint8_t {
     tolerant, // "=" that is no escape vanishes; blanks between "=" and the line end are part of a soft line break
 };
 DecodeNotes decode_quoted(std::string_view text, QuotedReading reading, Output& out);
+
+// text_behind_base64 - where a text begins that somebody (a mailing list, a virus scanner) put behind the last line of base64;
+// npos when there is none. Short, on lines of its own, of words: no long run in it could be more data.
+std::size_t text_behind_base64(std::string_view text);
 
 // looks_like_base64 - at least 60 characters, all of them of the alphabet, blanks and line ends
 bool looks_like_base64(std::string_view text);

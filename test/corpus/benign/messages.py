@@ -1,12 +1,14 @@
 """messages - ordinary mail of real programs, made by hand after their habits: none of it is ambiguous
 
 all_cases yields (name, bytes) with CRLF line ends. NAMES: attachment names that must be found. QUOTES_A_MESSAGE: those
-whose text holds another message's header, which is opened as one more reading.
+whose text holds another message's header, which is opened as one more reading. HABIT: the beginning of the names of messages
+with bad habits.
 """
 import base64
 import quopri
 
 QUOTES_A_MESSAGE = ("bounce-qmail", "bounce-exim")
+HABIT = "habit-"  # what programs do that the standards do not allow: there are other readings, and they show nothing else
 CASES = {}
 NAMES = {}
 TOP = "From: Ann <ann@example.org>\nTo: bob@example.net\nDate: Mon, 15 Jan 2024 10:00:00 +0100\nMessage-ID: <1@example.org>\n" \
@@ -168,9 +170,91 @@ case("windows-1252", "Content-Type: text/plain; charset=\"Windows-1252\"\nConten
 case("unknown-type", multi("mixed", "u1", TEXT, part("application/vnd.openxmlformats-officedocument.wordprocessingml.document;\n name=\"x.docx\"",
      PDF, B64, "Content-Disposition: attachment;\n filename=\"x.docx\"")), ["x.docx"])
 
+# --- bad habits: every one in every structure that it can stand in --------------------------------------------------------
+URL = "<p><a href=\"https://example.org/?a=zz&b=%20&c=~1&id=x\">link</a> 1+1=2, a = b</p>\n"
+RAW_QP = part("text/html; charset=utf-8", URL, QP)
+SOFT_QP = part("text/plain; charset=utf-8", "a line that goes on = \nhere =\t\nand here=20\n", QP)
+LOWER_QP = part("text/plain; charset=utf-8", "gr=c3=bc=c3=9fe =e2=82=ac\n", QP)
+FOOTERS = {
+    "mailman": "_______________________________________________\nlist mailing list -- list@lists.example.org\n"
+               "To unsubscribe send an email to list-leave@lists.example.org\nhttps://lists.example.org/listinfo/list\n",
+    "words": "\n-- \nThis mail was sent by the intranet; please do not answer it.\n",
+    "german": "\n--\nDiese Nachricht wurde auf Viren gepr\u00fcft.\n",
+    "ad": "\n---\nGet your free mail at http://www.example.com/?utm_source=footer&utm_campaign=2024\n",
+}
+
+
+def unpadded(text):
+    return base64.b64encode(text).decode().rstrip("=") + "\n"
+
+
+def structures(name, *parts, names=()):
+    """the parts alone, in a mixed and in a nested message"""
+    if len(parts) == 1:
+        case(HABIT + name + "-single", parts[0], names)
+    case(HABIT + name + "-mixed", multi("mixed", "hb1", TEXT, *parts), names)
+    case(HABIT + name + "-nested", multi("mixed", "hb1", multi("alternative", "hb2", TEXT, *parts), attachment("filename=\"x.pdf\"")), ("x.pdf",) + tuple(names))
+
+
+structures("qp-raw-equals", RAW_QP)
+structures("qp-soft-blanks", SOFT_QP)
+structures("qp-lower-case", LOWER_QP)
+for size in range(1, 5):
+    body = b"Hello list, "[:8 + size]
+    structures(f"base64-unpadded-{size}", part("text/plain; charset=utf-8", unpadded(body), B64))
+    for footer, text in FOOTERS.items():
+        structures(f"base64-footer-{footer}-{size}", part("text/plain; charset=utf-8", base64.encodebytes(body).decode() + text, B64))
+structures("base64-footer-pdf", attachment("filename=\"x.pdf\"") + FOOTERS["mailman"], names=("x.pdf",))
+structures("base64-unpadded-pdf", part("application/pdf; name=x.pdf", unpadded(b"%PDF-1.4\n12345"), B64), names=("x.pdf",))
+for number, word in enumerate(["8-bit", "8BIT", " 8bit ", "8bits", "7-bit", "8 bit", "utf-8", "none", "binary", "Binary", "8bit;"]):
+    structures(f"encoding-word-{number}", part("text/plain; charset=utf-8", "Gr\u00fc\u00dfe\n", f"Content-Transfer-Encoding: {word}"))
+structures("encoding-twice", part("text/plain", "Hello\n", "Content-Transfer-Encoding: 7bit", "Content-Transfer-Encoding: 8bit"))
+structures("encoding-twice-same", part("text/plain", encoded("Hello"), B64, B64))
+structures("qp-and-7bit", part("text/plain", "Hello\n", QP, "Content-Transfer-Encoding: 7bit"))
+structures("8bit-label-on-qp", part("text/html; charset=utf-8", "<a href=3D\"x\">Gr=C3=BC=C3=9Fe</a> =\n", "Content-Transfer-Encoding: 8bit"))
+structures("qp-label-on-8bit", part("text/plain; charset=utf-8", "Gr\u00fc\u00dfe = 1\n", QP))
+structures("type-twice", part("text/plain; charset=utf-8", "Hello\n", "Content-Type: text/plain"))
+structures("charset-twice", part("text/plain; charset=utf-8; charset=iso-8859-1", "Hello\n"))
+structures("charset-twice-same", part("text/plain; charset=utf-8; charset=\"UTF-8\"", "Gr\u00fc\u00dfe\n"))
+structures("names-twice-same", attachment("filename=\"x.pdf\"; filename=\"x.pdf\""), names=("x.pdf",))
+structures("names-twice-case", attachment("filename=\"x.pdf\"; filename=\"X.PDF\""), names=("x.pdf",))
+structures("names-jpg-jpeg", part("image/jpeg; name=\"photo.jpeg\"", PDF, B64, "Content-Disposition: attachment; filename=\"photo.jpg\""), names=("photo.jpg",))
+structures("names-no-extension", part("application/pdf; name=\"Version 1.2\"", PDF, B64, "Content-Disposition: attachment; filename=\"Version 1.2.pdf\""),
+           names=("Version 1.2.pdf",))
+structures("parameters-folded", part("application/pdf;\n\tname=\n\t\"x.pdf\"", PDF, B64, "Content-Disposition:\n attachment;\n filename\n =\"x.pdf\""), names=("x.pdf",))
+for number, boundary in enumerate(["----=_Part_12_345.678", "===============88==", "=_x", "--=/b?x", "a:b", "_004_[x]_", "----=_NextPart_000_0001"]):
+    for kind in ("mixed", "alternative", "related"):
+        case(f"{HABIT}boundary-unquoted-{number}-{kind}", multi(kind, boundary, TEXT, HTML, quote=""))
+        case(f"{HABIT}boundary-twice-{number}-{kind}", multi(kind, boundary, TEXT, HTML, parameters=f"; boundary=\"{boundary}\""))
+for outer, inner in [("Apple-Mail-1", "Apple-Mail-10"), ("Apple-Mail-1", "Apple-Mail-1-2"), ("b12", "b1")]:
+    case(f"{HABIT}boundary-prefix-{outer}-{inner}", multi("mixed", outer, multi("alternative", inner, TEXT, HTML), attachment("filename=x.pdf")), ["x.pdf"])
+
+
+def padded(text, boundary, which, blanks):
+    """blanks behind some of the delimiter lines"""
+    lines, seen = text.split("\n"), 0
+    for i, line in enumerate(lines):
+        if line.rstrip("-") == "--" + boundary.rstrip("-"):
+            lines[i] += blanks if which(seen, line) else ""
+            seen += 1
+    return "\n".join(lines)
+
+
+for blanks in (" ", "\t", "   "):
+    for name, which in {"all": lambda i, _: True, "first": lambda i, _: i == 0, "second": lambda i, _: i == 1,
+                        "closing": lambda i, line: line.endswith("pb1--")}.items():
+        kind = {" ": "blank", "\t": "tab", "   ": "blanks"}[blanks]
+        case(f"{HABIT}padded-{name}-{kind}", padded(multi("mixed", "pb1", TEXT, HTML, attachment("filename=x.pdf")), "pb1", which, blanks), ["x.pdf"])
+        case(f"{HABIT}padded-{name}-{kind}-texts", padded(multi("alternative", "pb1", TEXT, HTML), "pb1", which, blanks))
+for kind, boundary, quote in [("alternative", "bb", "\""), ("mixed", "----=_Part_1.2", "\""), ("mixed", "===88==", "\""), ("alternative", "bb", "")]:
+    for number, parts in enumerate([(TEXT, part("text/html; charset=utf-8", "<b>hello</b>\n")), (TEXT, HTML), (TEXT, RAW_QP),
+                                    (part("text/plain; charset=utf-8", encoded("Gr\u00fc\u00dfe"), B64), HTML)]):
+        for encoding, lines in {"qp": QP, "base64": B64, "8bit": "Content-Transfer-Encoding: 8bit"}.items():
+            case(f"{HABIT}{encoding}-on-{kind}-{boundary}{'-bare' if not quote else ''}-{number}", f"{lines}\n" + multi(kind, boundary, *parts, quote=quote))
+
 
 def all_cases():
-    return sorted(CASES.items())
+    return sorted((name.replace("/", "_"), data) for name, data in CASES.items())
 
 
 if __name__ == "__main__":

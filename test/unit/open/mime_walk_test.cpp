@@ -109,25 +109,28 @@ TEST_CASE("each oddity has its anomaly, and says whether it is ambiguous") {
         Row{"Content-Type: multipart/mixed; boundary=a; boundary=b\n\n--a\n\nx\n--a--\n", AnomalyKind::duplicate_boundary},
         Row{"Content-Type: multipart/mixed; boundary=a\nContent-Type: multipart/mixed; boundary=b\n\n--a\n\nx\n--a--\n", AnomalyKind::duplicate_type},
         Row{"Content-Type: text/plain\nContent-Type: text/html\n\nx\n", AnomalyKind::duplicate_type},
-        Row{"Content-Transfer-Encoding: base64\nContent-Transfer-Encoding: 7bit\n\neA==\n", AnomalyKind::duplicate_encoding},
+        Row{"Content-Transfer-Encoding: base64\nContent-Transfer-Encoding: 7bit\n\nQUJDREVG\n", AnomalyKind::duplicate_encoding},
         Row{"Content-Disposition: attachment; filename=a.txt; filename=b.exe\n\nx\n", AnomalyKind::duplicate_name},
         Row{"Content-Disposition: attachment; filename=a.txt\nContent-Type: a/b; name=b.exe\n\nx\n", AnomalyKind::duplicate_name},
-        Row{"Content-Type: text/plain; charset=utf-8; charset=utf-7\n\nx\n", AnomalyKind::duplicate_parameter},
+        Row{"Content-Type: text/plain; charset=utf-8; charset=utf-7\n\n+ADw-script\n", AnomalyKind::duplicate_parameter},
         Row{"Content-Type: multipart/mixed; boundary=\"=?us-ascii?q?b?=\"\n\n--b\n\nx\n--b--\n", AnomalyKind::encoded_word_in_structure},
         Row{"Content-Transfer-Encoding: =?us-ascii?q?base64?=\n\neA==\n", AnomalyKind::encoded_word_in_structure},
-        Row{"Content-Type: multipart/mixed; boundary=b\nContent-Transfer-Encoding: base64\n\n--b\n\nx\n--b--\n", AnomalyKind::encoding_of_composite},
+        Row{"Content-Type: multipart/mixed; boundary=b\nContent-Transfer-Encoding: base64\n\nLS1iCkNvbnRlbnQtVHlwZTogYS9iCgpoZWxsbyB3b3JsZAotLWItLQo=\n", AnomalyKind::encoding_of_composite},
+        Row{"Content-Type: multipart/mixed; boundary=b\nContent-Transfer-Encoding: quoted-printable\n\n--b\n\nx\n=2D-b\nContent-Type: a/b\n\nhello world\n--b--\n", AnomalyKind::encoding_of_composite},
         Row{"Content-Type: multipart/mixed\n\n--b\n\nx\n--b--\n", AnomalyKind::bad_boundary},
         Row{"Content-Type: multipart/mixed; boundary=\"\"\n\n--\n\nx\n----\n", AnomalyKind::bad_boundary},
         Row{"Content-Type: multipart/mixed; boundary=\"b \"\n\n--b\n\nx\n--b--\n", AnomalyKind::bad_boundary},
-        Row{"Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: multipart/mixed; boundary=bb\n\n--bb\n\nx\n--bb--\n--b--\n", AnomalyKind::boundary_reuse},
-        Row{"Content-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--bx\n\ny\n--b--\n", AnomalyKind::boundary_lookalike},
-        Row{"Content-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--b \n\ny\n--b--\n", AnomalyKind::boundary_lookalike},
-        Row{"Content-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--b--\n--b\n\ny\n--b--\n", AnomalyKind::text_after_epilogue},
-        Row{"Content-Transfer-Encoding: base64\n\nQUJD!QUJD\n", AnomalyKind::bad_base64},
-        Row{"Content-Transfer-Encoding: base64\n\nQQ==\nQkM=\n", AnomalyKind::bad_base64},
-        Row{"Content-Transfer-Encoding: quoted-printable\n\na=zz\n", AnomalyKind::bad_quoted_printable},
-        Row{"Content-Transfer-Encoding: x-base64\n\neA==\n", AnomalyKind::bad_encoding},
-        Row{"Content-Transfer-Encoding: base64;\n\neA==\n", AnomalyKind::bad_encoding},
+        Row{"Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--b--\n--b\nContent-Type: a/b\n\nhello\n--b--\n", AnomalyKind::boundary_reuse},
+        Row{"Content-Type: multipart/mixed; boundary=b\n\n--b\n\nhello\n--bx\n\nworld\n--b--\n", AnomalyKind::boundary_lookalike},
+        Row{"Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: a/b\n\nhello\n--b \n\nworld\n--b--\n", AnomalyKind::boundary_lookalike},
+        Row{"Content-Type: multipart/mixed; boundary=b\n\n--b\n\nhello\n--b-- \n\n--b\nContent-Type: a/b\n\nworld\n--b--\n", AnomalyKind::boundary_lookalike},
+        Row{"Content-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--b--\n--b\n\nhello\n--b--\n", AnomalyKind::text_after_epilogue},
+        Row{"Content-Transfer-Encoding: base64\n\nQUJDREVG!QUJD\n", AnomalyKind::bad_base64},
+        Row{"Content-Transfer-Encoding: base64\n\nQUJDREVGRw==\nQkM=\n", AnomalyKind::bad_base64},
+        Row{"Content-Type: a/b\nContent-Transfer-Encoding: quoted-printable\n\nabc=zz\n", AnomalyKind::bad_quoted_printable},
+        Row{"Content-Type: text/plain; name=a.bat\nContent-Transfer-Encoding: quoted-printable\n\nabc=zz\n", AnomalyKind::bad_quoted_printable},
+        Row{"Content-Transfer-Encoding: x-base64\n\nQUJDREVG\n", AnomalyKind::bad_encoding},
+        Row{"Content-Transfer-Encoding: base64;\n\nQUJDREVG\n", AnomalyKind::bad_encoding},
         Row{"Content-Transfer-Encoding: base64 (x)\n\neA==\n", AnomalyKind::comment_in_structure},
         Row{"Content-Type : multipart/mixed; boundary=b\n\n--b\n\nx\n--b--\n", AnomalyKind::bad_header},
         Row{"garbage\nContent-Type: text/plain\n\nx\n", AnomalyKind::hidden_header},
@@ -145,6 +148,37 @@ TEST_CASE("each oddity has its anomaly, and says whether it is ambiguous") {
     CHECK(has(out, row.kind));
     CHECK(out.contents.is_ambiguous() == mail::is_ambiguous(row.kind));
     CHECK(out.contents.mime_error.size() <= 250);
+}
+
+TEST_CASE("habits whose readings show the same parts are odd, and no MIME error") {
+    struct Row { const char* text; AnomalyKind kind; };
+    const auto row = GENERATE(
+        Row{"Content-Type: multipart/mixed; boundary=b\nContent-Transfer-Encoding: quoted-printable\n\n--b\nContent-Type: text/plain; charset=utf-8\n\nhello\n--b--\n", AnomalyKind::encoding_of_composite},
+        Row{"Content-Type: multipart/mixed; boundary=b\nContent-Transfer-Encoding: base64\n\n--b\nContent-Type: a/b\n\nhello world\n--b--\n", AnomalyKind::encoding_of_composite},
+        Row{"Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: multipart/mixed; boundary=bb\n\n--bb\n\nhello\n--bb--\n--b--\n", AnomalyKind::boundary_reuse},
+        Row{"Content-Type: multipart/mixed; boundary=b\n\n--b\n\nhello\n--b \nContent-Type: a/b\n\nworld\n--b--\n", AnomalyKind::boundary_lookalike},
+        Row{"Content-Type: multipart/mixed; boundary=b\n\n--b \nContent-Type: a/b\n\nworld\n--b-- \n", AnomalyKind::boundary_lookalike},
+        Row{"Content-Type: multipart/mixed; boundary=_=x\n\n--_=x\n\nhello\n--_=x--\n", AnomalyKind::bad_parameter},
+        Row{"Content-Transfer-Encoding: base64\n\nQUJDREVGRw\n", AnomalyKind::bad_base64},
+        Row{"Content-Transfer-Encoding: base64\n\nQUJDREVGRw==\n____\na list, https://lists.example.org/\n", AnomalyKind::bad_base64},
+        Row{"Content-Type: text/html\nContent-Transfer-Encoding: quoted-printable\n\n<a href=\"?a=zz\">\n", AnomalyKind::bad_quoted_printable},
+        Row{"Content-Transfer-Encoding: quoted-printable\n\nhello= \nworld\n", AnomalyKind::bad_quoted_printable},
+        Row{"Content-Transfer-Encoding: quoted-printable\nContent-Transfer-Encoding: 7bit\n\nhello\n", AnomalyKind::duplicate_encoding},
+        Row{"Content-Type: text/plain; charset=utf-8\nContent-Type: text/plain\n\nhello\n", AnomalyKind::duplicate_type},
+        Row{"Content-Type: text/plain; charset=utf-8; charset=iso-8859-1\n\nhello\n", AnomalyKind::duplicate_parameter},
+        Row{"Content-Disposition: attachment; filename=a.jpg; filename=b.jpeg\n\nhello\n", AnomalyKind::duplicate_name});
+    INFO(row.text);
+    const auto out = opened(row.text);
+    CHECK(has(out, row.kind));
+    CHECK_FALSE(out.contents.is_ambiguous());
+    CHECK(std::ranges::none_of(out.contents.parts, [](const auto& part) { return part.has(PartFlag::ambiguous); }));
+    CHECK(out.contents.mime_error.empty());
+}
+
+TEST_CASE("an unquoted boundary that readers may cut is ambiguous when the shorter one occurs") {
+    const auto out = opened("Content-Type: multipart/mixed; boundary=b=x\n\n--b=x\n\nhello\n--b\nContent-Type: a/b; name=x.exe\n\nMZ hello\n--b--\n--b=x--\n");
+    CHECK(out.contents.is_ambiguous());
+    CHECK(std::ranges::any_of(out.contents.parts, [](const auto& part) { return part.names == std::vector<std::string>{"x.exe"}; }));
 }
 
 TEST_CASE("a bare CR in the header of a decoded message gives a second reading") {

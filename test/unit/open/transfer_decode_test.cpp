@@ -51,6 +51,8 @@ TEST_CASE("base64 in all its readings") {
     CHECK(decoded(row.text, Base64Reading::skip_padding) == row.skip);
     CHECK(decoded(row.text, Base64Reading::stop) == row.stop);
     CHECK(decoded(row.text, Base64Reading::first_padding) == row.first);
+    const auto junk = row.text.find_first_of("!*-");
+    CHECK(decoded(row.text, Base64Reading::first_junk) == decoded(row.text.substr(0, junk), Base64Reading::skip_padding));
     StringOutput out;
     const auto   notes = decode_base64(row.text, Base64Reading::skip_padding, out);
     CHECK(notes.after_padding == row.after);
@@ -135,4 +137,16 @@ TEST_CASE("uuencode, yEnc and BinHex") {
     StringOutput base64;
     CHECK(decode_uu_base64("QUJD\n====\n", base64).ended);
     CHECK(base64.bytes == "ABC");
+}
+
+TEST_CASE("a text behind base64") {
+    struct Row { std::string_view text; std::size_t begin; };
+    constexpr auto none = std::string_view::npos;
+    const auto row = GENERATE(
+        Row{"QUJD\r\n", none}, Row{"QQ==\r\nQkM=\r\n", none}, Row{"QQ==\r\n-- \r\nlist\r\n", 6}, Row{"QUJD\r\n____\r\na list\r\n", 6},
+        Row{"QUJD! a list", none}, Row{"QQ== a list!\r\n", none}, Row{"____\r\nQUJD\r\n", none}, Row{"QUJD\r\n\r\nSee http://a.example/?x=y\r\n", 8},
+        Row{"QUJDQUJD\r\n!\r\nQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJD\r\n", none},
+        Row{std::string_view("QUJD\r\n--\0\r\n", 11), none});
+    INFO(row.text);
+    CHECK(text_behind_base64(row.text) == row.begin);
 }

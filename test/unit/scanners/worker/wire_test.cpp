@@ -35,9 +35,10 @@ Answer rich_answer() {
     }
     contents.parts[1].extract = 1;
     contents.parts[2].extract = 0;
-    contents.anomalies = {{mail::AnomalyKind::bad_base64, 2, "odd \xff"}, {mail::AnomalyKind::misplaced_parameter, 0, ""}};
+    contents.anomalies = {{mail::AnomalyKind::bad_base64, 2, "odd \xff", true}, {mail::AnomalyKind::misplaced_parameter, 0, ""}};
     contents.attached_headers = {{3, 5, "<a@b>", "From me", true}};
     contents.limit = "Maximum decoding depth (14) exceeded";
+    contents.limit_part = 2;
     contents.mime_error = "something";
     contents.was_opened = true;
     contents.cpu = std::chrono::microseconds(4711);
@@ -65,6 +66,9 @@ TEST_CASE("wire: an answer comes back as it was sent") {
     REQUIRE(got->contents.anomalies.size() == 2);
     CHECK(got->contents.anomalies[0].kind == mail::AnomalyKind::bad_base64);
     CHECK(got->contents.anomalies[0].detail == "odd \xff");
+    CHECK(got->contents.anomalies[0].is_harmless);
+    CHECK_FALSE(got->contents.anomalies[1].is_harmless);
+    CHECK(got->contents.limit_part == 2);
     REQUIRE(got->contents.attached_headers.size() == 1);
     CHECK(got->contents.attached_headers[0].message_id == "<a@b>");
     CHECK(got->contents.limit == sent.contents.limit);
