@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/text.h"
 #include "policy/banned_rule_set.h"
@@ -144,6 +145,24 @@ struct BannedCheck::Tree {
         return parent != 0 && parent <= i ? std::optional<std::size_t>(parent - 1) : std::nullopt;
     }
 
+    // found_by - the part that a rule found on the way down to a leaf: the lowest one that its selectors hold for. They may hold
+    // for several parts together: then it is the one of the selectors about a part, and after these of `any`.
+    const mail::Part& found_by(const mail::Contents& contents, const BannedRuleSet& set, std::size_t rule, std::size_t leaf) const {
+        const auto& parts = contents.parts;
+        const auto& wanted = set.rules()[rule];
+        if (!wanted.has_any && !wanted.has_node) {
+            const auto way = contents.way_to(parts[leaf].number);
+            const auto line = set.line_of_path(rule, name_path(contents, parts[leaf].number));
+            return line < way.size() ? *way[line] : parts[leaf];
+        }
+        for (std::optional<std::size_t> i = leaf; i; i = parent_of(parts, *i)) {
+            RuleBits any(set.rules().size()), node(set.rules().size());
+            set.match_node(parts[*i], nodes[*i], any, node);
+            if (wanted.has_node ? node[rule] : any[rule]) return parts[*i];
+        }
+        return parts[leaf];
+    }
+
     // evaluate - the deciding rule of each leaf, -1 for none. A part inherits what was found on the way down to it.
     std::vector<std::int32_t> evaluate(const mail::Contents& contents, const BannedRuleSet& set) const {
         const auto rules = set.rules().size();
@@ -197,12 +216,18 @@ std::shared_ptr<const BannedHit> BannedCheck::hit(const std::vector<std::string>
     if (sets.empty() || contents_.parts.empty()) return nullptr;
     if (const auto known = hits_.find(sets); known != hits_.end()) return known->second;
     std::shared_ptr<BannedHit> hit;
+    std::set<std::uint32_t>    told;
     const auto found = verdicts(sets);
     for (std::size_t leaf = 0; leaf < found.size(); ++leaf) {
         if (found[leaf].set == nullptr) continue;
         const auto& rule = found[leaf].set->rules()[found[leaf].rule];
         if (rule.action == BannedAction::allow) continue;
-        const auto& part = contents_.parts[tree_->leaves[leaf]];
+        const bool is_enough = hit && hit->parts.size() == parts_limit;
+        if (is_enough) {
+            hit->suppresses_dsn = hit->suppresses_dsn || rule.action == BannedAction::discard;
+            continue;
+        }
+        const auto& part = tree_->found_by(contents_, *found[leaf].set, found[leaf].rule, tree_->leaves[leaf]);
         if (!hit) {
             hit = std::make_shared<BannedHit>();
             hit->rule = fmt::format("{} rule {}", found[leaf].set->name(), found[leaf].rule + 1);
@@ -210,7 +235,7 @@ std::shared_ptr<const BannedHit> BannedCheck::hit(const std::vector<std::string>
             hit->reason = cut(rule.comment.empty() ? shown : rule.comment + ":" + shown, reason_limit);
         }
         hit->suppresses_dsn = hit->suppresses_dsn || rule.action == BannedAction::discard;
-        if (hit->parts.size() == parts_limit) continue;
+        if (!told.insert(part.number).second) continue;
         std::vector<std::string> way;
         for (const auto* node : contents_.way_to(part.number)) way.push_back(attributes(*node));
         hit->parts.push_back(cut(compacted(join(way, " | ")), path_text_limit));
@@ -221,12 +246,14 @@ std::shared_ptr<const BannedHit> BannedCheck::hit(const std::vector<std::string>
 
 std::vector<BannedDecision> BannedCheck::decisions(const std::vector<std::string>& names) {
     std::vector<BannedDecision> out;
+    std::set<std::pair<std::uint32_t, std::string>> told;
     const auto found = verdicts(sets_of(names));
     for (std::size_t leaf = 0; leaf < found.size(); ++leaf) {
         if (found[leaf].set == nullptr) continue;
         const auto& rule = found[leaf].set->rules()[found[leaf].rule];
-        out.push_back({contents_.parts[tree_->leaves[leaf]].number,
-                       fmt::format("{} rule {}", found[leaf].set->name(), found[leaf].rule + 1), rule.comment, rule.action});
+        const auto  part = tree_->found_by(contents_, *found[leaf].set, found[leaf].rule, tree_->leaves[leaf]).number;
+        const auto  name = fmt::format("{} rule {}", found[leaf].set->name(), found[leaf].rule + 1);
+        if (told.emplace(part, name).second) out.push_back({part, name, rule.comment, rule.action});
     }
     return out;
 }

@@ -6,7 +6,7 @@
 //     any = '\.exe$'                       # selectors: all that are there must hold (docs/banned.md lists them)
 //
 // For each leaf of the tree of parts the rules are tried in their order over the whole path from the message down to that
-// leaf; the first that holds decides for this leaf. Patterns are RE2: linear in the text whatever the pattern. Everything
+// leaf; the first that holds decides for this leaf. What is told is the part on that path that the rule found. Patterns are RE2: linear in the text whatever the pattern. Everything
 // but the rules is a stranger's. Pure; a BannedRules never changes after loading and is read from any thread.
 #pragma once
 
@@ -44,9 +44,9 @@ private:
 // banned_sets - the lists that come with Tamis, in the language of the configuration
 std::string_view banned_sets() noexcept;
 
-// BannedDecision - a leaf that a rule spoke about
+// BannedDecision - what a rule said about a leaf
 struct BannedDecision {
-    std::uint32_t part = 0;     // its number
+    std::uint32_t part = 0;     // number of the part that the rule found: the leaf, or what it lies in
     std::string   rule;         // "DEFAULT rule 7", counted from 1
     std::string   comment;
     BannedAction  action = BannedAction::ban;
@@ -65,7 +65,8 @@ public:
     // hit - for a recipient with these lists (RecipientPolicy::banned_rule_names), in their order; null: nothing is
     // banned. Names of lists that do not exist are passed over and noted.
     std::shared_ptr<const BannedHit> hit(const std::vector<std::string>& names);
-    // decisions - the same leaf by leaf, for `tamis open`; leaves that no rule speaks about are not in it
+    // decisions - the same leaf by leaf, for `tamis open`; leaves that no rule speaks about are not in it, and what was found
+    // once for several leaves is in it once
     std::vector<BannedDecision> decisions(const std::vector<std::string>& names);
     // unknown_names - each once
     const std::vector<std::string>& unknown_names() const noexcept { return unknown_; }

@@ -140,6 +140,14 @@ bool PatternSet::matches(std::size_t rule, std::string_view text) const {
     return found != patterns_.end() && re2::RE2::PartialMatch({text.data(), text.size()}, *found->alone);
 }
 
+std::size_t PatternSet::end_of_match(std::size_t rule, std::string_view text) const {
+    const auto             found = std::ranges::find(patterns_, rule, &Pattern::rule);
+    re2::StringPiece       where;
+    const re2::StringPiece whole(text.data(), text.size());
+    if (found == patterns_.end() || !found->alone->Match(whole, 0, whole.size(), re2::RE2::UNANCHORED, &where, 1)) return std::string_view::npos;
+    return static_cast<std::size_t>(where.data() - whole.data()) + where.size();
+}
+
 std::shared_ptr<const BannedRuleSet> BannedRuleSet::load(std::string name, const ConfigArray& rules, Problems& problems) {
     auto out = std::make_shared<BannedRuleSet>();
     out->name_ = std::move(name);
@@ -221,6 +229,14 @@ void BannedRuleSet::match_node(const mail::Part& part, const NodeTexts& texts, R
         node[i] = (!rule.has_name || names[i]) && (!rule.has_type || types[i]) && (!rule.has_kind || kinds[i]) &&
                   (!rule.has_container || containers[i]) && holds(rule, part, texts);
     }
+}
+
+std::size_t BannedRuleSet::line_of_path(std::size_t rule, std::string_view name_path) const {
+    const auto end = path_.end_of_match(rule, name_path);
+    if (end == std::string_view::npos) return end;
+    auto seen = name_path.substr(0, end);
+    if (seen.ends_with('\n')) seen.remove_suffix(1);
+    return static_cast<std::size_t>(std::ranges::count(seen, '\n'));
 }
 
 std::optional<std::size_t> BannedRuleSet::deciding(const RuleBits& any, const RuleBits& node, std::string_view name_path) const {

@@ -41,6 +41,8 @@ public:
     void match(std::string_view text, RuleBits& into) const;
     // matches - of one rule
     bool matches(std::size_t rule, std::string_view text) const;
+    // end_of_match - of one rule: where what its pattern found ends; npos when it finds nothing
+    std::size_t end_of_match(std::size_t rule, std::string_view text) const;
 
 private:
     struct Compiled;
@@ -84,6 +86,9 @@ public:
     void match_node(const mail::Part& part, const NodeTexts& texts, RuleBits& any, RuleBits& node) const;
     // deciding - the first rule that holds for a leaf; `any` and `node` are the bits of all parts on its way together
     std::optional<std::size_t> deciding(const RuleBits& any, const RuleBits& node, std::string_view name_path) const;
+
+    // line_of_path - which line of a name path the pattern of that rule found: the last one it touches; npos for none
+    std::size_t line_of_path(std::size_t rule, std::string_view name_path) const;
 
 private:
     void add_rule(const ConfigTable& table, std::string_view section, Problems& problems);

@@ -44,6 +44,7 @@ Findings findings_from(const mail::Evidence& evidence) {
     if (!contents.limit.empty()) found.unchecked.insert(mail::unchecked_over_limits);
     if (contents.is_ambiguous()) found.unchecked.insert(mail::unchecked_ambiguous);
     found.hold = contents.limit;
+    found.unchecked_causes = unchecked_causes(contents);
     for (const auto& anomaly : contents.anomalies) {
         if (!mail::is_ambiguous(anomaly)) continue;
         const auto* part = contents.find(anomaly.part);
@@ -62,7 +63,9 @@ Findings findings_from(const mail::Evidence& evidence) {
             found.failed_engines.push_back(fmt::format("{}: {}", scan.scanner, describe(failed->fault)));
             if (!scan.required) continue;
             found.required_engine_failed = true;
-            found.unchecked.insert(failed->fault.is(Errc::over_limit) ? mail::unchecked_over_limits : mail::unchecked_engine);
+            const auto minor = failed->fault.is(Errc::over_limit) ? mail::unchecked_over_limits : mail::unchecked_engine;
+            found.unchecked.insert(minor);
+            found.unchecked_causes.push_back({minor, escaped(found.failed_engines.back(), 200)});
         } else if (std::holds_alternative<mail::Clean>(scan.outcome) && scan.finds_viruses) {
             found.virus_check_done = true;
         }

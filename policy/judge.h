@@ -14,6 +14,7 @@
 #include "mail/category.h"
 #include "mail/evidence.h"
 #include "policy/recipient_policy.h"
+#include "policy/unchecked_causes.h"
 
 namespace tamis::policy {
 
@@ -30,6 +31,7 @@ struct Findings {
     std::vector<std::string>     failed_engines;     // "clamd: connect to ...: refused", "opening: the decoder crashed twice"
     bool                         required_engine_failed = false;
     std::string                  hold;               // which limit was met when the message was opened (X-Amavis-Hold)
+    std::vector<UncheckedCause>  unchecked_causes;   // of all minors: which part, and why
     std::vector<std::string>     ambiguities;        // "duplicate-boundary part=1/2"
     std::vector<std::pair<int, std::string>> header_problems;  // minor and text, policy/header_check.h
 };

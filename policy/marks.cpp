@@ -135,6 +135,9 @@ std::vector<std::string> alert_texts(const std::vector<mail::ContentCategory>& c
     };
     if (has(Major::virus)) texts.push_back(alert("INFECTED, message contains virus: " + join(findings.viruses, ", ")));
     if (has(Major::banned) && banned != nullptr) texts.push_back(alert("BANNED, message contains " + banned->reason));
+    if (const auto unchecked = std::ranges::find(categories, Major::unchecked, &mail::ContentCategory::major);
+        unchecked != categories.end() && !findings.unchecked_causes.empty())
+        texts.push_back(alert("UNCHECKED, " + causes_text(findings.unchecked_causes, unchecked->minor)));
     if (has(Major::bad_header) && !findings.header_problems.empty())
         texts.push_back(alert("BAD HEADER SECTION, " + findings.header_problems.front().second));
     return texts;

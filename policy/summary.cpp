@@ -55,7 +55,11 @@ std::string category_word(ContentCategory category, const Findings& findings, co
     std::string word = mail::log_word(category);
     if (category.major == Major::banned && banned != nullptr) word += fmt::format(" ({})", banned->reason);
     if (category.major == Major::virus) word += fmt::format(" ({})", join(findings.viruses, ", "));
-    return escaped(word, 700);
+    constexpr std::size_t longest = 700;
+    if (category.major != Major::unchecked || findings.unchecked_causes.empty()) return escaped(word, longest);
+    auto causes = causes_text(findings.unchecked_causes, category.minor);  // escaped already
+    if (causes.size() > longest) causes = causes.substr(0, longest) + "...";
+    return fmt::format("{} ({})", word, causes);
 }
 
 std::string hits(const std::vector<RecipientVerdict>& verdicts) {

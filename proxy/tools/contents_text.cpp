@@ -1,13 +1,16 @@
 #include "proxy/tools/contents_text.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
+#include <set>
 
 #include "base/text.h"
+#include "mail/category.h"
 
 namespace tamis::proxy::tools {
 namespace {
@@ -77,6 +80,16 @@ boost::json::object part_json(const OpenReport& report, const mail::Part& part) 
     return out;
 }
 
+std::string_view minor_word(int minor) {
+    switch (minor) {
+        case mail::unchecked_encrypted: return "encrypted";
+        case mail::unchecked_over_limits: return "over limits";
+        case mail::unchecked_ambiguous: return "ambiguous";
+        case mail::unchecked_unopened: return "not opened";
+        default: return "undecipherable";
+    }
+}
+
 std::string path_of(const mail::Contents& contents, std::uint32_t number) {
     const auto* part = contents.find(number);
     return part != nullptr ? part->path : "0";
@@ -105,13 +118,13 @@ std::string tree_text(const OpenReport& report) {
     for (const auto& [minor, text] : report.header_problems)
         out += fmt::format("BAD HEADER {} {}\n", minor, escaped(text, 300));
     if (!report.banned_reason.empty()) out += fmt::format("BANNED {}\n", escaped(report.banned_reason, 500));
-    std::vector<std::string> unchecked;
-    if (contents.is_encrypted()) unchecked.emplace_back("encrypted");
-    if (!contents.limit.empty()) unchecked.emplace_back("over limits");
-    if (contents.is_ambiguous()) unchecked.emplace_back("ambiguous");
-    if (!contents.failure.empty()) unchecked.emplace_back("not opened");
+    std::set<std::string_view> unchecked;
+    for (const auto& cause : report.unchecked) {
+        out += fmt::format("UNCHECKED {}\n", cause.text);
+        unchecked.insert(minor_word(cause.minor));
+    }
     out += fmt::format("{} parts, {}, {} us CPU\n", contents.parts.size(),
-                       unchecked.empty() ? "all read" : "unchecked: " + join(unchecked, ", "), contents.cpu.count());
+                       unchecked.empty() ? "all read" : fmt::format("unchecked: {}", fmt::join(unchecked, ", ")), contents.cpu.count());
     return out;
 }
 
@@ -140,6 +153,9 @@ std::string tree_json(const OpenReport& report) {
     for (const auto& [minor, text] : report.header_problems)
         header.push_back({{"minor", minor}, {"text", escaped(text, 800)}});
     out["header_problems"] = std::move(header);
+    boost::json::array unchecked;
+    for (const auto& cause : report.unchecked) unchecked.push_back({{"minor", minor_word(cause.minor)}, {"text", cause.text}});
+    out["unchecked"] = std::move(unchecked);
     out["banned_reason"] = escaped(report.banned_reason, 1000);
     return boost::json::serialize(out) + "\n";
 }

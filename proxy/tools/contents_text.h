@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "mail/contents.h"
+#include "policy/unchecked_causes.h"
 
 namespace tamis::proxy::tools {
 
@@ -16,6 +17,7 @@ struct OpenReport {
     const mail::Contents*                    contents = nullptr;
     std::uint64_t                            size = 0;
     std::map<std::uint32_t, std::string>     banned;           // part number -> the rule that would ban it, in words
+    std::vector<policy::UncheckedCause>      unchecked;        // why the message would be unchecked whatever the scanners say
     std::string                              banned_reason;    // as in log, reply and header; "": nothing is banned
     std::vector<std::pair<int, std::string>> header_problems;  // minor and text (amavis-policy.md section 7.1)
 };

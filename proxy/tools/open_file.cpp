@@ -158,6 +158,7 @@ int open_file(const Options& options) {
     if (!contents) return told(contents.error());
     report.contents = &*contents;
     judge_parts(**settings, options, *contents, report);
+    report.unchecked = policy::unchecked_causes(*contents);
     report.header_problems = header_problems_of(**settings, message, *contents);
     fmt::print("{}", options.json ? tree_json(report) : tree_text(report));
     return contents->failure.empty() ? 0 : 1;
