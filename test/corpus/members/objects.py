@@ -69,8 +69,12 @@ def pdf_with_attachment(name, data, filters=b"/FlateDecode", packed=None):
     return pdf([body, b"<</Type/Filespec/F(%s)/EF<</F 4 0 R>>>>" % name], where)
 
 
-def zip_of(name, data, **options):
-    return bytes(c.zip_archive([(name, data)], **options))
+def zip_members(members):
+    return bytes(c.zip_archive(members))
+
+
+def zip_of(name, data):
+    return zip_members([(name, data)])
 
 
 OBJECTS = {

@@ -69,10 +69,10 @@ def why(message):
     return "; ".join(telling)[:600]
 
 
-def alarms(messages, sealed=(), clamd=None, start=Tamis):
+def alarms(messages, sealed, clamd, start=Tamis):
     """`messages`: (name, octets). The alarms, and how many messages had which summary"""
     hop = NextHop().start()
-    config = {"scanners": {"clamd": {"socket": [clamd.socket], "timeout": 60}} if clamd else {}, "policy": {"banned_rulenames": RULES, "spam_kill_level": 900.0, "virus_quarantine": ""}}
+    config = {"scanners": members.scanners("clamd+yara", clamd), "policy": {"banned_rulenames": RULES, "spam_kill_level": 900.0, "virus_quarantine": ""}}
     try:
         daemon = start(hop, config)
         try:

@@ -227,6 +227,10 @@ def by_hand():
         "trash.xlsx": packed({**xlsx, b"[trash]/0000.dat": b"\xff\xff\xff\xff" + bytes(60)}),
         "printer-settings.xlsx": packed({**xlsx, b"xl/printerSettings/printerSettings1.bin": "Printer".encode("utf-16-le").ljust(64, b"\0") + b"\1\4\3\6\xdc\0" + bytes(900)}),
         "thumbnail.docx": packed({**xlsx, b"docProps/thumbnail.jpeg": polyglots.JPEG}),
+        "thousand.zip": objects.zip_members([(b"text%d.txt" % i, b"text %d\r\n" % i * 20) for i in range(1000)]),
+        "many-slides.pptx": packed({name.replace(b"xl/workbook", b"ppt/presentation"): data.replace(b"spreadsheetml.sheet", b"presentationml.presentation").replace(b"/xl/workbook", b"/ppt/presentation")
+                                    for name, data in xlsx.items()} | {b"ppt/slides/slide%d.xml" % i: b"<?xml version='1.0'?><p:sld>slide %d</p:sld>" % i for i in range(200)}
+                                   | {b"ppt/slides/_rels/slide%d.xml.rels" % i: b"<?xml version='1.0'?><Relationships/>" for i in range(200)} | {b"ppt/media/image%d.png" % i: polyglots.png() for i in range(30)}),
         "photo-exif.jpg": polyglots.JPEG[:2] + b"\xff\xe1" + (200).to_bytes(2, "big") + b"Exif\0\0II*\0\x08\0\0\0" + bytes(184) + polyglots.JPEG[2:],
         "photo-and-video.jpg": polyglots.JPEG + b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + b"\0\0\x01\x08mdat" + bytes(256),
         "zeros-behind.jpg": polyglots.JPEG + bytes(64),
