@@ -379,6 +379,12 @@ def lzip(data, size=None):
     return b"LZIP\1\x10" + raw + struct.pack("<IQQ", zlib.crc32(data), len(data), len(raw) + 26)
 
 
+def unix_pack(data):
+    """Unix pack (gzip reads it): Huffman codes that are all of 8 bits, 255 octets and the end; an octet must be free"""
+    symbols = bytes(octet for octet in range(256) if octet != next(iter(set(range(256)) - set(data)), 255))
+    return b"\x1f\x1e" + struct.pack(">I", len(data)) + b"\x08" + bytes(7) + b"\xfe" + symbols + bytes(symbols.find(octet) & 255 for octet in data) + b"\xff"
+
+
 def bz(data):
     return bz2.compress(data)
 
@@ -422,7 +428,7 @@ enter("lz4-legacy", "lz4", lambda n, d: by_program(["lz4", "-q", "-l", "-c", "{}
 enter("lz4-skippable-first", "lz4", lambda n, d: b"\x50\x2a\x4d\x18" + struct.pack("<I", 5) + b"hello" + by_program(["lz4", "-q", "-c", "{}"], n, d, "-"))
 enter("lzop", "lzo", lambda n, d: by_program(["lzop", "-c", "{}"], n, d, "-"), core=True, ordinary=True)
 enter("compress", "Z", lambda n, d: by_program(["compress", "-f", "-c", "{}"], n, d, "-"), core=True, ordinary=True)
-enter("pack", "z", lambda n, d: b"\x1f\x1e" + struct.pack(">I", len(d)) + zlib.compress(d), sealed=True)
+enter("pack", "z", lambda n, d: unix_pack(d))
 enter("freeze", "F", lambda n, d: b"\x1f\x9f" + bytes(6) + zlib.compress(d), sealed=True)
 enter("zlib-alone", "zz", lambda n, d: zlib.compress(d))
 enter("brotli", "br", lambda n, d: by_program(["brotli", "-c", "{}"], n, d, "-"))
