@@ -13,11 +13,46 @@ bool any_8bit(std::string_view bytes) {
 
 }  // namespace
 
+// Marks - the next CR, LF and NUL at or behind a place that only moves forward: each byte is looked at once for each of
+// them, however many there are of the others
+class DataReceiver::Marks {
+public:
+    explicit Marks(std::string_view bytes) : bytes_(bytes) {}
+    std::size_t lf(std::size_t from) { return next(lf_, '\n', from); }
+    std::size_t cr(std::size_t from) { return next(cr_, '\r', from); }
+    std::size_t nul(std::size_t from) { return next(nul_, '\0', from); }
+
+private:
+    struct Mark {
+        std::size_t at = 0;
+        bool        is_known = false;
+    };
+    std::size_t next(Mark& mark, char wanted, std::size_t from) {
+        if (!mark.is_known || mark.at < from) mark = {std::min(bytes_.find(wanted, from), bytes_.size()), true};
+        return mark.at;
+    }
+    std::string_view bytes_;
+    Mark             lf_, cr_, nul_;
+};
+
 void DataReceiver::emit(std::string_view bytes) {
+    constexpr std::size_t short_piece = 512, enough = 8 * 1024;
     size_ += bytes.size();
     if (!has_8bit_) has_8bit_ = any_8bit(bytes);
     if (sink_failed_ || too_big()) return;
-    if (!sink_(bytes)) sink_failed_ = true;
+    if (bytes.size() < short_piece) {
+        small_ += bytes;
+        if (small_.size() >= enough) hand_over();
+        return;
+    }
+    hand_over();
+    if (!sink_failed_ && !sink_(bytes)) sink_failed_ = true;
+}
+
+// hand_over - the short pieces collected so far
+void DataReceiver::hand_over() {
+    if (!small_.empty() && !sink_failed_ && !sink_(small_)) sink_failed_ = true;
+    small_.clear();
 }
 
 void DataReceiver::take_out(char what) {
@@ -26,25 +61,42 @@ void DataReceiver::take_out(char what) {
     if (removed_.size() < most && size_ < mail::header_limit) removed_.push_back({static_cast<std::uint32_t>(size_), what});
 }
 
-// text_run - the longest prefix made of whole clean lines and clean text that needs no look at single bytes: it may
-// hold CRLF, but no other CR or LF, no NUL, and no dot after a CRLF
-std::size_t DataReceiver::text_run(std::string_view bytes) {
-    std::size_t at = 0;
-    for (;;) {
-        const auto newline = bytes.find('\n', at);
-        const auto line = bytes.substr(at, newline == std::string_view::npos ? newline : newline - at);
-        const auto special = std::min(line.find('\r'), line.find('\0'));  // two memchr, far quicker than a set
-        if (newline == std::string_view::npos)  // the last, unfinished line: up to the first byte to look at
-            return at + (special == std::string_view::npos ? line.size() : special);
-        if (line.empty() || special != line.size() - 1 || line[special] != '\r')
-            return at + (special == std::string_view::npos ? line.size() : special);
+// text_run - where the longest run from `from` on ends that is made of whole clean lines and clean text and needs no look
+// at single bytes: it may hold CRLF, but no other CR or LF, no NUL, and no dot after a CRLF
+std::size_t DataReceiver::text_run(std::string_view bytes, std::size_t from, Marks& marks) {
+    for (std::size_t at = from;;) {
+        const auto newline = marks.lf(at);
+        const auto special = std::min(marks.cr(at), marks.nul(at));
+        if (newline == bytes.size() || newline == at || special != newline - 1 || bytes[special] != '\r')
+            return std::min(special, newline);
         at = newline + 1;
         if (at == bytes.size() || bytes[at] == '.') return at;
     }
 }
 
+// take_text - inside a line: a clean run, or one byte that needs a look; returns where it ended
+std::size_t DataReceiver::take_text(std::string_view bytes, std::size_t at, Marks& marks) {
+    const std::size_t end = text_run(bytes, at, marks);
+    if (end != at) {
+        emit(bytes.substr(at, end - at));
+        if (bytes[end - 1] == '\n') state_ = State::line_start;
+        return end;
+    }
+    const char c = bytes[at];
+    if (c == '\r') {
+        state_ = State::cr;
+    } else if (c == '\n') {
+        ++normalised_;
+        emit("\r\n");
+    } else {
+        take_out(c);
+    }
+    return at + 1;
+}
+
 std::size_t DataReceiver::feed(std::string_view bytes) {
     std::size_t at = 0;
+    Marks marks(bytes);
     while (at < bytes.size() && state_ != State::finished) {
         const char c = bytes[at];
         switch (state_) {
@@ -56,28 +108,7 @@ std::size_t DataReceiver::feed(std::string_view bytes) {
                     state_ = State::text;
                 }
                 break;
-            case State::text: {
-                const std::size_t run = text_run(bytes.substr(at));
-                if (run != 0) {
-                    const auto clean = bytes.substr(at, run);
-                    emit(clean);
-                    at += run;
-                    if (clean.ends_with('\n')) state_ = State::line_start;
-                    break;
-                }
-                ++at;
-                if (c == '\r') {
-                    state_ = State::cr;
-                } else if (c == '\n') {
-                    ++normalised_;
-                    emit("\r\n");
-                } else if (c == '\0') {
-                    take_out(c);
-                } else {
-                    emit(bytes.substr(at - 1, 1));
-                }
-                break;
-            }
+            case State::text: at = take_text(bytes, at, marks); break;
             case State::cr:
                 if (c == '\n') {
                     emit("\r\n");
@@ -108,6 +139,7 @@ std::size_t DataReceiver::feed(std::string_view bytes) {
             case State::finished: break;
         }
     }
+    hand_over();
     return at;
 }
 

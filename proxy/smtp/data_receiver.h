@@ -3,12 +3,13 @@
 // Guarantees: only CRLF.CRLF ends the data (RFC 5321 4.1.1.4); what comes out consists of CRLF-terminated lines without
 // bare CR, bare LF or NUL: a bare LF becomes CRLF, a bare CR and a NUL are taken out and counted. A leading dot is
 // removed only from a line that really began after CRLF. When the message is too large or cannot be stored it reads on
-// to the real end, so that the rest of the mail is never taken for commands. Trusts nothing. No I/O of its own; the
-// sink gets the bytes. One thread at a time.
+// to the real end, so that the rest of the mail is never taken for commands. Linear in the bytes, whatever they are.
+// Trusts nothing. No I/O of its own; the sink gets the bytes. One thread at a time.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -46,12 +47,16 @@ private:
         dot_cr,      // a CR after that dot
         finished,
     };
+    class Marks;  // where the next CR, LF and NUL are
     void emit(std::string_view bytes);
+    void hand_over();
     void take_out(char what);
-    std::size_t text_run(std::string_view bytes);
+    std::size_t text_run(std::string_view bytes, std::size_t from, Marks& marks);
+    std::size_t take_text(std::string_view bytes, std::size_t at, Marks& marks);
 
     std::uint64_t size_limit_;
     Sink          sink_;
+    std::string   small_;  // short pieces on their way to the sink: it is called for many bytes at a time
     State         state_ = State::line_start;
     std::uint64_t size_ = 0;
     std::uint64_t normalised_ = 0;

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "lib/growth.h"
+
 using tamis::proxy::DataReceiver;
 
 namespace {
@@ -190,4 +192,62 @@ TEST_CASE("where a bare CR or a NUL was taken out is remembered") {
     many.feed(std::string(1000, '\0'));
     CHECK(many.removed().size() == 100);
     CHECK(many.normalised() == 1000);
+}
+
+namespace {
+
+std::string repeated(std::string_view what, std::size_t size) {
+    std::string out(what);
+    while (out.size() < size) out += out;
+    return out;
+}
+
+// take_in - as a session does it: in blocks as large as its input buffer
+void take_in(const std::string& bytes) {
+    constexpr std::size_t block = 128 * 1024;
+    std::size_t           calls = 0;
+    DataReceiver receiver(0, [&](std::string_view) { return ++calls != 0; });
+    for (std::size_t at = 0; at < bytes.size(); at += block) receiver.feed(std::string_view(bytes).substr(at, block));
+}
+
+}  // namespace
+
+TEST_CASE("the cost of data is linear, whatever it is") {
+    const std::string special("\0\r\n.a\xe4", 6);
+    std::vector<std::string> shapes{std::string(1, '\0'), "\r", "\n", ".", "a", "\r\n.", "\r\n.\r", "\r\n..", "a\r\n\0", "\r\r\n"};
+    for (const char first : special)
+        for (const char second : special) shapes.push_back({first, second});
+    for (const auto& shape : shapes) {
+        INFO("shape " << Catch::rangeToString(std::vector<int>(shape.begin(), shape.end())));
+        CHECK(tamis::test::grows_linearly(4096, [&](std::size_t size) { take_in(repeated(shape, size)); }));
+    }
+    for (const char tail : special) {  // a line that does not end, with something else far behind
+        CHECK(tamis::test::grows_linearly(4096, [&](std::size_t size) { take_in(repeated("a\0", size) + tail + repeated(std::string(1, '\0'), size)); }));
+    }
+}
+
+TEST_CASE("no pair of octets costs much more than another") {
+    constexpr std::size_t size = 2 * 1024;
+    const double usual = tamis::test::cost([&] { take_in(repeated("\n\0", size)); });  // everything is taken out or mended
+    std::vector<int> slow;
+    for (int pair = 0; pair < 65536; ++pair) {
+        const auto bytes = repeated(std::string{static_cast<char>(pair >> 8), static_cast<char>(pair & 255)}, size);
+        const double begun = tamis::test::cpu_seconds();
+        take_in(bytes);
+        if (tamis::test::cpu_seconds() - begun < 8 * usual) continue;
+        if (tamis::test::cost([&] { take_in(bytes); }) > 8 * usual) slow.push_back(pair);
+    }
+    CHECK(slow == std::vector<int>{});
+}
+
+TEST_CASE("the sink is asked once for many octets, not once for each") {
+    std::size_t calls = 0, octets = 0;
+    DataReceiver receiver(0, [&](std::string_view part) {
+        ++calls;
+        octets += part.size();
+        return true;
+    });
+    receiver.feed(repeated(std::string("a\0", 2), 128 * 1024));
+    CHECK(octets == 64 * 1024);
+    CHECK(calls < 100);
 }
