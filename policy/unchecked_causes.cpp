@@ -44,7 +44,8 @@ std::string why_unreadable(const Contents& contents, const Part& part) {
     const auto is_type = [&](std::string_view type) { return std::ranges::find(part.types, type) != part.types.end(); };
     if (is_type("message/partial")) return "undecipherable: a piece of a message";
     if (is_type("message/external-body")) return "undecipherable: its content lies elsewhere";
-    return part.kinds.empty() ? "undecipherable" : fmt::format("undecipherable: .{}", escaped(part.kinds.back(), 20));
+    const bool is_known = !part.kinds.empty() && part.kinds.back() != "empty" && part.kinds.back() != "dat";
+    return !is_known ? "undecipherable" : fmt::format("undecipherable: .{}", escaped(part.kinds.back(), 20));
 }
 
 // Causes - collects them, a few of each minor

@@ -2,7 +2,8 @@
 //
 // Bytes are told as digests: "sha256" of the part, "text" of the same without CR, blanks at line ends and empty lines at
 // the end, for readers that translate line ends. Names are in hex. "eicar" says in which way the test string was seen:
-// "start" (a part begins with it, after blanks), "inside", or "".
+// "start" (a part begins with it, after blanks), "inside", or "". With --both-orders nothing is printed but the files in which
+// something else is seen when all of them are opened once more in the opposite order: nothing may be kept from one to the next.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <openssl/evp.h>
@@ -104,17 +105,29 @@ std::string dump(const std::string& name, const std::string& message) {
 }  // namespace
 
 int main(int count, char** arguments) {
-    if (count != 2) {
-        fmt::print(stderr, "usage: open_dump DIRECTORY\n");
+    const bool both_orders = count == 3 && std::string_view(arguments[1]) == "--both-orders";
+    if (count != 2 && !both_orders) {
+        fmt::print(stderr, "usage: open_dump [--both-orders] DIRECTORY\n");
         return 2;
     }
     std::vector<std::filesystem::path> files;
-    for (const auto& entry : std::filesystem::directory_iterator(arguments[1])) files.push_back(entry.path());
+    for (const auto& entry : std::filesystem::directory_iterator(arguments[count - 1])) files.push_back(entry.path());
     std::ranges::sort(files);
-    for (const auto& file : files) {
-        std::ifstream in(file, std::ios::binary);
+    const auto dump_file = [](const std::filesystem::path& file) {
+        std::ifstream     in(file, std::ios::binary);
         const std::string message{std::istreambuf_iterator<char>(in), {}};
-        fmt::print("{}\n", dump(file.filename().string(), message));
+        return dump(file.filename().string(), message);
+    };
+    std::vector<std::string> first;
+    for (const auto& file : files) {
+        first.push_back(dump_file(file));
+        if (!both_orders) fmt::print("{}\n", first.back());
     }
-    return 0;
+    bool is_same = true;
+    for (std::size_t i = files.size(); both_orders && i-- != 0;) {
+        if (dump_file(files[i]) == first[i]) continue;
+        is_same = false;
+        fmt::print("{} differs from what was seen in it before\n", files[i].filename().string());
+    }
+    return is_same ? 0 : 1;
 }

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """run.py OPEN_DUMP GMIME_DUMP - what the MIME walker sees in messages, against Python's email and GMime, and the corpora.
 
-Four proofs, in one program because they share the dump:
+Five proofs, in one program because they share the dump:
  - differential: every attachment name and every body that Python (policies default and compat32) or GMime sees, in
    generated structures and in the corpora, is among ours;
  - ambiguous: each case of test/corpus/ambiguous shows its EICAR in some part, or the message is ambiguous;
  - benign: no message of test/corpus/benign is ambiguous, meets a limit, or has a MIME error;
+ - order: all of them opened once forwards and once backwards give the same;
  - manifest: the generators write what they wrote when the manifest was made.
 Seeds are fixed: the same messages on every run.
 """
@@ -187,6 +188,14 @@ class Opening(unittest.TestCase):
                 with open(os.path.join(keep, name), "wb") as file:
                     file.write(kept[name])
         self.assertEqual(wrong[:10], [], f"{len(wrong)} of {len(names)} messages")
+
+    def test_nothing_is_kept_from_one_message_to_the_next(self):
+        with tempfile.TemporaryDirectory() as folder:
+            write_all(folder, ambiguous.all_cases())
+            write_all(folder, benign.all_cases())
+            write_all(folder, generate.messages(seed=20240328, count=500))
+            done = subprocess.run([OPEN_DUMP, "--both-orders", folder], capture_output=True)
+        self.assertEqual((done.returncode, done.stdout), (0, b""))
 
     def test_generated_structures(self):
         cases = list(generate.messages(seed=20240327, count=2500))

@@ -14,7 +14,9 @@ void vba(std::string_view bytes) {
         must(text->size() <= most, "VBA source is limited");
         open::read_vba_modules(*text);
         open::signs_in(*text);
+        open::has_code(*text);
     }
+    open::has_compiled_code(bytes);
     open::read_vba_modules(bytes);
     open::decompress_lzo1x(bytes, 1 << 16);
     open::read_rar5_headers(bytes, 100);

@@ -76,7 +76,7 @@ decltype(Found::decode) uu_decoder(std::string_view text, std::size_t behind, co
 
 // look_at_line - a file may begin on this line, which stands at `at`; `behind` is where the next line begins
 Found look_at_line(std::string_view text, std::string_view line, std::size_t at, std::size_t behind, bool is_declared_binhex) {
-    if (line[0] == 'b') {
+    if (lower(line[0]) == 'b') {
         const auto begin = uu_begin(line);
         if (!begin) return {};
         return {"uuencode", begin->name, uu_decoder(text, behind, *begin), behind};
@@ -131,7 +131,7 @@ public:
     // try_line - true: a file began there, `lines` stands where the text goes on
     bool try_line(Lines& lines) {
         const auto line = lines.line();
-        if (line.empty() || std::string_view("b=(:").find(line[0]) == std::string_view::npos) return false;
+        if (line.empty() || std::string_view("bB=(:").find(line[0]) == std::string_view::npos) return false;
         if (line[0] == '=' && lines.at() < yenc_until_) return false;
         auto found = look_at_line(text_, line, lines.at(), lines.behind(), is_declared_binhex_);
         if (found.decode == nullptr) return false;
@@ -235,6 +235,21 @@ void look_through(Opener& opener, std::uint32_t part, const Blob& bytes) {
     if (run.is_header()) note_attached_header(opener, part, text.substr(run.begin), false);
 }
 
+bool is_named_base64(const mail::Part& part) {
+    return std::ranges::any_of(part.names, [](const auto& name) { return extension_of(name) == "b64"; });
+}
+
+// open_base64 - a file of base64 and nothing else, as some programs save and open it
+void open_base64(Opener& opener, std::uint32_t part, std::string_view text) {
+    std::vector<std::string> names;
+    for (const auto& name : opener.part(part).names)
+        if (extension_of(name) == "b64") names.push_back(name.substr(0, name.rfind('.')));
+    auto writer = opener.new_part({.parent = part, .container = "base64", .names = std::move(names)}, "base64");
+    if (!writer) return;
+    WriterOutput out(writer);
+    if (decode_base64(text, Base64Reading::skip_padding, out).complete) writer.finish();
+}
+
 // orders_of - the charsets to convert a text with: what is declared, and for UTF-16 without an order and without a mark also the
 // other order, which browsers take
 std::vector<std::string_view> orders_of(std::string_view charset, std::string_view text) {
@@ -308,8 +323,9 @@ bool may_hold_files(const mail::Part& part) {
 }
 
 void open_text(Opener& opener, std::uint32_t number, const Blob& bytes) {
-    const auto  text = bytes.bytes();
-    const auto& part = opener.part(number);
+    const auto text = bytes.bytes();
+    const auto part = opener.part(number);  // a copy: parts are added
+    if (is_named_base64(part) && looks_like_base64(text)) open_base64(opener, number, text);
     if (!is_text(part)) {
         look_for_files(opener, number, text);
         look_at_wide(opener, number, text);

@@ -419,7 +419,10 @@ void Walk::damaged_base64(NewPart about, std::string_view text, const DecodeNote
         const bool differs = reading == Base64Reading::stop            ? notes.after_padding
                              : reading == Base64Reading::first_padding ? notes.after_padding || notes.wrong_length
                                                                        : notes.junk;
-        if (differs && other_decoding(about, text, reading) == 0) return;
+        const auto other = differs ? other_decoding(about, text, reading) : 0;
+        if (differs && other == 0) return;
+        // of a text that is shown and no more, less of it
+        if (differs && is_only_shown(opener_.part(number)) && is_only_shown(opener_.part(other))) opener_.add_harmless_reading(other);
     }
 }
 

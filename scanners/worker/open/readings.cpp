@@ -61,7 +61,7 @@ bool settle_readings(mail::Contents& contents, const std::set<std::uint32_t>& ha
 }
 
 bool is_only_shown(const Part& part) {
-    constexpr std::string_view texts[] = {"asc", "txt", "html", "xml", "sgml", "empty", "mail"};
+    constexpr std::string_view texts[] = {"asc", "txt", "html", "xml", "sgml", "empty", "mail", "dat"};
     constexpr std::string_view endings[] = {"", "txt", "text", "html", "htm", "csv", "ics", "vcf", "md", "log", "asc"};
     const auto is_among = [](std::string_view what, auto& list) { return std::ranges::find(list, what) != std::end(list); };
     return std::ranges::all_of(part.types, [](const auto& type) { return type.starts_with("text/"); }) &&

@@ -137,10 +137,11 @@ TextNotes binhex_bytes(std::string_view text, Take take) {
 
 enum class Fork : std::uint8_t { data, resource };
 
-// crc_of - of BinHex (RFC 1741 appendix B): CRC-CCITT, and two zero bytes in place of the checksum itself
-std::uint32_t crc_of(std::string_view bytes) {
+// crc_of - of BinHex (RFC 1741 appendix B): CRC-CCITT with zero bytes in place of the checksum itself; some writers append two,
+// which the algorithm wants, and some two more
+std::uint32_t crc_of(std::string_view bytes, std::size_t zeros) {
     std::uint32_t crc = 0;
-    for (std::size_t i = 0; i < bytes.size() + 2; ++i) {
+    for (std::size_t i = 0; i < bytes.size() + zeros; ++i) {
         const std::uint32_t byte = i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0U;
         for (int bit = 7; bit >= 0; --bit) {
             const bool carry = (crc & 0x8000U) != 0;
@@ -185,7 +186,8 @@ public:
         const auto size = std::min<std::size_t>(static_cast<unsigned char>(header_.front()), 63);
         const auto sum = static_cast<std::uint32_t>(static_cast<unsigned char>(header_[header_.size() - 2])) << 8 |
                          static_cast<unsigned char>(header_.back());
-        const bool is_sure = size != 0 && size + 1 < header_.size() && crc_of(std::string_view(header_).substr(0, header_.size() - 2)) == sum;
+        const auto summed = std::string_view(header_).substr(0, header_.size() - 2);
+        const bool is_sure = size != 0 && (crc_of(summed, 2) == sum || crc_of(summed, 4) == sum);
         return {header_.substr(1, size), data_size(), resource_size(), is_sure};
     }
 
@@ -220,7 +222,7 @@ TextNotes decode_fork(std::string_view text, Fork fork, Output& out) {
 std::optional<UuBegin> uu_begin(std::string_view line) {
     constexpr std::string_view words[] = {"begin-base64-encoded", "begin-base64", "begin"};
     const auto* word = std::ranges::find_if(words, [&](std::string_view each) {
-        return line.starts_with(each) && line.size() > each.size() && is_blank(line[each.size()]);
+        return starts_with_fold(line, each) && line.size() > each.size() && is_blank(line[each.size()]);
     });
     if (word == std::end(words)) return {};
     UuBegin out;

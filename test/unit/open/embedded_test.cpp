@@ -40,16 +40,18 @@ std::string uu_lines(std::string_view data, bool is_xx) {
     return out + coded(0) + "\n";
 }
 
-std::string hqx(std::string_view data, std::string_view resource, bool is_damaged = false) {
+enum class Sum { right, of_four, wrong };
+
+std::string hqx(std::string_view data, std::string_view resource, Sum sum = Sum::right) {
     constexpr std::string_view alphabet = "!\"#$%&'()*+,-012345689@ABCDEFGHIJKLMNPQRSTUVXYZ[`abcdefhijklmpqr";
     const auto big = [](std::uint64_t value, int bytes) {
         std::string out;
         for (int i = bytes - 1; i >= 0; --i) out += static_cast<char>(value >> (8 * i));
         return out;
     };
-    const auto crc = [&](std::string_view bytes) {
+    const auto crc = [&](std::string_view bytes, std::size_t zeros = 2) {
         unsigned out = 0;
-        for (const char c : std::string(bytes) + std::string(2, '\0'))
+        for (const char c : std::string(bytes) + std::string(zeros, '\0'))
             for (int bit = 7; bit >= 0; --bit) {
                 const bool carry = (out & 0x8000U) != 0;
                 out = (out << 1 | (static_cast<unsigned char>(c) >> bit & 1U)) & 0xffffU;
@@ -58,7 +60,7 @@ std::string hqx(std::string_view data, std::string_view resource, bool is_damage
         return big(out, 2);
     };
     const std::string head = std::string("\x05") + "a.exe" + std::string(1, '\0') + "APPL????" + std::string(2, '\0') + big(data.size(), 4) + big(resource.size(), 4);
-    std::string raw = head + (is_damaged ? std::string("xx") : crc(head));
+    std::string raw = head + (sum == Sum::wrong ? std::string("xx") : crc(head, sum == Sum::right ? 2 : 4));
     raw += std::string(data) + crc(data) + std::string(resource) + crc(resource);
     std::string out = ":";
     unsigned bits = 0, held = 0;
@@ -92,6 +94,7 @@ std::vector<Form> forms() {
     out.push_back({"uu without a name", "begin 644\n" + lines + "end\n"});
     out.push_back({"uu without an end", "begin 644 a.exe\n" + lines});
     out.push_back({"uu with an empty line", "begin 644 a.exe\n\n" + lines + "end\n"});
+    out.push_back({"uu in capitals", "BEGIN 644 A.EXE\n" + lines + "end\n"});
     out.push_back({"uu with a tab", "begin\t644\ta.exe\n" + lines + "end\n"});
     out.push_back({"xx", "begin 644 a.exe\n" + uu_lines(evil, true) + "end\n"});
     const auto base64 = base64_encode(evil);
@@ -206,9 +209,10 @@ TEST_CASE("both forks of BinHex are parts") {
     const auto out = opened("Content-Type: application/mac-binhex40\r\n\r\n" + with_line_ends(hqx("data", evil), "\r\n"));
     CHECK(part_named(out.contents, "a.exe") != nullptr);
     CHECK(finds_evil(out));
+    CHECK(finds_evil(opened("Content-Type: text/plain\r\n\r\n" + with_line_ends(hqx(evil, "", Sum::of_four), "\r\n"))));
     // a wrong checksum: only where it is declared
-    CHECK(finds_evil(opened("Content-Type: application/mac-binhex40\r\n\r\n" + with_line_ends(hqx(evil, "", true), "\r\n"))));
-    CHECK_FALSE(finds_evil(opened("Content-Type: text/plain\r\n\r\n" + with_line_ends(hqx(evil, "", true), "\r\n"))));
+    CHECK(finds_evil(opened("Content-Type: application/mac-binhex40\r\n\r\n" + with_line_ends(hqx(evil, "", Sum::wrong), "\r\n"))));
+    CHECK_FALSE(finds_evil(opened("Content-Type: text/plain\r\n\r\n" + with_line_ends(hqx(evil, "", Sum::wrong), "\r\n"))));
 }
 
 TEST_CASE("prose about such files is prose") {
@@ -225,6 +229,17 @@ TEST_CASE("prose about such files is prose") {
             CHECK(out.contents.anomalies.empty());
         }
     }
+}
+
+TEST_CASE("a file of base64 that is named so") {
+    const auto base64 = base64_encode(evil) + "\n";
+    const auto finds = [](const Opened& out) {
+        return std::ranges::any_of(out.contents.parts, [](const auto& part) { return part.container == "base64" && part.size == evil.size(); });
+    };
+    CHECK(finds(opened(base64_part("application/octet-stream; name=a.exe.b64", base64))));
+    CHECK(part_named(opened(base64_part("text/plain; name=a.exe.b64", base64)).contents, "a.exe") != nullptr);
+    CHECK_FALSE(finds(opened(base64_part("text/plain", base64))));
+    CHECK_FALSE(finds(opened(base64_part("text/plain; name=a.b64", "words, and no base64\n"))));
 }
 
 TEST_CASE("within archives, files that are named so are looked into") {

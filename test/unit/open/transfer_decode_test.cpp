@@ -116,7 +116,7 @@ TEST_CASE("uuencode, yEnc and BinHex") {
     CHECK(broken.bytes == "abc");
     CHECK(uu_begin("begin 644 a file.exe")->name == "a file.exe");
     CHECK(uu_begin("begin-base64 644 x")->is_base64);
-    for (const auto* line : {"begin", "begin644 x", " begin 644 x", "beginning 644 x", "begin-base65 644 x", "BEGIN 644 x"}) CHECK_FALSE(uu_begin(line));
+    for (const auto* line : {"begin", "begin644 x", " begin 644 x", "beginning 644 x", "begin-base65 644 x"}) CHECK_FALSE(uu_begin(line));
     CHECK(uu_begin("begin 64 x")->has_mode);
     CHECK_FALSE(uu_begin("begin the day")->has_mode);
     CHECK(uu_begin("begin-base64-encoded 644 YS5leGU=")->name == "a.exe");
