@@ -312,6 +312,9 @@ std::string summary_json(const SummaryInput& in) {
         for (const auto& test : in.verdicts->front().tests) tests.push_back(test.name + "=" + format_score(test.score));
     if (!tests.empty()) add("tests", json_list(tests));
     if (!in.findings->viruses.empty()) add("virusnames", json_list(in.findings->viruses));
+    std::vector<std::string> causes;
+    for (const auto& cause : in.findings->unchecked_causes) causes.push_back(cause.text);
+    if (!causes.empty()) add("unchecked_causes", json_list(causes));
     add("originating", in.originating ? "true" : "false");
     add_text("actions_performed", actions(in, " "));
     if (!queued.empty()) add("queued_as", json_list(queued));

@@ -124,6 +124,25 @@ class Opening(Case):
         passed = self.sink.messages[0]
         self.assertRegex(passed.field("MIME-Ambiguity-Results")[0], r"^filter\.example\.com; duplicate-boundary part=1")
         self.assertTrue(passed.field("Subject")[0].startswith("***UNCHECKED*** "))
+        cause = "part 1: duplicate-boundary (boundary given more than once)"
+        self.assertIn(f"({cause}", summary)
+        self.assertTrue(" ".join(passed.field("X-Amavis-Alert")[0].split()).startswith(f"UNCHECKED, {cause}"), passed.field("X-Amavis-Alert"))
+
+    def test_habits_that_mislead_nobody_are_not_marked(self):
+        daemon = self.start()
+        qp = "Content-Transfer-Encoding: quoted-printable\n"
+        for name, text in {"an encoding on a multipart": mixed(text_part(), attachment("x.txt", b"hello"), parameters="\n" + qp.strip()),
+                           "a raw equals sign": mixed("Content-Type: text/plain\n" + qp + "\nsee http://example.org/?a=zz\n"),
+                           "no padding": mixed("Content-Type: text/plain\nContent-Transfer-Encoding: base64\n\naGVsbG8gd29ybGQ\n")}.items():
+            with self.subTest(name):
+                _, summary = self.outcome(daemon, text)
+                self.assertTrue(summary.startswith("Passed CLEAN"), summary)
+
+    def test_a_banned_part_is_named_and_not_what_lies_in_it(self):
+        daemon = self.start(policy={"banned_rulenames": ["DEFAULT"]})
+        forwarded = 'Content-Type: message/rfc822\nContent-Disposition: attachment; filename="order at example.com"\n\n' + mixed(text_part(), boundary="=_inner").decode()
+        _, summary = self.outcome(daemon, mixed(text_part(), forwarded))
+        self.assertRegex(summary, r"^Blocked BANNED \(message/rfc822,[^)]*order at example\.com\)")
 
     def test_a_stranger_cannot_speak_for_us(self):
         daemon = self.start()
@@ -135,7 +154,8 @@ class Opening(Case):
         daemon = self.start()
         message = mixed(text_part(), attachment("x.zip", encrypted_zip()))
         _, summary = self.outcome(daemon, message)
-        self.assertTrue(summary.startswith("Passed UNCHECKED-ENCRYPTED"), summary)
+        self.assertRegex(summary, r'^Passed UNCHECKED-ENCRYPTED \(part 1/2/1 "[^"]+": encrypted\) \{')
+        self.assertRegex(" ".join(self.sink.messages[0].field("X-Amavis-Alert")[0].split()), r'^UNCHECKED, part 1/2/1 "[^"]+": encrypted$')
         daemon.reload({"policy": {"final_encrypted_destiny": "reject"}})
         daemon.wait_log("reloaded")
         reply, summary = self.outcome(daemon, message)

@@ -59,8 +59,9 @@ private:
 
 // uu_decoder - for the lines that follow a line "begin ..."; null: they are no data, and the line is prose
 decltype(Found::decode) uu_decoder(std::string_view text, std::size_t behind, const UuBegin& begin) {
-    constexpr int most_empty = 2;
-    Lines         lines(text, behind);
+    constexpr int         most_empty = 2;
+    constexpr std::size_t window = 1024;  // some lines of data, whatever ends them
+    Lines                 lines(text.substr(std::min(behind, text.size()), window), 0);
     for (int empty = 0; lines.next() && trim(lines.line()).empty();)
         if (++empty > most_empty) return nullptr;
     const auto first = lines.line();

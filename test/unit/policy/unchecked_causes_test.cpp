@@ -123,6 +123,7 @@ TEST_CASE("causes are shown in the log line and in a field of the mail, and stra
     CHECK(lines[0].find("\\r\\n") == std::string::npos);
     CHECK(lines[0].find("end.txt\": encrypted) {") != std::string::npos);
     CHECK(std::ranges::all_of(lines[0], [](char c) { return c >= 0x20 && c < 0x7f; }));
+    CHECK(summary_json(input).find("\"unchecked_causes\":[\"part 1/2/1 ") != std::string::npos);
     const auto alerts = alert_texts(story.verdicts[0].categories, story.findings, nullptr);
     REQUIRE(alerts.size() == 1);
     CHECK(alerts[0].find("UNCHECKED, part 1/2/1") != std::string::npos);
