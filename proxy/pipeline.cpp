@@ -220,17 +220,20 @@ Answer Pipeline::answer(State& state) {
         return out;
     }
     out.replies = {one_for_all(state.outcomes, state.verdicts, state.dsn, state.log_id)};
-    if (out.replies.front().code / 100 == 4) reply_lost(state.job, out);  // some may have it although we say 4xx
     return out;
 }
 
-void Pipeline::reply_lost(const Job& job, const Answer& answer) {
-    for (std::size_t i = 0; i < answer.outcomes.size(); ++i)
-        if (answer.outcomes[i].relayed)
-            services_.delivered.remember(job.envelope, job.message, job.envelope.recipients[i].address, answer.outcomes[i]);
+// reply_arrived - a 4xx for all leaves those who have the message in the journal: the MTA will try them again
+void Pipeline::reply_arrived(const Job& job, const Answer& answer) {
+    for (std::size_t i = 0; i < answer.outcomes.size(); ++i) {
+        const auto& told = answer.replies[job.per_recipient_replies ? i : 0];
+        if (answer.outcomes[i].relayed && told.code / 100 != 4)
+            services_.delivered.forget(job.envelope, job.message, job.envelope.recipients[i].address);
+    }
 }
 
-// failed - trouble of ours before anything left: 451 for everybody, the MTA keeps the mail
+// failed - trouble of ours: 451 for everybody, the MTA keeps the mail. Who was handed it before (only a notice can fail after
+// that) stands in the journal, and does not get it twice.
 Answer Pipeline::failed(State& state, std::string_view section, const Fault& fault) {
     messages_tempfailed().add();
     log::error(state.log_id, "TempFailed {} {} -> {} recipient(s): {} FAILED: {}; the mail stays with the MTA",
@@ -241,7 +244,6 @@ Answer Pipeline::failed(State& state, std::string_view section, const Fault& fau
     Answer out;
     out.outcomes = state.outcomes;
     out.replies.assign(state.job.per_recipient_replies ? state.envelope.recipients.size() : 1, text);
-    reply_lost(state.job, out);
     return out;
 }
 

@@ -40,7 +40,7 @@ struct Job {
 
 struct Answer {
     std::vector<Reply>                    replies;    // one for SMTP, one per recipient for LMTP
-    std::vector<policy::RecipientOutcome> outcomes;   // for reply_lost
+    std::vector<policy::RecipientOutcome> outcomes;   // for reply_arrived
 };
 
 class Pipeline {
@@ -52,8 +52,8 @@ public:
     // process - the job must stay alive until it returns
     Task<Answer> process(Job& job, Deadline deadline);
 
-    // reply_lost - the client did not get our answer: what was handed over is remembered for its next try
-    void reply_lost(const Job& job, const Answer& answer);
+    // reply_arrived - the client has our answer; until then what was handed over is remembered for its next try
+    void reply_arrived(const Job& job, const Answer& answer);
 
 private:
     struct State;

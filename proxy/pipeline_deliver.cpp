@@ -25,6 +25,17 @@ metric::Counter& duplicates_avoided() {
     return counter;
 }
 
+// relayed_outcome - what the next hop's 2xx means for one recipient
+policy::RecipientOutcome relayed_outcome(policy::RecipientOutcome outcome, const SubmissionResult& result, const NextHop& to) {
+    outcome.response = {result.code, result.enhanced, result.text};
+    outcome.remote_reply = result.remote_reply;
+    if (result.from_next_hop) outcome.remote_mta = to.endpoint.is_unix() ? "localhost" : to.endpoint.host;
+    outcome.takes_dsn = result.takes_dsn;
+    outcome.relayed = result.code / 100 == 2;
+    if (outcome.relayed) outcome.queued_as = policy::queue_id_of(result.remote_reply);
+    return outcome;
+}
+
 }  // namespace
 
 // deliver - step 9: recipients with equal edits and the same next hop form one transaction
@@ -75,6 +86,12 @@ Task<void> Pipeline::deliver(State& state, Deadline deadline) {
         submission.needs_smtputf8 = state.envelope.smtputf8;
         submission.log_id = state.log_id;
         submission.abort_on_partial_refusal = !state.job.per_recipient_replies;
+        // noted while the reply is still warm: a kill from now until our own answer must not make a second copy
+        submission.on_taken = [&state, &group, this](std::size_t k, const SubmissionResult& result) {
+            const std::size_t i = group.members[k];
+            services_.delivered.remember(state.envelope, state.message, state.envelope.recipients[i].address,
+                                         relayed_outcome(state.outcomes[i], result, group.to));
+        };
         std::vector<SubmissionResult> results;
         if (state.job.hand_over)
             results = state.job.hand_over(group, state.verdicts);
@@ -85,16 +102,9 @@ Task<void> Pipeline::deliver(State& state, Deadline deadline) {
             auto& outcome = state.outcomes[i];
             auto& verdict = state.verdicts[i];
             const auto& result = results[k];
-            outcome.response = {result.code, result.enhanced, result.text};
-            outcome.remote_reply = result.remote_reply;
-            if (result.from_next_hop) outcome.remote_mta = group.to.endpoint.is_unix() ? "localhost" : group.to.endpoint.host;
-            outcome.takes_dsn = result.takes_dsn;
+            outcome = relayed_outcome(std::move(outcome), result, group.to);
             state.settled[i] = true;
-            if (result.code / 100 == 2) {
-                outcome.relayed = true;
-                outcome.queued_as = policy::queue_id_of(result.remote_reply);
-                continue;
-            }
+            if (outcome.relayed) continue;
             const int minor = result.code / 100 == 4 ? 1 : 2;
             verdict.categories.push_back({mail::Major::mta, minor});
             std::ranges::sort(verdict.categories, std::greater<>());

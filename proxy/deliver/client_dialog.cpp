@@ -30,6 +30,7 @@ void ClientDialog::decide(std::size_t recipient, SubmissionResult result) {
     if (decided_[recipient]) return;
     decided_[recipient] = true;
     results_[recipient] = std::move(result);
+    if (results_[recipient].code / 100 == 2 && what_->on_taken) what_->on_taken(recipient, results_[recipient]);
 }
 
 void ClientDialog::decide_rest(const SubmissionResult& result) {

@@ -5,6 +5,7 @@
 // leaves (SMTP smuggling: Postfix exempts $mynetworks from its bare-newline check).
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,6 +18,18 @@
 #include "proxy/deliver/next_hop.h"
 
 namespace tamis::proxy {
+
+// SubmissionResult - for one recipient, in the order of Submission::recipients
+struct SubmissionResult {
+    int code = 451;  // 250: the next hop has taken responsibility; else 4xx or 5xx; its 421 is told as 451
+    std::string enhanced = "4.5.0";
+    std::string text;  // without code and enhanced code: "from MTA(smtp:[127.0.0.1]:10025): 250 2.0.0 Ok: queued as X"
+    std::string
+        remote_reply;  // the next hop's own words, one line, printable: "250 2.0.0 Ok: queued as X"; may be empty
+    bool from_next_hop = false;    // the code is the next hop's own
+    bool takes_dsn = false;  // the next hop offered DSN: what was asked by NOTIFY is its business now
+    bool unknown_outcome = false;  // the connection died after the final dot was sent: it may have been delivered
+};
 
 // Submission - one transaction with the next hop
 struct Submission {
@@ -31,18 +44,9 @@ struct Submission {
     // abort_on_partial_refusal - SMTP input: when a recipient gets a 4xx, nobody shall get the mail
     // (amavis-smtp.md 3.1)
     bool abort_on_partial_refusal = false;
-};
-
-// SubmissionResult - for one recipient, in the order of Submission::recipients
-struct SubmissionResult {
-    int code = 451;  // 250: the next hop has taken responsibility; else 4xx or 5xx; its 421 is told as 451
-    std::string enhanced = "4.5.0";
-    std::string text;  // without code and enhanced code: "from MTA(smtp:[127.0.0.1]:10025): 250 2.0.0 Ok: queued as X"
-    std::string
-        remote_reply;  // the next hop's own words, one line, printable: "250 2.0.0 Ok: queued as X"; may be empty
-    bool from_next_hop = false;    // the code is the next hop's own
-    bool takes_dsn = false;  // the next hop offered DSN: what was asked by NOTIFY is its business now
-    bool unknown_outcome = false;  // the connection died after the final dot was sent: it may have been delivered
+    // on_taken - called at once when the next hop has answered 2xx for a recipient (by its place in `recipients`), before
+    // anything else is read or sent: whoever must know it even if the process is killed the next moment notes it here
+    std::function<void(std::size_t, const SubmissionResult&)> on_taken = {};
 };
 
 struct ReinjectOptions {

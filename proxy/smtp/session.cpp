@@ -110,8 +110,14 @@ Deadline Session::command_deadline() const { return session_end_.sooner(snapshot
 
 Task<Done> Session::send(const std::string& text) { co_return co_await stream_->write(text, command_deadline()); }
 
+// may_be_dismissed - nobody is in the middle of something: a client that keeps the connection for its next message looks
+// whether it is still good before it uses it (Postfix sends RSET), one that was just greeted does not
+bool Session::may_be_dismissed() const {
+    return waiting_ && (rests_ || Deadline::Clock::now() - waiting_since_ >= stop_grace);
+}
+
 void Session::stop() {
-    if (!waiting_) return;
+    if (!may_be_dismissed()) return;
     boost::system::error_code ignored;
     stream_->socket().cancel(ignored);
 }
@@ -128,7 +134,20 @@ Task<void> Session::run() {
         const auto done = co_await send(reply(421, "4.3.2", "Service shutting down, internal error").wire());
         if (!done) log::debug({}, "could not say 421: {}", describe(done.error()));
     }
+    co_await linger();
     stream_->close();
+}
+
+// linger - a socket that is closed with unread input, or that gets more of it afterwards, answers with a reset, and that may
+// take our last reply away from the client before it has read it. So: end our side, and read until the client ends its own.
+Task<void> Session::linger() {
+    boost::system::error_code ignored;  // the connection is gone already: then there is nothing to end
+    stream_->socket().shutdown(Stream::Socket::shutdown_send, ignored);
+    const auto end = Deadline::in(linger_limit);
+    for (;;) {
+        input_.clear();
+        if (auto got = co_await input_.fill(*stream_, end); !got) co_return;
+    }
 }
 
 // next_line - one command line without CRLF. A line that is none is answered here and the next one is read. A Fault
@@ -160,7 +179,8 @@ Task<Result<std::string_view>> Session::next_line() {
         }
         const bool idle = dialog_.state() == Dialog::State::fresh || dialog_.state() == Dialog::State::greeted;
         waiting_ = idle && text.empty();
-        if (waiting_ && services_.stopping) {
+        waiting_since_ = Deadline::Clock::now();
+        if (services_.stopping && may_be_dismissed()) {
             output_ += reply(421, "4.3.2", "Service shutting down, closing channel").wire();
             co_return fail(Errc::stopping, "shutting down");
         }
@@ -206,6 +226,7 @@ Task<void> Session::talk() {
     for (;;) {
         auto line = co_await next_line();
         if (!line) break;
+        rests_ = false;
         auto step = dialog_.on_line(*line);
         output_ += step.reply.wire();
         if (step.next == Dialog::Next::close) break;
@@ -220,6 +241,7 @@ Task<void> Session::talk() {
                 break;
             }
             if (!co_await receive_and_answer()) break;
+            rests_ = true;
             if (Deadline::Clock::now() >= session_end_.at) {
                 output_ += reply(421, "4.4.2", "Error: session time limit reached, closing channel").wire();
                 break;
@@ -324,8 +346,10 @@ Task<bool> Session::receive_and_answer() {
     const bool gone = stream_->is_closed_by_peer();
     for (const auto& text : answer.replies) output_ += text.wire();
     sent = co_await send(std::exchange(output_, {}));
-    if (sent && !gone) co_return true;
-    pipeline_.reply_lost(job, answer);
+    if (sent && !gone) {
+        pipeline_.reply_arrived(job, answer);
+        co_return true;
+    }
     log::info(message.log_id.get(), "the client was gone before it got our answer: {}",
               sent ? "connection closed" : describe(sent.error()));
     co_return false;

@@ -27,8 +27,13 @@ public:
     ~Session();
 
     Task<void> run();
-    // stop - the daemon is shutting down: an idle session says 421 and ends, a busy one after its message
+    // stop - the daemon is shutting down; to be called again and again until the session has ended. One that rests after its
+    // message is told 421 and ends. One that was greeted, or has said something since, may finish the transaction it begins:
+    // a 421 in its face would make Postfix suspend the destination. When it stays silent for stop_grace, it ends as well.
     void stop();
+
+    static constexpr std::chrono::seconds stop_grace{3};
+    static constexpr std::chrono::seconds linger_limit{5};  // for the client to read our last words
 
 private:
     Task<void> talk();
@@ -38,6 +43,8 @@ private:
     Deadline   command_deadline() const;
     DialogOptions dialog_options() const;
     Task<bool> start_tls();
+    bool       may_be_dismissed() const;
+    Task<void> linger();
 
     std::unique_ptr<Stream>         stream_;
     Peer                            peer_;
@@ -51,6 +58,8 @@ private:
     std::uint64_t                   connection_ = 0;
     std::uint64_t                   transaction_ = 0;
     bool                            waiting_ = false;  // for a command, outside a transaction
+    Deadline::Clock::time_point     waiting_since_{};
+    bool                            rests_ = false;    // the last thing that happened was the end of a transaction
 };
 
 }  // namespace tamis::proxy

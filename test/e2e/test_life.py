@@ -26,12 +26,15 @@ class Life(Case):
         self.assertEqual(daemon.process.popen.wait(10), 0)
         idle.close()
 
-    def test_sigterm_without_work_ends_at_once(self):
+    def test_sigterm_without_work_ends_soon(self):
+        """Somebody who was greeted and says nothing has some seconds; a client that has gone is not waited for."""
         daemon = self.tamis(self.hop())
-        idle = daemon.client()
+        idle, gone = daemon.client(), daemon.client()
+        gone.close()
         daemon.process.send_signal(signal.SIGTERM)
-        self.assertEqual(daemon.process.popen.wait(5), 0)
+        self.assertCode(idle.reply(), 421)
         idle.close()
+        self.assertEqual(daemon.process.popen.wait(5), 0)
 
     def size_offered(self, daemon):
         with daemon.client() as client:
