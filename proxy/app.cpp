@@ -31,6 +31,7 @@
 #include "proxy/retention_timer.h"
 #include "proxy/services.h"
 #include "proxy/smtp/session.h"
+#include "proxy/takeover.h"
 #include "scanners/command/command.h"
 
 namespace tamis::proxy {
@@ -129,9 +130,17 @@ struct App::Impl {
     std::vector<ListeningSocket>         control_listeners;  // AM.PDP
     std::vector<std::unique_ptr<Acceptor>> acceptors;
     asio::signal_set                     signals{context, SIGTERM, SIGINT, SIGHUP};
+    std::unique_ptr<TakenOver>           predecessor;  // until it has been told to go
+    std::unique_ptr<TakeoverServer>      takeover;     // for the one after us
     bool                                 stopped_in_time = true;
+    bool                                 is_ending = false;
+    bool                                 is_handed_over = false;  // the sockets are another's now, and so are their paths
 
     Task<void> handle_signals();
+    Task<void> end();
+    void       hand_over();
+    void       offer_takeover();
+    Result<std::vector<ListeningSocket>> listen(const std::vector<std::string>& endpoints, int backlog, const std::string& mode);
     Task<void> drain();
     void       reload();
     void       hand_out(Accepted accepted);
@@ -143,7 +152,7 @@ struct App::Impl {
         for (auto* list : {&listeners, &control_listeners})
             for (const auto& listener : std::exchange(*list, {})) {
                 ::close(listener.descriptor);
-                if (!listener.path.empty()) ::unlink(listener.path.c_str());
+                if (!listener.path.empty() && !is_handed_over) ::unlink(listener.path.c_str());
             }
     }
 };
@@ -207,17 +216,38 @@ App::~App() {
     for (auto& thread : impl_->threads) thread->join();
     if (impl_->services) impl_->services->swap(nullptr);  // scanners' idle connections belong to the threads' loops
     impl_->acceptors.clear();
+    impl_->takeover.reset();
     impl_->close_listeners();
 }
 
-Done App::start(Problems& problems) {
+// listen - what the predecessor listens on is taken from it; the rest is opened
+Result<std::vector<ListeningSocket>> App::Impl::listen(const std::vector<std::string>& endpoints, int backlog, const std::string& mode) {
+    std::vector<ListeningSocket> out;
+    std::vector<std::string>     missing;
+    for (const auto& text : endpoints) {
+        const auto endpoint = parse_endpoint(text);
+        auto       taken = endpoint && predecessor ? predecessor->take(endpoint->is_unix() ? endpoint->path : endpoint->text()) : std::vector<ListeningSocket>();
+        if (taken.empty()) missing.push_back(text);
+        std::ranges::move(taken, std::back_inserter(out));
+    }
+    auto opened = open_listeners(missing, backlog, static_cast<unsigned>(std::stoul(mode, nullptr, 8)));
+    if (!opened) return std::unexpected(std::move(opened.error()));
+    std::ranges::move(*opened, std::back_inserter(out));
+    return out;
+}
+
+Done App::start(Problems& problems, TakeOver take_over) {
     auto& in = *impl_;
     const auto& settings = *in.settings;
     raise_descriptor_limit();
     in.listeners = inherited_listeners();
+    if (take_over == TakeOver::yes) {
+        auto predecessor = TakenOver::ask(settings.server.state_dir, user_number(settings.server.user).value_or(::geteuid()));
+        if (!predecessor) return std::unexpected(std::move(predecessor.error()));
+        in.predecessor = std::move(*predecessor);
+    }
     if (in.listeners.empty()) {
-        const auto mode = static_cast<unsigned>(std::stoul(settings.server.socket_mode, nullptr, 8));
-        auto opened = open_listeners(settings.server.listen, static_cast<int>(settings.limits.backlog), mode);
+        auto opened = in.listen(settings.server.listen, static_cast<int>(settings.limits.backlog), settings.server.socket_mode);
         if (!opened) return std::unexpected(opened.error());
         in.listeners = std::move(*opened);
     }
@@ -258,6 +288,8 @@ Done App::start(Problems& problems) {
         if (!store) return std::unexpected(store.error());
         in.services->records = std::move(*store);
     }
+    if (auto done = in.services->delivered.open(settings.server.state_dir + "/delivered"); !done)
+        log::warning({}, "what is being delivered is remembered in memory only, a kill can double messages: {}", describe(done.error()));
     if (auto opened = open_lookups(*in.services, settings); !opened) return opened;
     if (!in.control_listeners.empty()) {
         in.services->copies = std::make_unique<CopyReader>(in.services->snapshot()->spool, in.services->memory);
@@ -307,7 +339,7 @@ void App::Impl::hand_out_control(Accepted accepted) {
 Done App::Impl::open_control() {
     const auto& control = settings->control;
     if (control.listen.empty()) return {};
-    auto opened = open_listeners(control.listen, 128, static_cast<unsigned>(std::stoul(control.socket_mode, nullptr, 8)));
+    auto opened = listen(control.listen, 128, control.socket_mode);
     if (!opened) return std::unexpected(opened.error());
     control_listeners = std::move(*opened);
     for (const auto& listener : control_listeners)
@@ -362,8 +394,28 @@ Task<void> App::Impl::handle_signals() {
         if (signal != SIGHUP) break;
         reload();
     }
+    co_await end();
+}
+
+Task<void> App::Impl::end() {
+    if (std::exchange(is_ending, true)) co_return;
     co_await drain();
     context.stop();
+}
+
+// hand_over - another tamisd accepts on our sockets already; what we have in hand we finish
+void App::Impl::hand_over() {
+    is_handed_over = true;
+    for (auto& acceptor : acceptors) acceptor->stop();
+    asio::co_spawn(context, end(), asio::detached);  // stops the context when it is done
+}
+
+// offer_takeover - without it a restart works as well, it only refuses connections meanwhile
+void App::Impl::offer_takeover() {
+    auto sockets = listeners;
+    sockets.insert(sockets.end(), control_listeners.begin(), control_listeners.end());
+    takeover = std::make_unique<TakeoverServer>(context, settings->server.state_dir, std::move(sockets), [this] { hand_over(); });
+    if (auto done = takeover->start(); !done) log::info({}, "no tamisd can take over from this one: {}", describe(done.error()));
 }
 
 Task<void> App::Impl::drain() {
@@ -373,6 +425,7 @@ Task<void> App::Impl::drain() {
     services->stopping = true;
     if (retention) retention->stop();
     for (auto& acceptor : acceptors) acceptor->stop();
+    if (takeover) takeover->stop();
     close_listeners();
     const Deadline end = Deadline::in(settings->limits.drain);
     const auto busy = [&] {
@@ -395,7 +448,7 @@ Task<void> App::Impl::drain() {
     log::notice({}, "stopped");
 }
 
-int App::run() {
+int App::run(const std::function<void()>& ready) {
     auto& in = *impl_;
     for (const auto& listener : in.listeners) {
         in.acceptors.push_back(std::make_unique<Acceptor>(in.context.get_executor(), listener));
@@ -409,6 +462,12 @@ int App::run() {
     }
     asio::co_spawn(in.context, in.handle_signals(), asio::detached);
     in.log_start();
+    if (auto predecessor = std::exchange(in.predecessor, nullptr)) {
+        if (auto done = predecessor->finish(); !done)
+            log::error({}, "the tamisd that ran before did not say that it ends, look for a second one: {}", describe(done.error()));
+    }
+    in.offer_takeover();
+    if (ready) ready();
     notify_service_manager(fmt::format("READY=1\nMAINPID={}", ::getpid()));
     in.context.run();
     if (!in.stopped_in_time) std::_Exit(0);  // sessions that hang in a peer's silence are cut off here, on purpose

@@ -1,6 +1,7 @@
 // app - the running daemon: threads, listeners, signals, reload and drain
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -16,10 +17,13 @@ public:
     App(const App&) = delete;
     App& operator=(const App&) = delete;
 
+    enum class TakeOver : bool { no, yes };  // the listening sockets of the tamisd that runs (takeover.h)
+
     // start - listens, drops privileges, opens stores and scanners; a Fault or problems end the program
-    Done start(Problems& problems);
-    // run - until SIGTERM or SIGINT; then drains. Returns the exit code.
-    int run();
+    Done start(Problems& problems, TakeOver take_over);
+    // run - until SIGTERM or SIGINT, or until another tamisd has taken over; then drains. `ready` is called once it accepts.
+    // Returns the exit code.
+    int run(const std::function<void()>& ready);
 
 private:
     struct Thread;

@@ -5,10 +5,12 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <exception>
+#include <filesystem>
 
 #include "base/log.h"
 #include "base/text.h"
 #include "proxy/app.h"
+#include "proxy/daemonize.h"
 #include "proxy/services.h"
 
 namespace {
@@ -25,10 +27,16 @@ int run(int argc, char** argv) {
     bool print = false;
     bool manual = false;
     bool version = false;
+    bool take_over = false;
+    bool daemon = false;
+    std::string pid_file;
     cli.add_option("-c,--config", file, "configuration file")->capture_default_str();
     cli.add_flag("--check", check, "check the configuration and exit: 0 good, 1 bad with FILE:LINE:COL: what is wrong");
     cli.add_flag("--print-config", print, "print every setting, its value and where it comes from");
     cli.add_flag("--settings-manual", manual, "print docs/settings.md");
+    cli.add_flag("--take-over", take_over, "take the listening sockets from the tamisd that runs, which then ends: a restart that refuses no connection");
+    cli.add_flag("--daemon", daemon, "go into the background once everything works; the exit status says whether it does");
+    cli.add_option("--pid-file", pid_file, "with --daemon: write the process id there");
     cli.add_flag("-V,--version", version, "print the version");
     CLI11_PARSE(cli, argc, argv);
     if (version) {
@@ -38,6 +46,16 @@ int run(int argc, char** argv) {
     if (manual) {
         fmt::print("{}", tamis::proxy::settings_manual());
         return 0;
+    }
+    std::unique_ptr<tamis::proxy::Background> background;
+    if (daemon && !check && !print) {
+        file = std::filesystem::absolute(file).string();  // the background is in /
+        auto entered = tamis::proxy::Background::enter(pid_file);
+        if (!entered) {
+            fmt::print(stderr, "tamisd: {}\n", tamis::describe(entered.error()));
+            return 1;
+        }
+        background = std::move(*entered);
     }
     tamis::Problems problems(file);
     const auto settings = tamis::proxy::load_settings_file(file, problems);
@@ -58,14 +76,16 @@ int run(int argc, char** argv) {
     std::signal(SIGPIPE, SIG_IGN);
     std::signal(SIGXFSZ, SIG_IGN);  // a file limit is an error of write(), not the end
     tamis::proxy::App app(settings);
-    if (auto done = app.start(problems); !done) {
+    if (auto done = app.start(problems, take_over ? tamis::proxy::App::TakeOver::yes : tamis::proxy::App::TakeOver::no); !done) {
         for (const auto& line : problems.lines()) tamis::log::error({}, "{}", line);
         tamis::log::error({}, "cannot start: {}", tamis::describe(done.error()));
         fmt::print(stderr, "tamisd: cannot start: {}\n", tamis::describe(done.error()));
         for (const auto& line : problems.lines()) fmt::print(stderr, "{}\n", line);
         return 1;
     }
-    return app.run();
+    return app.run([&] {
+        if (background) background->ready(log.target == "stderr");
+    });
 }
 
 }  // namespace

@@ -89,7 +89,7 @@ def run(argv, check=True, timeout=120, **options):
 class Process:
     """One server in the foreground. `user`: run as this user (when we are root)."""
 
-    def __init__(self, name, argv, user=None, env=None, cwd=None):
+    def __init__(self, name, argv, user=None, env=None, cwd=None, stdin=subprocess.DEVNULL):
         self.name = name
         self.log_file = directory() / f"{name}.log"
         number = 0
@@ -100,7 +100,7 @@ class Process:
         if user and os.geteuid() == 0:
             options = {"user": user, "group": user, "extra_groups": []}
         with open(self.log_file, "wb") as log:
-            self.popen = subprocess.Popen([str(word) for word in argv], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            self.popen = subprocess.Popen([str(word) for word in argv], stdin=stdin, stdout=log, stderr=log,
                                           start_new_session=True, env={**os.environ, **(env or {})}, cwd=cwd, **options)
         self.pid = self.popen.pid
         _running.append(self)
