@@ -31,7 +31,7 @@ void transfer(std::string_view bytes) {
     open::binhex_header(bytes);
     open::uu_begin(bytes);
     open::yenc_name(bytes);
-    must(uu.bytes.size() <= 3 * bytes.size(), "a uuencoded line without its trailing blanks stands for up to three bytes more");
+    must(uu.bytes.size() <= 63 * bytes.size(), "a uuencoded line says its size, the blanks at its end may be gone");
     must(uu64.bytes.size() <= bytes.size() && yenc.bytes.size() <= bytes.size(), "these shrink");
     for (const auto charset : open::charset_names_to_preopen()) {
         const auto once = open::to_utf8(bytes, charset);

@@ -66,7 +66,13 @@ decltype(Found::decode) uu_decoder(std::string_view text, std::size_t behind, co
         if (++empty > most_empty) return nullptr;
     const auto first = lines.line();
     if (begin.is_base64) return is_base64_line(first) ? decode_uu_base64 : nullptr;
-    const bool is_uu = is_uu_line(first);
+    bool is_uu = is_uu_line(first);
+    if (!is_uu && begin.has_mode && is_short_uu_line(first)) {  // one of the next lines has to be whole
+        constexpr int most_short = 8;
+        for (int count = 0; !is_uu && count < most_short && lines.next() && (is_uu_line(lines.line()) || is_short_uu_line(lines.line())); ++count)
+            is_uu = is_uu_line(lines.line());
+        return is_uu ? decode_uu : nullptr;
+    }
     if (!is_uu && !is_xx_line(first)) return nullptr;
     const auto decode = is_uu ? decode_uu : decode_xx;
     if (begin.has_mode || !lines.next()) return decode;

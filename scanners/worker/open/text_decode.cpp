@@ -37,6 +37,7 @@ constexpr std::size_t encoded_size(std::size_t count) { return (count + 2) / 3 *
 // Lines - how a line of one of the two encodings is read
 struct Lines {
     bool          (*is_line)(std::string_view);
+    bool          (*is_short)(std::string_view);  // may be data while the file is not at its end
     std::size_t   (*count)(std::string_view);
     std::uint32_t (*value)(std::string_view, std::size_t);
 };
@@ -47,7 +48,8 @@ TextNotes decode_lines(std::string_view text, const Lines& lines, Output& out) {
     constexpr std::size_t most_strange = 8;
     TextNotes             notes;
     std::string           bytes;
-    std::size_t           strange = 0;
+    std::size_t           strange = 0, longest = 0;
+    bool                  is_last = false;  // a line with fewer bytes than the others was there
     for (std::size_t at = 0; at < text.size() && notes.complete && strange <= most_strange;) {
         const auto line = next_line(text, at);
         if (line == "end" || line.starts_with("end ")) {
@@ -58,10 +60,13 @@ TextNotes decode_lines(std::string_view text, const Lines& lines, Output& out) {
         }
         if (uu_begin(line)) break;  // another file
         const auto count = lines.count(line);
-        if (!trim(line).empty() && count != 0 && !lines.is_line(line)) {
+        const bool is_data = lines.is_line(line) || (!is_last && lines.is_short(line));
+        if (!trim(line).empty() && count != 0 && !is_data) {
             ++strange;
             continue;
         }
+        is_last |= count < longest && !line.empty();
+        longest = std::max(longest, count);
         if (count != 0) notes.damaged |= std::exchange(strange, 0) != 0;
         for (std::size_t i = 0; i < count && !trim(line).empty(); i += 3) {
             const auto place = 1 + i / 3 * 4;
@@ -246,6 +251,11 @@ bool is_uu_line(std::string_view line) {
     return std::ranges::all_of(line.substr(0, needed + 1), [](char c) { return c >= 32 && c <= 96; });
 }
 
+bool is_short_uu_line(std::string_view line) {
+    return !line.empty() && uu_count(line) != 0 && line.size() - 1 < encoded_size(uu_count(line)) &&
+           std::ranges::all_of(line, [](char c) { return c >= 32 && c < 96; });
+}
+
 bool is_xx_line(std::string_view line) {
     if (line.empty() || xx_count(line) == 0) return false;
     const auto needed = encoded_size(xx_count(line));
@@ -262,9 +272,11 @@ bool is_base64_line(std::string_view line) {
            std::ranges::all_of(line.substr(0, has), [](char c) { return is_alpha(c) || is_digit(c) || c == '+' || c == '/'; });
 }
 
-TextNotes decode_uu(std::string_view text, Output& out) { return decode_lines(text, {is_uu_line, uu_count, uu_value}, out); }
+TextNotes decode_uu(std::string_view text, Output& out) {
+    return decode_lines(text, {is_uu_line, is_short_uu_line, uu_count, uu_value}, out);
+}
 
-TextNotes decode_xx(std::string_view text, Output& out) { return decode_lines(text, {is_xx_line, xx_count, xx_value}, out); }
+TextNotes decode_xx(std::string_view text, Output& out) { return decode_lines(text, {is_xx_line, [](std::string_view) { return false; }, xx_count, xx_value}, out); }
 
 // without the end line, the data end with the first line that is none
 TextNotes decode_uu_base64(std::string_view text, Output& out) {

@@ -30,6 +30,8 @@ struct UuBegin {
 std::optional<UuBegin> uu_begin(std::string_view line);
 // is_uu_line / is_xx_line - length character and characters agree; text may follow where readers count characters
 bool is_uu_line(std::string_view line);
+// is_short_uu_line - one that lost the blanks at its end (zeros of those who write them as blanks): no proof by itself
+bool is_short_uu_line(std::string_view line);
 bool is_xx_line(std::string_view line);
 // is_base64_line - nothing but the alphabet, and at least one group of it
 bool      is_base64_line(std::string_view line);

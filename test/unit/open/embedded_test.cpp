@@ -188,6 +188,25 @@ TEST_CASE("files written as text are found behind every charset that hides them"
     }
 }
 
+TEST_CASE("lines that lost the blanks at their ends are whole again") {
+    for (const std::size_t zeros : {5U, 20U, 40U}) {  // at the end of the first line, and within the third
+        std::string data = std::string("MZ") + std::string(43 - zeros, 'x') + std::string(zeros, '\0') + std::string(45, 'y') + std::string(45, '\0') + "end of it";
+        auto        lines = uu_lines(data, false);
+        std::ranges::replace(lines, '`', ' ');
+        std::string trimmed;
+        for (const auto line : split(lines, '\n')) trimmed += std::string(line.substr(0, line.find_last_not_of(' ') + 1)) + "\n";
+        const auto out = opened(with_line_ends("Content-Type: text/plain\n\nwords\nbegin 644 a.exe\n" + trimmed + "end\n", "\r\n"));
+        INFO(zeros);
+        REQUIRE(part_named(out.contents, "a.exe") != nullptr);
+        CHECK(part_named(out.contents, "a.exe")->sha256 == opened(base64_part("application/x; name=a.exe", data)).contents.parts[1].sha256);
+    }
+}
+
+TEST_CASE("words in capitals behind the data are no data") {
+    const auto out = opened(with_line_ends("Content-Type: text/plain\n\nbegin 644 a.exe\n" + uu_lines(evil, false) + "REGARDS\nTHE MANAGEMENT\n", "\r\n"));
+    CHECK(finds_evil(out));
+}
+
 TEST_CASE("an encoding that ends nowhere hides no other file") {
     for (const auto* first : {"=ybegin line=128 size=1 name=a\nxx\n", "begin-base64 644 x\nQUJD\n", "begin 644 x\n#86)C\n", ":\n", "=ybegin name=b\n=ybegin name=c\n"})
         for (const auto& form : forms()) {
