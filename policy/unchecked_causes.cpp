@@ -26,7 +26,10 @@ std::string part_text(const Contents& contents, std::uint32_t number) {
     std::string_view name = part->names.front();
     const bool       is_cut = name.size() > longest_name;
     if (is_cut) name.remove_prefix(name.size() - longest_name);
-    return fmt::format("part {} \"{}{}\"", part->path, is_cut ? "..." : "", escaped(name, 4 * longest_name));
+    auto shown = escaped(name, 4 * longest_name);
+    for (auto& c : shown)  // what ends the name, or the category in a log line
+        c = c == '"' ? '\'' : c == '{' ? '(' : c == '}' ? ')' : c;
+    return fmt::format("part {} \"{}{}\"", part->path, is_cut ? "..." : "", shown);
 }
 
 // damage_of - what the opening noted about a part that could not be read; "" when nothing

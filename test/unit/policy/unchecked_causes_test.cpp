@@ -131,6 +131,13 @@ TEST_CASE("causes are shown in the log line and in a field of the mail, and stra
     CHECK(alert_texts({{mail::Major::clean, 0}}, story.findings, nullptr).empty());
 }
 
+TEST_CASE("a name cannot write the rest of the log line") {
+    auto contents = opened();
+    contents.parts[2].names = {"x\": clean) {RelayedInbound}, y"};
+    contents.parts[2].set(PartFlag::encrypted);
+    CHECK(texts_of(contents) == Texts{"1 part 1/2/1 \"x': clean) (RelayedInbound), y\": encrypted"});
+}
+
 TEST_CASE("of many causes a few of each kind are told, and how many more there are") {
     Contents contents = opened();
     for (int i = 0; i < 100; ++i) {
