@@ -421,8 +421,9 @@ void Walk::damaged_base64(NewPart about, std::string_view text, const DecodeNote
                                                                        : notes.junk;
         const auto other = differs ? other_decoding(about, text, reading) : 0;
         if (differs && other == 0) return;
-        // of a text that is shown and no more, less of it
-        if (differs && is_only_shown(opener_.part(number)) && is_only_shown(opener_.part(other))) opener_.add_harmless_reading(other);
+        // of a text that is shown and no more, less of it; with data behind padding nobody knows which piece is meant
+        const bool is_less = differs && !notes.after_padding && is_only_shown(opener_.part(number)) && is_only_shown(opener_.part(other));
+        if (is_less) opener_.add_harmless_reading(other);
     }
 }
 

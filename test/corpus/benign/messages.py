@@ -204,7 +204,7 @@ for size in range(1, 5):
     structures(f"base64-unpadded-{size}", part("text/plain; charset=utf-8", unpadded(body), B64))
     for footer, text in FOOTERS.items():
         structures(f"base64-footer-{footer}-{size}", part("text/plain; charset=utf-8", base64.encodebytes(body).decode() + text, B64))
-structures("base64-padded-each-line", part("text/plain; charset=utf-8", encoded("the first line\n") + encoded("the second line.\n") + encoded("and more\n"), B64))
+structures("base64-junk", part("text/plain; charset=utf-8", ".\n" + encoded("the only line of it\n") + "*\n", B64))
 structures("qp-control", part("text/plain; charset=utf-8", "see http://lists.example.org/?id=12&x=y\n", QP))
 structures("base64-footer-pdf", attachment("filename=\"x.pdf\"") + FOOTERS["mailman"], names=("x.pdf",))
 structures("base64-unpadded-pdf", part("application/pdf; name=x.pdf", unpadded(b"%PDF-1.4\n12345"), B64), names=("x.pdf",))
