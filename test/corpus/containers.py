@@ -295,3 +295,17 @@ def tnef(attachments, body=b"", wrong=0):
         if long_name:
             out += tnef_attribute(2, 0x00069005, mapi([(0x1F, 0x3707, (long_name + "\0").encode("utf-16-le"))]))
     return out
+
+
+def tnef_properties():
+    """winmail.dat whose attachments lie in MAPI properties, twice, and in an embedded message; with bodies of every kind."""
+    import packers
+    inner = tnef([(b"inner.exe", "", b"MZ inner")])
+    begin = tnef_attribute(2, 0x00069002, bytes(14))
+    out = struct.pack("<IH", 0x223E9F78, 1)
+    rtf = packers.compressed_rtf(b"{\\rtf1 body}")
+    out += tnef_attribute(1, 0x00069003, mapi([(0x102, 0x1009, rtf), (0x1F, 0x1000, "caf\u00e9".encode("utf-16-le"))]))
+    out += begin + tnef_attribute(2, 0x00018010, b"twice.exe\0") + tnef_attribute(2, 0x0006800F, b"MZ first") + tnef_attribute(2, 0x0006800F, b"MZ second")
+    out += tnef_attribute(2, 0x00069005, mapi([(0x102, 0x3701, b"MZ third")]))
+    out += begin + tnef_attribute(2, 0x00069005, mapi([(0x1E, 0x3707, b"only.exe\0"), (0x102, 0x3701, b"MZ in a property")]))
+    return out + begin + tnef_attribute(2, 0x00069005, mapi([(0x0D, 0x3701, bytes(16) + inner)]))

@@ -24,6 +24,7 @@ void mime(std::string_view bytes);           // scanners/worker/open: the MIME w
 void fields(std::string_view bytes);         // structured fields, encoded words, charsets
 void transfer(std::string_view bytes);       // base64, quoted-printable, uuencode, yEnc, BinHex
 void archive(std::string_view bytes);        // archives, compressed data, documents
+void packed(std::string_view bytes);         // the decompressors of old archives and zip methods
 void vba(std::string_view bytes);            // VBA, LZO, RAR 5 and zip structures
 void opener(std::string_view bytes);         // a whole message through everything
 void wire(std::string_view bytes);           // what a worker says, and what it is told

@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "scanners/worker/open/members.h"
 #include "scanners/worker/open/rar_headers.h"
+#include "scanners/worker/open/xar_contents.h"
 
 namespace tamis::open {
 
@@ -136,27 +137,71 @@ Data copy_data(Opener& opener, struct archive* reader, PartWriter& writer, const
     }
 }
 
+// Source - the bytes as libarchive reads them: a block at a time, and none once the budget is spent, so that a call of the library
+// which goes on reading ends too
+struct Source {
+    Opener&          opener;
+    std::string_view bytes;
+    std::size_t      at = 0;
+};
+
+constexpr std::size_t block_size = 64 * 1024;
+
+la_ssize_t read_source(struct archive* reader, void* from, const void** buffer) {
+    auto& source = *static_cast<Source*>(from);
+    if (!source.opener.budget().check_time()) {
+        archive_set_error(reader, ECANCELED, "no time is left");
+        return ARCHIVE_FATAL;
+    }
+    const auto block = source.bytes.substr(source.at, block_size);
+    source.at += block.size();
+    *buffer = block.data();
+    return static_cast<la_ssize_t>(block.size());
+}
+
+la_int64_t seek_source(struct archive*, void* from, la_int64_t offset, int whence) {
+    auto&      source = *static_cast<Source*>(from);
+    const auto size = static_cast<la_int64_t>(source.bytes.size());
+    const auto base = whence == SEEK_SET ? 0 : whence == SEEK_CUR ? static_cast<la_int64_t>(source.at) : size;
+    la_int64_t wanted = 0;
+    if (__builtin_add_overflow(base, offset, &wanted) || wanted < 0) return ARCHIVE_FATAL;
+    source.at = static_cast<std::size_t>(std::min(wanted, size));
+    return static_cast<la_int64_t>(source.at);
+}
+
+la_int64_t skip_source(struct archive*, void* from, la_int64_t count) {
+    auto&      source = *static_cast<Source*>(from);
+    const auto left = static_cast<la_int64_t>(source.bytes.size() - source.at);
+    const auto skipped = std::clamp<la_int64_t>(count, 0, left);
+    source.at += static_cast<std::size_t>(skipped);
+    return skipped;
+}
+
 class Walk {
 public:
     Walk(Opener& opener, std::uint32_t part, const LibraryFormat& format) : opener_(opener), part_(part), format_(format) {}
 
     void run(const Blob& bytes) {
-        constexpr std::size_t block = 64 * 1024;
-        const InNamesLocale   locale;
+        const InNamesLocale locale;
         reader_ = new_reader(format_);
         if (!reader_) return mark_unreadable(opener_, part_);
         const auto all = bytes.bytes();
+        Source     source{opener_, all};
         // named, not guessed: data that are not what they seem must not pass as they are, and what is packed twice is two levels
         if (format_.raw_filter != 0 && archive_read_append_filter(reader_.get(), format_.raw_filter) != ARCHIVE_OK)
             return mark_unreadable(opener_, part_);
-        if (archive_read_open_memory2(reader_.get(), all.data(), all.size(), block) != ARCHIVE_OK)
+        archive_read_set_read_callback(reader_.get(), read_source);
+        archive_read_set_seek_callback(reader_.get(), seek_source);
+        archive_read_set_skip_callback(reader_.get(), skip_source);
+        archive_read_set_callback_data(reader_.get(), &source);
+        if (archive_read_open1(reader_.get()) != ARCHIVE_OK)
             return mark_damaged(opener_, part_, error_of(reader_.get()));
         while (next()) {}
         // without a filter in effect the raw bytes come out as they went in: they are not what they seem
         if (is_compressed() && archive_filter_count(reader_.get()) < 2) mark_damaged(opener_, part_, "no compressed data");
         if (!is_compressed() || opener_.budget().is_spent()) return;
         const auto taken = archive_filter_bytes(reader_.get(), -1);
-        if (taken >= 0 && static_cast<std::uint64_t>(taken) + block < all.size())
+        if (taken >= 0 && static_cast<std::uint64_t>(taken) + block_size < all.size())
             mark_damaged(opener_, part_, "bytes after the compressed data");
     }
 
@@ -192,7 +237,7 @@ private:
         if (!writer) return false;
         const auto number = writer.number();
         const auto data = copy_data(opener_, reader_.get(), writer, format_.name);
-        if (data == Data::stopped) return false;
+        if (data == Data::stopped || (data != Data::whole && opener_.budget().is_spent())) return false;
         if (data == Data::whole) {
             writer.finish();
             return true;
@@ -215,6 +260,7 @@ private:
     }
 
     void note_failure() {
+        if (opener_.budget().is_spent()) return;
         if (has_encrypted_entries() || speaks_of_encryption(reader_.get())) return mark_encrypted(opener_, part_);
         mark_damaged(opener_, part_, error_of(reader_.get()));
     }
@@ -332,10 +378,8 @@ void open_rpm(Opener& opener, std::uint32_t part, const Blob& bytes) {
 void open_cab(Opener& opener, std::uint32_t part, const Blob& bytes) {
     open_library_archive(opener, part, bytes, {.name = "cab", .format = archive_read_support_format_cab});
 }
-void open_lha(Opener& opener, std::uint32_t part, const Blob& bytes) {
-    open_library_archive(opener, part, bytes, {.name = "lha", .format = archive_read_support_format_lha});
-}
 void open_xar(Opener& opener, std::uint32_t part, const Blob& bytes) {
+    if (!is_xar_within_limits(opener, part, bytes.bytes())) return;
     open_library_archive(opener, part, bytes, {.name = "xar", .format = archive_read_support_format_xar});
 }
 void open_iso(Opener& opener, std::uint32_t part, const Blob& bytes) {

@@ -41,7 +41,6 @@ void open_cpio(Opener& opener, std::uint32_t part, const Blob& bytes);
 void open_ar(Opener& opener, std::uint32_t part, const Blob& bytes);
 void open_rpm(Opener& opener, std::uint32_t part, const Blob& bytes);
 void open_cab(Opener& opener, std::uint32_t part, const Blob& bytes);
-void open_lha(Opener& opener, std::uint32_t part, const Blob& bytes);
 void open_xar(Opener& opener, std::uint32_t part, const Blob& bytes);
 void open_iso(Opener& opener, std::uint32_t part, const Blob& bytes);
 void open_bzip2(Opener& opener, std::uint32_t part, const Blob& bytes);

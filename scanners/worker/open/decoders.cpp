@@ -5,11 +5,16 @@
 #include "base/text.h"
 #include "scanners/worker/open/appended.h"
 #include "scanners/worker/open/archive.h"
+#include "scanners/worker/open/carriers.h"
+#include "scanners/worker/open/chm.h"
 #include "scanners/worker/open/gzip.h"
+#include "scanners/worker/open/known_formats.h"
 #include "scanners/worker/open/lzop.h"
 #include "scanners/worker/open/members.h"
+#include "scanners/worker/open/old_archives.h"
 #include "scanners/worker/open/ole.h"
 #include "scanners/worker/open/tnef.h"
+#include "scanners/worker/open/wim.h"
 #include "scanners/worker/open/zip.h"
 
 namespace tamis::open {
@@ -59,6 +64,19 @@ std::vector<Decoder> archive_decoders() {
         {"lzop", is_lzop, open_lzop, no},
         {"appended", may_carry_more, open_appended, no},
         {"compress", wants<"Z">, open_compress, no},
+        {"arj", wants<"arj">, open_arj, no},
+        {"arc", wants<"arc">, open_arc, no},
+        {"zoo", wants<"zoo">, open_zoo, no},
+        {"wim", wants<"wim">, open_wim, no},
+        {"chm", wants<"chm">, open_chm, no},
+        {"onenote", wants<"one">, open_onenote, no},
+        {"activemime", wants<"mso">, open_active_mime, no},
+        {"applefile", wants<"applefile">, open_apple_file, no},
+        {"szdd", wants<"szdd">, open_szdd, no},
+        {"lzfu", wants<"lzfu">, open_compressed_rtf, no},
+        {"zlib", wants_zlib, open_zlib, no},
+        {"brotli", wants_brotli, open_brotli, no},
+        {"unread", wants_unread, open_unread, no},
     };
 }
 

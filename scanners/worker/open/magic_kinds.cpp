@@ -6,6 +6,7 @@
 #include <string>
 
 #include "scanners/worker/open/kind_table.h"
+#include "scanners/worker/open/known_formats.h"
 #include "scanners/worker/open/plain_kinds.h"
 
 namespace tamis::open {
@@ -63,10 +64,6 @@ struct Signature {
     std::string_view kind, description;
 };
 constexpr Signature signatures[] = {
-    {0, "\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d\xae\xb1\x53\x78\xd0\x29\x96\xd3"sv, "one", "Microsoft OneNote"},
-    {0, "ITSF\x03\0\0\0"sv, "chm", "MS Windows HtmlHelp Data"},
-    {0, "vhdxfile"sv, "vhd", "Microsoft Disk Image eXtended"},
-    {0, "\x60\xea"sv, "arj", "ARJ archive data"},
     {0, "MSCF\0\0\0\0"sv, "cab", "Microsoft Cabinet archive data"},
     {0, "Rar!\x1a\x07"sv, "rar", "RAR archive data"},
     {0, "7z\xbc\xaf\x27\x1c"sv, "7z", "7-zip archive data"},
@@ -75,28 +72,24 @@ constexpr Signature signatures[] = {
     {0, "PK00PK\x03\x04"sv, "zip", "Zip archive data, one part of several"},
     {0, "PK\x07\x08PK\x03\x04"sv, "zip", "Zip archive data, one part of several"},
     {0, "L\0\0\0\x01\x14\x02\0\0\0\0\0\xc0\0\0\0\0\0\0\x46"sv, "lnk", "MS Windows shortcut"},
-    {7, "**ACE**"sv, "ace", "ACE archive data"},
-    {32769, "CD001"sv, "iso", "ISO 9660 CD-ROM filesystem data"},
-    {32769, "BEA01"sv, "udf", "UDF filesystem data"},
-    {32769, "NSR0"sv, "udf", "UDF filesystem data"},
 };
-
-bool is_arj(std::string_view head) {  // its header says its own size: at most 2600 bytes, with 30 fixed ones
-    if (head.size() < 34) return false;
-    const auto size = word(head, 0) >> 16;
-    return size >= 30 && size <= 2600 && static_cast<unsigned char>(head[10]) <= 4;
-}
 
 void check_signatures(Kind& kind, std::string_view head) {
     for (const auto& each : signatures) {
         if (head.size() < each.at + each.bytes.size() || head.substr(each.at, each.bytes.size()) != each.bytes) continue;
-        if (each.kind == "arj" && !is_arj(head)) continue;
         const bool is_zip_family = each.kind == "zip" && (has(kind, "ooxml") || has(kind, "odf") || has(kind, "epub") || has(kind, "kmz"));
         if (!is_zip_family && !has(kind, each.kind)) replace_unknown(kind, each.kind, each.description);
     }
     if (is_tar(head) && !has(kind, "tar")) replace_unknown(kind, "tar", "tar archive");
     if (!has(kind, "pdf") && head.substr(0, 1024).find("%PDF-") != std::string_view::npos) replace_unknown(kind, "pdf", "PDF document");
     if (has(kind, "html") && is_hta(head)) add(kind, "hta");
+}
+
+// check_known - containers that libmagic does not know, or names by too little
+void check_known(Kind& kind, std::string_view head, std::uint64_t size) {
+    const auto removed = std::erase_if(kind.kinds, [&](const auto& each) { return is_false_alarm(each, head, size); });
+    if (removed != 0 && kind.kinds.empty()) kind = {{"dat"}, "data"};
+    if (const auto known = known_format(head, size); known && !has(kind, known->kind)) replace_unknown(kind, known->kind, known->description);
 }
 
 }  // namespace
@@ -125,6 +118,7 @@ Kind MagicKinds::find(std::string_view head, std::uint64_t size) {
     kind.kinds = kinds_of(kind.description);
     check_program(kind, head);
     check_signatures(kind, head);
+    check_known(kind, head, size);
     return kind;
 }
 

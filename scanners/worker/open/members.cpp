@@ -42,7 +42,7 @@ struct Ending {
 constexpr Ending endings[] = {
     {".tgz", ".tar"}, {".taz", ".tar"}, {".tbz", ".tar"}, {".tbz2", ".tar"}, {".txz", ".tar"}, {".tlz", ".tar"}, {".tzst", ".tar"},
     {".svgz", ".svg"}, {".gz", ""}, {".z", ""}, {".bz2", ""}, {".bz", ""}, {".xz", ""}, {".lzma", ""}, {".zst", ""}, {".lz4", ""},
-    {".lzo", ""}, {".lz", ""},
+    {".lzo", ""}, {".lz", ""}, {".br", ""},
 };
 
 bool ends_with_fold(std::string_view text, std::string_view ending) {
@@ -52,6 +52,11 @@ bool ends_with_fold(std::string_view text, std::string_view ending) {
 }  // namespace
 
 void mark_damaged(Opener& opener, std::uint32_t part, std::string_view detail) {
+    opener.add_anomaly(mail::AnomalyKind::bad_archive, part, detail);
+    opener.part(part).set(PartFlag::undecipherable);
+}
+
+void mark_unread(Opener& opener, std::uint32_t part, std::string_view detail) {
     opener.add_anomaly(mail::AnomalyKind::bad_archive, part, detail);
     opener.part(part).set(PartFlag::undecipherable);
 }

@@ -15,6 +15,8 @@ constexpr std::size_t decode_chunk = 64 * 1024;  // decoded bytes at once
 
 // mark_damaged - the archive cannot be read to its end: a bad_archive anomaly, and undecipherable, for something may be missing
 void mark_damaged(Opener& opener, std::uint32_t part, std::string_view detail);
+// mark_unread - the format or a method in it is known, and not read here: a bad_archive anomaly with the reason, and undecipherable
+void mark_unread(Opener& opener, std::uint32_t part, std::string_view detail);
 // mark_encrypted - the bytes (or an archive's whole directory) cannot be read without a password
 void mark_encrypted(Opener& opener, std::uint32_t part);
 // mark_unreadable - this member's method is one that we do not know

@@ -33,7 +33,8 @@ struct Kind {
 };
 
 // KindFinder - names the kind of a part by its bytes; `head` is its beginning (all of it up to blob_in_memory, if that is
-// available), `size` the whole size
+// available), `size` the whole size, or of a large part as much
+// as has come so far
 class KindFinder {
 public:
     virtual ~KindFinder() = default;

@@ -73,7 +73,7 @@ constexpr std::string_view worth_a_look[] = {
     "-----begin", "diff ", "--- ", "*** ", "simple", "cws", "fws", "zws", "itsf", "iwad", "mscf", "id3", "riff", "oggs", "flac",
     "7z", "bzh", "%fdf", "ccs", "isc(", "mswim", "zm", "ne", "le", "lz", "pe", "\\input", "\\document", "%pdf", "ai", "8bps",
     "@", "rem ", "echo", "#!", "[internetshortcut]", "(this file must", "mime-version", "return-path", "received:", "xar!",
-    "koly", "conectix", "vhdxfile", "::", ":"};
+    "koly", "conectix", "vhdxfile", "zoo ", "szdd", "kdmv", "drpm", "stuffit", "activemime", "encrcdsa", "media desc", "bochs virt", "::", ":"};
 
 bool is_worth_a_look(std::string_view text) {
     return std::ranges::any_of(worth_a_look, [&](std::string_view prefix) { return starts_with_nocase(text, prefix); });

@@ -41,7 +41,7 @@ std::string_view without_nul(std::string_view text) { return text.substr(0, text
 struct Attachment {
     bool                     is_open = false;
     std::vector<std::string> names;
-    std::string_view         data;        // of attAttachData
+    std::vector<std::string_view> data;   // of attAttachData and PR_ATTACH_DATA_BIN: usually one, but any reader may take any of them
     std::string_view         object;      // PR_ATTACH_DATA_OBJ: an embedded message or OLE object, behind its 16-byte id
 };
 
@@ -93,9 +93,8 @@ private:
                 return true;
             case attach_title: add_names(member_names(without_nul(value), false)); return true;
             case attach_data:
-                if (!attachment_.data.empty() && !finish_attachment()) return false;
                 attachment_.is_open = true;
-                attachment_.data = value;
+                add_data(value);
                 return true;
             case attach_properties: return read_properties(value, true);
             case message_properties: return read_properties(value, false);
@@ -119,12 +118,25 @@ private:
         return opener_.new_part_of({.parent = part_, .container = who, .names = std::move(names)}, blob_.slice(offset, value.size()), who, true) != 0;
     }
 
+    // add_text - a body in UTF-16
+    bool add_text(std::string_view value) {
+        auto writer = opener_.new_part({.parent = part_, .container = who, .names = {"body.txt"}}, who);
+        if (!writer || !writer.write(utf8_of_utf16(value, 2 * value.size()))) return false;
+        writer.finish();
+        return true;
+    }
+
+    void add_data(std::string_view value) {
+        auto& data = attachment_.data;
+        if (std::ranges::find(data, value) == data.end()) data.push_back(value);
+    }
+
     bool finish_attachment() {
         auto done = std::exchange(attachment_, {});
         if (!done.is_open) return true;
-        if (!done.object.empty() && !add_part(done.names, done.object.size() > 16 ? done.object.substr(16) : done.object)) return false;
-        if (done.data.empty() && !done.object.empty()) return true;
-        return add_part(std::move(done.names), done.data);
+        if (!done.object.empty()) done.data.push_back(done.object.size() > 16 ? done.object.substr(16) : done.object);
+        if (done.data.empty()) done.data.emplace_back();  // a name without bytes
+        return std::ranges::all_of(done.data, [&](std::string_view value) { return add_part(done.names, value); });
     }
 
     // read_properties - the MAPI properties of an attachment or of the message
@@ -188,10 +200,11 @@ private:
             }
         }
         if (is_attachment && id == attach_binary && type == object) attachment_.object = value;
-        if (is_attachment && id == attach_binary && type == binary && attachment_.data.empty()) attachment_.data = value;
-        if (is_attachment || (type != binary && type != string8)) return true;
-        if (id == plain_body) return add_part({"body.txt"}, without_nul(value));
+        if (is_attachment && id == attach_binary && type == binary) add_data(value);
+        if (is_attachment || (type != binary && type != string8 && type != unicode)) return true;
+        if (id == plain_body) return type == unicode ? add_text(value) : add_part({"body.txt"}, without_nul(value));
         if (id == html_body) return add_part({"body.html"}, value);
+        if (id == rtf_body) return add_part({"body.rtf"}, value);  // compressed: its own decoder knows it by its signature
         return true;
     }
 

@@ -1,5 +1,6 @@
 #include "scanners/worker/open/zip.h"
 
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -10,6 +11,8 @@
 #include "scanners/worker/open/byte_order.h"
 #include "scanners/worker/open/inflate.h"
 #include "scanners/worker/open/members.h"
+#include "scanners/worker/open/packed_member.h"
+#include "scanners/worker/open/zip_methods.h"
 #include "scanners/worker/open/zip_structure.h"
 
 namespace tamis::open {
@@ -161,15 +164,38 @@ private:
 
     bool read_rare(const ZipMember& member, std::string_view data, PartWriter& writer) {
         const auto number = writer.number();
-        const auto result = read_zip_member(member.method, member.size, member.crc, data, writer);
-        if (result == ReadMember::stopped) return false;
-        if (result == ReadMember::whole) {
+        const auto result = is_our_method(member.method) ? decode(member, data, writer) : as_decoded(read_zip_member(member.method, member.size, member.crc, data, writer));
+        if (result == Decoded::stopped) return false;
+        if (result == Decoded::whole) {
             writer.finish();
             return true;
         }
         mark_unreadable(opener_, number);
-        if (result == ReadMember::damaged) mark_damaged(opener_, part_, "a member that cannot be decompressed");
+        if (result == Decoded::damaged) mark_damaged(opener_, part_, "a member that cannot be decompressed");
+        else mark_unread(opener_, part_, fmt::format("a member of zip method {}, which is not read here", member.method));
         return true;
+    }
+
+    static bool is_our_method(std::uint16_t method) { return (method >= 1 && method <= 6) || method == 9; }
+    static Decoded as_decoded(ReadMember read) {
+        switch (read) {
+            case ReadMember::whole: return Decoded::whole;
+            case ReadMember::damaged: return Decoded::damaged;
+            case ReadMember::unknown_method: return Decoded::unknown_method;
+            case ReadMember::stopped: break;
+        }
+        return Decoded::stopped;
+    }
+
+    // decode - by what libarchive does not know
+    static Decoded decode(const ZipMember& member, std::string_view data, PartWriter& writer) {
+        CheckedOutput out(writer, CheckSum::Kind::crc32);
+        const auto    how = member.method == 1   ? decode_shrink(data, member.size, out)
+                            : member.method == 6 ? decode_implode(member.flags, data, member.size, out)
+                            : member.method == 9 ? decode_deflate64(data, out)
+                                                 : decode_reduce(member.method, data, member.size, out);
+        const bool is_right = !member.is_size_known || (out.size() == member.size && out.sum() == member.crc);
+        return how == Decoded::whole && !is_right ? Decoded::damaged : how;
     }
 
     Opener&       opener_;

@@ -16,6 +16,7 @@ import zlib
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import containers as c  # noqa: E402
+import packers as p  # noqa: E402
 
 MB = 1 << 20
 ZEROS = bytes(MB)
@@ -243,6 +244,57 @@ def xar_entities():
     return b"xar!" + struct.pack(">HHQQI", 28, 1, len(zlib.compress(toc)), len(toc), 0) + zlib.compress(toc)
 
 
+def xar_of(table):
+    packed = zlib.compress(table, 9)
+    return b"xar!" + struct.pack(">HHQQI", 28, 1, len(packed), len(table), 0) + packed + bytes(64)
+
+
+def xar_links(count):
+    """Members that are links to members that are links: libarchive compares each with every other."""
+    files = b"".join(b'<file id="%d"><name>%d</name><type link="%d">hardlink</type></file>' % (i, i, count + i) for i in range(count))
+    return xar_of(b'<?xml version="1.0"?><xar><toc>' + files + b"</toc></xar>")
+
+
+def seven_zip_names(count):
+    """One header that names very many empty files, packed by LZMA: all of them are read in one call."""
+    bits = b"\xff" * (count // 8)
+    def number(value):
+        return b"\xf0" + value.to_bytes(4, "little")
+    names = b"\0" * (2 * count)
+    header = b"\x01\x05" + number(count) + b"\x0e" + number(len(bits)) + bits + b"\x11" + number(len(names) + 1) + b"\0" + names + b"\0\0"
+    packer = lzma.LZMACompressor(lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA1, "dict_size": 1 << 20}])
+    packed = packer.compress(header) + packer.flush()
+    pack_info = b"\x06\0\x01\x09" + number(len(packed)) + b"\0"
+    coder = b"\x07\x0b\x01\0\x01\x23\x03\x01\x01\x05\x5d" + struct.pack("<I", 1 << 20) + b"\x0c" + number(len(header))
+    coder += b"\x0a\x01" + struct.pack("<I", zlib.crc32(header)) + b"\0"
+    encoded = b"\x17" + pack_info + coder + b"\0"
+    start = struct.pack("<QQI", len(packed), len(encoded), zlib.crc32(encoded))
+    return b"7z\xbc\xaf\x27\x1c\0\4" + struct.pack("<I", zlib.crc32(start)) + start + packed + encoded
+
+
+def shrink_clears():
+    """Partial clears and nothing else: each looks at the whole table, and gives no byte."""
+    bits = p.LowBits()
+    bits.put(65, 9)
+    for _ in range(200000):
+        bits.put(256, 9)
+        bits.put(2, 9)
+    return p.zip_of([(b"a", bits.done(), 1, 0, b"A" * MB)])
+
+
+def wim_of(blobs, chunk=32768, flags=0x20082, table=None):
+    """`blobs` is [(resource bytes, plain size, resource flags)]"""
+    out, rows = bytearray(208), b""
+    for resource, size, kind in blobs:
+        rows += len(resource).to_bytes(7, "little") + bytes([kind]) + struct.pack("<QQHI", len(out), size, 1, 1) + bytes(19) + bytes([len(rows) & 255])
+        out += resource
+    rows = table or rows
+    head = b"MSWIM\0\0\0" + struct.pack("<IIII", 208, 0x10D00, flags, chunk) + bytes(16) + struct.pack("<HHI", 1, 1, 0)
+    head += len(rows).to_bytes(7, "little") + b"\0" + struct.pack("<QQ", len(out), len(rows))
+    out[:len(head)] = head
+    return bytes(out) + rows
+
+
 def bombs():
     yield "gzip-nested-1000.gz", nested(gz, b"end", 1000)
     yield "gzip-2g.gz", b"\x1f\x8b\x08\0\0\0\0\0\2\xff" + zeros_deflated(2048) + bytes(8)
@@ -303,6 +355,23 @@ def bombs():
     yield "ole-same-stream.doc", same_stream(5000)
     yield "vba-modules.doc", vba_bomb(12)
     yield "vba-dir.doc", vba_dir_bomb()
+    yield "xar-links-9000.xar", xar_links(9000)
+    yield "xar-links-200000.xar", xar_links(200000)
+    yield "xar-table-1g.xar", b"xar!" + struct.pack(">HHQQI", 28, 1, 1 << 20, 1 << 30, 0) + zlib.compress(bytes(300 * MB))
+    yield "7z-names-400000.7z", seven_zip_names(400000)
+    yield "7z-names-8000000.7z", seven_zip_names(8000000)
+    yield "zoo-30000.zoo", p.zoo([(b"%d" % i, b"", 0) for i in range(30000)])
+    yield "arc-60000.arc", p.arc([(b"%d" % i, b"", 2, b"") for i in range(60000)])
+    yield "arc-runs.arc", p.arc([(b"A", b"a" + b"\x90\xff" * (4 * MB), 3, b"a" * 10)])
+    yield "zip-shrink-clears.zip", shrink_clears()
+    yield "zip-deflate64-empty.zip", p.zip_of([(b"a", b"\0\0\0\xff\xff" * (MB // 2), 9, 0, b"x")])
+    yield "zip-deflate64-fixed.zip", p.zip_of([(b"a", b"\x02\x08\x20\x80\0" * (MB // 2), 9, 0, b"x")])
+    yield "onenote-60000.one", p.onenote([b"x"] * 60000)
+    yield "tnef-rtf.dat", struct.pack("<IIII", 4 * MB + 12, 1 << 30, 0x75465A4C, 0) + b"\xff" * (4 * MB)
+    yield "szdd-4g.ex_", b"SZDD\x88\xf0\x27\x33A\0" + b"\xff" * 4 + b"\0\xff\xff" * MB
+    yield "wim-blobs-60000.wim", wim_of([(b"x", 1, 0)] * 60000)
+    yield "wim-same-blob.wim", wim_of([(bytes(4 * MB), 4 * MB, 0)], table=((4 * MB).to_bytes(7, "little") + b"\0" + struct.pack("<QQHI", 208, 4 * MB, 1, 1) + bytes(20)) * 9000)
+    yield "wim-loop.wim", wim_of([(struct.pack("<II", 8, 0) + (struct.pack("<QIIQ", 104, 16, 0, 8) + bytes(80)) * 30000 + bytes(8), 8 + 104 * 30000 + 8, 2)])
     yield "mime-deep-10000.eml", deep_multipart(10000)
     yield "mime-messages-10000.eml", deep_messages(10000)
     yield "mime-parts-50000.eml", many_parts(50000)

@@ -1,5 +1,6 @@
 #include "scanners/worker/open/tnef.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "unit/open/archive_samples.h"
@@ -43,4 +44,24 @@ TEST_CASE("damaged TNEF is undecipherable") {
             CHECK(open_bytes(spoiled).contents.is_undecipherable());
         }
     }
+}
+
+TEST_CASE("every attachment of a winmail.dat is read: twice in one, in properties, in an embedded message, and every body") {
+    const auto out = open_bytes(of_corpus("archives/several-data.tnef"), "winmail.dat");
+    CHECK_FALSE(out.contents.is_undecipherable());
+    CHECK(out.contents.anomalies.empty());
+    const auto count = [&](std::string_view name, std::uint64_t size) {
+        return std::ranges::count_if(out.contents.parts, [&](const auto& part) {
+            return part.size == size && std::ranges::find(part.names, name) != part.names.end();
+        });
+    };
+    CHECK(count("twice.exe", 8) == 2);  // "MZ first", "MZ third"
+    CHECK(count("twice.exe", 9) == 1);
+    CHECK(count("only.exe", 16) == 1);
+    CHECK(count("inner.exe", 8) == 1);
+    CHECK(count("body.txt", 5) == 1);
+    const auto rtf = std::ranges::find(out.contents.parts, "lzfu", &mail::Part::container);
+    REQUIRE(rtf != out.contents.parts.end());
+    CHECK(rtf->size == 12);
+    CHECK(rtf->kinds.front() == "rtf");
 }
