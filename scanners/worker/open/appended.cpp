@@ -17,7 +17,8 @@ using namespace std::string_view_literals;
 // families - kinds that are one file to one program and another file to another when both are there
 constexpr std::string_view families[] = {"pdf", "zip", "ooxml", "odf", "tar", "iso", "udf", "rar", "7z", "cab", "image", "html", "exe", "cdf-ms"};
 constexpr std::string_view archives[] = {"zip", "ooxml", "odf", "jar", "apk", "kmz", "epub", "7z", "rar", "tar", "gz", "bz2", "xz", "lzma",
-                                         "lz", "zst", "lz4", "lzo", "Z", "cab", "iso", "cpio", "a", "deb", "rpm", "lha", "xar", "tnef"};
+                                         "lz", "zst", "lz4", "lzo", "Z", "cab", "iso", "cpio", "a", "deb", "rpm", "lha", "xar", "tnef", "arj",
+                                         "arc", "zoo", "wim", "chm", "one", "mso", "applefile", "macbinary", "szdd", "lzfu"};
 constexpr std::string_view texts[] = {"asc", "txt", "html", "xml", "empty"};
 
 bool is_any(const mail::Part& part, std::span<const std::string_view> kinds) {

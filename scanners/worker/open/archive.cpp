@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "scanners/worker/open/members.h"
 #include "scanners/worker/open/rar_headers.h"
+#include "scanners/worker/open/tar_structure.h"
 #include "scanners/worker/open/xar_contents.h"
 
 namespace tamis::open {
@@ -360,6 +361,13 @@ void open_rar(Opener& opener, std::uint32_t part, const Blob& bytes) {
     open_library_archive(opener, part, bytes, {.name = "rar", .format = archive_read_support_format_rar5, .encrypted = &headers.encrypted});
 }
 void open_tar(Opener& opener, std::uint32_t part, const Blob& bytes) {
+    const auto reading = read_tar(bytes.bytes(), opener.limits().members);
+    for (const auto& oddity : reading.oddities) opener.add_anomaly(mail::AnomalyKind::mismatched_archive, part, oddity);
+    if (!reading.damage.empty()) mark_damaged(opener, part, reading.damage);
+    for (const auto& link : reading.links)
+        if (opener.new_part_of({.parent = part, .container = "tar", .names = member_names(link.name, false), .flags = flag(PartFlag::alternate)},
+                               bytes.slice(link.data_at, link.size), "tar", true) == 0)
+            return;
     open_library_archive(opener, part, bytes, {.name = "tar", .format = archive_read_support_format_tar});
 }
 void open_cpio(Opener& opener, std::uint32_t part, const Blob& bytes) {

@@ -159,6 +159,17 @@ void open_apple_file(Opener& opener, std::uint32_t part, const Blob& blob) {
                        blob.slice(static_cast<std::uint64_t>(data.data() - bytes.data()), data.size()), "applefile", true);
 }
 
+void open_macbinary(Opener& opener, std::uint32_t part, const Blob& blob) {
+    constexpr std::size_t header = 128;
+    const auto bytes = blob.bytes();
+    const auto size = big(bytes, 83, 4);
+    if (size > bytes.size() - std::min(header, bytes.size())) mark_damaged(opener, part, "a MacBinary file that is cut");
+    const auto data = window(bytes, header, size);
+    if (data.empty()) return;
+    opener.new_part_of({.parent = part, .container = "macbinary", .names = member_names(window(bytes, 2, byte_at(bytes, 1)), false)},
+                       blob.slice(header, data.size()), "macbinary", true);
+}
+
 void open_szdd(Opener& opener, std::uint32_t part, const Blob& blob) {
     const auto bytes = blob.bytes();
     const bool is_basic = bytes.starts_with("SZ \x88");  // of QBasic's setup

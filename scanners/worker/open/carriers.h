@@ -1,4 +1,4 @@
-// carriers - small formats that carry files: OneNote sections, ActiveMime, AppleSingle and AppleDouble, SZDD, zlib, brotli, compressed RTF
+// carriers - small formats that carry files: OneNote sections, ActiveMime, AppleSingle, AppleDouble and MacBinary, SZDD, zlib, brotli, compressed RTF
 //
 // Each is read by a few lines of its own (brotli by its library). Damage is marked; linear; trusts nothing; one thread.
 #pragma once
@@ -16,6 +16,8 @@ void open_onenote(Opener& opener, std::uint32_t part, const Blob& bytes);
 void open_active_mime(Opener& opener, std::uint32_t part, const Blob& bytes);
 // open_apple_file - the data fork; the rest stands in the bytes as it is
 void open_apple_file(Opener& opener, std::uint32_t part, const Blob& bytes);
+// open_macbinary - the data fork
+void open_macbinary(Opener& opener, std::uint32_t part, const Blob& bytes);
 // open_szdd - what Microsoft's COMPRESS.EXE made ("setup.ex_")
 void open_szdd(Opener& opener, std::uint32_t part, const Blob& bytes);
 // open_compressed_rtf - the RTF body of TNEF and of Outlook's messages (MS-OXRTFCP)

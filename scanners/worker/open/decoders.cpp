@@ -72,6 +72,7 @@ std::vector<Decoder> archive_decoders() {
         {"onenote", wants<"one">, open_onenote, no},
         {"activemime", wants<"mso">, open_active_mime, no},
         {"applefile", wants<"applefile">, open_apple_file, no},
+        {"macbinary", wants<"macbinary">, open_macbinary, no},
         {"szdd", wants<"szdd">, open_szdd, no},
         {"lzfu", wants<"lzfu">, open_compressed_rtf, no},
         {"zlib", wants_zlib, open_zlib, no},

@@ -82,6 +82,16 @@ bool is_lzfu(std::string_view head, std::uint64_t) {
     return packed >= 12 && packed < (1U << 30U) && (is_at(head, 8, "LZFu") || (is_at(head, 8, "MELA") && packed == plain + 12));
 }
 bool is_apple(std::string_view head, std::uint64_t size) { return little16(head, 6) == 0 && big(head, 24, 2) >= 1 && big(head, 24, 2) <= 64 && size >= 26 + 12 * big(head, 24, 2); }
+bool is_macbinary(std::string_view head, std::uint64_t size) {  // II or III: with a checksum; zeros where zeros must be
+    const auto name = byte_at(head, 1);
+    if (head.size() < 128 || name == 0 || name > 63 || byte_at(head, 74) != 0 || byte_at(head, 82) != 0 || (byte_at(head, 122) & 0xfeU) != 0x80) return false;
+    unsigned crc = 0;  // CCITT, of all before it
+    for (const char c : head.substr(0, 124)) {
+        crc ^= static_cast<unsigned>(static_cast<unsigned char>(c)) << 8U;
+        for (int bit = 0; bit < 8; ++bit) crc = (crc << 1U ^ ((crc & 0x8000U) != 0 ? 0x1021U : 0U)) & 0xffffU;
+    }
+    return crc == big(head, 124, 2) && (!is_all(head, size) || 128 + big(head, 83, 4) <= size);
+}
 bool is_apple_archive(std::string_view head, std::uint64_t) { return is_at(head, 6, "TYP1") || is_at(head, 6, "PAT"); }
 bool is_apple_stream(std::string_view head, std::uint64_t) { return "e4xzb-"sv.contains(static_cast<char>(byte_at(head, 3))) && little32(head, 4) == 0 && byte_at(head, 8) < 0x10; }
 bool has_udf(std::string_view head, std::uint64_t) {  // among the volume structure descriptors, beside those of ISO 9660
@@ -112,6 +122,7 @@ constexpr Signature signatures[] = {
     {0, "ActiveMime\0\0\x01\xf0"sv, "mso", "ActiveMime data"},
     {0, "\0\x05\x16\0"sv, "applefile", "AppleSingle encoded Macintosh file", is_apple},
     {0, "\0\x05\x16\x07"sv, "applefile", "AppleDouble encoded Macintosh file", is_apple},
+    {0, "\0"sv, "macbinary", "MacBinary file", is_macbinary},
     {0, "SZDD\x88\xf0\x27\x33"sv, "szdd", "MS Compress archive data, SZDD"},
     {0, "SZ \x88\xf0\x27\x33\xd1"sv, "szdd", "MS Compress archive data, QBasic"},
     {8, ""sv, "lzfu", "compressed RTF", is_lzfu},
@@ -131,6 +142,9 @@ constexpr Signature signatures[] = {
     {0, "AA01"sv, "aar", "Apple archive data", is_apple_archive},
     {0, "YAA1"sv, "aar", "Apple archive data", is_apple_archive},
     {0, "pbz"sv, "aar", "Apple archive data, compressed", is_apple_stream},
+    {0, "\x91\x33HF"sv, "hap", "HAP archive data"},
+    {0, "HLSQZ"sv, "sqz", "Squeeze It archive data"},
+    {0, "UHA\x01"sv, "uha", "UHarc archive data"},
     {0, "DMS!"sv, "dms", "Amiga DMS disk archive data"},
     {0, "LZX\0\0\0\0\0\0\0"sv, "amigalzx", "Amiga LZX archive data"},
     {0, "drpm\0"sv, "rpm", "Delta RPM"},
@@ -201,7 +215,7 @@ constexpr Signature signatures[] = {
 // Unread - kinds that no decoder of ours opens, whoever named them
 constexpr KnownFormat unread[] = {
     {"ace", "an ACE archive"}, {"sit", "a StuffIt archive"}, {"zpaq", "a ZPAQ archive"}, {"freearc", "a FreeArc archive"}, {"alz", "an ALZip archive"},
-    {"egg", "an EGG archive"}, {"aar", "an Apple archive"}, {"dms", "an Amiga DMS archive"}, {"amigalzx", "an Amiga LZX archive"},
+    {"egg", "an EGG archive"}, {"aar", "an Apple archive"}, {"dms", "an Amiga DMS archive"}, {"hap", "a HAP archive"}, {"sqz", "a Squeeze It archive"}, {"uha", "a UHarc archive"}, {"amigalzx", "an Amiga LZX archive"},
     {"installshield", "an InstallShield archive"}, {"kwaj", "a KWAJ file"}, {"pst", "an Outlook folder"}, {"dbx", "an Outlook Express folder"},
     {"lrz", "lrzip data"}, {"rzip", "rzip data"}, {"lzfse", "LZFSE data"}, {"bz3", "bzip3 data"}, {"bz", "bzip (1) data"}, {"snappy", "snappy data"},
     {"ppmd", "PPMd data"}, {"pack", "packed data (Huffman)"}, {"F", "frozen data"}, {"vhd", "a virtual disk (VHD)"}, {"vmdk", "a virtual disk (VMDK)"},

@@ -100,7 +100,8 @@ private:
         }
         if (entry.name == "Current User" && little32(file_.read(entry, 32), 12) == 0xf3d1c4df) mark_encrypted(opener_, part_);
         if (entry.name == "__substg1.0_37010102") return add_stream(entry, attachment_names(entry));
-        if (entry.name == "__substg1.0_10090102") return add_stream(entry, {entry.path});  // the compressed RTF body
+        if (entry.name == "__substg1.0_10090102" || entry.name == "__substg1.0_10130102")  // the bodies: compressed RTF, HTML
+            return add_stream(entry, {entry.path});
         const auto head = file_.read(entry, 16);
         if (std::ranges::none_of(files, [&](std::string_view mark) { return head.starts_with(mark); })) return true;
         return add_stream(entry, {entry.path});

@@ -33,8 +33,7 @@ struct Kind {
 };
 
 // KindFinder - names the kind of a part by its bytes; `head` is its beginning (all of it up to blob_in_memory, if that is
-// available), `size` the whole size, or of a large part as much
-// as has come so far
+// available), `size` the whole size
 class KindFinder {
 public:
     virtual ~KindFinder() = default;

@@ -177,9 +177,13 @@ TEST_CASE("links, devices and directories of a tar have no bytes and no effect")
     CHECK(out.contents.parts[4].has(PartFlag::special));
 }
 
-TEST_CASE("an iso image stays closed unless it is wanted") {
+TEST_CASE("an iso image stays closed unless it is wanted, and then it is not clean") {
     const auto image = pack("iso9660", "none", {{"a.txt", "hello"}});
-    CHECK(open_bytes(image).contents.parts.size() == 1);
+    const auto out = open_bytes(image);
+    CHECK(out.contents.parts.size() == 1);
+    CHECK(out.contents.is_undecipherable());
+    REQUIRE(out.contents.anomalies.size() == 1);
+    CHECK(out.contents.anomalies[0].detail.contains("open.iso_images"));
 }
 
 TEST_CASE("nested archives open one by one") {
@@ -189,4 +193,21 @@ TEST_CASE("nested archives open one by one") {
     const auto out = open_bytes(make_zip({{.name = "outer.tar.gz", .data = bytes}}));
     REQUIRE(part_named(out.contents, "evil.exe") != nullptr);
     CHECK(part_named(out.contents, "evil.exe")->path == "1/1/1/1/1");
+}
+
+TEST_CASE("7z: every codec is read, or the archive is not clean and says why") {
+    struct Row {
+        const char* file;
+        bool        is_read;
+    };
+    const auto row = GENERATE(values<Row>({{"bzip2.7z", true}, {"ppmd.7z", true}, {"deflate.7z", true}, {"delta.7z", true}, {"ppc.7z", true}, {"sparc.7z", true},
+                                           {"arm.7z", true}, {"bcj2.7z", true}, {"arm64.7z", false}, {"deflate64.7z", false}}));
+    INFO(row.file);
+    const auto out = open_bytes(of_corpus(std::string("archives/") + row.file), row.file);
+    // a newer libarchive reads more of them
+    CHECK((row.is_read ? !out.contents.is_undecipherable() : out.contents.is_undecipherable() != (part_named(out.contents, "long.txt") != nullptr)));
+    CHECK(out.contents.is_undecipherable() == !out.contents.anomalies.empty());
+    if (!row.is_read) return;
+    REQUIRE(part_named(out.contents, "long.txt") != nullptr);
+    CHECK(part_named(out.contents, "long.txt")->size == 35'092);
 }

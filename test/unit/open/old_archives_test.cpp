@@ -108,3 +108,22 @@ TEST_CASE("two letters at the beginning make no archive") {
     CHECK_FALSE(is_lha("xx-lh5-" + std::string(3, '\0')));
     CHECK_FALSE(is_zoo("ZOO 2.10 Archive.\x1a" + std::string(200, '\0')));
 }
+
+TEST_CASE("an archive that is stored in an old one is a member of it, and no second reading") {
+    const auto inner = make_zip({{.name = "a.txt", .data = "hello"}});
+    std::string name = "inner.zip", body = "-lh0-" + little(inner.size(), 4) + little(inner.size(), 4) + little(0x50000000, 4) + "\x20" + std::string(1, '\0');
+    body += static_cast<char>(name.size());
+    body += name;
+    std::uint16_t crc = 0;
+    for (const char c : inner) {
+        crc ^= static_cast<unsigned char>(c);
+        for (int bit = 0; bit < 8; ++bit) crc = static_cast<std::uint16_t>(crc >> 1U ^ ((crc & 1U) != 0 ? 0xa001U : 0U));
+    }
+    body += little(crc, 2);
+    std::uint8_t sum = 0;
+    for (const char c : body) sum = static_cast<std::uint8_t>(sum + static_cast<unsigned char>(c));
+    const auto out = open_bytes(std::string(1, static_cast<char>(body.size())) + static_cast<char>(sum) + body + inner + std::string(1, '\0'), "x.lzh");
+    CHECK_FALSE(out.contents.is_ambiguous());
+    CHECK_FALSE(out.contents.is_undecipherable());
+    CHECK(part_named(out.contents, "a.txt") != nullptr);
+}
