@@ -33,7 +33,7 @@ TEST_CASE("worker limits: memory that runs out is an answer, over limits, and th
 }
 #endif
 
-TEST_CASE("worker limits: a decoder that loops is ended, once, after its CPU time and a second") {
+TEST_CASE("worker limits: a decoder that loops is ended, once, an eighth after its CPU time") {
     PoolOptions options;
     options.workers = 1;
     options.time = 300s;
@@ -41,6 +41,8 @@ TEST_CASE("worker limits: a decoder that loops is ended, once, after its CPU tim
     OpenJob job;
     job.limits.cpu = 100ms;
     CHECK(rig.run(told("burn 60000"), job, 300s).failure == "the decoder used more than 100 ms of CPU time");
+    job.limits.cpu = 800ms;
+    CHECK(rig.run(told("burn 1400"), job, 300s).failure == "the decoder used more than 800 ms of CPU time");
     CHECK(rig.run(told("fine")).was_opened);
 }
 
