@@ -31,7 +31,7 @@ TEST_CASE("every method of the old archivers gives its members, and their checks
         {"method-0.arj", "arj", "hello.txt", text_size}, {"method-1.arj", "arj", "long.txt", long_size}, {"method-2.arj", "arj", "long.txt", long_size},
         {"method-3.arj", "arj", "long.txt", long_size}, {"method-4.arj", "arj", "long.txt", long_size}, {"method-4.arj", "arj", "hello.txt", text_size},
         {"lh5-level0.lha", "lha", "long.txt", long_size}, {"lh6-level1.lha", "lha", "long.txt", long_size}, {"lh7-level2.lha", "lha", "long.txt", long_size},
-        {"lh7-level2.lha", "lha", "hello.txt", text_size}, {"crunched.arc", "arc", "LONG.TXT", long_size}, {"squashed.arc", "arc", "LONG.TXT", long_size},
+        {"lh7-level2.lha", "lha", "hello.txt", text_size}, {"crunched.arc", "arc", "long.txt", long_size}, {"squashed.arc", "arc", "long.txt", long_size},
         {"methods.arc", "arc", "HELLO.TXT", text_size}, {"methods.arc", "arc", "RUNS.TXT", text_size + 700}, {"methods.arc", "arc", "SQUEEZED.TXT", 4500},
         {"all-methods.zoo", "zoo", "hello.txt", text_size}, {"all-methods.zoo", "zoo", "long.txt", long_size},
         {"all-methods.zoo", "zoo", "noise.bin", noise_size}}));

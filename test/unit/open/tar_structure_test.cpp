@@ -42,7 +42,7 @@ const std::string end(1024, '\0');
 
 TEST_CASE("tar archives as programs write them are whole, and read in one way") {
     const auto* format = GENERATE("pax", "ustar", "gnutar");
-    const auto  bytes = pack(format, "none", {{"a.txt", "hello"}, {"dir", "", 'd'}, {"link", "a.txt", 'l'}, {"hard", "a.txt", 'h'}, {std::string(150, 'n'), "long name"}});
+    const auto  bytes = pack(format, "none", {{"a.txt", "hello"}, {"dir", "", 'd'}, {"link", "a.txt", 'l'}, {"hard", "a.txt", 'h'}, {std::string(90, 'n'), "long name"}});
     const auto  reading = read_tar(bytes, 100);
     CHECK(reading.damage.empty());
     CHECK(reading.oddities.empty());
