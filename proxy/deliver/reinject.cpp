@@ -38,27 +38,31 @@ struct Reinjector::Cache {
 
 namespace {
 
-// buffered_reply - a reply that is complete in the input buffer; nothing when more must be read
-Result<bool> buffered_reply(InputBuffer& input, ReplyParser& parser) {
+// buffered_reply - a reply that is complete in the input buffer; nothing when more must be read. `looked` is how much of what
+// is left was looked at: a line may come one octet at a time.
+Result<bool> buffered_reply(InputBuffer& input, ReplyParser& parser, std::size_t& looked) {
     for (;;) {
         const auto unread = input.unread();
-        const auto end = unread.find('\n');
+        const auto end = unread.find('\n', looked);
         if (end == std::string_view::npos) {
             if (input.full()) return fail(Errc::bad_reply, "a line of the reply is longer than 8192 octets");
+            looked = unread.size();
             return false;
         }
         auto line = unread.substr(0, end);
         if (line.ends_with('\r')) line.remove_suffix(1);
         auto last = parser.on_line(line);
         input.consume(end + 1);
+        looked = 0;
         if (!last || *last) return last;
     }
 }
 
 Task<Result<RemoteReply>> read_reply(Connection& connection, Deadline deadline) {
     ReplyParser parser;
+    std::size_t looked = 0;
     for (;;) {
-        auto complete = buffered_reply(connection.input, parser);
+        auto complete = buffered_reply(connection.input, parser, looked);
         if (!complete) co_return std::unexpected(std::move(complete.error()));
         if (*complete) co_return parser.take();
         auto got = co_await connection.input.fill(*connection.stream, deadline);

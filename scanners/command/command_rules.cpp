@@ -14,6 +14,7 @@ namespace tamis::scanners {
 namespace {
 
 constexpr std::size_t max_names = 100;
+constexpr std::size_t max_matches = 1000;  // a pattern may look far ahead for each of them
 
 bool matches(const Sign& sign, int code, std::string_view output) {
     if (std::ranges::find(sign.codes, code) != sign.codes.end()) return true;
@@ -25,7 +26,7 @@ std::vector<std::string> names_in(std::string_view output, const re2::RE2& patte
     std::vector<std::string>      names;
     std::vector<re2::StringPiece> groups(static_cast<std::size_t>(pattern.NumberOfCapturingGroups()) + 1);
     const re2::StringPiece        text(output.data(), output.size());
-    for (std::size_t at = 0; at <= output.size() && names.size() < max_names;) {
+    for (std::size_t at = 0, matches = 0; at <= output.size() && names.size() < max_names && matches < max_matches; ++matches) {
         if (!pattern.Match(text, at, text.size(), re2::RE2::UNANCHORED, groups.data(), static_cast<int>(groups.size()))) break;
         auto found = groups[0];
         const auto taken = std::ranges::find_if(groups.begin() + 1, groups.end(), [](const auto& group) { return !group.empty(); });

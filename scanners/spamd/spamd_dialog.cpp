@@ -93,16 +93,19 @@ Result<bool> SpamdReply::feed(std::string_view bytes) {
     if (has_header_) {
         content_ += bytes;
     } else {
+        const auto before = header_.size();
         header_ += bytes;
-        const auto line_end = header_.find('\n');
-        const auto first = std::string_view(header_).substr(0, line_end);
-        if (!std::string_view("SPAMD/").starts_with(first.substr(0, 6)))
-            return bad_reply("not an answer of spamd", first);
-        // an error may be one line without an empty one behind it: "SPAMD/1.0 76 Bad header line: ..."
-        const bool is_error = line_end != std::string::npos && !first.contains(" 0 EX_OK");
-        const auto end = header_.find("\r\n\r\n");
+        const std::string_view all(header_);
+        if (!std::string_view("SPAMD/").starts_with(all.substr(0, 6))) return bad_reply("not an answer of spamd", all);
+        if (line_end_ == std::string::npos) {
+            line_end_ = header_.find('\n', before);
+            // an error may be one line without an empty one behind it: "SPAMD/1.0 76 Bad header line: ..."
+            is_error_ = line_end_ != std::string::npos && !all.substr(0, line_end_).contains(" 0 EX_OK");
+        }
+        const auto first = all.substr(0, line_end_);
+        const auto end = header_.find("\r\n\r\n", before - std::min<std::size_t>(before, 3));  // its beginning may be there already
         if (end > header_limit && header_.size() > header_limit) return bad_reply("an endless header", first);
-        if (end == std::string::npos && !is_error) return false;
+        if (end == std::string::npos && !is_error_) return false;
         if (end != std::string::npos) {
             content_ = header_.substr(end + 4);
             header_.resize(end + 2);

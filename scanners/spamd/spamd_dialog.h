@@ -59,6 +59,8 @@ private:
 
     std::string   header_;
     std::string   content_;
+    std::size_t   line_end_ = std::string::npos;  // of the status line
+    bool          is_error_ = false;
     bool          has_header_ = false;
     std::optional<std::uint64_t> length_;
     bool          has_score_ = false;

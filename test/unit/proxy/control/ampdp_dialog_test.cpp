@@ -2,6 +2,9 @@
 
 #include <catch2/catch.hpp>
 
+#include "base/text.h"
+#include "lib/growth.h"
+
 using namespace tamis;
 using namespace tamis::proxy;
 
@@ -82,4 +85,29 @@ TEST_CASE("an answer encodes what is not printable, and begins with setreply for
     CHECK(bare_address("<a@b>") == "a@b");
     CHECK(bare_address("a@b") == "a@b");
     CHECK(bare_address("<>").empty());
+}
+
+TEST_CASE("the cost of a request is linear in its octets, and that of its answer too") {
+    const std::string shapes[] = {"%", "%41", "%4", "=", "a=", "recipient=<a@b>", " ", ":", std::string(1, '\0'), "\r"};
+    for (const auto& shape : shapes) {
+        INFO(tamis::escaped(shape));
+        CHECK(tamis::test::grows_linearly(256, [&](std::size_t size) {  // one long line
+            std::string line = "recipient=";
+            while (line.size() < size) line += shape;
+            tamis::proxy::AmpdpParser parser;
+            auto done = parser.on_line(line);
+            if (done) done = parser.on_line("");
+            if (done && *done) {
+                tamis::proxy::AmpdpAnswer answer;
+                answer.add("recipient", {(*done)->first("recipient")});
+                CHECK(!answer.wire().empty());
+            }
+        }));
+        CHECK(tamis::test::grows_linearly(64, [&](std::size_t count) {  // many short ones
+            tamis::proxy::AmpdpParser parser;
+            for (std::size_t i = 0; i < count; ++i)
+                if (!parser.on_line("recipient" + shape)) return;
+            CHECK(parser.on_line(""));
+        }));
+    }
 }

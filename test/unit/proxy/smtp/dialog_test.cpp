@@ -4,6 +4,8 @@
 #include <random>
 
 #include "proxy/smtp/command.h"
+#include "base/text.h"
+#include "lib/growth.h"
 
 using namespace tamis;
 using namespace tamis::proxy;
@@ -307,4 +309,24 @@ TEST_CASE("paths with everything RFC 5321 allows and nothing it forbids") {
     const auto path = parse_path(row.in, "FROM");
     CHECK(path.has_value() == row.good);
     CHECK_FALSE(parse_path("FROM:<" + std::string(2000, 'a') + ">", "FROM"));
+}
+
+TEST_CASE("the cost of a command line is linear in its length") {
+    const std::string shapes[] = {"<", ">", "\"", "\\", "\\\"", " ", "=", " A=", "@", ":", "+", ",", "a", " a", std::string(1, '\0'), "\r", "\n", "."};
+    for (const std::string& begin : {std::string("MAIL FROM:<"), std::string("MAIL FROM:<a@b> "), std::string("RCPT TO:<\""), std::string("EHLO "),
+                                     std::string("XFORWARD "), std::string("XFORWARD NAME="), std::string("NOOP "), std::string(" ")})
+        for (const auto& shape : shapes) {
+            INFO(begin << " and then " << tamis::escaped(shape));
+            CHECK(tamis::test::grows_linearly(256, [&](std::size_t size) {
+                std::string line = begin;
+                while (line.size() < size) line += shape;
+                tamis::proxy::DialogOptions options;
+                options.error_limit = 0;
+                options.may_xforward = true;
+                tamis::proxy::Dialog dialog(options);
+                dialog.on_line("EHLO x");
+                if (begin.starts_with("RCPT")) dialog.on_line("MAIL FROM:<a@b>");
+                dialog.on_line(line);
+            }));
+        }
 }

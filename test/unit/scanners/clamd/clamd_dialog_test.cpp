@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "lib/growth.h"
+
 namespace tamis::scanners {
 namespace {
 
@@ -93,3 +95,16 @@ TEST_CASE("chunk lengths are in network order") {
 
 }  // namespace
 }  // namespace tamis::scanners
+
+TEST_CASE("the cost of a reply is linear in its octets, however they come") {
+    for (const std::string& shape : {std::string("stream: "), std::string("a"), std::string(" FOUND"), std::string("]: "), std::string("fd[")})
+        CHECK(tamis::test::grows_linearly(31, [&](std::size_t size) {
+            std::string text = shape;
+            while (text.size() < size) text += shape;
+            tamis::scanners::ClamdReply reply;
+            for (const char c : text)
+                if (!reply.feed({&c, 1})) break;
+            for (const auto method : {tamis::scanners::ClamdMethod::stream, tamis::scanners::ClamdMethod::descriptor})
+                CHECK_FALSE(tamis::scanners::parse_clamd_reply(reply.text(), method));
+        }));
+}

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "lib/growth.h"
 
 namespace tamis::scanners {
 namespace {
@@ -155,3 +156,21 @@ TEST_CASE("the first program that is there") {
 
 }  // namespace
 }  // namespace tamis::scanners
+
+TEST_CASE("the cost of what a program said is linear, also for a pattern that looks far ahead") {
+    tamis::scanners::CommandRules rules;
+    rules.infected.codes = {1};
+    for (const char* pattern : {"x(?s:.*END)?", "(.+) FOUND", "x+", "(a*)(a*)b"}) {
+        auto parsed = tamis::scanners::parse_pattern(pattern);
+        REQUIRE(parsed);
+        rules.name = *parsed;
+        for (const std::string& shape : {std::string("x"), std::string("x FOUND\n"), std::string("a")}) {
+            INFO(pattern << " on " << shape);
+            CHECK(tamis::test::grows_linearly(3000, [&](std::size_t size) {
+                tamis::scanners::ProgramEnd end{1 << 8, false, {}};
+                while (end.output.size() < size) end.output += shape;
+                CHECK(tamis::scanners::judge_run(rules, end));
+            }));
+        }
+    }
+}

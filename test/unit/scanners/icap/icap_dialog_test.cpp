@@ -4,6 +4,9 @@
 
 #include <catch2/catch.hpp>
 
+#include "base/text.h"
+#include "lib/growth.h"
+
 namespace tamis::scanners {
 namespace {
 
@@ -241,3 +244,19 @@ TEST_CASE("how much is shown first") {
 
 }  // namespace
 }  // namespace tamis::scanners
+
+TEST_CASE("the cost of an answer is linear in its octets, however they come") {
+    const std::string chunks = "ICAP/1.0 200 OK\r\nEncapsulated: res-body=0\r\n\r\n";
+    for (const std::string& begin : {std::string("ICAP/1.0 200 OK\r\n"), chunks})
+        for (const std::string& shape : {std::string("a"), std::string("a: b\r\n"), std::string("1\r\na\r\n"), std::string("\r"), std::string("\r\n "), std::string(",")})
+            for (const std::size_t step : {std::size_t{1}, std::size_t{1000}}) {
+                INFO(tamis::escaped(begin + shape));
+                CHECK(tamis::test::grows_linearly(120, [&](std::size_t size) {
+                    std::string text = begin;
+                    while (text.size() < size) text += shape;
+                    tamis::scanners::IcapReply reply(1 << 20, {});
+                    for (std::size_t at = 0; at < text.size(); at += step)
+                        if (!reply.feed(std::string_view(text).substr(at, step))) break;
+                }));
+            }
+}

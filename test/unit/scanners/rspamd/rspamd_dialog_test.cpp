@@ -2,6 +2,9 @@
 
 #include <catch2/catch.hpp>
 
+#include "base/text.h"
+#include "lib/growth.h"
+
 namespace tamis::scanners {
 namespace {
 
@@ -212,3 +215,25 @@ TEST_CASE("the request names everybody, and nothing of the envelope ends a line"
 
 }  // namespace
 }  // namespace tamis::scanners
+
+TEST_CASE("the cost of an answer is linear in its octets, however they come") {
+    const std::string ok = "HTTP/1.1 200 OK\r\n";
+    for (const std::string& begin : {ok, ok + "Content-Length: 900000\r\n\r\n", ok + "Transfer-Encoding: chunked\r\n\r\n", ok + "X: "})
+        for (const std::string& shape : {std::string("a"), std::string("a: b\r\n"), std::string("1\r\na\r\n"), std::string(" "), std::string("\r"), std::string("0")}) {
+            INFO(tamis::escaped(begin + shape));
+            for (const std::size_t step : {std::size_t{1}, std::size_t{1000}})
+                CHECK(tamis::test::grows_linearly(120, [&](std::size_t size) {
+                    std::string text = begin;
+                    while (text.size() < size) text += shape;
+                    tamis::scanners::RspamdReply reply;
+                    for (std::size_t at = 0; at < text.size(); at += step)
+                        if (!reply.feed(std::string_view(text).substr(at, step))) break;
+                }));
+        }
+    for (const std::string& shape : {std::string("["), std::string("{\"a\":"), std::string("\"a\":{\"score\":1},"), std::string("\\u0041")})
+        CHECK(tamis::test::grows_linearly(512, [&](std::size_t size) {
+            std::string text = "{\"symbols\":{";
+            while (text.size() < size) text += shape;
+            CHECK_FALSE(tamis::scanners::parse_rspamd_json(text, 1));
+        }));
+}

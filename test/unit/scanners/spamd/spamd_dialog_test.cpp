@@ -2,6 +2,9 @@
 
 #include <catch2/catch.hpp>
 
+#include "base/text.h"
+#include "lib/growth.h"
+
 namespace tamis::scanners {
 namespace {
 
@@ -164,3 +167,23 @@ TEST_CASE("request and prefix carry the envelope and nothing that ends a field")
 
 }  // namespace
 }  // namespace tamis::scanners
+
+TEST_CASE("the cost of an answer is linear in its octets, however they come") {
+    for (const std::string& shape : {std::string("a"), std::string("\r\n"), std::string("a: b\r\n"), std::string("\r"), std::string("\r\n\r"), std::string(" 0 EX_")})
+        for (const std::string& begin : {std::string("SPAMD/1.5 0 EX_OK"), std::string("SPAMD/1.5 0 EX_OK\r\n"), std::string("SPAMD/1.5 76 Bad ")}) {
+            INFO(tamis::escaped(begin + shape));
+            CHECK(tamis::test::grows_linearly(120, [&](std::size_t size) {
+                std::string text = begin;
+                while (text.size() < size) text += shape;
+                tamis::scanners::SpamdReply reply;
+                for (const char c : text)
+                    if (!reply.feed({&c, 1})) break;
+            }));
+        }
+    for (const std::string& shape : {std::string("pts rule name description\n---- ---- ----\n"), std::string("---- "), std::string(" 1.0 A b\n"), std::string("\n")})
+        CHECK(tamis::test::grows_linearly(4096, [&](std::size_t size) {
+            std::string text = "pts rule name description\n---- ---- ----\n";
+            while (text.size() < size) text += shape;
+            if (!tamis::scanners::parse_report_table(text)) return;
+        }));
+}
