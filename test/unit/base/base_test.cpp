@@ -1,5 +1,7 @@
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <catch2/catch.hpp>
 #include <random>
 #include <thread>
@@ -95,6 +97,68 @@ TEST_CASE("slots are given in order, across threads, and time out") {
     CHECK(order == std::vector<int>{1, 2});
     two.release();
     CHECK(slots.used() == 0);
+}
+
+TEST_CASE("who holds some and needs more goes first, and of those that wait for each other one finishes") {
+    Slots slots(10);
+    asio::io_context context;
+    std::vector<std::string> order;
+    std::uint64_t most = 0;
+    const auto holder = [&](std::string name, std::uint64_t first, std::uint64_t more, int steps) -> Task<void> {
+        auto units = co_await slots.take(first, Deadline::in(std::chrono::seconds(10)));
+        if (!units) co_return;
+        for (int i = 0; i < steps; ++i) {
+            co_await asio::post(context, asio::use_awaitable);
+            if (auto grown = co_await slots.grow(*units, more, Deadline::in(std::chrono::seconds(10))); !grown) co_return;
+            most = std::max(most, slots.used());
+        }
+        order.push_back(name);
+    };
+    // four that hold 2 each and want 8 more: without an elder all of them would wait for ever
+    for (const char* name : {"a", "b", "c", "d"}) asio::co_spawn(context, holder(name, 2, 4, 2), asio::detached);
+    const auto late = [&]() -> Task<void> {
+        auto units = co_await slots.take(3, Deadline::in(std::chrono::seconds(10)));
+        if (units) order.push_back("late");
+    };
+    asio::co_spawn(context, late(), asio::detached);
+    context.run();
+    REQUIRE(order.size() == 5);
+    CHECK(order.back() == "late");
+    CHECK(slots.used() == 0);
+    CHECK(most <= 10 + 8);  // the elder's own, and nobody else's, above the limit
+}
+
+TEST_CASE("what is charged counts, also above the limit, and others wait for it") {
+    Slots slots(4);
+    auto charged = slots.charge(6);
+    CHECK(slots.used() == 6);
+    CHECK(slots.try_take(1).amount() == 0);
+    charged.give_back(3);
+    CHECK(slots.try_take(1).amount() == 1);
+    Slots::Units sum = slots.try_take(1);
+    CHECK(slots.used() == 4);
+    sum.absorb(std::move(charged));
+    CHECK(sum.amount() == 4);
+    sum.release();
+    CHECK(slots.used() == 0);
+}
+
+TEST_CASE("growing gives up at its deadline and leaves what was held") {
+    Slots slots(2);
+    asio::io_context context;
+    auto elder = slots.try_take(1);
+    auto other = slots.try_take(1);
+    bool was_late = false;
+    asio::co_spawn(context, [](Slots& from, Slots::Units& first, Slots::Units& second, bool& late) -> Task<void> {
+        if (!co_await from.grow(first, 5, Deadline::in(std::chrono::seconds(5)))) co_return;  // it is the elder from now on
+        auto done = co_await from.grow(second, 1, Deadline::in(std::chrono::milliseconds(20)));
+        late = !done && done.error().is(Errc::timeout) && second.amount() == 1;
+        first.release();
+        done = co_await from.grow(second, 1, Deadline::in(std::chrono::seconds(5)));
+        late = late && done && second.amount() == 2;
+    }(slots, elder, other, was_late), asio::detached);
+    context.run();
+    CHECK(was_late);
 }
 
 TEST_CASE("the nearest word is a typing error, not another word") {
