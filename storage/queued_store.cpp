@@ -47,7 +47,7 @@ Done without_text(Job::Answer answer) {
 }  // namespace
 
 QueuedStore::QueuedStore(std::string shown, const StoreOptions& options)
-    : queue_(std::make_shared<RecordQueue>(options.remembered_limit)),
+    : queue_(std::make_shared<RecordQueue>(options.remembered_limit, options.memory)),
       health_(std::make_shared<Health>(std::move(shown), options.patience)) {}
 
 Task<Job::Answer> QueuedStore::submit(std::shared_ptr<Job> job) {

@@ -11,11 +11,24 @@ void RecordQueue::push(std::shared_ptr<Job> job) {
     waiting_.push_back(std::move(job));
 }
 
+namespace {
+
+// footprint - roughly what a record takes, with the allocator's overhead
+std::uint64_t footprint(const mail::MessageRecord& record) {
+    constexpr std::uint64_t each = 512;
+    std::uint64_t size = 2 * each + record.sender.size() + record.from.size() + record.subject.size() + record.message_id.size();
+    for (const auto& to : record.recipients) size += each + to.address.size() + to.response.size();
+    return size;
+}
+
+}  // namespace
+
 bool RecordQueue::remember(mail::MessageRecord& record) {
     auto job = std::make_shared<Job>();
     job->kind = Job::Kind::remember;
     const std::lock_guard lock(mutex_);
     if (remembered_ >= remembered_limit_) return false;
+    if (memory_ != nullptr) job->memory = memory_->charge(footprint(record));
     job->record = std::move(record);
     ++remembered_;
     to_remember_.push_back(std::move(job));
@@ -28,7 +41,7 @@ void RecordQueue::abandon(const std::shared_ptr<Job>& job) {
     std::erase(waiting_, job);
 }
 
-Jobs RecordQueue::take(std::size_t count, std::uint64_t bytes) {
+Jobs RecordQueue::take(std::size_t count, std::uint64_t bytes, std::size_t remembered) {
     Jobs jobs;
     std::uint64_t taken = 0;
     const std::lock_guard lock(mutex_);
@@ -44,7 +57,7 @@ Jobs RecordQueue::take(std::size_t count, std::uint64_t bytes) {
         waiting_.pop_front();
         if (jobs.back()->kind == Job::Kind::read || taken > bytes) return jobs;
     }
-    while (!to_remember_.empty() && jobs.size() < count) {
+    for (; !to_remember_.empty() && jobs.size() < count && remembered != 0; --remembered) {
         jobs.push_back(std::move(to_remember_.front()));
         to_remember_.pop_front();
     }

@@ -15,6 +15,7 @@
 
 #include "base/deadline.h"
 #include "base/result.h"
+#include "base/slots.h"
 #include "mail/record.h"
 #include "storage/completion.h"
 
@@ -33,6 +34,7 @@ struct Job {
     std::atomic<bool> abandoned{false};  // its caller waits no longer
 
     Deadline::Clock::time_point queued_at{};
+    Slots::Units                memory;  // of a remembered record
 
     // only the store's thread, while the job is out of the queue
     bool          uncertain = false;  // a commit was sent and its answer lost
@@ -45,7 +47,8 @@ using Jobs = std::vector<std::shared_ptr<Job>>;
 
 class RecordQueue {
 public:
-    explicit RecordQueue(std::size_t remembered_limit) : remembered_limit_(remembered_limit) {}
+    // `memory`, if given, is charged for remembered records and outlives the queue
+    explicit RecordQueue(std::size_t remembered_limit, Slots* memory = nullptr) : remembered_limit_(remembered_limit), memory_(memory) {}
 
     void push(std::shared_ptr<Job> job);
     // remember - takes the record; false when there is no room, the record is then untouched
@@ -55,8 +58,8 @@ public:
     void abandon(const std::shared_ptr<Job>& job);
 
     // take - the next jobs: at most `count`, at most `bytes` of quarantine text (or one bigger job alone; a `read` is
-    // alone, too). Remembered records fill up what is left.
-    Jobs take(std::size_t count, std::uint64_t bytes);
+    // alone, too). At most `remembered` of the remembered records fill up what is left.
+    Jobs take(std::size_t count, std::uint64_t bytes, std::size_t remembered = SIZE_MAX);
     // put_back - jobs that were not written go to the front again, in their order
     void put_back(Jobs jobs);
     // finish - tells the caller, or counts a remembered record as done
@@ -80,6 +83,7 @@ private:
 
     mutable std::mutex                             mutex_;
     const std::size_t                              remembered_limit_;
+    Slots* const                                   memory_;
     std::atomic<std::size_t>                       remembered_{0};
     std::deque<std::shared_ptr<Job>>               waiting_;
     std::deque<std::shared_ptr<Job>>               to_remember_;

@@ -16,6 +16,7 @@
 #include "base/async.h"
 #include "base/deadline.h"
 #include "base/result.h"
+#include "base/slots.h"
 #include "mail/record.h"
 
 namespace tamis::storage {
@@ -63,6 +64,7 @@ struct Dsn;  // storage/dsn.h
 struct StoreOptions {
     std::size_t connections = 4;           // PostgreSQL sessions, at most 8
     std::size_t remembered_limit = 100'000;
+    Slots*      memory = nullptr;          // remembered records are charged to it; it outlives the store
     std::string state_dir{};
     // for how long after the database went away callers still wait for it (a restart goes unnoticed); later they get
     // Errc::unavailable at once

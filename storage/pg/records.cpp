@@ -8,6 +8,8 @@
 
 #include "base/log.h"
 #include "base/metric.h"
+#include "storage/backoff.h"
+#include "storage/no_room.h"
 #include "storage/pg/pool.h"
 #include "storage/pg/questions.h"
 #include "storage/pg/refusal.h"
@@ -103,7 +105,7 @@ private:
 
     Pool::Wish wish(std::size_t busy) const override {
         const auto load = queue_->load();
-        if (load.waiting == 0) return load.unwritten > 0 && busy == 0 ? Pool::Wish::now : Pool::Wish::none;
+        if (load.waiting == 0) return load.unwritten > 0 && busy == 0 && Deadline::Clock::now() >= remember_after_ ? Pool::Wish::now : Pool::Wish::none;
         if (busy == 0 || load.waiting >= batch_messages || Deadline::Clock::now() - load.oldest > slow) return Pool::Wish::now;
         return Pool::Wish::soon;
     }
@@ -121,6 +123,11 @@ private:
     Task<Result<std::vector<std::string>>> select(Connection& connection, const Statement& statement, const MessageRows& rows);
     void answer(InHand& hand, const std::shared_ptr<Job>& job, Done done);
 
+    Pool::Outcome put_off(InHand& hand, const Jobs& group, const Fault& why, std::deque<Jobs>& more);
+
+    Backoff                     backoff_;          // only the pool's thread, as are the next two
+    Deadline::Clock::time_point remember_after_{};  // records that did not fit
+    bool                        is_full_ = false;  // the operator knows
     Pool pool_;  // last: its thread uses the rest
 };
 
@@ -150,7 +157,8 @@ Task<Done> Records::set_up(Connection& connection) {
 }
 
 Task<Pool::Outcome> Records::run(Connection& connection) {
-    InHand hand(queue_, queue_->take(batch_messages, batch_bytes));
+    const bool may_remember = Deadline::Clock::now() >= remember_after_;
+    InHand hand(queue_, queue_->take(batch_messages, batch_bytes, may_remember ? SIZE_MAX : 0));
     if (hand.jobs().empty()) co_return Pool::Outcome::done;
     if (hand.jobs().front()->kind == Job::Kind::read) co_return co_await read(connection, hand);
     co_return co_await write(connection, hand);
@@ -254,6 +262,11 @@ Task<Pool::Outcome> Records::write_group(Connection& connection, InHand& hand, J
     }
     if (attempt.end == Attempt::End::committed) {
         session.has_proven = true;
+        if (std::exchange(is_full_, false)) {
+            backoff_.reset();
+            remember_after_ = {};
+            log::notice({}, "storage {}: there is room again", connection.dsn().shown);
+        }
         commits().add();
         written().add(static_cast<double>(group.size()));
         for (std::size_t i = 0; i < group.size(); ++i)
@@ -264,6 +277,7 @@ Task<Pool::Outcome> Records::write_group(Connection& connection, InHand& hand, J
         co_return Pool::Outcome::done;
     }
     if (refusal == Refusal::trouble || refusal == Refusal::again) co_return give_up(hand, attempt.why);
+    if (refusal == Refusal::no_room) co_return put_off(hand, group, attempt.why, more);
     if (group.size() == 1) {
         auto settled = co_await settle_one(connection, group.front(), attempt);
         if (!settled && connection.is_lost()) co_return Pool::Outcome::reconnect;
@@ -298,6 +312,25 @@ Task<Done> Records::settle_one(Connection& connection, std::shared_ptr<Job> job,
     if (job->uncertain && *stored) co_return Done{};
     co_return fail(Errc::conflict, fmt::format("{}: mail_id {} exists already (partition {})", connection.dsn().shown,
                                                job->record.mail_id.get(), job->record.partition_tag));
+}
+
+// put_off - there is no room for these together: each by itself, and one that does not fit is told so. Remembered records go
+// back into the queue, for later.
+Pool::Outcome Records::put_off(InHand& hand, const Jobs& group, const Fault& why, std::deque<Jobs>& more) {
+    if (!std::exchange(is_full_, true)) log::error({}, "storage: {}; what does not fit is not stored, reading goes on", why.detail);
+    if (std::ranges::any_of(group, [](const auto& job) { return job->kind == Job::Kind::remember; })) {
+        const auto pause = backoff_.next();
+        remember_after_ = Deadline::Clock::now() + pause;
+        pool_.wake_later(pause);
+    }
+    for (const auto& job : group) {
+        if (job->kind == Job::Kind::remember) continue;  // `hand` puts it back
+        if (group.size() == 1)
+            hand.finish(job, std::unexpected(Fault{no_room_error(), why.detail}));
+        else
+            more.push_back({job});
+    }
+    return Pool::Outcome::done;
 }
 
 // give_up - whoever waits is told at once; remembered records stay and are tried again

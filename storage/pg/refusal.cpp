@@ -12,6 +12,9 @@ Refusal refusal_of(std::string_view sqlstate) {
     if (std::ranges::find(elsewhere, sqlstate) != elsewhere.end() || sqlstate.starts_with("08")) return Refusal::reconnect;
     if (sqlstate.starts_with("22") || sqlstate.starts_with("23") || sqlstate.starts_with("54") || sqlstate == "P0001")
         return Refusal::message;  // P0001: a trigger of the administrator's
+    // disk_full, out_of_memory, configuration_limit_exceeded (temp_file_limit), io_error
+    constexpr std::array<std::string_view, 4> room{"53100", "53200", "53400", "58030"};
+    if (std::ranges::find(room, sqlstate) != room.end()) return Refusal::no_room;
     return Refusal::trouble;
 }
 

@@ -10,7 +10,8 @@ enum class Refusal {
     duplicate,  // its mail_id exists already
     again,      // the same transaction may succeed when it is repeated (deadlock, serialization)
     reconnect,  // not this connection: read-only, going down, statements forgotten
-    trouble,    // the database cannot take anything now (disk, locks, rights, tables)
+    no_room,    // it does not fit now (a full disk, a read-only one): smaller ones may, and reading goes on
+    trouble,    // the database cannot take anything now (locks, rights, tables)
 };
 
 Refusal refusal_of(std::string_view sqlstate);

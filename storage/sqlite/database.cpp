@@ -3,10 +3,19 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <cerrno>
+#include <chrono>
 #include <climits>
 #include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <vector>
 
+#include "base/deadline.h"
 #include "base/text.h"
+#include "storage/no_room.h"
 #include "storage/schema.h"
 
 namespace tamis::storage::sqlite {
@@ -30,6 +39,69 @@ std::string why_not_open(const std::string& path) {
 
 }  // namespace
 
+// Shared - a generation ends with the first trouble that needs all handles closed
+class Database::Shared {
+public:
+    static std::shared_ptr<Shared> of(const std::string& path) {
+        static std::mutex                                      mutex;
+        static std::map<std::string, std::shared_ptr<Shared>> files;  // as many as the configuration names
+        const std::lock_guard lock(mutex);
+        auto& found = files[path];
+        if (!found) found = std::make_shared<Shared>();
+        return found;
+    }
+    std::uint64_t generation() const noexcept { return generation_.load(std::memory_order_relaxed); }
+    // token - alive as long as a handle of that generation is
+    std::shared_ptr<void> token(std::uint64_t& generation) {
+        const std::lock_guard lock(mutex_);
+        generation = generation_;
+        return token_;
+    }
+    // old_handles - whether handles of an earlier generation are still open; nobody is waited for longer than `patience`
+    bool old_handles() {
+        constexpr auto patience = std::chrono::seconds(10);
+        const std::lock_guard lock(mutex_);
+        std::erase_if(ended_, [](const auto& ended) { return ended.expired(); });
+        return !ended_.empty() && Deadline::Clock::now() - ended_at_ < patience;
+    }
+    void end_generation() {
+        constexpr auto seldom = std::chrono::seconds(3);  // what closing does not mend is not mended by closing again
+        const std::lock_guard lock(mutex_);
+        if (Deadline::Clock::now() - ended_at_ < seldom) return;
+        ended_at_ = Deadline::Clock::now();
+        ended_.push_back(token_);
+        token_ = std::make_shared<int>();
+        ++generation_;
+        busy_ = 0;
+    }
+    // seen - what the calls say: being locked out for long may be our own doing
+    void seen(int code) {
+        constexpr int long_busy = 5;
+        if (code == SQLITE_BUSY) {
+            if (++busy_ >= long_busy) end_generation();
+        } else if (code == SQLITE_IOERR || code == SQLITE_PROTOCOL) {
+            end_generation();
+        }
+    }
+    void worked() noexcept { busy_.store(0, std::memory_order_relaxed); }
+
+private:
+    std::mutex                       mutex_;
+    std::atomic<std::uint64_t>       generation_{0};
+    std::atomic<int>                 busy_{0};
+    std::shared_ptr<void>            token_ = std::make_shared<int>();
+    std::vector<std::weak_ptr<void>> ended_;
+    Deadline::Clock::time_point      ended_at_{};
+};
+
+Database::Database(std::string path, std::string shown)
+    : path_(std::move(path)), shown_(std::move(shown)), shared_(Shared::of(path_)), counted_(shared_->token(generation_)) {}
+
+bool Database::is_stale() const noexcept { return generation_ != shared_->generation(); }
+
+Statement::Statement(const Database& database, sqlite3_stmt* statement)
+    : database_(&database), counted_(database.counted_), statement_(statement) {}
+
 void Statement::bind_text(int index, std::string_view text) noexcept {
     sqlite3_bind_text64(statement_.get(), index, text.data() != nullptr ? text.data() : "", text.size(), SQLITE_STATIC, SQLITE_UTF8);
 }
@@ -43,7 +115,10 @@ void Statement::bind_null(int index) noexcept { sqlite3_bind_null(statement_.get
 Result<bool> Statement::step() {
     const int code = sqlite3_step(statement_.get());
     if (code == SQLITE_ROW) return true;
-    if (code == SQLITE_DONE) return false;
+    if (code == SQLITE_DONE) {
+        database_->shared_->worked();
+        return false;
+    }
     Fault fault = database_->fault(code);
     reset();
     return std::unexpected(std::move(fault));
@@ -77,6 +152,7 @@ std::string_view Statement::column_name(int index) const noexcept {
 
 Result<std::unique_ptr<Database>> Database::open(const std::string& path, const std::string& shown) {
     std::unique_ptr<Database> database(new Database(path, shown));
+    if (database->shared_->old_handles()) return fail(Errc::unavailable, fmt::format("{}: the file is closed everywhere first, after trouble with it", shown));
     sqlite3* handle = nullptr;
     const int code = sqlite3_open_v2(path.c_str(), &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
     database->handle_.reset(handle);
@@ -130,10 +206,15 @@ Result<Statement> Database::prepare(std::string_view sql) {
 Fault Database::fault(int code) const {
     const auto say = [&](Errc errc, std::string_view what) { return Fault{make_error_code(errc), fmt::format("{}: {}", shown_, what)}; };
     const char* message = handle_ ? sqlite3_errmsg(handle_.get()) : sqlite3_errstr(code);
+    const int   system = handle_ ? sqlite3_system_errno(handle_.get()) : 0;
+    const bool  is_file = (code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_READONLY;
+    const auto  no_room = [&](std::string_view what) { return Fault{no_room_error(), fmt::format("{}: {}", shown_, what)}; };
+    if ((code & 0xff) == SQLITE_FULL || (is_file && (system == ENOSPC || system == EDQUOT || system == EFBIG))) return no_room("the disk is full");
+    if (is_file && system == EROFS) return no_room("the file system is read-only");
+    shared_->seen(code & 0xff);
     switch (code & 0xff) {
         case SQLITE_BUSY:
         case SQLITE_LOCKED: return say(Errc::unavailable, "locked by another process for too long");
-        case SQLITE_FULL: return say(Errc::unavailable, "the disk is full");
         case SQLITE_CANTOPEN:
         case SQLITE_PERM:
         case SQLITE_AUTH:

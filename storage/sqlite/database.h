@@ -5,6 +5,7 @@
 
 #include <sqlite3.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -37,8 +38,9 @@ private:
     struct Finalize {
         void operator()(sqlite3_stmt* statement) const noexcept { sqlite3_finalize(statement); }
     };
-    Statement(const Database& database, sqlite3_stmt* statement) : database_(&database), statement_(statement) {}
+    Statement(const Database& database, sqlite3_stmt* statement);
     const Database*                         database_;
+    std::shared_ptr<void>                   counted_;  // a handle is open as long as it has statements
     std::unique_ptr<sqlite3_stmt, Finalize> statement_;
 };
 
@@ -58,14 +60,25 @@ public:
     bool  in_transaction() const noexcept { return sqlite3_get_autocommit(handle_.get()) == 0; }
     // probe - whether it can be written now: lock, rights, disk
     Done  probe();
+    // fault - what SQLite's code means; is_no_room() when only writing fails, and Errc::unavailable when nothing can be done now
     Fault fault(int code) const;
 
+    // is_stale - somebody in this process met trouble with the file that only closing it everywhere mends: SQLite keeps the
+    // locks of all handles of a process together, and one that could not be given back stays taken until the last handle is
+    // closed. Whoever has such a handle closes it soon; until then open() refuses.
+    bool is_stale() const noexcept;
+
 private:
+    friend class Statement;
+    class Shared;  // what the handles of one file have in common
     struct Close {
         void operator()(sqlite3* handle) const noexcept { sqlite3_close_v2(handle); }
     };
-    Database(std::string path, std::string shown) : path_(std::move(path)), shown_(std::move(shown)) {}
+    Database(std::string path, std::string shown);
     std::string                     path_, shown_;
+    std::shared_ptr<Shared>         shared_;
+    std::uint64_t                   generation_ = 0;
+    std::shared_ptr<void>           counted_;  // as an open handle of that generation; closed before it is not
     std::unique_ptr<sqlite3, Close> handle_;
 };
 

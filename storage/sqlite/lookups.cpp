@@ -51,7 +51,10 @@ class Lookups final : public LookupStore {
 public:
     Lookups(std::vector<Dsn> dsns, const LookupOptions& options, CustomLookups custom)
         : custom_(std::move(custom)),
-          reader_(std::move(dsns), options.patience, [this](Database& database) { return prepare(database); }) {
+          reader_(std::move(dsns), options.patience, [this](Database& database) { return prepare(database); }, [this] {
+              users_.reset();
+              list_.reset();
+          }) {
         reader_.start();
     }
     ~Lookups() override { reader_.stop(); }
@@ -253,7 +256,11 @@ using KnownAnswered = Completion<Result<Known>>;
 class PenPals final : public PenPalStore {
 public:
     PenPals(std::vector<Dsn> dsns, const LookupOptions& options)
-        : reader_(std::move(dsns), options.patience, [this](Database& database) { return prepare(database); }) {
+        : reader_(std::move(dsns), options.patience, [this](Database& database) { return prepare(database); }, [this] {
+              pen_pal_.reset();
+              reference_.reset();
+              original_.reset();
+          }) {
         reader_.start();
     }
     ~PenPals() override { reader_.stop(); }

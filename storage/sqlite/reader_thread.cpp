@@ -1,9 +1,16 @@
 #include "storage/sqlite/reader_thread.h"
 
+#include "storage/no_room.h"
+
 namespace tamis::storage::sqlite {
 
-ReaderThread::ReaderThread(std::vector<Dsn> dsns, std::chrono::milliseconds patience, Opened opened)
-    : dsns_(std::move(dsns)), health_(std::make_shared<Health>(dsns_.front().shown, patience)), opened_(std::move(opened)) {}
+ReaderThread::ReaderThread(std::vector<Dsn> dsns, std::chrono::milliseconds patience, Opened opened, std::function<void()> closing)
+    : dsns_(std::move(dsns)), health_(std::make_shared<Health>(dsns_.front().shown, patience)), opened_(std::move(opened)), closing_(std::move(closing)) {}
+
+void ReaderThread::close() {
+    closing_();
+    database_.reset();
+}
 
 void ReaderThread::stop() {
     {
@@ -34,8 +41,10 @@ void ReaderThread::refuse_all(const Fault& why) {
 bool ReaderThread::open() {
     for (const auto& dsn : dsns_) {
         auto database = Database::open(dsn.path, dsn.shown);
+        if (!database && is_no_room(database.error())) database = Database::open_to_read(dsn.path, dsn.shown);  // a read-only disk
         auto ready = database ? opened_(**database) : Done(std::unexpected(database.error()));
         if (!ready) {
+            closing_();
             health_->down(ready.error());
             continue;
         }
@@ -47,10 +56,21 @@ bool ReaderThread::open() {
     return false;
 }
 
+bool ReaderThread::is_stopping() {
+    const std::lock_guard lock(mutex_);
+    return stopping_;
+}
+
+void ReaderThread::put_back(std::shared_ptr<Question> question) {
+    const std::lock_guard lock(mutex_);
+    waiting_.push_front(std::move(question));
+}
+
+// next - null: nothing is asked now, or we are stopping
 std::shared_ptr<ReaderThread::Question> ReaderThread::next() {
     std::unique_lock lock(mutex_);
-    signal_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
-    if (stopping_) return nullptr;
+    constexpr std::chrono::seconds look_around{1};
+    if (!signal_.wait_for(lock, look_around, [this] { return stopping_ || !waiting_.empty(); }) || stopping_) return nullptr;
     auto question = std::move(waiting_.front());
     waiting_.pop_front();
     return question;
@@ -69,16 +89,18 @@ void ReaderThread::run() {
             continue;
         }
         const auto question = next();
-        if (!question) return;
-        if (question->deadline.passed()) continue;  // nobody waits any more
+        if (is_stopping()) return;
+        if (database_->is_stale()) {  // another handle met trouble that all of them have to make way for
+            close();
+            if (question) put_back(question);
+            continue;
+        }
+        if (!question || question->deadline.passed()) continue;  // nobody waits any more
         auto answered = question->answer();
         if (answered) continue;
         health_->down(answered.error());
-        database_.reset();
-        {
-            const std::lock_guard lock(mutex_);
-            waiting_.push_front(question);
-        }
+        close();
+        put_back(question);
         if (pause()) return;
     }
 }

@@ -34,7 +34,8 @@ public:
     // Opened - called on the thread after every opening, before any question: prepares statements
     using Opened = std::function<Done(Database&)>;
 
-    ReaderThread(std::vector<Dsn> dsns, std::chrono::milliseconds patience, Opened opened);
+    // `closing` is called before the file is closed: it gives up the statements
+    ReaderThread(std::vector<Dsn> dsns, std::chrono::milliseconds patience, Opened opened, std::function<void()> closing = [] {});
     ~ReaderThread() { stop(); }
     void          start() { thread_ = std::thread([this] { run(); }); }
     void          stop();
@@ -44,12 +45,16 @@ public:
 private:
     void run();
     bool open();
+    void close();
     void refuse_all(const Fault& why);
     std::shared_ptr<Question> next();
+    void put_back(std::shared_ptr<Question> question);
+    bool is_stopping();
 
     const std::vector<Dsn>                dsns_;
     const std::shared_ptr<Health>         health_;
     const Opened                          opened_;
+    const std::function<void()>           closing_;
     std::unique_ptr<Database>             database_;  // only the thread
     Backoff                               backoff_;   // only the thread
     std::mutex                            mutex_;

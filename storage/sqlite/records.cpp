@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "storage/backoff.h"
+#include "storage/no_room.h"
 #include "storage/queued_store.h"
 #include "storage/sqlite/writer.h"
 
@@ -47,7 +48,12 @@ private:
             }
             wait_for_work();
             while (!is_stopping()) {
-                const Jobs jobs = queue_->take(batch_messages, batch_bytes);
+                if (writer_->is_stale()) {
+                    writer_.reset();
+                    break;
+                }
+                const bool may_remember = Deadline::Clock::now() >= remember_after_;
+                const Jobs jobs = queue_->take(batch_messages, batch_bytes, may_remember ? remember_together_ : 0);
                 if (jobs.empty() || !serve(jobs)) break;
             }
         }
@@ -76,6 +82,7 @@ private:
             return true;
         }
         auto written = writer_->write(jobs);
+        if (!written && is_no_room(written.error())) return serve_in_parts(jobs, written.error());
         if (!written) {
             health_->down(written.error());
             queue_->put_back(jobs);
@@ -85,6 +92,8 @@ private:
             return false;
         }
         backoff_.reset();
+        if (jobs.front()->kind == Job::Kind::remember) remember_together_ = std::min(2 * remember_together_, batch_messages);
+        if (std::exchange(is_full_, false)) log::notice({}, "storage {}: there is room again", dsns_.front().shown);
         for (std::size_t i = 0; i < jobs.size(); ++i) {
             const auto& answer = (*written)[i];
             if (!answer && jobs[i]->kind == Job::Kind::remember) lose(jobs[i]->record, describe(answer.error()));
@@ -93,10 +102,35 @@ private:
         return true;
     }
 
+    // serve_in_parts - there is no room for all of it together: each message by itself, and one that does not fit is told so.
+    // Remembered records wait, and are tried again, fewer at a time.
+    bool serve_in_parts(const Jobs& jobs, const Fault& why) {
+        if (!std::exchange(is_full_, true)) log::error({}, "storage: {}; what does not fit is not stored, reading goes on", why.detail);
+        Jobs remembered;
+        for (std::size_t i = 0; i < jobs.size(); ++i) {
+            if (jobs[i]->kind == Job::Kind::remember)
+                remembered.push_back(jobs[i]);
+            else if (jobs.size() == 1)
+                queue_->finish(*jobs[i], std::unexpected(why));
+            else if (!serve({jobs[i]})) {
+                queue_->put_back(Jobs(jobs.begin() + static_cast<std::ptrdiff_t>(i) + 1, jobs.end()));
+                queue_->put_back(remembered);
+                return false;
+            }
+        }
+        if (remembered.empty()) return true;
+        queue_->put_back(remembered);
+        const bool alone = remembered.size() == jobs.size();
+        remember_together_ = std::max<std::size_t>(1, alone ? remembered.size() / 2 : remembered.size());
+        if (alone && remembered.size() == 1) remember_after_ = Deadline::Clock::now() + backoff_.next();
+        return true;
+    }
+
     void wait_for_work() {
         std::unique_lock lock(mutex_);
-        signal_.wait(lock, [&] { return now_ || later_ || stopping_; });
-        if (!now_) signal_.wait_for(lock, linger, [&] { return now_ || stopping_; });
+        constexpr std::chrono::seconds look_around{1};  // at the file, and at records that did not fit
+        signal_.wait_for(lock, look_around, [&] { return now_ || later_ || stopping_; });
+        if (later_ && !now_) signal_.wait_for(lock, linger, [&] { return now_ || stopping_; });
         now_ = later_ = false;
     }
     void pause(std::chrono::milliseconds span) {
@@ -110,7 +144,10 @@ private:
 
     const std::vector<Dsn>  dsns_;
     std::unique_ptr<Writer> writer_;   // only the thread
-    Backoff                 backoff_;  // only the thread
+    Backoff                 backoff_;  // only the thread, as are the next three
+    std::size_t             remember_together_ = batch_messages;
+    Deadline::Clock::time_point remember_after_{};
+    bool                    is_full_ = false;  // the operator knows
     std::mutex              mutex_;
     std::condition_variable signal_;
     bool                    now_ = false, later_ = false, stopping_ = false;

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "storage/completion.h"
+#include "storage/no_room.h"
 #include "storage/sql_runner.h"
 #include "storage/sqlite/reader_thread.h"
 
@@ -37,11 +38,16 @@ private:
             const auto queries = make_(owner_.shape_);
             const bool together = queries.size() > 1;
             if (together)
-                if (auto begun = database.run("BEGIN IMMEDIATE"); !begun) return begun;
+                if (auto begun = database.run("BEGIN IMMEDIATE"); !begun) {
+                    if (!is_no_room(begun.error())) return begun;
+                    Answered::set(answered, std::unexpected(std::move(begun.error())));
+                    return {};
+                }
             auto answers = owner_.rows_of(queries);
             if (together) {
-                const auto ended = database.run(answers ? "COMMIT" : "ROLLBACK");
-                if (answers && !ended) return ended;
+                auto ended = database.run(answers ? "COMMIT" : "ROLLBACK");
+                if (answers && !ended && !is_no_room(ended.error())) return ended;
+                if (answers && !ended) answers = std::unexpected(ended.error());
             }
             if (!answers && answers.error().is(Errc::unavailable)) return std::unexpected(std::move(answers.error()));
             Answered::set(answered, std::move(answers));

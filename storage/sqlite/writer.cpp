@@ -5,6 +5,7 @@
 #include <array>
 
 #include "storage/chunks.h"
+#include "storage/no_room.h"
 #include "storage/sqlite/catalogue.h"
 
 namespace tamis::storage::sqlite {
@@ -52,7 +53,8 @@ Result<std::unique_ptr<Writer>> Writer::open(const Dsn& dsn) {
     auto database = Database::open(dsn.path, dsn.shown);
     if (!database) return std::unexpected(std::move(database.error()));
     if (auto installed = install_steps(**database, dsn.shown); !installed) return std::unexpected(std::move(installed.error()));
-    if (auto writable = (*database)->probe(); !writable) return std::unexpected(std::move(writable.error()));
+    // a disk that is full now may have room for what comes, and what is there can be read
+    if (auto writable = (*database)->probe(); !writable && !is_no_room(writable.error())) return std::unexpected(std::move(writable.error()));
     std::unique_ptr<Writer> writer(new Writer(std::move(*database)));
     if (auto prepared = writer->prepare(); !prepared) return std::unexpected(std::move(prepared.error()));
     return writer;
@@ -116,7 +118,8 @@ Done Writer::write_all(const Jobs& jobs, std::vector<Done>& answers) {
         auto result = database_->run("SAVEPOINT message");
         if (!result) return result;
         Done answer = write_one(*job);
-        if (!answer && answer.error().is(Errc::unavailable)) return answer;  // the store's trouble, not the message's
+        // the store's trouble, not the message's; and a transaction that SQLite has rolled back by itself
+        if (!answer && (answer.error().is(Errc::unavailable) || !database_->in_transaction())) return answer;
         if (!answer) result = database_->run("ROLLBACK TO message");
         if (result) result = database_->run("RELEASE message");
         if (!result) return result;

@@ -17,8 +17,10 @@ public:
     // open - opens or creates the file and brings its schema up to date
     static Result<std::unique_ptr<Writer>> open(const Dsn& dsn);
 
-    // write - all of them in one transaction. A Fault: nothing was written, try again later. Else one answer per job.
+    // write - all of them in one transaction. A Fault: nothing was written, try again later; one that is_no_room(): the same jobs
+    // in smaller transactions may fit. Else one answer per job.
     Result<std::vector<Done>> write(const Jobs& jobs);
+    bool                      is_stale() const noexcept { return database_->is_stale(); }
     Result<std::string>       read(const Job& job);
 
 private:

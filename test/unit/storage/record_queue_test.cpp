@@ -59,3 +59,33 @@ TEST_CASE("remembered records are bounded, those in flight count, and the refuse
     CHECK(queue.remembered() == 0);
     CHECK(queue.remember(third));
 }
+
+TEST_CASE("remembered records are charged until they are written") {
+    tamis::Slots memory(1 << 20);
+    {
+        RecordQueue queue(2, &memory);
+        auto record = tamis::test::make_record();
+        record.subject = std::string(5000, 's');
+        REQUIRE(queue.remember(record));
+        CHECK(memory.used() > 5000);
+        auto jobs = queue.take(10, 10);
+        REQUIRE(jobs.size() == 1);
+        queue.finish(*jobs.front(), std::string());
+        jobs.clear();
+        CHECK(memory.used() == 0);
+        record = tamis::test::make_record();
+        REQUIRE(queue.remember(record));
+    }
+    CHECK(memory.used() == 0);
+}
+
+TEST_CASE("remembered records can be left out, or taken a few at a time") {
+    RecordQueue queue(10);
+    for (int i = 0; i < 5; ++i) {
+        auto record = tamis::test::make_record();
+        REQUIRE(queue.remember(record));
+    }
+    CHECK(queue.take(10, 10, 0).empty());
+    CHECK(queue.take(10, 10, 2).size() == 2);
+    CHECK(queue.take(10, 10).size() == 3);
+}

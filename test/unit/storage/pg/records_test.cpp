@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "storage/chunks.h"
+#include "storage/no_room.h"
 #include "storage/pg/blocking.h"
 #include "storage/schema.h"
 #include "test/lib/cutting_proxy.h"
@@ -127,6 +128,36 @@ TEST_CASE("PostgreSQL: of many messages in one commit only the guilty fails, a d
     CHECK(answers[40].error().is(Errc::bad_input));
     CHECK_THAT(answers[40].error().detail, Catch::Contains("msgs_subject_check"));
     for (const auto* table : {"msgs", "msgrcpt", "quarantine"}) CHECK(count(database, table) == "58");
+}
+
+TEST_CASE("PostgreSQL: what does not fit on the server's disk fails alone and at once; smaller ones and reading go on") {
+    if (!PgServer::is_wanted()) return;
+    const Captured captured;
+    const auto database = new_database();
+    server().query(database, "CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN IF NEW.chunk_ind > 3 THEN RAISE EXCEPTION "
+                             "USING ERRCODE = ''53100'', MESSAGE = ''could not extend file: No space left on device''; END IF; RETURN NEW; END'");
+    server().query(database, "CREATE TRIGGER no_room BEFORE INSERT ON quarantine FOR EACH ROW EXECUTE FUNCTION no_room()");
+    const auto store = open({server().url(database)});
+    const auto first = make_record();
+    REQUIRE(keep(*store, first, mail::QuarantineCopy{"P\n", make_spool("small")}));
+    for (int i = 0; i < 5; ++i) store->remember(make_record());
+    std::vector<Done> answers(9);
+    asio::io_context loop(1);
+    const auto begun = Deadline::Clock::now();
+    for (std::size_t i = 0; i < answers.size(); ++i)
+        asio::co_spawn(loop, store->keep(make_record(), mail::QuarantineCopy{"P\n", make_spool(std::string(i % 3 == 2 ? 200'000 : 10, 'x'))}, Deadline::in(60s)),
+                       [&answers, i](const std::exception_ptr&, Done done) { answers[i] = std::move(done); });
+    loop.run();
+    for (std::size_t i = 0; i < answers.size(); ++i) {
+        INFO(i << ": " << (answers[i] ? "" : answers[i].error().detail));
+        CHECK(answers[i].has_value() == (i % 3 != 2));
+        if (!answers[i]) CHECK(is_no_room(answers[i].error()));
+    }
+    CHECK(Deadline::Clock::now() - begun < 30s);
+    CHECK(store->ready());
+    CHECK(read(*store, first));
+    CHECK(run<std::size_t>([&] { return store->drain(Deadline::in(30s)); }) == 0);
+    CHECK(count(database, "msgs") == "12");
 }
 
 TEST_CASE("PostgreSQL: emoji, invalid UTF-8, NUL and SQL in texts and addresses, in UTF8, SQL_ASCII and LATIN1 databases") {

@@ -12,7 +12,7 @@ TEST_CASE("an SQLSTATE decides what becomes of the transaction") {
     const auto row = GENERATE(Row{"23505", Refusal::duplicate}, Row{"23514", Refusal::message}, Row{"22021", Refusal::message},
                               Row{"40P01", Refusal::again}, Row{"40001", Refusal::again}, Row{"25006", Refusal::reconnect},
                               Row{"57P01", Refusal::reconnect}, Row{"08006", Refusal::reconnect}, Row{"26000", Refusal::reconnect},
-                              Row{"53100", Refusal::trouble}, Row{"57014", Refusal::trouble}, Row{"42P01", Refusal::trouble},
+                              Row{"53100", Refusal::no_room}, Row{"58030", Refusal::no_room}, Row{"53300", Refusal::trouble}, Row{"57014", Refusal::trouble}, Row{"42P01", Refusal::trouble},
                               Row{"42501", Refusal::trouble}, Row{"XX000", Refusal::trouble});
     INFO(row.code);
     CHECK(refusal_of(row.code) == row.want);

@@ -1,11 +1,16 @@
 #include "storage/sqlite/records.h"
 
+#include <sqlite3.h>
+#include <sys/resource.h>
+
 #include <catch2/catch.hpp>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 
 #include "base/log.h"
 #include "storage/chunks.h"
+#include "storage/no_room.h"
 #include "storage/schema.h"
 #include "storage/sqlite/database.h"
 #include "test/unit/storage/fixture.h"
@@ -108,6 +113,89 @@ TEST_CASE("SQLite: of many messages in one commit only the guilty fails") {
     CHECK(answers[20].error().is(Errc::conflict));
     CHECK(query(folder.file(), "SELECT count(*) FROM msgs", 1) == std::vector<std::string>{"49"});
     CHECK(query(folder.file(), "SELECT count(*) FROM maddr", 1) == std::vector<std::string>{"2"});
+}
+
+namespace {
+
+// FileLimit - files of this process cannot grow beyond it while it lives: a disk that is nearly full
+struct FileLimit {
+    explicit FileLimit(rlim_t bytes) {
+        std::signal(SIGXFSZ, SIG_IGN);
+        ::getrlimit(RLIMIT_FSIZE, &before);
+        const rlimit next{bytes, before.rlim_max};
+        ::setrlimit(RLIMIT_FSIZE, &next);
+    }
+    ~FileLimit() { ::setrlimit(RLIMIT_FSIZE, &before); }
+    rlimit before{};
+};
+
+}  // namespace
+
+TEST_CASE("SQLite: what does not fit on the disk fails alone and at once; smaller ones and reading go on") {
+    const Captured captured;
+    const Folder folder;
+    const auto store = open(folder.file());
+    const auto first = make_record();
+    REQUIRE(keep(*store, first, mail::QuarantineCopy{"P\n", make_spool("small")}));
+    {
+        const FileLimit limit(2 * 1024 * 1024);
+        const auto large = make_spool(std::string(8 * 1024 * 1024, 'x'));
+        std::vector<Done> answers(5);
+        asio::io_context loop(1);
+        const auto begun = Deadline::Clock::now();
+        for (std::size_t i = 0; i < answers.size(); ++i)
+            asio::co_spawn(loop, store->keep(make_record(), mail::QuarantineCopy{"P\n", i == 2 ? large : make_spool("small")}, Deadline::in(30s)),
+                           [&answers, i](const std::exception_ptr&, Done done) { answers[i] = std::move(done); });
+        loop.run();
+        for (std::size_t i = 0; i < answers.size(); ++i) {
+            INFO(i << ": " << (answers[i] ? "" : answers[i].error().detail));
+            CHECK(answers[i].has_value() == (i != 2));
+        }
+        REQUIRE_FALSE(answers[2]);
+        CHECK(is_no_room(answers[2].error()));
+        CHECK_THAT(answers[2].error().detail, Catch::Contains("the disk is full"));
+        CHECK(Deadline::Clock::now() - begun < 15s);  // nobody waits until its deadline for room
+        CHECK(store->ready());
+        CHECK(run<Result<std::string>>([&] { return store->read_quarantine(first.mail_id, 0, Deadline::in(30s)); }));
+    }
+    CHECK(keep(*store, make_record(), mail::QuarantineCopy{"P\n", make_spool(std::string(8 * 1024 * 1024, 'x'))}));
+}
+
+TEST_CASE("SQLite: remembered records wait for room") {
+    const Captured captured;
+    const Folder folder;
+    const auto store = open(folder.file());
+    REQUIRE(keep(*store, make_record()));
+    {
+        const FileLimit limit(1);  // nothing at all can be written
+        for (int i = 0; i < 20; ++i) store->remember(make_record());
+        REQUIRE_FALSE(keep(*store, make_record()));
+        CHECK(store->remembered() == 20);
+    }
+    REQUIRE(run<std::size_t>([&] { return store->drain(Deadline::in(30s)); }) == 0);
+    CHECK(query(folder.file(), "SELECT count(*) FROM msgs", 1) == std::vector<std::string>{"21"});
+}
+
+TEST_CASE("SQLite: trouble that only closing the file everywhere mends ends the use of every handle") {
+    const Folder folder;
+    auto one = sqlite::Database::open(folder.file(), "one");
+    auto two = sqlite::Database::open(folder.file(), "two");
+    REQUIRE(one);
+    REQUIRE(two);
+    auto statement = (*two)->prepare("SELECT 1");
+    REQUIRE(statement);
+    CHECK_FALSE((*two)->is_stale());
+    CHECK((*one)->fault(SQLITE_IOERR | (15 << 8)).is(Errc::unavailable));  // SQLITE_IOERR_LOCK
+    CHECK((*one)->is_stale());
+    CHECK((*two)->is_stale());
+    one->reset();
+    CHECK_FALSE(sqlite::Database::open(folder.file(), "three"));  // the second one has not been closed yet
+    two->reset();
+    CHECK_FALSE(sqlite::Database::open(folder.file(), "three"));  // nor can it be while it has a statement
+    statement = fail(Errc::broken, "given up");
+    const auto three = sqlite::Database::open(folder.file(), "three");
+    REQUIRE(three);
+    CHECK_FALSE((*three)->is_stale());
 }
 
 TEST_CASE("SQLite: finish brings a message to its final state") {
