@@ -1,15 +1,18 @@
 #include "base/log.h"
 
 #include <spdlog/async.h>
-#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/sinks/syslog_sink.h>
 #include <spdlog/spdlog.h>
+#include <fcntl.h>
 #include <syslog.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <mutex>
+#include <system_error>
 
 namespace tamis::log {
 namespace {
@@ -55,6 +58,36 @@ int priority(Level level) {
     }
 }
 
+// FileSink - appends to a file that is no link; a line that does not fit on the disk is lost, the next one begins a new line
+class FileSink final : public spdlog::sinks::base_sink<std::mutex> {
+public:
+    explicit FileSink(const std::string& path) : file_(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640)) {
+        if (file_ < 0) throw std::system_error(errno, std::system_category(), errno == ELOOP ? "a symbolic link is not followed" : "open");
+    }
+    ~FileSink() override { ::close(file_); }
+    FileSink(const FileSink&) = delete;
+    FileSink& operator=(const FileSink&) = delete;
+
+private:
+    void sink_it_(const spdlog::details::log_msg& message) override {
+        spdlog::memory_buf_t line;
+        if (is_torn_) line.push_back('\n');
+        formatter_->format(message, line);
+        std::string_view rest(line.data(), line.size());
+        while (!rest.empty()) {
+            const ssize_t done = ::write(file_, rest.data(), rest.size());
+            if (done < 0 && errno == EINTR) continue;
+            if (done <= 0) break;
+            rest.remove_prefix(static_cast<std::size_t>(done));
+        }
+        if (rest.size() != line.size()) is_torn_ = !rest.empty();
+    }
+    void flush_() override {}
+
+    int  file_;
+    bool is_torn_ = false;
+};
+
 void emit(Sinks& to, Level level, const std::string& line) {
     if (capturing) {
         to.captured.push_back(line);
@@ -88,7 +121,7 @@ Done open(const Options& options) {
             logger = std::make_shared<spdlog::async_logger>(options.ident, std::move(sink), to.pool,
                                                             spdlog::async_overflow_policy::overrun_oldest);
         } else if (options.target.starts_with("file:")) {
-            auto sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(options.target.substr(5));
+            auto sink = std::make_shared<FileSink>(options.target.substr(5));
             logger = std::make_shared<spdlog::logger>(options.ident, std::move(sink));
             std::string host(256, '\0');
             if (gethostname(host.data(), host.size() - 1) != 0) host = "localhost";

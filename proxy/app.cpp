@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -16,7 +17,6 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <csignal>
-#include <fstream>
 #include <set>
 #include <thread>
 
@@ -29,12 +29,27 @@
 #include "proxy/reinject_options.h"
 #include "proxy/privileges.h"
 #include "proxy/retention_timer.h"
+#include "proxy/safe_files.h"
 #include "proxy/services.h"
 #include "proxy/smtp/session.h"
 #include "proxy/takeover.h"
 #include "scanners/command/command.h"
 
 namespace tamis::proxy {
+
+namespace {
+
+// run_loop - to its end. What is thrown past a handler ends that handler, not the daemon: no memory, or a bug of ours.
+void run_loop(asio::io_context& context) {
+    for (;;) try {
+            context.run();
+            return;
+        } catch (const std::exception& trouble) {
+            log::error({}, "bug: an exception in an event loop: {}", escaped(trouble.what(), 300));
+        }
+}
+
+}  // namespace
 
 // Thread - one event loop with everything that lives on it
 struct App::Thread {
@@ -56,7 +71,7 @@ struct App::Thread {
 
     void start() {
         asio::co_spawn(context, sweep(), asio::detached);  // ends when stop() cancels its timer
-        thread = std::thread([this] { context.run(); });
+        thread = std::thread([this] { run_loop(context); });
     }
     Task<void> sweep() {
         for (;;) {
@@ -66,26 +81,65 @@ struct App::Thread {
             reinjector.close_idle();
         }
     }
-    void take(const Accepted& accepted) {
-        Stream::Socket socket(context, protocol_of(accepted), accepted.descriptor);
-        auto session = std::make_shared<Session>(std::make_unique<Stream>(std::move(socket)),
-                                                 Peer{accepted.peer_address, accepted.socket_address, accepted.listener},
-                                                 services, pipeline);
-        sessions.insert(session.get());
-        asio::co_spawn(context, session->run(), [this, session](const std::exception_ptr&) {
-            sessions.erase(session.get());
-            load.fetch_sub(1, std::memory_order_relaxed);
-        });
+    // stream_of - null when the loop cannot watch the connection; it is closed then, and the client tries again
+    std::unique_ptr<Stream> stream_of(const Accepted& accepted) {
+        Stream::Socket socket(context);
+        boost::system::error_code error;
+        socket.assign(protocol_of(accepted), accepted.descriptor, error);
+        if (!error) return std::make_unique<Stream>(std::move(socket));
+        log::error({}, "a connection to {} was closed, it cannot be watched: {}", accepted.listener, error.message());
+        ::close(accepted.descriptor);
+        load.fetch_sub(1, std::memory_order_relaxed);
+        return nullptr;
     }
-    void take_control(const Accepted& accepted) {
-        Stream::Socket socket(context, protocol_of(accepted), accepted.descriptor);
-        auto session = std::make_shared<ControlSession>(std::make_unique<Stream>(std::move(socket)),
-                                                        ControlPeer{accepted.is_unix, accepted.peer_address, accepted.listener}, services,
-                                                        pipeline, reinjector);
+    void take(const Accepted& accepted) {
+        auto stream = stream_of(accepted);
+        if (!stream) return;
+        asio::co_spawn(context, serve(std::move(stream), Peer{accepted.peer_address, accepted.socket_address, accepted.listener}),
+                       [this](const std::exception_ptr& broken) {
+                           load.fetch_sub(1, std::memory_order_relaxed);
+                           if (broken) log::error({}, "a connection was closed: no memory for its session");
+                       });
+    }
+    // serve - at most limits.connections at the same time; the others wait here, unrefused, with nothing but their socket
+    Task<void> serve(std::unique_ptr<Stream> stream, Peer peer) {
+        const auto settings = services.snapshot()->settings;
+        Slots::Units place;
+        if (peer.address.empty() || settings->allowed_peers.contains(peer.address)) {
+            place = services.serving.try_take(1);
+            if (place.amount() == 0) {
+                if (services.told_waiting.begin_quiet(std::chrono::minutes(1)))
+                    log::warning({}, "{} connections are served (limits.connections), new ones wait for their greeting", services.serving.limit());
+                auto taken = co_await services.serving.take(1, Deadline::in(settings->limits.session));
+                if (!taken) co_return;
+                place = std::move(*taken);
+            }
+        }
+        Session session(std::move(stream), std::move(peer), services, pipeline);
+        const Listed listed(sessions, session);
+        co_await session.run();
+    }
+    // Listed - a session that stop_sessions() can find
+    struct Listed {
+        Listed(std::set<Session*>& in, Session& session) : list(in), one(&session) { list.insert(one); }
+        ~Listed() { list.erase(one); }
+        Listed(const Listed&) = delete;
+        Listed& operator=(const Listed&) = delete;
+        std::set<Session*>& list;
+        Session*            one;
+    };
+    void take_control(const Accepted& accepted, ControlPeer peer, const std::shared_ptr<ControlPools::Place>& place) {
+        auto stream = stream_of(accepted);
+        if (!stream) return;
+        auto session = std::make_shared<ControlSession>(std::move(stream), std::move(peer), place, services, pipeline, reinjector);
         controls.insert(session.get());
+        place->on_yield([this, weak = std::weak_ptr(session)] {
+            asio::post(context, [weak] {
+                if (const auto still = weak.lock()) still->yield();
+            });
+        });
         asio::co_spawn(context, session->run(), [this, session](const std::exception_ptr&) {
             controls.erase(session.get());
-            services.control_connections.fetch_sub(1, std::memory_order_relaxed);
             load.fetch_sub(1, std::memory_order_relaxed);
         });
     }
@@ -108,26 +162,32 @@ struct App::Thread {
     }
 
     Services&                                                     services;
+    std::set<Session*>                                            sessions;  // only on this thread; outlive what is on the loop
+    std::set<ControlSession*>                                     controls;
     asio::io_context                                              context{1};
     asio::executor_work_guard<asio::io_context::executor_type>    guard{context.get_executor()};
     Reinjector                                                    reinjector;
     std::unique_ptr<open::WorkerPool>                             workers;
     Pipeline                                                      pipeline;
     asio::steady_timer                                            sweep_timer;
-    std::set<Session*>                                            sessions;  // only on this thread
-    std::set<ControlSession*>                                     controls;  // only on this thread
     std::atomic<std::size_t>                                      load{0};
     std::thread                                                   thread;
 };
 
+// Rights - before and after root gives its rights away; without root everything is made with those of the user
+enum class Rights : bool { of_root, of_user };
+
 struct App::Impl {
     std::shared_ptr<const Settings>      settings;
+    bool                                 is_activated = false;  // systemd holds our sockets
+    std::set<std::string>                made;  // files and sockets, by path
     std::unique_ptr<Services>            services;
     std::unique_ptr<RetentionTimer>      retention;
     std::vector<std::unique_ptr<Thread>> threads;
     asio::io_context                     context{1};  // main thread: accepting and signals
     std::vector<ListeningSocket>         listeners;
     std::vector<ListeningSocket>         control_listeners;  // AM.PDP
+    ControlPools                         pools;              // who is on its line
     std::vector<std::unique_ptr<Acceptor>> acceptors;
     asio::signal_set                     signals{context, SIGTERM, SIGINT, SIGHUP};
     std::unique_ptr<TakenOver>           predecessor;  // until it has been told to go
@@ -146,7 +206,8 @@ struct App::Impl {
     void       hand_out(Accepted accepted);
     void       hand_out_control(Accepted accepted);
     Thread&    least_busy();
-    Done       open_control();
+    Done       make_files(Rights rights);
+    Done       open_sockets(Rights rights);
     void       log_start() const;
     void       close_listeners() {
         for (auto* list : {&listeners, &control_listeners})
@@ -241,23 +302,13 @@ Done App::start(Problems& problems, TakeOver take_over) {
     const auto& settings = *in.settings;
     raise_descriptor_limit();
     in.listeners = inherited_listeners();
+    in.is_activated = !in.listeners.empty();
     if (take_over == TakeOver::yes) {
         auto predecessor = TakenOver::ask(settings.server.state_dir, user_number(settings.server.user).value_or(::geteuid()));
         if (!predecessor) return std::unexpected(std::move(predecessor.error()));
         in.predecessor = std::move(*predecessor);
     }
-    if (in.listeners.empty()) {
-        auto opened = in.listen(settings.server.listen, static_cast<int>(settings.limits.backlog), settings.server.socket_mode);
-        if (!opened) return std::unexpected(opened.error());
-        in.listeners = std::move(*opened);
-    }
-    if (auto done = in.open_control(); !done) return done;
-    if (auto done = own_directory(settings.server.state_dir, settings.server.user, settings.server.group); !done) return done;
-    if (!settings.server.pid_file.empty()) {
-        std::ofstream file(settings.server.pid_file);
-        file << ::getpid() << '\n';
-        if (!file) return fail(Errc::unavailable, fmt::format("cannot write server.pid_file {}", settings.server.pid_file));
-    }
+    if (auto done = in.make_files(Rights::of_root); !done) return done;
     auto spawning = open::spawner_options_of(settings.open);
     const bool needs_spawner = settings.open.enabled || scanners::has_commands(settings.config);
     if (needs_spawner) {
@@ -267,8 +318,9 @@ Done App::start(Problems& problems, TakeOver take_over) {
     }
     if (auto done = become_user(settings.server.user, settings.server.group); !done) return done;
     ::umask(0027);
+    if (auto done = in.make_files(Rights::of_user); !done) return done;
 
-    in.services = std::make_unique<Services>(settings.limits.memory.count);
+    in.services = std::make_unique<Services>(settings.limits.memory.count, static_cast<std::uint64_t>(settings.limits.connections));
     if (auto done = scanners::remove_old_directories(settings.server.state_dir); !done) log::warning({}, "{}", describe(done.error()));
     if (needs_spawner) {  // before any thread, and without privileges
         auto spawner = open::Spawner::start(std::move(spawning));
@@ -284,6 +336,7 @@ Done App::start(Problems& problems, TakeOver take_over) {
         options.remembered_limit = static_cast<std::size_t>(settings.storage.remembered);
         options.patience = settings.storage.wait;
         options.state_dir = settings.server.state_dir;
+        options.memory = &in.services->memory;
         auto store = storage::open_record_store(settings.storage_dsns, options);
         if (!store) return std::unexpected(store.error());
         in.services->records = std::move(*store);
@@ -323,28 +376,84 @@ void App::Impl::hand_out(Accepted accepted) {
     asio::post(least.context, [&least, accepted = std::move(accepted)] { least.take(accepted); });
 }
 
+// hand_out_control - who it is comes first, then whether its kind has a place left
 void App::Impl::hand_out_control(Accepted accepted) {
-    const auto limit = static_cast<std::size_t>(services->snapshot()->settings->control.connections);
-    if (services->control_connections.load(std::memory_order_relaxed) >= limit) {
-        log::warning({}, "AM.PDP: more than {} connections (control.connections), one was closed", limit);
+    const auto snapshot = services->snapshot();
+    const auto& in_force = *snapshot->settings;
+    auto peer = identify(accepted.descriptor, accepted.is_unix, accepted.peer_address, accepted.listener, in_force);
+    const auto limit = peer.refusal.empty() ? static_cast<std::size_t>(in_force.control.connections) : ControlPools::stranger_limit;
+    auto place = pools.enter(peer.pool, limit);
+    if (!place) {
+        log::warning({}, "AM.PDP: more than {} connections of \"{}\" (control.connections), one was closed", limit, peer.pool);
         ::close(accepted.descriptor);
         return;
     }
-    services->control_connections.fetch_add(1, std::memory_order_relaxed);
     Thread& least = least_busy();
-    asio::post(least.context, [&least, accepted = std::move(accepted)] { least.take_control(accepted); });
+    asio::post(least.context, [&least, accepted = std::move(accepted), peer = std::move(peer), place = std::move(place)] {
+        least.take_control(accepted, peer, place);
+    });
 }
 
-// open_control - the sockets of AM.PDP; a unix socket belongs to the user we become
-Done App::Impl::open_control() {
-    const auto& control = settings->control;
-    if (control.listen.empty()) return {};
-    auto opened = listen(control.listen, 128, control.socket_mode);
-    if (!opened) return std::unexpected(opened.error());
-    control_listeners = std::move(*opened);
-    for (const auto& listener : control_listeners)
-        if (!listener.path.empty())
-            if (auto given = give_to_user(listener.path, settings->server.user, settings->server.group); !given) return given;
+// make_files - the state directory, the pid file, the log file and the sockets: as root only where nobody else could have put
+// a link (safe_files.h), the rest as the user that we became
+Done App::Impl::make_files(Rights rights) {
+    const auto& server = settings->server;
+    const bool as_root = rights == Rights::of_root;
+    if (as_root && ::geteuid() != 0) return {};
+    const auto is_due = [&](const std::string& path) { return (!as_root || only_root_writes(path)) && !made.contains(path); };
+    Identity owner{static_cast<unsigned>(-1), static_cast<unsigned>(-1)};
+    if (as_root && !server.user.empty()) {
+        auto identity = identity_of(server.user, server.group);
+        if (!identity) return std::unexpected(identity.error());
+        owner = *identity;
+    }
+    if (is_due(server.state_dir)) {
+        if (auto done = make_directory(server.state_dir, owner.user, owner.group); !done) return done;
+        made.insert(server.state_dir);
+    }
+    if (!server.pid_file.empty() && is_due(server.pid_file)) {
+        if (auto done = write_file(server.pid_file, fmt::format("{}\n", ::getpid())); !done)
+            return fail(done.error().code, "server.pid_file: " + done.error().detail);
+        made.insert(server.pid_file);
+    }
+    if (const auto& logging = settings->log; logging.target.starts_with("file:")) {
+        const auto path = logging.target.substr(5);
+        if (as_root && is_due(path))
+            if (auto done = make_log_file(path, owner.user, owner.group); !done) return done;
+        if (!as_root)
+            if (auto done = log::open({logging.target, logging.ident, static_cast<int>(logging.level)}); !done) return done;
+    }
+    return open_sockets(rights);
+}
+
+Done App::Impl::open_sockets(Rights rights) {
+    struct Row {
+        const std::vector<std::string>& endpoints;
+        const std::string&              mode;
+        int                             backlog;
+        std::vector<ListeningSocket>&   into;
+        bool                            wanted;
+    };
+    const std::array rows{Row{settings->server.listen, settings->server.socket_mode, static_cast<int>(settings->limits.backlog), listeners, !is_activated},
+                          Row{settings->control.listen, settings->control.socket_mode, 128, control_listeners, true}};
+    for (const auto& row : rows) {
+        if (!row.wanted) continue;
+        for (const auto& text : row.endpoints) {
+            const auto endpoint = parse_endpoint(text);
+            if (!endpoint) return std::unexpected(endpoint.error());
+            const bool may_be_now = rights == Rights::of_user || !endpoint->is_unix() || only_root_writes(endpoint->path);
+            if (!may_be_now || made.contains(text)) continue;
+            auto opened = listen({text}, row.backlog, row.mode);
+            if (!opened) return std::unexpected(opened.error());
+            made.insert(text);
+            for (auto& listener : *opened) {
+                const auto path = listener.path;
+                row.into.push_back(std::move(listener));
+                if (path.empty() || rights == Rights::of_user) continue;
+                if (auto given = give_to_user(path, settings->server.user, settings->server.group); !given) return given;
+            }
+        }
+    }
     return {};
 }
 
@@ -379,6 +488,7 @@ void App::Impl::reload() {
             log::warning({}, "reload: policy.pen_pals_bonus and policy.bounce_killer_score, both off until now, take effect after a restart");
         settings = next;
         services->swap(std::move(snapshot));
+        services->serving.set_limit(static_cast<std::uint64_t>(settings->limits.connections));
         if (services->lookups) services->lookups->forget();
         for (auto& thread : threads) thread->reload();
         if (retention) retention->wake();
@@ -423,6 +533,7 @@ Task<void> App::Impl::drain() {
     log::notice({}, "stopping: no new connections, messages in hand may finish within {} s",
                 std::chrono::duration_cast<std::chrono::seconds>(settings->limits.drain).count());
     services->stopping = true;
+    services->serving.set_limit(UINT32_MAX);  // nobody waits for a place now
     if (retention) retention->stop();
     for (auto& acceptor : acceptors) acceptor->stop();
     if (takeover) takeover->stop();
@@ -469,7 +580,7 @@ int App::run(const std::function<void()>& ready) {
     in.offer_takeover();
     if (ready) ready();
     notify_service_manager(fmt::format("READY=1\nMAINPID={}", ::getpid()));
-    in.context.run();
+    run_loop(in.context);
     if (!in.stopped_in_time) std::_Exit(0);  // sessions that hang in a peer's silence are cut off here, on purpose
     return 0;
 }

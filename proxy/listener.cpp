@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <boost/asio/error.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -47,9 +48,12 @@ Result<ListeningSocket> listen_unix(const std::string& path, int backlog, unsign
         }
         ::unlink(path.c_str());  // left over from a process that is gone
     }
-    if (::bind(socket, &address.any, sizeof address.un) != 0 || ::chmod(path.c_str(), mode) != 0 ||
-        ::listen(socket, backlog) != 0) {
-        const auto error = last_error();
+    const auto usual = ::umask(static_cast<mode_t>(0777 & ~mode));  // it is born with its mode: nothing is done by path
+    const bool is_bound = ::bind(socket, &address.any, sizeof address.un) == 0;
+    auto error = last_error();
+    ::umask(usual);
+    if (!is_bound || ::listen(socket, backlog) != 0) {
+        if (is_bound) error = last_error();
         ::close(socket);
         return fail(error, fmt::format("listen on {}", path));
     }
@@ -182,13 +186,22 @@ Task<void> Acceptor::run(std::function<void(Accepted)> take) {
     auto quiet_until = std::chrono::steady_clock::time_point::min();
     while (listening.is_open()) {
         auto [error] = co_await listening.async_wait(asio::posix::stream_descriptor::wait_read, as_result);
-        if (error) co_return;
+        if (error == asio::error::operation_aborted || !listening.is_open()) co_return;
+        if (error) {  // the loop cannot watch the socket now
+            native_->pause.expires_after(pause_when_full);
+            co_await native_->pause.async_wait(as_result);
+        }
         while (listening.is_open()) {
             AnyAddress peer{};
             socklen_t size = sizeof peer;
             const int accepted = ::accept4(listening.native_handle(), &peer.any, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
             if (accepted >= 0) {
-                take(describe_connection(accepted, peer, name_));
+                try {
+                    take(describe_connection(accepted, peer, name_));
+                } catch (const std::exception& trouble) {
+                    log::error({}, "a connection to {} was closed: {}", name_, trouble.what());
+                    ::close(accepted);
+                }
                 continue;
             }
             if (errno == EAGAIN || errno == EWOULDBLOCK) break;

@@ -22,7 +22,8 @@ struct ListeningSocket {
     std::string path;  // of a unix socket of ours, to be removed at the end; empty otherwise
 };
 
-// open_listeners - binds and listens; for host names every address. A stale unix socket is replaced, a live one is not.
+// open_listeners - binds and listens; for host names every address. A stale unix socket is replaced, a live one is not. Changes
+// the umask for a moment: before there are threads.
 Result<std::vector<ListeningSocket>> open_listeners(const std::vector<std::string>& endpoints, int backlog,
                                                     unsigned socket_mode);
 // inherited_listeners - LISTEN_FDS of sd_listen_fds(3); empty when we were not socket-activated

@@ -68,8 +68,10 @@ int run(int argc, char** argv) {
             fmt::print("{}: fine\n", file);
         return 0;
     }
+    // a log file is opened by App::start(), when we are the user that goes on writing to it
     const auto& log = settings->log;
-    if (auto done = tamis::log::open({log.target, log.ident, static_cast<int>(log.level)}); !done) {
+    const bool is_file = log.target.starts_with("file:");
+    if (auto done = tamis::log::open({is_file ? "stderr" : log.target, log.ident, static_cast<int>(log.level)}); !done) {
         fmt::print(stderr, "{}: {}\n", file, tamis::describe(done.error()));
         return 1;
     }

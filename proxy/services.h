@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <mutex>
 
@@ -32,9 +33,23 @@ struct Snapshot {
     std::shared_ptr<const TlsContext> tls;  // null: STARTTLS is not offered
 };
 
+// Quiet - for lines that would otherwise come with every connection
+class Quiet {
+public:
+    // begin_quiet - true when nobody has said it within `span`; from now on it is said
+    bool begin_quiet(std::chrono::steady_clock::duration span) {
+        const auto now = std::chrono::steady_clock::now().time_since_epoch().count();
+        auto until = until_.load(std::memory_order_relaxed);
+        return now >= until && until_.compare_exchange_strong(until, now + span.count());
+    }
+
+private:
+    std::atomic<std::chrono::steady_clock::rep> until_{0};
+};
+
 class Services {
 public:
-    explicit Services(std::uint64_t memory_limit) : memory(memory_limit) {}
+    Services(std::uint64_t memory_limit, std::uint64_t connection_limit) : memory(memory_limit), serving(connection_limit) {}
 
     std::shared_ptr<const Snapshot> snapshot() const {
         const std::lock_guard lock(mutex_);
@@ -45,7 +60,8 @@ public:
         snapshot_ = std::move(next);
     }
 
-    Slots                                 memory;   // bytes of mail we hold at once
+    Slots                                 memory;   // limits.memory: bytes we hold at once, for mail, sessions and records
+    Slots                                 serving;  // limits.connections
     std::shared_ptr<storage::RecordStore> records;
     std::shared_ptr<storage::LookupStore> lookups;   // null: no lookup_dsn
     std::shared_ptr<storage::PenPalStore> pen_pals;  // null: off, or no storage_dsn
@@ -54,7 +70,7 @@ public:
     FileKeeper                            files;    // quarantine copies in files
     std::shared_ptr<storage::QuarantineStore> quarantine;  // null: no storage_dsn, or nobody can ask
     std::unique_ptr<CopyReader>           copies;      // null: nobody can ask
-    std::atomic<std::size_t>              control_connections{0};
+    Quiet                                 told_waiting;  // that connections wait
     SeenNames                             seen_viruses;
     SeenNames                             told_columns;  // columns without effect that were told of
     std::atomic<bool>                     stopping{false};

@@ -51,12 +51,13 @@ const std::vector<Setting<LimitSettings>>& limit_rows() {
         {"message_size", &S::message_size, "Largest message in octets (announced by SIZE, enforced at MAIL and at the end of data); 0 is no limit.", 0, 1e15},
         {"recipients", &S::recipients, "Most RCPT commands in one transaction; then 452.", 1, 100'000},
         {"errors", &S::errors, "Errors a client may make in one connection before it is closed with 421; 0 is no limit.", 0, 1e6},
+        {"connections", &S::connections, "Connections that are served at the same time; more are accepted, and wait for their greeting until another one ends.", 1, 1e6},
         {"line", &S::line, "Longest command line in octets.", 512, 65536},
         {"idle", &S::idle, "How long we wait for a client's next bytes.", 1, 86400},
         {"session", &S::session, "How long a connection may last in all; it is closed between two messages.", 10, 1e6},
         {"message", &S::message, "Deadline for one message from the end of data to our answer; stay below Postfix's data_done_timeout (600 s).", 1, 3600},
         {"scan", &S::scan, "Deadline for all scanners of one message together.", 0.1, 3600},
-        {"memory", &S::memory, "Memory for messages being received and processed, of all sessions together; more mail waits or goes to disk.", 1 << 20, 1e13, false},
+        {"memory", &S::memory, "Memory for all sessions together: their buffers, messages being received and processed, their decoded parts, and records that wait for the database; more mail waits or goes to disk.", 1 << 20, 1e13, false},
         {"spool_memory", &S::spool_memory, "A message larger than this is kept in an unlinked file in state_dir.", 256 * 1024, 1e13},
         {"drain", &S::drain, "At SIGTERM, how long messages in hand may take to finish.", 0, 3600},
         {"backlog", &S::backlog, "Length of the listen queue.", 1, 65535, false},
@@ -224,8 +225,8 @@ const std::vector<Setting<ControlSettings>>& control_rows() {
         {"allowed_users", &S::allowed_users, "Users (names or numbers) that may ask over the unix socket besides root and our own: a milter's, a web server's."},
         {"allowed_peers", &S::allowed_peers, "Addresses that may connect over TCP."},
         {"secret_required", &S::secret_required, "Who must give a message's secret_id to have it released: always everybody, tcp those who come over TCP, never nobody. A secret that is given is always checked.", 0, 0, true, {"always", "tcp", "never"}},
-        {"connections", &S::connections, "Most connections at the same time; a milter needs one for each message in hand.", 1, 10'000},
-        {"idle", &S::idle, "How long we wait for a request on a connection.", 1, 86400},
+        {"connections", &S::connections, "Most connections of each kind at the same time: root with our own user, each of allowed_users, all TCP peers; beyond it the one that has been silent longest is closed. A milter needs one for each message in hand.", 1, 10'000},
+        {"idle", &S::idle, "How long we wait for the next request on a connection, and for the end of one that was begun; a new connection has 30 s to say something.", 1, 86400},
     };
     return rows;
 }

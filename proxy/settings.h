@@ -54,6 +54,7 @@ struct LimitSettings {
     Bytes        message_size{0};
     std::int64_t recipients = 1100;
     std::int64_t errors = 20;
+    std::int64_t connections = 2000;
     Bytes        line{4096};
     Seconds      idle{480'000};
     Seconds      session{3'600'000};

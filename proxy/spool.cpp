@@ -6,6 +6,7 @@
 #include <sys/sendfile.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "mail/header.h"
@@ -13,7 +14,7 @@
 namespace tamis::proxy {
 namespace {
 
-constexpr std::size_t write_block = 256 * 1024;
+constexpr std::size_t write_block = 64 * 1024;
 constexpr std::uint64_t growth_step = 256 * 1024;
 
 std::error_code last_error() { return {errno, std::system_category()}; }
@@ -34,19 +35,33 @@ SpoolWriter::~SpoolWriter() {
     if (descriptor_ >= 0) ::close(descriptor_);
 }
 
+Task<Done> SpoolWriter::make_room(std::size_t bytes, Deadline deadline) {
+    if (spilled_ != 0 || head_.size() >= spool_head_limit) co_return Done{};
+    const auto head = std::min(spool_head_limit, head_.size() + bytes);
+    const auto needed = cost(head, head);
+    if (needed <= units_.amount()) co_return Done{};
+    // in steps that double: a message grows in few of them
+    const auto wanted = std::min<std::uint64_t>(cost(spool_head_limit, spool_head_limit), std::max(needed, 2 * units_.amount()));
+    co_return co_await memory_->grow(units_, wanted - units_.amount(), deadline);
+}
+
 bool SpoolWriter::append(std::string_view bytes) {
     if (fault_.code) return false;
     if (head_.size() < spool_head_limit && spilled_ == 0) {
         const auto part = bytes.substr(0, spool_head_limit - head_.size());
-        if (!admitted(head_.size() + part.size())) {
-            fault_ = {make_error_code(Errc::over_limit), "no memory for a message larger than its declared SIZE"};
+        const auto size_then = head_.size() + part.size();
+        if (!admitted(cost(size_then, size_then))) {
+            fault_ = {make_error_code(Errc::over_limit), "no memory for the beginning of the message"};
             return false;
         }
+        if (head_.capacity() < size_then)  // doubled, but not beyond what is ever used
+            head_.reserve(std::min(spool_head_limit, std::max(size_then, 2 * head_.capacity())));
         head_ += part;
         bytes.remove_prefix(part.size());
     }
     if (bytes.empty()) return true;
     spilled_ += bytes.size();
+    if (pending_.empty() && bytes.size() >= write_block / 2) return write_out(bytes);
     pending_ += bytes;
     if (pending_.size() < write_block) return true;
     return write_out(std::exchange(pending_, {}));
@@ -63,7 +78,7 @@ bool SpoolWriter::admitted(std::uint64_t bytes) {
 }
 
 bool SpoolWriter::write_out(std::string_view bytes) {
-    if (!is_file_ && (size() > options_->memory_limit || !admitted(size())) && !move_to_file()) return false;
+    if (!is_file_ && (size() > options_->memory_limit || !admitted(cost(size(), head_.size()))) && !move_to_file()) return false;
     if (descriptor_ < 0) {
         descriptor_ = ::memfd_create("tamis-message", MFD_CLOEXEC | MFD_ALLOW_SEALING);
         if (descriptor_ < 0) {
@@ -120,7 +135,9 @@ Result<std::shared_ptr<const mail::SealedSpool>> SpoolWriter::seal() {
     const std::uint64_t total = size();
     if (!fault_.code && spilled_ != 0) write_out(std::exchange(pending_, {}));
     if (fault_.code) return std::unexpected(fault_);
-    if (!is_file_ && units_.amount() > total) units_.give_back(units_.amount() - total);
+    if (head_.capacity() > head_.size() + write_block) head_.shrink_to_fit();
+    const auto held = is_file_ ? head_.size() : cost(total, head_.size());
+    if (units_.amount() > held) units_.give_back(units_.amount() - held);
     if (is_file_) {
         // the file has no name and this is its only descriptor: re-opened read-only, nobody can write to it
         const int reader = ::open(fmt::format("/proc/self/fd/{}", descriptor_).c_str(), O_RDONLY | O_CLOEXEC);

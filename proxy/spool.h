@@ -11,6 +11,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/async.h"
+#include "base/deadline.h"
 #include "base/result.h"
 #include "base/slots.h"
 #include "mail/message.h"
@@ -29,13 +31,15 @@ struct SpoolOptions {
 class SpoolWriter {
 public:
     // `memory` admits bytes; it must outlive what seal() returns. `first` are the units taken for the beginning before
-    // anything was read: spool_head_limit, or the declared SIZE when that is smaller. More is taken as the message
-    // grows, at once or not at all, so that no two messages ever wait for each other.
+    // anything was read. For the first spool_head_limit octets, which may hold the header section, the caller makes room
+    // before it appends; more is taken as the message grows, at once or not at all: without it the message goes to a file.
     SpoolWriter(const SpoolOptions& options, Slots& memory, Slots::Units first);
     ~SpoolWriter();
     SpoolWriter(const SpoolWriter&) = delete;
     SpoolWriter& operator=(const SpoolWriter&) = delete;
 
+    // make_room - waits until the part of the next `bytes` octets that is kept in memory in any case is admitted
+    Task<Done> make_room(std::size_t bytes, Deadline deadline);
     // append - false when it cannot be stored; fault() says why (no space, no descriptor)
     bool         append(std::string_view bytes);
     const Fault& fault() const noexcept { return fault_; }
@@ -47,6 +51,8 @@ public:
 private:
     bool write_out(std::string_view bytes);
     bool admitted(std::uint64_t bytes);
+    // cost - of a message of that size with so much in head: engines and workers get it as a memfd, the head is there twice
+    static std::uint64_t cost(std::uint64_t size, std::uint64_t head) noexcept { return size + head; }
     bool move_to_file();
 
     const SpoolOptions* options_;

@@ -1,10 +1,7 @@
 #include "proxy/control/control_session.h"
 
 #include <fmt/format.h>
-#include <sys/socket.h>
 #include <unistd.h>
-
-#include <algorithm>
 
 #include "base/log.h"
 #include "base/metric.h"
@@ -33,8 +30,9 @@ AmpdpAnswer release_failure(const Fault& fault) {
 
 }  // namespace
 
-ControlSession::ControlSession(std::unique_ptr<Stream> stream, ControlPeer peer, Services& services, Pipeline& pipeline, Reinjector& reinjector)
-    : stream_(std::move(stream)), peer_(std::move(peer)), services_(services), pipeline_(pipeline), reinjector_(reinjector) {}
+ControlSession::ControlSession(std::unique_ptr<Stream> stream, ControlPeer peer, std::shared_ptr<ControlPools::Place> place, Services& services,
+                               Pipeline& pipeline, Reinjector& reinjector)
+    : stream_(std::move(stream)), peer_(std::move(peer)), place_(std::move(place)), services_(services), pipeline_(pipeline), reinjector_(reinjector) {}
 
 void ControlSession::stop() {
     if (!waiting_) return;
@@ -51,57 +49,62 @@ Task<void> ControlSession::run() {
     stream_->close();
 }
 
-// check_peer - why this peer may not ask anything
-std::optional<Fault> ControlSession::check_peer() {
-    const auto snapshot = services_.snapshot();
-    const auto& settings = *snapshot->settings;
-    if (!peer_.is_unix) {
-        if (settings.control_peers.contains(peer_.address)) return {};
-        return Fault{make_error_code(Errc::refused), fmt::format("{} is not in control.allowed_peers", peer_.address)};
+void ControlSession::yield() {
+    if (answering_) return;
+    boost::system::error_code ignored;
+    stream_->socket().cancel(ignored);
+}
+
+// refuse - the client writes first: answered earlier, it would see a broken connection instead of the reason
+Task<void> ControlSession::refuse() {
+    refused_total().add();
+    log::warning({}, "DENIED ACCESS to AM.PDP at {}: {}", peer_.listener, peer_.refusal);
+    InputBuffer input(ampdp_line_limit + 2);
+    AmpdpParser parser;
+    const auto soon = Deadline::in(std::chrono::seconds(5));
+    for (bool asked = false; !asked;) {
+        const auto line = co_await input.read_line(*stream_, soon);
+        const auto request = line ? parser.on_line(*line) : std::unexpected(line.error());
+        asked = !request || request->has_value();
     }
-    ucred who{};
-    socklen_t size = sizeof who;
-    if (::getsockopt(stream_->socket().native_handle(), SOL_SOCKET, SO_PEERCRED, &who, &size) != 0)
-        return Fault{make_error_code(Errc::refused), "the kernel does not say who asks"};
-    user_ = who.uid;
-    if (user_ == 0 || user_ == ::geteuid()) return {};
-    if (std::ranges::count(settings.control_users, user_) != 0) return {};
-    return Fault{make_error_code(Errc::refused), fmt::format("uid {} is not in control.allowed_users", user_)};
+    const auto sent = co_await stream_->write(failure_answer(peer_.refusal).wire(), soon);
+    if (!sent) log::debug({}, "the refusal could not be said: {}", describe(sent.error()));
 }
 
 Task<void> ControlSession::talk() {
-    InputBuffer input(ampdp_line_limit + 2);
-    AmpdpParser parser;
-    if (const auto refused = check_peer()) {
-        refused_total().add();
-        log::warning({}, "DENIED ACCESS to AM.PDP at {}: {}", peer_.listener, refused->detail);
-        // the client writes first: answered earlier, it would see a broken connection instead of the reason
-        const auto soon = Deadline::in(std::chrono::seconds(5));
-        for (bool asked = false; !asked;) {
-            const auto line = co_await input.read_line(*stream_, soon);
-            const auto request = line ? parser.on_line(*line) : std::unexpected(line.error());
-            asked = !request || request->has_value();
-        }
-        const auto sent = co_await stream_->write(failure_answer(refused->detail).wire(), soon);
-        if (!sent) log::debug({}, "the refusal could not be said: {}", describe(sent.error()));
+    if (!peer_.refusal.empty()) {
+        co_await refuse();
         co_return;
     }
+    constexpr std::chrono::seconds first_word{30};  // a client that has connected has something to say
+    InputBuffer input(ampdp_line_limit + 2);
+    AmpdpParser parser;
+    bool        has_asked = false;
+    Deadline    request_end = Deadline::never();  // a begun request ends, however slowly its lines come
     while (!services_.stopping || parser.is_inside()) {
-        const auto idle = services_.snapshot()->settings->control.idle;
-        waiting_ = !parser.is_inside() && input.unread().empty();
-        auto line = co_await input.read_line(*stream_, Deadline::in(idle));
+        const Deadline idle = Deadline::in(services_.snapshot()->settings->control.idle);
+        const bool     begins = !parser.is_inside();
+        if (begins) request_end = has_asked ? idle : idle.sooner(first_word);
+        waiting_ = begins && input.unread().empty();
+        auto line = co_await input.read_line(*stream_, request_end);
         waiting_ = false;
+        if (begins) request_end = idle;
         if (!line && !line.error().is(Errc::over_limit)) co_return;
         auto request = line ? parser.on_line(*line) : std::unexpected(line.error());
         if (!request) {
-            const auto sent = co_await stream_->write(failure_answer(describe(request.error())).wire(), Deadline::in(idle));
+            const auto sent = co_await stream_->write(failure_answer(describe(request.error())).wire(), idle);
             if (!sent) log::debug({}, "the refusal could not be said: {}", describe(sent.error()));
             co_return;
         }
         if (!*request) continue;
+        has_asked = true;
         requests_total().add();
+        answering_ = true;
+        place_->set_busy(true);
         const auto said = co_await answer(std::move(**request));
-        const auto sent = co_await stream_->write(said.wire(), Deadline::in(idle));
+        const auto sent = co_await stream_->write(said.wire(), Deadline::in(services_.snapshot()->settings->control.idle));
+        place_->set_busy(false);
+        answering_ = false;
         if (!sent) {
             log::notice({}, "AM.PDP: the client was gone before it got the answer: {}", describe(sent.error()));
             co_return;
@@ -122,7 +125,7 @@ Task<AmpdpAnswer> ControlSession::answer(AmpdpRequest request) {
         co_return failure_answer(kind.empty() ? "Missing 'request' field" : fmt::format("unknown request \"{}\"", escaped(kind)));
     if (!peer_.is_unix) co_return failure_answer("request=AM.PDP is taken on a unix socket only");
     static const pid_t process = ::getpid();
-    const PolicyCaller caller{peer_.listener, user_, fmt::format("{:05}-{:02}", process, ++services_.connections % 1'000'000)};
+    const PolicyCaller caller{peer_.listener, peer_.user, fmt::format("{:05}-{:02}", process, ++services_.connections % 1'000'000)};
     co_return co_await answer_policy_request(std::move(request), caller, services_, pipeline_);
 }
 
@@ -148,7 +151,7 @@ Task<AmpdpAnswer> ControlSession::answer_release(AmpdpRequest request, std::stri
                                                                                             : fmt::format("Invalid mail_id '{}'", escaped(wanted.mail_id))});
     if (auto may = check_secret(request, settings); !may) {
         refused_total().add();
-        log::warning({}, "AM.PDP: {} of {} refused to {}: {}", kind, wanted.mail_id, peer_.is_unix ? fmt::format("uid {}", user_) : peer_.address, may.error().detail);
+        log::warning({}, "AM.PDP: {} of {} refused to {}: {}", kind, wanted.mail_id, peer_.is_unix ? fmt::format("uid {}", peer_.user) : peer_.address, may.error().detail);
         co_return release_failure(may.error());
     }
     if (const auto& tag = request.first("partition_tag"); !tag.empty()) {
@@ -164,7 +167,7 @@ Task<AmpdpAnswer> ControlSession::answer_release(AmpdpRequest request, std::stri
     for (const auto& recipient : request.all("recipient")) wanted.recipients.push_back(bare_address(recipient));
     if (request.has("sender")) wanted.sender = bare_address(request.first("sender"));
     wanted.requested_by = bare_address(request.first("requested_by"));
-    wanted.by = fmt::format("{}@{}", peer_.is_unix ? fmt::format("uid-{}", user_) : "[" + peer_.address + "]", settings.server.hostname);
+    wanted.by = fmt::format("{}@{}", peer_.is_unix ? fmt::format("uid-{}", peer_.user) : "[" + peer_.address + "]", settings.server.hostname);
     if (!wanted.requested_by.empty()) wanted.by = wanted.requested_by + "/" + wanted.by;
     Releaser releaser(settings, services_.quarantine.get(), *services_.copies, &reinjector_);
     auto results = co_await releaser.release(std::move(wanted), Deadline::in(settings.limits.message));

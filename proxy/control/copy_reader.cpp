@@ -159,7 +159,7 @@ CopyReader::CopyReader(SpoolOptions spool, Slots& memory) : spool_(std::move(spo
 CopyReader::~CopyReader() { threads_->pool.join(); }
 
 Task<Result<StoredText>> CopyReader::from_table(storage::QuarantineStore& store, storage::MessageKey key, Deadline deadline) {
-    auto units = co_await memory_.take(spool_head_limit, deadline);
+    auto units = co_await memory_.take(2 * spool_head_limit, deadline);
     if (!units) co_return std::unexpected(std::move(units.error()));
     Intake intake(spool_, memory_, std::move(*units));
     std::int64_t last = -1;
@@ -183,7 +183,7 @@ Task<Result<StoredText>> CopyReader::from_file(std::string directory, std::strin
     auto file = open_beneath(directory, name);
     if (!file) co_return std::unexpected(std::move(file.error()));
     using Answer = storage::Completion<Result<StoredText>>;
-    auto units = co_await memory_.take(spool_head_limit, deadline);
+    auto units = co_await memory_.take(2 * spool_head_limit, deadline);
     auto owned = std::make_shared<Descriptor>(*file);
     if (!units) co_return std::unexpected(std::move(units.error()));
     auto answer = std::make_shared<Answer>();
@@ -197,7 +197,7 @@ Task<Result<StoredText>> CopyReader::from_file(std::string directory, std::strin
 Task<Result<StoredText>> CopyReader::from_descriptor(int descriptor, std::string shown, Deadline deadline) {
     auto owned = std::make_shared<Descriptor>(descriptor);
     using Answer = storage::Completion<Result<StoredText>>;
-    auto units = co_await memory_.take(spool_head_limit, deadline);
+    auto units = co_await memory_.take(2 * spool_head_limit, deadline);
     if (!units) co_return std::unexpected(std::move(units.error()));
     auto answer = std::make_shared<Answer>();
     auto intake = std::make_shared<Intake>(spool_, memory_, std::move(*units));

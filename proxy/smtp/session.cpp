@@ -15,8 +15,10 @@
 namespace tamis::proxy {
 namespace {
 
-constexpr std::size_t command_capacity = 16 * 1024;  // also enough for most messages
-constexpr std::size_t data_capacity = 128 * 1024;    // while a larger message comes in
+constexpr std::size_t message_capacity = 16 * 1024;  // of the input buffer in DATA: enough for most messages
+constexpr std::size_t data_capacity = 128 * 1024;    // while a larger message comes in and there is memory for it
+constexpr std::uint64_t session_cost = 16 * 1024;    // command buffer, dialogue and coroutines of an idle connection
+constexpr std::uint64_t message_cost = 64 * 1024;    // taken before the 354; a larger message takes more as it comes
 
 metric::Counter& denied_total() {
     static metric::Counter counter("tamis_connections_denied_total", "connections from peers that are not allowed");
@@ -83,8 +85,9 @@ Session::Session(std::unique_ptr<Stream> stream, Peer peer, Services& services, 
       pipeline_(pipeline),
       snapshot_(services.snapshot()),
       dialog_(dialog_options()),
-      input_(std::max<std::size_t>(command_capacity, snapshot_->settings->limits.line.count + 2)),
+      input_(command_capacity()),
       session_end_(Deadline::in(snapshot_->settings->limits.session)),
+      memory_(services.memory.charge(session_cost)),
       connection_(++services.connections) {}
 
 Session::~Session() = default;
@@ -105,6 +108,9 @@ DialogOptions Session::dialog_options() const {
     out.requires_tls = settings.server.tls_required;
     return out;
 }
+
+// command_capacity - of the input buffer between messages: idle connections are many
+std::size_t Session::command_capacity() const { return snapshot_->settings->limits.line.count + 2; }
 
 Deadline Session::command_deadline() const { return session_end_.sooner(snapshot_->settings->limits.idle); }
 
@@ -151,28 +157,30 @@ Task<void> Session::linger() {
 }
 
 // next_line - one command line without CRLF. A line that is none is answered here and the next one is read. A Fault
-// ends the session: Errc::stopping when the 421 was said, otherwise the peer is gone.
+// ends the session: Errc::stopping and Errc::over_limit when the 421 was said, otherwise the peer is gone.
 Task<Result<std::string_view>> Session::next_line() {
     const std::size_t limit = snapshot_->settings->limits.line.count;
     bool skipping = false;  // the rest of a line that was too long
+    std::size_t looked = 0;  // octets of it that were looked at before: a line may come one octet at a time
     for (;;) {
         const auto text = input_.unread();
-        const auto end = text.find("\r\n");  // and nothing else: a bare LF must not make two commands of one line
+        const auto end = text.find("\r\n", looked);  // and nothing else: a bare LF must not make two commands of one line
         if (end != std::string_view::npos) {
             const auto line = text.substr(0, end);
             input_.consume(end + 2);
-            if (std::exchange(skipping, false) || end > limit)
-                output_ += dialog_.bad_line("line too long").reply.wire();
-            else if (line.find_first_of("\r\n") != std::string_view::npos)
-                output_ += dialog_.bad_line("a line must end in CRLF and have no other CR or LF").reply.wire();
-            else
-                co_return line;
+            looked = 0;
+            const bool is_too_long = std::exchange(skipping, false) || end > limit;
+            if (!is_too_long && line.find_first_of("\r\n") == std::string_view::npos) co_return line;
+            const auto step = dialog_.bad_line(is_too_long ? "line too long" : "a line must end in CRLF and have no other CR or LF");
+            output_ += step.reply.wire();
+            if (step.next == Dialog::Next::close) co_return fail(Errc::over_limit, "too many errors");
             continue;
         }
         if (text.size() > limit) {
             skipping = true;
             input_.consume(text.size() - (text.ends_with('\r') ? 1 : 0));
         }
+        looked = input_.unread().size() - (input_.unread().ends_with('\r') ? 1 : 0);
         if (!output_.empty()) {
             auto sent = co_await send(std::exchange(output_, {}));
             if (!sent) co_return std::unexpected(sent.error());
@@ -180,6 +188,7 @@ Task<Result<std::string_view>> Session::next_line() {
         const bool idle = dialog_.state() == Dialog::State::fresh || dialog_.state() == Dialog::State::greeted;
         waiting_ = idle && text.empty();
         waiting_since_ = Deadline::Clock::now();
+        input_.set_capacity(command_capacity());
         if (services_.stopping && may_be_dismissed()) {
             output_ += reply(421, "4.3.2", "Service shutting down, closing channel").wire();
             co_return fail(Errc::stopping, "shutting down");
@@ -274,9 +283,7 @@ Task<bool> Session::receive_and_answer() {
     job.message.log_id = mail::LogId(std::move(id));
 
     // memory is admitted before the client may send; it waits its turn, and Postfix keeps the mail meanwhile
-    const std::uint64_t declared = job.envelope.declared_size.value_or(0);
-    const std::uint64_t first = declared == 0 ? spool_head_limit : std::min<std::uint64_t>(spool_head_limit, declared + 4096);
-    auto units = co_await services_.memory.take(first, command_deadline());
+    auto units = co_await services_.memory.take(message_cost, command_deadline());
     if (!units) {
         log::error(job.message.log_id.get(), "no memory for another message: {} of {} octets of limits.memory are in use",
                    services_.memory.used(), services_.memory.limit());
@@ -292,6 +299,8 @@ Task<bool> Session::receive_and_answer() {
         digest.feed(bytes);
         return spool.append(bytes);
     });
+    Slots::Units buffer_memory;
+    input_.set_capacity(std::max(message_capacity, command_capacity()));
     while (!receiver.finished()) {
         if (input_.unread().empty()) {
             auto got = co_await input_.fill(*stream_, command_deadline());
@@ -302,10 +311,17 @@ Task<bool> Session::receive_and_answer() {
                 co_return false;
             }
         }
+        if (auto room = co_await spool.make_room(input_.unread().size(), command_deadline()); !room)
+            log::error(job.message.log_id.get(), "waited for memory in vain: {} of {} octets of limits.memory are in use",
+                       services_.memory.used(), services_.memory.limit());  // read on to its end: append() fails
         input_.consume(receiver.feed(input_.unread()));
-        if (receiver.size() > command_capacity) input_.set_capacity(data_capacity);
+        if (receiver.size() > message_capacity && buffer_memory.amount() == 0) {
+            buffer_memory = services_.memory.try_take(data_capacity);
+            if (buffer_memory.amount() != 0) input_.set_capacity(data_capacity);
+        }
     }
-    input_.set_capacity(std::max<std::size_t>(command_capacity, settings.limits.line.count + 2));
+    input_.set_capacity(command_capacity());
+    buffer_memory.release();
     job.received_end = std::chrono::steady_clock::now();
     if (receiver.too_big()) {
         log::notice(job.message.log_id.get(), "Blocked OVERSIZED, {} -> {} recipient(s), size: {}, limit: {}",

@@ -42,6 +42,7 @@ private:
     Task<Result<std::string_view>> next_line();
     Deadline   command_deadline() const;
     DialogOptions dialog_options() const;
+    std::size_t   command_capacity() const;
     Task<bool> start_tls();
     bool       may_be_dismissed() const;
     Task<void> linger();
@@ -55,6 +56,7 @@ private:
     InputBuffer                     input_;
     std::string                     output_;        // replies not sent yet (pipelining)
     Deadline                        session_end_;
+    Slots::Units                    memory_;  // what a session costs by itself
     std::uint64_t                   connection_ = 0;
     std::uint64_t                   transaction_ = 0;
     bool                            waiting_ = false;  // for a command, outside a transaction

@@ -18,6 +18,7 @@
 #include "base/text.h"
 #include "proxy/settings.h"
 #include "proxy/tools/command.h"
+#include "proxy/tools/dsn_option.h"
 #include "proxy/tools/quarantine_view.h"
 #include "proxy/tools/time_text.h"
 #include "storage/expire.h"
@@ -28,7 +29,8 @@ namespace {
 constexpr int trouble = 1, usage = 2;
 
 struct Options {
-    std::string              file = "/etc/tamis/tamis.toml", dsn, user, password, older_than, copies_older_than, longest_run;
+    DsnOption                database;
+    std::string              file = "/etc/tamis/tamis.toml", older_than, copies_older_than, longest_run;
     std::vector<std::string> categories;
     bool                     has_file = false, dry_run = false, json = false, vacuum = false, keep_partitions = false;
     double                   share = 0;
@@ -130,7 +132,7 @@ int run(const Options& options) {
     std::vector<storage::Dsn> dsns;
     storage::ExpireOptions how;
     std::error_code ignored;
-    if (options.dsn.empty() || options.has_file || std::filesystem::exists(options.file, ignored)) {
+    if (!options.database.is_given() || options.has_file || std::filesystem::exists(options.file, ignored)) {
         const auto settings = load_settings_file(options.file, problems);
         if (!problems.none()) return complain(join(problems.lines(), "\n"));
         how = settings->expiry;
@@ -138,8 +140,8 @@ int run(const Options& options) {
     } else {
         how = expire_options({}, nullptr, problems);
     }
-    if (!options.dsn.empty()) {
-        auto dsn = storage::parse_dsn(options.dsn, options.user, options.password);
+    if (options.database.is_given()) {
+        auto dsn = dsn_of(options.database);
         if (!dsn) return complain(dsn.error().detail, usage);
         dsns = {std::move(*dsn)};
     }
@@ -182,9 +184,7 @@ int run(const Options& options) {
 std::function<int()> configure_expire(CLI::App& options) {
     const auto given = std::make_shared<Options>();
     auto* file = options.add_option("-c,--config", given->file, "configuration file: its [retention] and storage_dsn")->capture_default_str();
-    options.add_option("--dsn", given->dsn, "this database instead: postgresql://..., \"host=... dbname=...\", sqlite:/path, DBI:Pg:...");
-    options.add_option("--user", given->user, "the role for --dsn, when the text does not name it");
-    options.add_option("--password", given->password, "its password (better: ~/.pgpass or PGPASSWORD)");
+    add_dsn_option(options, given->database, "this database instead: postgresql://..., \"host=... dbname=...\", sqlite:/path, DBI:Pg:...", true);
     options.add_flag("-n,--dry-run", given->dry_run, "only say what would go");
     options.add_option("--older-than", given->older_than, "instead of the ages of the settings: records older than this go, with their copies (30d, 12w)");
     options.add_option("--copies-older-than", given->copies_older_than, "instead of the ages of the settings: quarantined copies older than this go, records stay");

@@ -21,6 +21,7 @@
 #include "proxy/control/release.h"
 #include "proxy/reinject_options.h"
 #include "proxy/tools/command.h"
+#include "proxy/tools/dsn_option.h"
 #include "proxy/tools/quarantine_view.h"
 #include "proxy/tools/time_text.h"
 
@@ -32,7 +33,8 @@ constexpr std::chrono::seconds patience{10};   // with a database that is away
 constexpr std::chrono::minutes time_limit{8};  // for one command
 
 struct Options {
-    std::string              file = "/etc/tamis/tamis.toml", dsn, since, until, after, by, mail_file;
+    DsnOption                database;
+    std::string              file = "/etc/tamis/tamis.toml", since, until, after, by, mail_file;
     std::vector<std::string> categories, ids, to;
     storage::QuarantineFilter filter;
     std::string              state;
@@ -73,8 +75,8 @@ Result<Tool> open_tool(const Options& options, bool must_write) {
     tool.settings = load_settings_file(options.file, problems);
     if (!problems.none()) return fail(Errc::bad_input, join(problems.lines(), "\n"));
     auto dsns = tool.settings->storage_dsns;
-    if (!options.dsn.empty()) {
-        auto dsn = storage::parse_dsn(options.dsn);
+    if (options.database.is_given()) {
+        auto dsn = dsn_of(options.database);
         if (!dsn) return std::unexpected(std::move(dsn.error()));
         dsns = {std::move(*dsn)};
     }
@@ -346,7 +348,7 @@ using Given = std::shared_ptr<Options>;
 
 void add_common(CLI::App& command, const Given& given) {
     command.add_option("-c,--config", given->file, "configuration file")->capture_default_str();
-    command.add_option("--dsn", given->dsn, "another database than storage.storage_dsn");
+    add_dsn_option(command, given->database, "another database than storage.storage_dsn", false);
     command.add_flag("--json", given->json, "print JSON");
 }
 

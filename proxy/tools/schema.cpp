@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "proxy/settings.h"
 #include "proxy/tools/command.h"
+#include "proxy/tools/dsn_option.h"
 #include "storage/schema.h"
 #include "storage/schema_check.h"
 #include "storage/schema_tool.h"
@@ -23,7 +24,8 @@ using storage::Dsn;
 using storage::SchemaReport;
 
 struct Options {
-    std::string file = "/etc/tamis/tamis.toml", dsn, user, password, grant;
+    std::string file = "/etc/tamis/tamis.toml", grant;
+    DsnOption   database;
     bool        yes = false, json = false, partitioned = false;
 };
 
@@ -41,8 +43,8 @@ int complain(const Fault& why) {
 
 // places - from --dsn, or from the configuration; the two lists are one place when they are the same
 Result<std::vector<Place>> places(const Options& options) {
-    if (!options.dsn.empty()) {
-        auto dsn = storage::parse_dsn(options.dsn, options.user, options.password);
+    if (options.database.is_given()) {
+        auto dsn = dsn_of(options.database);
         if (!dsn) return std::unexpected(std::move(dsn.error()));
         return std::vector<Place>{{"", {std::move(*dsn)}, {}}};
     }
@@ -252,9 +254,7 @@ std::function<int()> configure_schema(CLI::App& options) {
                                      std::pair{"upgrade", "show the statements that bring the tables up to date, ask, and run them in one transaction"}}) {
         auto* one = options.add_subcommand(name, text);
         one->add_option("-c,--config", given->file, "configuration file whose storage_dsn and lookup_dsn are meant")->capture_default_str();
-        one->add_option("--dsn", given->dsn, "this database instead: postgresql://..., \"host=... dbname=...\", sqlite:/path, DBI:Pg:...");
-        one->add_option("--user", given->user, "the role for --dsn, when the text does not name it");
-        one->add_option("--password", given->password, "its password (better: ~/.pgpass or PGPASSWORD)");
+        add_dsn_option(*one, given->database, "this database instead: postgresql://..., \"host=... dbname=...\", sqlite:/path, DBI:Pg:...", true);
         one->add_flag("--json", given->json, "one JSON object per database");
         if (std::string_view(name) == "install") one->add_option("--grant", given->grant, "a PostgreSQL role that gets the rights Tamis needs");
         if (std::string_view(name) == "install")

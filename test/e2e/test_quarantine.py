@@ -10,6 +10,7 @@ import re
 import shutil
 import socket
 import sqlite3
+import subprocess
 import time
 
 from e2e.lib import mail
@@ -341,12 +342,45 @@ class Ampdps(Quarantined):
             control.close()
             return None
         held = [until(hold, 30, "a connection that is served") for _ in range(3)]
-        extra = Ampdp(daemon.ampdp)
-        self.assertClosed(extra)
-        extra.close()
+        with Ampdp(daemon.ampdp) as extra:  # who was silent longest makes room
+            self.assertEqual(extra.ask({"request": "smtpd_access_policy"}), [("action", "DUNNO")])
+            self.assertClosed(held[0])
+            self.assertEqual(held[2].ask({"request": "smtpd_access_policy"}), [("action", "DUNNO")])
         for control in held:
             control.close()
-        daemon.wait_log("control.connections")
+
+    def test_the_silent_shut_nobody_out(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs users of its own")
+        milter, stranger = 12346, 12345
+        daemon = self.with_control(control={"connections": 5, "allowed_users": [str(milter)]})
+        hold = ("import socket, sys\nheld = []\nfor _ in range(60):\n"
+                "    s = socket.socket(socket.AF_UNIX if sys.argv[1][0] == '/' else socket.AF_INET)\n"
+                "    s.connect(sys.argv[1] if sys.argv[1][0] == '/' else ('127.0.0.1', int(sys.argv[1])))\n    held.append(s)\n"
+                "    if sys.argv[2]: s.sendall(sys.argv[2].encode())\n"
+                "print('held', flush=True)\nsys.stdin.read()\n")
+        ask = ("import socket, sys\ns = socket.socket(socket.AF_UNIX)\ns.connect(sys.argv[1])\n"
+               "s.sendall(b'request=smtpd_access_policy\\r\\n\\r\\n')\nprint(s.recv(99))\n")
+
+        def as_user(user, program, *words, **options):
+            return subprocess.Popen(["/usr/bin/python3", "-c", program, *words], user=user, group=user, extra_groups=[], cwd="/", text=True,
+                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, **options)
+        # strangers on the socket, strangers to the secret on the port, and the milter's own silent connections; some have begun a request
+        holders = [as_user(stranger, hold, daemon.ampdp, ""), as_user(stranger, hold, str(self.port), ""),
+                   as_user(stranger, hold, str(self.port), "request=release\r\n"), as_user(milter, hold, daemon.ampdp, "request=x\r\n")]
+        try:
+            for holder in holders:
+                self.assertEqual(holder.stdout.readline(), "held\n")
+            for address in (daemon.ampdp, f"127.0.0.1:{self.port}"):
+                for _ in range(3):
+                    with Ampdp(address) as control:
+                        self.assertEqual(control.ask({"request": "smtpd_access_policy"}), [("action", "DUNNO")], address)
+            asked = as_user(milter, ask, daemon.ampdp)
+            self.assertIn("DUNNO", asked.communicate(timeout=30)[0])
+            self.assertLess(daemon.process.descriptors(), 150)
+        finally:
+            for holder in holders:
+                holder.communicate()
 
     def test_strangers_are_refused(self):
         daemon = self.with_control(control={"allowed_peers": ["192.0.2.1"]})

@@ -77,6 +77,10 @@ bool has_own_mounts(std::string_view namespaces) { return namespaces.find("mnt")
 Done drop_capabilities() {
     ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    std::array<__user_cap_data_struct, 2> held{};
+    const bool has_none = ::syscall(SYS_capget, &header, held.data()) == 0 &&
+                          std::ranges::all_of(held, [](const auto& part) { return (part.effective | part.permitted | part.inheritable) == 0; });
+    if (has_none) return {};  // a service whose filter forbids capset has none to drop
     const std::array<__user_cap_data_struct, 2> none{};
     if (::syscall(SYS_capset, &header, none.data()) != 0) return system_fault("dropping capabilities");
     return {};

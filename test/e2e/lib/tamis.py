@@ -93,10 +93,12 @@ class Tamis:
     def write(self, text=None):
         self.file.write_text(text if text is not None else toml(self.config))
 
-    def start(self, wait=True, descriptors=None):
-        """descriptors: how many it may have open"""
+    def start(self, wait=True, descriptors=None, preload=None):
+        """descriptors: how many it may have open; preload: a Shim"""
         self.write()
         env = {"ASAN_OPTIONS": "abort_on_error=0:exitcode=99:detect_leaks=1", "UBSAN_OPTIONS": "print_stacktrace=1:exitcode=99"}
+        if preload:
+            env |= preload.environment()
         self.process = Process("tamisd", (["prlimit", f"--nofile={descriptors}"] if descriptors else []) + [build_directory() / "tamisd", "-c", self.file], env=env)
         if wait:
             self.process.wait_for(self.address, 30)

@@ -1,0 +1,27 @@
+// dsn_option - where the tools get a database from that is not the configuration's: without its password in the process list
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+#include "storage/dsn.h"
+
+namespace CLI {
+class App;
+}
+
+namespace tamis::proxy::tools {
+
+struct DsnOption {
+    std::string dsn, user, password;
+    bool is_given() const noexcept { return !dsn.empty(); }
+};
+
+// add_dsn_option - --dsn, and TAMIS_DSN in the environment when it is not there; `with_user` adds --user and --password
+void add_dsn_option(CLI::App& command, DsnOption& into, const std::string& text, bool with_user);
+
+// dsn_of - the database; "@FILE" is the first line of a file, "-" of standard input. Warns on stderr of a password that
+// everybody on the machine can read in the process list.
+Result<storage::Dsn> dsn_of(const DsnOption& given);
+
+}  // namespace tamis::proxy::tools
