@@ -159,7 +159,8 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path, const 
     if (code != SQLITE_OK) return std::unexpected(database->fault(code));
     sqlite3_extended_result_codes(handle, 1);
     sqlite3_busy_timeout(handle, busy_milliseconds);
-    if (auto set = database->run("PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=67108864"); !set)
+    if (auto set = database->run("PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=67108864");
+        !set && !is_no_room(set.error()))  // a full disk: what is there can be read
         return std::unexpected(std::move(set.error()));
     return database;
 }

@@ -137,14 +137,14 @@ TEST_CASE("SQLite: what does not fit on the disk fails alone and at once; smalle
     const auto store = open(folder.file());
     const auto first = make_record();
     REQUIRE(keep(*store, first, mail::QuarantineCopy{"P\n", make_spool("small")}));
+    const auto large = make_spool(std::string(8 * 1024 * 1024, 'x')), small = make_spool("small");
     {
         const FileLimit limit(2 * 1024 * 1024);
-        const auto large = make_spool(std::string(8 * 1024 * 1024, 'x'));
         std::vector<Done> answers(5);
         asio::io_context loop(1);
         const auto begun = Deadline::Clock::now();
         for (std::size_t i = 0; i < answers.size(); ++i)
-            asio::co_spawn(loop, store->keep(make_record(), mail::QuarantineCopy{"P\n", i == 2 ? large : make_spool("small")}, Deadline::in(30s)),
+            asio::co_spawn(loop, store->keep(make_record(), mail::QuarantineCopy{"P\n", i == 2 ? large : small}, Deadline::in(30s)),
                            [&answers, i](const std::exception_ptr&, Done done) { answers[i] = std::move(done); });
         loop.run();
         for (std::size_t i = 0; i < answers.size(); ++i) {
