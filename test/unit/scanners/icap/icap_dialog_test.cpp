@@ -245,7 +245,7 @@ TEST_CASE("how much is shown first") {
 }  // namespace
 }  // namespace tamis::scanners
 
-TEST_CASE("the cost of an answer is linear in its octets, however they come") {
+TEST_CASE("icap: the cost of an answer is linear in its octets, however they come") {
     const std::string chunks = "ICAP/1.0 200 OK\r\nEncapsulated: res-body=0\r\n\r\n";
     for (const std::string& begin : {std::string("ICAP/1.0 200 OK\r\n"), chunks})
         for (const std::string& shape : {std::string("a"), std::string("a: b\r\n"), std::string("1\r\na\r\n"), std::string("\r"), std::string("\r\n "), std::string(",")})

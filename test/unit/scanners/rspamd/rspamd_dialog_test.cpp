@@ -216,7 +216,7 @@ TEST_CASE("the request names everybody, and nothing of the envelope ends a line"
 }  // namespace
 }  // namespace tamis::scanners
 
-TEST_CASE("the cost of an answer is linear in its octets, however they come") {
+TEST_CASE("rspamd: the cost of an answer is linear in its octets, however they come") {
     const std::string ok = "HTTP/1.1 200 OK\r\n";
     for (const std::string& begin : {ok, ok + "Content-Length: 900000\r\n\r\n", ok + "Transfer-Encoding: chunked\r\n\r\n", ok + "X: "})
         for (const std::string& shape : {std::string("a"), std::string("a: b\r\n"), std::string("1\r\na\r\n"), std::string(" "), std::string("\r"), std::string("0")}) {

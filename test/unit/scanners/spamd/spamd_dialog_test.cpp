@@ -168,7 +168,7 @@ TEST_CASE("request and prefix carry the envelope and nothing that ends a field")
 }  // namespace
 }  // namespace tamis::scanners
 
-TEST_CASE("the cost of an answer is linear in its octets, however they come") {
+TEST_CASE("spamd: the cost of an answer is linear in its octets, however they come") {
     for (const std::string& shape : {std::string("a"), std::string("\r\n"), std::string("a: b\r\n"), std::string("\r"), std::string("\r\n\r"), std::string(" 0 EX_")})
         for (const std::string& begin : {std::string("SPAMD/1.5 0 EX_OK"), std::string("SPAMD/1.5 0 EX_OK\r\n"), std::string("SPAMD/1.5 76 Bad ")}) {
             INFO(tamis::escaped(begin + shape));
