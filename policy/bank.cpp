@@ -48,7 +48,9 @@ Banks Banks::load(const ConfigTable& config, Problems& problems) {
                     problems.add(at, fmt::format("{}: a bank is a table with a name of letters, digits, _ - .", section));
                     continue;
                 }
-                Bank bank{name, at, load_field_values(*value.table(), section, problems, {"originating"}), {}};
+                Bank bank{name, at, load_field_values(*value.table(), section, problems, {"originating", "before_sql"}), {}};
+                if (const auto* before = value.table()->find("before_sql"))
+                    tamis::detail::load_value(*before, section + ".before_sql", &bank.before_sql, 0, 0, {}, problems);
                 if (const auto* originating = value.table()->find("originating")) {
                     bool yes = false;
                     tamis::detail::load_value(*originating, section + ".originating", &yes, 0, 0, {}, problems);

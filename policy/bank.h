@@ -3,6 +3,7 @@
 //     [banks.ORIG]
 //     originating = true
 //     spam_kill_level = 12
+//     before_sql = true                  # what it says comes before the database and [recipients]
 //     [[bank_rules]]
 //     listener = "10026"                 # a port, address:port, or a socket path; "SOCK" is any unix socket
 //     clients = ["192.0.2.0/24"]         # the original client (XFORWARD), as server.mynetworks
@@ -28,6 +29,7 @@ struct Bank {
     Position            position;
     FieldValues         values;
     std::optional<bool> originating;
+    bool                before_sql = false;  // what it says comes before rows of the database and [recipients], as a bank's lists do in amavisd
 };
 
 // Arrival - what is known of a message when its banks are chosen

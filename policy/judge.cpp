@@ -6,6 +6,7 @@
 #include <array>
 
 #include "base/text.h"
+#include "policy/size_limit.h"
 
 namespace tamis::policy {
 
@@ -112,9 +113,8 @@ void set_levels(const Findings& findings, const RecipientPolicy& policy, Recipie
 
 // is_oversized - 0 is no limit (amavisd's message_size_limit), and RFC 5321 section 4.5.3.1.7 wants 64 KiB at least
 bool is_oversized(std::uint64_t size, const RecipientPolicy& policy) {
-    constexpr std::uint64_t smallest_limit = 65536;
     const auto limit = policy.size_limit.value_or(0);
-    return limit != 0 && size > std::max(limit, smallest_limit);
+    return limit != 0 && size > std::max(limit, size_limit_floor);
 }
 
 void set_categories(const Findings& findings, const RecipientPolicy& policy, RecipientVerdict& verdict) {

@@ -12,7 +12,8 @@
 namespace tamis::policy {
 namespace {
 
-constexpr std::size_t level_limit = 20;  // domain levels that are looked up, from the right
+constexpr std::size_t level_limit = 20;      // domain levels that are looked up, from the right
+constexpr std::size_t idn_level_limit = 8;   // with both forms of each
 
 // ascii_domain - lower case and A-labels (RFC 5891 with the mapping of UTS 46)
 std::string ascii_domain(std::string_view domain) {
@@ -23,6 +24,15 @@ std::string ascii_domain(std::string_view domain) {
     const int code = idn2_to_ascii_8z(lowered.c_str(), &converted, IDN2_NONTRANSITIONAL);
     const std::unique_ptr<char, void (*)(void*)> owner(converted, idn2_free);
     return code == IDN2_OK ? to_lower(converted) : lowered;
+}
+
+// unicode_domain - the form that people read, of a domain with A-labels; "" when there is none
+std::string unicode_domain(const std::string& domain) {
+    if (domain.find("xn--") == std::string::npos || domain.find('\0') != std::string::npos) return {};
+    char* converted = nullptr;
+    const int code = idn2_to_unicode_8z8z(domain.c_str(), &converted, 0);
+    const std::unique_ptr<char, void (*)(void*)> owner(converted, idn2_free);
+    return code == IDN2_OK && domain != converted ? std::string(converted) : std::string();
 }
 
 // extension_at - where the extension begins in the local part, npos when it has none
@@ -49,32 +59,45 @@ struct KeyForm {
     std::string_view after_user;     // behind a user without a domain
     std::string_view before_domain;
     bool             with_bare_user;
+    bool             with_unicode = false;  // tables of the configuration hold A-labels only
 };
 
 std::vector<std::string> make_keys(const AddressPieces& address, const KeyForm& form) {
     const auto& [full, local, user, extension, domain, has_at] = address;
     std::vector<std::string> keys;
     const std::string before(form.before_domain);
+    std::vector<std::string> forms = {domain};
+    if (auto readable = form.with_unicode ? unicode_domain(domain) : std::string(); !readable.empty()) forms.push_back(std::move(readable));
+    const bool is_idn = forms.size() > 1;
     add(keys, full);
     if (!address.is_null()) {
-        add(keys, user + extension + "@" + domain);
-        add(keys, user + "@" + domain);
+        for (const auto& each : forms) add(keys, user + extension + "@" + each);
+        for (const auto& each : forms) add(keys, user + "@" + each);
     }
     if (form.with_bare_user) {
         add(keys, user + extension + std::string(form.after_user));
         add(keys, user + std::string(form.after_user));
     }
     // without a domain only the null sender has the key of the empty domain
-    if (!domain.empty() || address.is_null()) add(keys, before + domain);
+    if (!domain.empty() || address.is_null())
+        for (const auto& each : forms) add(keys, before + each);
     const bool is_literal = domain.find('[') != std::string::npos;
-    std::vector<std::string_view> levels;
-    for (std::string_view rest = domain; !rest.empty() && !is_literal;) {
-        levels.push_back(rest);
-        const auto dot = rest.find('.');
-        rest = dot == std::string_view::npos ? std::string_view() : rest.substr(dot + 1);
-    }
-    if (levels.size() > level_limit) levels.erase(levels.begin(), levels.end() - level_limit);
-    for (const auto level : levels) add(keys, before + "." + std::string(level));
+    const auto levels_of = [&](std::string_view rest) {
+        std::vector<std::string_view> levels;
+        while (!rest.empty() && !is_literal) {
+            levels.push_back(rest);
+            const auto dot = rest.find('.');
+            rest = dot == std::string_view::npos ? std::string_view() : rest.substr(dot + 1);
+        }
+        const auto limit = is_idn ? idn_level_limit : level_limit;
+        if (levels.size() > limit) levels.erase(levels.begin(), levels.end() - static_cast<std::ptrdiff_t>(limit));
+        return levels;
+    };
+    std::vector<std::vector<std::string_view>> levels;
+    for (const auto& each : forms) levels.push_back(levels_of(each));
+    for (std::size_t i = 0; i < levels.front().size(); ++i)
+        for (const auto& each : levels)
+            if (i < each.size()) add(keys, before + "." + std::string(each[i]));
     add(keys, before + ".");
     return keys;
 }
@@ -98,8 +121,8 @@ AddressPieces address_pieces(std::string_view address, const KeyOptions& options
 std::vector<std::string> table_keys(const AddressPieces& address) { return make_keys(address, {"@", "", true}); }
 
 std::vector<std::string> sql_keys(const AddressPieces& address, SqlKeyOptions options) {
-    if (options.no_at_means_domain) return make_keys(address, {"@", "", options.with_bare_user});
-    return make_keys(address, {"", "@", options.with_bare_user});
+    if (options.no_at_means_domain) return make_keys(address, {"@", "", options.with_bare_user, true});
+    return make_keys(address, {"", "@", options.with_bare_user, true});
 }
 
 }  // namespace tamis::policy

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "mail/address.h"
+#include "mail/mailbox.h"
 #include "policy/delivery_status.h"
 #include "policy/marks.h"
 #include "policy/notice_parts.h"
@@ -203,12 +204,8 @@ PeopleNotice notice_for(const PeopleInput& in, const NoticeText& words, ContentC
     return out;
 }
 
-// is_mailable - an address from the settings that may go into RCPT
-bool is_mailable(std::string_view address) {
-    return !address.empty() && is_utf8(address) && std::ranges::none_of(address, [](char c) {
-        return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f || c == '<' || c == '>';
-    });
-}
+// is_mailable - an address that may go into RCPT; what the settings say is checked where they are read (proxy/value_checks.h)
+bool is_mailable(std::string_view address) { return !mail::mailbox_complaint(address); }
 
 // Audience - administrators who are told of the same recipients share a notice
 struct Audience {

@@ -52,9 +52,11 @@ std::optional<Found> in_tables(const std::vector<StaticMatch>& matches, std::siz
     return {};
 }
 
-std::optional<Found> in_banks(const LoadedBanks& banks, std::size_t field) {
+// in_banks - of all loaded ones, or of those that come before SQL
+std::optional<Found> in_banks(const LoadedBanks& banks, std::size_t field, bool only_first_ones) {
     for (std::size_t i = 0; i < banks.banks.size(); ++i)
-        if (const auto& value = banks.banks[i]->values[field]) return Found{*value, {Origin::Layer::bank, index16(i)}};
+        if (only_first_ones && !banks.banks[i]->before_sql) continue;
+        else if (const auto& value = banks.banks[i]->values[field]) return Found{*value, {Origin::Layer::bank, index16(i)}};
     return {};
 }
 
@@ -121,9 +123,14 @@ EffectivePolicy effective_policy(const PolicyTables& configuration, const Loaded
     report_dangling(rows, out.problems);
     out.ignored = ignored_in(rows);
     for (std::size_t field = 0; field < fields().size(); ++field) {
+        if (auto first = in_banks(banks, field, true)) {
+            set_field(fields()[field], out.policy, first->value);
+            out.origins[field] = first->origin;
+            continue;
+        }
         auto found = in_rows(rows, field, out.problems);
         auto configured = found && field != rule_names_field() ? std::nullopt : in_tables(out.matches, field);
-        if (!configured && (!found || field == rule_names_field())) configured = in_banks(banks, field);
+        if (!configured && (!found || field == rule_names_field())) configured = in_banks(banks, field, false);
         if (found && field == rule_names_field())
             found->value = all_rule_names(rows, configured ? std::get<std::vector<std::string>>(configured->value)
                                                            : configuration.site.banned_rule_names);

@@ -1,6 +1,6 @@
 // policy_layers - what one recipient effectively wants, setting by setting, and where each value comes from
 //
-// The layers, the first that has an opinion decides: the rows of the database in their order (NULL is no opinion), the
+// The layers, the first that has an opinion decides: policy banks that come before SQL (before_sql), the rows of the database in their order (NULL is no opinion), the
 // tables and patterns of the configuration, the policy banks, the site's settings. A value that cannot be understood
 // counts as NULL and is reported; it never makes anything kinder. Pure.
 #pragma once

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "mail/mailbox.h"
 
 namespace tamis::policy {
 namespace {
@@ -61,14 +62,10 @@ std::optional<std::string> complaint_about_path(std::string_view path) {
     return {};
 }
 
-std::optional<std::string> complaint_about_address(std::string_view address) {
-    constexpr std::size_t limit = 320;
-    const auto fits = [](char c) {
-        return static_cast<unsigned char>(c) > 0x20 && c != 0x7f &&
-               std::string_view("<>,;").find(c) == std::string_view::npos;
-    };
-    if (address.empty() || address.size() > limit || !is_utf8(address) || !std::ranges::all_of(address, fits))
-        return "that is no address";
+// complaint_about_recipient - of "%a": the message came for that address, so only what could break out of a command counts
+std::optional<std::string> complaint_about_recipient(std::string_view address) {
+    const bool has_control = std::ranges::any_of(address, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+    if (address.empty() || has_control || !is_utf8(address)) return "that is no address";
     return {};
 }
 
@@ -109,14 +106,15 @@ Done check_quarantine_method(std::string_view method) {
     if (form->kind == Kind::sql && !form->rest.empty()) complaint = "nothing follows \"sql:\"";
     if (form->kind == Kind::file) complaint = complaint_about_template(form->rest);
     if (form->kind == Kind::mbox) complaint = complaint_about_path(form->rest);
-    if (form->is_address) complaint = complaint_about_address(form->rest);
+    if (form->is_address) complaint = mail::mailbox_complaint(form->rest);
     if (complaint) return wrong(method, *complaint);
     return {};
 }
 
 Done check_quarantine_name(std::string_view to) {
-    if (to.find('@') == std::string_view::npos || !complaint_about_address(to)) return {};
-    return fail(Errc::bad_input, fmt::format("\"{}\" is no address to keep a copy for", escaped(to)));
+    if (to.find('@') == std::string_view::npos) return {};
+    if (auto complaint = mail::mailbox_complaint(to)) return fail(Errc::bad_input, std::move(*complaint));
+    return {};
 }
 
 Result<std::optional<QuarantineTarget>> quarantine_target(std::string_view method, std::string_view to,
@@ -124,7 +122,8 @@ Result<std::optional<QuarantineTarget>> quarantine_target(std::string_view metho
     if (method.empty() || to.empty()) return std::nullopt;
     if (auto done = check_quarantine_method(method); !done) return std::unexpected(std::move(done.error()));
     const auto form = *method_of(method);
-    if (to == "%a") to = recipient;
+    const bool is_recipient = to == "%a";
+    if (is_recipient) to = recipient;
     const bool is_mailbox = to.find('@') != std::string_view::npos;
     QuarantineTarget out{form.kind, {}, {}};
     if (form.kind == Kind::sql) return out;
@@ -132,7 +131,8 @@ Result<std::optional<QuarantineTarget>> quarantine_target(std::string_view metho
         out.kind = Kind::mail;
         if (form.kind == Kind::mail && !form.is_address) out.place = method;
         out.address = form.is_address && !is_mailbox ? form.rest : to;
-        if (const auto complaint = complaint_about_address(out.address))
+        const bool is_own = is_recipient && out.address == recipient;
+        if (const auto complaint = is_own ? complaint_about_recipient(out.address) : mail::mailbox_complaint(out.address))
             return wrong(method, fmt::format("\"{}\": {}", escaped(out.address), *complaint));
         return out;
     }

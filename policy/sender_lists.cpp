@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "mail/address.h"
+#include "policy/list_keys.h"
 #include "policy/policy_layers.h"
 
 namespace tamis::policy {
@@ -90,7 +91,8 @@ std::optional<double> score_value(const ConfigValue& from, const std::string& na
 
 // sender_key - a key of `scores` as table_keys makes it
 std::string sender_key(const std::string& key, const KeyOptions& options) {
-    if (key.empty() || key == "." || key.find('@') == std::string::npos) return to_lower(key);
+    if (key.empty() || key == ".") return key;
+    if (key.find('@') == std::string::npos) return list_entry(key, options).value_or(to_lower(key));
     KeyOptions whole = options;
     whole.recipient_delimiter.clear();
     const auto pieces = address_pieces(key, whole);
@@ -150,9 +152,9 @@ SenderLists::List SenderLists::load_list(const ConfigTable& from, const KeyOptio
     ListSettings read;
     load_settings(from, "sender_lists", list_rows(), read, problems, {"scores", "score_patterns"});
     List out;
-    out.recipients = std::move(read.recipients);
-    out.whitelist = std::move(read.whitelist);
-    out.blacklist = std::move(read.blacklist);
+    out.recipients = list_entries(read.recipients, from.find("recipients"), "sender_lists.recipients", keys, problems);
+    out.whitelist = list_entries(read.whitelist, from.find("whitelist"), "sender_lists.whitelist", keys, problems);
+    out.blacklist = list_entries(read.blacklist, from.find("blacklist"), "sender_lists.blacklist", keys, problems);
     for (const auto& text : read.whitelist_patterns)
         out.whitelist_patterns.push_back(compile_pattern(text, from.find("whitelist_patterns")->position,
                                                          "sender_lists.whitelist_patterns", problems));
@@ -164,7 +166,9 @@ SenderLists::List SenderLists::load_list(const ConfigTable& from, const KeyOptio
             problems.add(scores->position, "sender_lists.scores must be a table: { \"sender@example.com\" = 2.5 }");
         else
             for (const auto& [key, value] : scores->table()->entries)
-                if (const auto score = score_value(value, fmt::format("sender_lists.scores.\"{}\"", escaped(key)), problems))
+                if (const auto complaint = key.empty() ? std::nullopt : key_complaint(key, true))  // "" is the null sender
+                    problems.add(scores->table()->keys.at(key), fmt::format("sender_lists.scores.\"{}\" can never match: {}", escaped(key, 400), *complaint));
+                else if (const auto score = score_value(value, fmt::format("sender_lists.scores.\"{}\"", escaped(key)), problems))
                     out.scores[sender_key(key, keys)] = *score;
     }
     const auto* patterns = from.find("score_patterns");

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "policy/list_keys.h"
 
 namespace tamis::policy {
 namespace {
@@ -15,13 +16,12 @@ constexpr int64_t pattern_memory = 8 << 20;
 
 // normal_key - a key of the file in the form that table_keys makes; nothing after adding a problem
 std::optional<std::string> normal_key(const std::string& key, Position at, const KeyOptions& options, Problems& problems) {
-    if (key.starts_with('@')) {
-        problems.add(at, fmt::format("recipients.\"{}\": a domain is written without \"@\": \"{}\"", escaped(key),
-                                     key == "@." ? "." : escaped(key.substr(1))));
-        return {};
-    }
     if (key.empty()) {
         problems.add(at, "recipients.\"\" is the null sender, which receives nothing; \".\" is everybody");
+        return {};
+    }
+    if (const auto complaint = key_complaint(key, true)) {
+        problems.add(at, fmt::format("recipients.\"{}\": {}", escaped(key), *complaint));
         return {};
     }
     if (key == ".") return key;

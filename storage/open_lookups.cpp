@@ -1,6 +1,4 @@
 // open_lookups - from a list of DSNs to the backend that answers lookups: one line per kind of database
-#include <algorithm>
-
 #include "storage/custom_statement.h"
 #include "storage/lookup_cache.h"
 #include "storage/lookup_store.h"
@@ -8,14 +6,15 @@
 #include "storage/sqlite/lookups.h"
 
 namespace tamis::storage {
-namespace {
 
-Done one_kind(const std::vector<Dsn>& dsns, std::string_view setting) {
+Done same_kind(const std::vector<Dsn>& dsns, std::string_view setting) {
     if (dsns.empty()) return fail(Errc::bad_input, std::string(setting) + ": no DSN is given");
     const auto kind = dsns.front().kind;
     if (std::ranges::all_of(dsns, [&](const Dsn& dsn) { return dsn.kind == kind; })) return {};
     return fail(Errc::bad_input, std::string(setting) + ": all DSNs of a list must be of the same kind of database");
 }
+
+namespace {
 
 Result<CustomLookups> custom_lookups(const LookupOptions& options) {
     CustomLookups custom;
@@ -36,7 +35,7 @@ Result<CustomLookups> custom_lookups(const LookupOptions& options) {
 }  // namespace
 
 Result<std::shared_ptr<LookupStore>> open_lookup_store(std::vector<Dsn> dsns, LookupOptions options) {
-    if (auto fine = one_kind(dsns, "storage.lookup_dsn"); !fine) return std::unexpected(std::move(fine.error()));
+    if (auto fine = same_kind(dsns, "storage.lookup_dsn"); !fine) return std::unexpected(std::move(fine.error()));
     auto custom = custom_lookups(options);
     if (!custom) return std::unexpected(std::move(custom.error()));
     const auto cache = options.cache.count() > 0 ? std::make_shared<LookupCache>(options.cache) : nullptr;
@@ -50,7 +49,7 @@ Result<std::shared_ptr<LookupStore>> open_lookup_store(std::vector<Dsn> dsns, Lo
 }
 
 Result<std::shared_ptr<PenPalStore>> open_pen_pals(std::vector<Dsn> dsns, LookupOptions options) {
-    if (auto fine = one_kind(dsns, "storage.storage_dsn"); !fine) return std::unexpected(std::move(fine.error()));
+    if (auto fine = same_kind(dsns, "storage.storage_dsn"); !fine) return std::unexpected(std::move(fine.error()));
     if (dsns.front().kind == Dsn::Kind::postgresql) return pg::open_pen_pals(std::move(dsns), options);
     return sqlite::open_pen_pals(std::move(dsns), options);
 }
