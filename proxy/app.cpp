@@ -29,6 +29,7 @@
 #include "proxy/reinject_options.h"
 #include "proxy/privileges.h"
 #include "proxy/retention_timer.h"
+#include "proxy/running_settings.h"
 #include "proxy/safe_files.h"
 #include "proxy/services.h"
 #include "proxy/smtp/session.h"
@@ -218,6 +219,16 @@ struct App::Impl {
     }
 };
 
+namespace {
+
+Position position_in(const ConfigTable& config, std::string_view section, std::string_view key) {
+    const auto* table = config.find(section);
+    const auto* value = table == nullptr || table->table() == nullptr ? nullptr : table->table()->find(key);
+    return value == nullptr ? Position{} : value->position;
+}
+
+}  // namespace
+
 std::shared_ptr<const Snapshot> make_snapshot(std::shared_ptr<const Settings> settings, Problems& problems,
                                               open::Spawner* spawner) {
     auto out = std::make_shared<Snapshot>();
@@ -237,7 +248,7 @@ std::shared_ptr<const Snapshot> make_snapshot(std::shared_ptr<const Settings> se
         if (context)
             out->tls = std::move(*context);
         else
-            problems.add({}, describe(context.error()));
+            problems.add(position_in(settings->config, "server", "tls_certificate"), fmt::format("server.tls_certificate: {}", describe(context.error())));
     }
     out->settings = std::move(settings);
     return problems.none() ? out : nullptr;
@@ -360,6 +371,7 @@ Done App::start(Problems& problems, TakeOver take_over) {
     for (auto& thread : in.threads) thread->start();
     in.retention = std::make_unique<RetentionTimer>(*in.services);
     in.retention->start();
+    note_running(settings.server.state_dir, settings.file, settings.config);
     return {};
 }
 
@@ -477,6 +489,7 @@ void App::Impl::reload() {
         for (const auto& line : problems.lines()) log::error({}, "reload: {}", line);
         log::error({}, "reload refused, the settings in force stay as they are");
     } else {
+        for (const auto& line : next->warnings) log::warning({}, "reload: {}", line);
         const log::Options options{next->log.target, next->log.ident, static_cast<int>(next->log.level)};
         if (auto done = log::open(options); !done) log::error({}, "reload: {}", describe(done.error()));
         const auto before = setting_lines(settings.get());
@@ -492,6 +505,7 @@ void App::Impl::reload() {
         if (services->lookups) services->lookups->forget();
         for (auto& thread : threads) thread->reload();
         if (retention) retention->wake();
+        note_running(settings->server.state_dir, settings->file, settings->config);
         log::notice({}, "reloaded {}", settings->file);
     }
     notify_service_manager("READY=1");

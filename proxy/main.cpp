@@ -12,6 +12,7 @@
 #include "proxy/app.h"
 #include "proxy/daemonize.h"
 #include "proxy/services.h"
+#include "proxy/start_checks.h"
 
 namespace {
 
@@ -60,14 +61,22 @@ int run(int argc, char** argv) {
     tamis::Problems problems(file);
     const auto settings = tamis::proxy::load_settings_file(file, problems);
     if (!problems.none()) return report(problems);
+    tamis::Problems warnings(file);
+    if (check) tamis::proxy::check_start(*settings, problems, warnings);
+    const auto show_warnings = [&] {
+        for (const auto* list : {&settings->warnings, &warnings.lines()})
+            for (const auto& line : *list) fmt::print(stderr, "warning: {}\n", line);
+    };
+    if (check) show_warnings();
     if (check || print) {
-        if (!tamis::proxy::make_snapshot(settings, problems)) return report(problems);
+        if (!tamis::proxy::make_snapshot(settings, problems) || !problems.none()) return report(problems);
         if (print)
             fmt::print("{}", tamis::proxy::print_config(*settings));
         else
             fmt::print("{}: fine\n", file);
         return 0;
     }
+    tamis::proxy::check_start(*settings, problems, warnings);
     // a log file is opened by App::start(), when we are the user that goes on writing to it
     const auto& log = settings->log;
     const bool is_file = log.target.starts_with("file:");
@@ -77,6 +86,12 @@ int run(int argc, char** argv) {
     }
     std::signal(SIGPIPE, SIG_IGN);
     std::signal(SIGXFSZ, SIG_IGN);  // a file limit is an error of write(), not the end
+    for (const auto& line : settings->warnings) tamis::log::warning({}, "{}", line);
+    if (!problems.none()) {
+        for (const auto& line : problems.lines()) tamis::log::error({}, "{}", line);
+        tamis::log::error({}, "cannot start: the configuration has problems");
+        return report(problems);
+    }
     tamis::proxy::App app(settings);
     if (auto done = app.start(problems, take_over ? tamis::proxy::App::TakeOver::yes : tamis::proxy::App::TakeOver::no); !done) {
         for (const auto& line : problems.lines()) tamis::log::error({}, "{}", line);

@@ -133,6 +133,7 @@ Task<Done> Pipeline::scan(State& state, Deadline deadline) {
         reports, [](const auto& report) { return std::holds_alternative<mail::Infected>(report.outcome); });
     if (!infected) co_await scanners::scan_parts(wanted, request, state.evidence.contents, reports, scan_deadline);
     state.findings = policy::findings_from(state.evidence);
+    policy::combine_scores(state.evidence, settings.spam_scores, state.findings);
     state.findings.size = state.message.size;
     state.findings.null_sender = state.envelope.sender.empty();
     state.findings.is_bulk = policy::is_bulk_mail(state.envelope, state.message);

@@ -4,12 +4,15 @@
 #include <unistd.h>
 
 #include <array>
+#include <cmath>
 #include <fstream>
 #include <sstream>
 #include <tuple>
 
 #include "base/text.h"
+#include "policy/list_keys.h"
 #include "proxy/privileges.h"
+#include "proxy/start_checks.h"
 #include "proxy/value_checks.h"
 #include "scanners/scanner.h"
 
@@ -41,6 +44,7 @@ const std::vector<Setting<ServerSettings>>& server_rows() {
         {"forward_tls", &S::forward_tls, "STARTTLS towards the next hop: none, may (when offered) or encrypt (or not at all).", 0, 0, false, {"none", "may", "encrypt"}},
         {"forward_ca", &S::forward_ca, "PEM file with the CA certificates that may sign the next hop's certificate when forward_tls is encrypt; the system's when not set.", 0, 0, false},
         {"localhost_name", &S::localhost_name, "The name we give in EHLO to the next hop and in our Received field.", 0, 0, false},
+        {"before_queue", &S::before_queue, "Which of the listeners take mail before the mail server has it in its queue (Postfix's smtpd_proxy_filter): there \"reject\" reaches the sender's server and makes no backscatter."},
     };
     return rows;
 }
@@ -87,16 +91,16 @@ const std::vector<Setting<PolicySettings>>& policy_rows() {
         {"spam_kill_level", &S::spam_kill_level, "From here on final_spam_destiny and the spam quarantine apply.", low, high},
         {"spam_dsn_cutoff_level", &S::spam_dsn_cutoff_level, "From here on no bounce is ever sent for spam.", low, high},
         {"spam_quarantine_cutoff_level", &S::spam_quarantine_cutoff_level, "From here on spam is not even quarantined.", low, high},
-        {"final_virus_destiny", &S::final_virus_destiny, "What happens to infected mail.", 0, 0, true, destinies},
-        {"final_banned_destiny", &S::final_banned_destiny, "What happens to mail with banned contents.", 0, 0, true, destinies},
-        {"final_spam_destiny", &S::final_spam_destiny, "What happens to mail at or above spam_kill_level.", 0, 0, true, destinies},
-        {"final_unchecked_destiny", &S::final_unchecked_destiny, "What happens to mail a required scanner could not check, and to mail that could not be read wholly.", 0, 0, true, destinies},
+        {"final_virus_destiny", &S::final_virus_destiny, "What happens to infected mail: \"pass\" delivers it, \"discard\" takes it (250) and delivers nothing, \"bounce\" does so and tells the sender (never for viruses and spam from outside), \"reject\" refuses it with a 5xx (right only before the queue, server.before_queue: behind it the mail server bounces to the sender, who is mostly forged), \"tempfail\" refuses it for now (4xx), so that it comes again. The quarantine is another matter: virus_quarantine.", 0, 0, true, destinies},
+        {"final_banned_destiny", &S::final_banned_destiny, "What happens to mail with banned contents. Words as for final_virus_destiny.", 0, 0, true, destinies},
+        {"final_spam_destiny", &S::final_spam_destiny, "What happens to mail at or above spam_kill_level. Words as for final_virus_destiny.", 0, 0, true, destinies},
+        {"final_unchecked_destiny", &S::final_unchecked_destiny, "What happens to mail a required scanner could not check, and to mail that could not be read wholly. Words as for final_virus_destiny.", 0, 0, true, destinies},
         {"final_encrypted_destiny", &S::final_encrypted_destiny, "The same for mail with encrypted parts; \"\": as final_unchecked_destiny.", 0, 0, true, some_destinies},
         {"final_over_limits_destiny", &S::final_over_limits_destiny, "The same for mail that was not opened to its end because a limit was met; \"\": as final_unchecked_destiny.", 0, 0, true, some_destinies},
         {"final_ambiguous_destiny", &S::final_ambiguous_destiny, "The same for mail that two programs may read differently; \"\": as final_unchecked_destiny.", 0, 0, true, some_destinies},
         {"final_unopened_destiny", &S::final_unopened_destiny, "The same for mail on which the decoder crashed or ran out of time twice; \"\": as final_unchecked_destiny.", 0, 0, true, some_destinies},
-        {"final_bad_header_destiny", &S::final_bad_header_destiny, "What happens to mail with a bad header section.", 0, 0, true, destinies},
-        {"final_oversized_destiny", &S::final_oversized_destiny, "What happens to mail above a recipient's size limit.", 0, 0, true, destinies},
+        {"final_bad_header_destiny", &S::final_bad_header_destiny, "What happens to mail with a bad header section. Words as for final_virus_destiny.", 0, 0, true, destinies},
+        {"final_oversized_destiny", &S::final_oversized_destiny, "What happens to mail above a recipient's size limit. Words as for final_virus_destiny.", 0, 0, true, destinies},
         {"virus_quarantine", &S::virus_quarantine, "Where infected mail is kept: \"\" nowhere, \"sql:\" the record store, \"local:virus-%m\" a file each (\".gz\" at the end: compressed; %m mail_id, %b digest, %i time, %n log id, %P partition tag), \"mbox:/PATH\" appended, \"smtp:[HOST]:PORT\" or \"lmtp:...\" mailed to virus_quarantine_to, an address: mailed there."},
         {"banned_quarantine", &S::banned_quarantine, "Where banned mail is kept."},
         {"spam_quarantine", &S::spam_quarantine, "Where mail at or above spam_kill_level is kept."},
@@ -127,7 +131,7 @@ const std::vector<Setting<PolicySettings>>& policy_rows() {
         {"addr_extension_spam", &S::addr_extension_spam, "The same for mail from spam_tag2_level on that passes."},
         {"addr_extension_banned", &S::addr_extension_banned, "The same for mail with banned contents that passes."},
         {"addr_extension_bad_header", &S::addr_extension_bad_header, "The same for mail with a bad header section that passes."},
-        {"message_size_limit", &S::message_size_limit, "Largest message in octets for a recipient who says nothing else, see final_oversized_destiny; 0 is no limit.", 0, 1e15},
+        {"message_size_limit", &S::message_size_limit, "Largest message in octets for a recipient who says nothing else, see final_oversized_destiny; 0 is no limit; less than 65536 counts as 65536 (RFC 5321).", 0, 1e15},
         {"virus_admin", &S::virus_admin, "Address that is told about infected and unchecked mail; \"\": nobody."},
         {"newvirus_admin", &S::newvirus_admin, "Address that is told about a virus name not seen since the start of tamisd."},
         {"spam_admin", &S::spam_admin, "Address that is told about mail at or above spam_kill_level."},
@@ -142,6 +146,7 @@ const std::vector<Setting<PolicySettings>>& policy_rows() {
         {"spam_subject_tag3", &S::spam_subject_tag3, "Put before the subject from spam_tag3_level on."},
         {"virus_subject_tag", &S::virus_subject_tag, "Put before the subject of infected mail that passes."},
         {"unchecked_subject_tag", &S::unchecked_subject_tag, "Put before the subject of mail that could not be checked and passes."},
+        {"spam_scores", &S::spam_scores, "What counts when more than one spam engine gives a score (rspamd and spamd look for the same things): \"sum\", \"maximum\", or the name of one engine, such as \"rspamd\"; the others then only when it has none."},
         {"scanner_failure", &S::scanner_failure, "A required scanner failed: the mail becomes \"unchecked\", or \"tempfail\" (451, the MTA tries again).", 0, 0, true, {"unchecked", "tempfail"}},
         {"soft_bounce", &S::soft_bounce, "For trials: every 5xx of ours becomes a 450."},
         {"virus_header", &S::virus_header, "Name of the header field that says a virus scanner looked."},
@@ -412,8 +417,20 @@ void derive(Settings& settings, const ConfigTable* server, Problems& problems) {
         Endpoint ignored;
         take("listen", parse_endpoint(entry), ignored);
     }
+    for (std::size_t i = 0; i < settings.server.before_queue.size(); ++i) {
+        const auto& name = settings.server.before_queue[i];
+        const auto place = parse_endpoint(name);
+        const bool is_known = std::ranges::any_of(settings.server.listen, [&](const std::string& each) {
+            const auto listener = parse_endpoint(each);
+            return each == name || (listener && place && *listener == *place);
+        });
+        if (is_known) continue;
+        const auto near = nearest(name, settings.server.listen);
+        problems.add(position_of(server, "before_queue"), fmt::format("server.before_queue: \"{}\" is none of server.listen{}", escaped(name),
+                                                                      near ? fmt::format("; did you mean \"{}\"?", *near) : ""));
+    }
     if (settings.server.tls_certificate.empty() != settings.server.tls_key.empty())
-        problems.add(position_of(server, "tls_certificate"), "server.tls_certificate and server.tls_key must be set together");
+        problems.add(position_of(server, settings.server.tls_key.empty() ? "tls_certificate" : "tls_key"), "server.tls_certificate and server.tls_key must be set together");
     if (settings.server.tls_required && settings.server.tls_certificate.empty())
         problems.add(position_of(server, "tls_required"), "server.tls_required needs tls_certificate and tls_key");
     if (!is_octal_mode(settings.server.socket_mode))
@@ -437,20 +454,50 @@ void check_rule_names(const Settings& settings, Problems& problems) {
     }
 }
 
+// load_spam_scores - a name must be that of an engine that is there
+void load_spam_scores(Settings& settings, Problems& problems) {
+    const auto& text = settings.policy.spam_scores;
+    settings.spam_scores = policy::spam_scores_named(text);
+    if (settings.spam_scores.rule != policy::SpamScores::Rule::engine) return;
+    std::vector<std::string> known = {"sum", "maximum"};
+    const auto* scanners = settings.config.find("scanners");
+    for (const auto* name : {"rspamd", "spamd"})
+        if (scanners != nullptr && scanners->table() != nullptr && scanners->table()->find(name) != nullptr) known.emplace_back(name);
+    if (std::ranges::find(known, text) != known.end()) return;
+    const auto near = nearest(text, known);
+    const auto* policy = settings.config.find("policy");
+    problems.add(position_of(policy == nullptr ? nullptr : policy->table(), "spam_scores"),
+                 fmt::format("policy.spam_scores is \"{}\"; it must be one of {} (engines: those with a table [scanners.NAME]){}", escaped(text), join(known, ", "),
+                             near ? fmt::format("; did you mean \"{}\"?", *near) : ""));
+}
+
 // load_tables - what the configuration says about single recipients, senders and clients
 void load_tables(Settings& settings, Problems& problems) {
     settings.banned = policy::BannedRules::load(settings.config, problems);
     check_rule_names(settings, problems);
+    load_spam_scores(settings, problems);
     auto& tables = settings.tables;
     tables.keys = {settings.policy.recipient_delimiter, settings.policy.local_part_is_case_sensitive};
-    tables.local_domains = settings.server.local_domains;
+    const auto* server = settings.config.find("server");
+    const auto* given = server == nullptr || server->table() == nullptr ? nullptr : server->table()->find("local_domains");
+    tables.local_domains = policy::list_entries(settings.server.local_domains, given, "server.local_domains", tables.keys, problems);
     tables.site = settings.site_policy;
     tables.tables = policy::StaticTables::load(settings.config, tables.keys, problems);
     tables.banks = policy::Banks::load(settings.config, problems);
-    check_configured_values(settings.config, problems);
+    Problems warnings(settings.file);
+    check_configured_values(settings.config, problems, warnings);
+    check_destinies(settings, warnings);
+    settings.warnings = warnings.lines();
     settings.sender_lists = policy::SenderLists::load(settings.config, tables.keys, problems);
     settings.pen_pals = {settings.policy.pen_pals_bonus, settings.policy.pen_pals_half_life,
                          settings.policy.pen_pals_threshold_low, settings.policy.pen_pals_threshold_high};
+}
+
+// takes_storage_dsn - only storage_dsn is given: as amavisd's sample has it, whoever names one database means it for both
+bool takes_storage_dsn(const ConfigTable& config) {
+    const auto* storage = config.find("storage");
+    const auto* table = storage == nullptr ? nullptr : storage->table();
+    return table != nullptr && table->find("lookup_dsn") == nullptr && table->find("storage_dsn") != nullptr;
 }
 
 void load_storage(Settings& settings, const ConfigTable* table, Problems& problems) {
@@ -465,8 +512,9 @@ void load_storage(Settings& settings, const ConfigTable* table, Problems& proble
         }
         if (auto dsn = storage::parse_dsn(embedded)) into = {std::move(*dsn)};
     };
-    load("lookup_dsn", settings.lookup_dsns);
     load("storage_dsn", settings.storage_dsns);
+    if (takes_storage_dsn(settings.config)) settings.lookup_dsns = settings.storage_dsns;
+    else load("lookup_dsn", settings.lookup_dsns);
     if (!settings.storage_dsns.empty() || !problems.none()) return;
     const auto& to = settings.site_policy.quarantine;
     for (const auto* target : {&to.virus, &to.banned, &to.spam, &to.unchecked, &to.unopened, &to.bad_header, &to.clean,
@@ -477,6 +525,23 @@ void load_storage(Settings& settings, const ConfigTable* table, Problems& proble
                          "give a DSN, or set virus_quarantine, banned_quarantine, spam_quarantine and unopened_quarantine to \"\"");
             return;
         }
+}
+
+// bounds_text - ", 1 to 256" for a setting whose values have bounds worth telling
+std::string bounds_text(std::string_view type, double minimum, double maximum) {
+    constexpr double no_bound = 1e12;
+    constexpr double kib = 1024;
+    const bool is_size = type == "size";
+    const bool has_bounds = type.starts_with("number") || is_size || type == "time";
+    if (!has_bounds || maximum <= minimum || (minimum <= 0 && maximum >= no_bound)) return {};
+    const auto shown = [&](double value) -> std::string {
+        if (is_size)
+            for (const auto& [unit, factor] : {std::pair("GiB", kib * kib * kib), std::pair("MiB", kib * kib), std::pair("KiB", kib)})
+                if (value >= factor && std::fmod(value, factor) == 0) return fmt::format("{} {}", value / factor, unit);
+        return value == std::floor(value) ? fmt::format("{:.0f}", value) : fmt::format("{}", value);
+    };
+    if (maximum >= no_bound) return fmt::format(", at least {}", shown(minimum));
+    return fmt::format(", {} to {}{}", shown(minimum), shown(maximum), type == "time" ? " s" : "");
 }
 
 }  // namespace
@@ -531,6 +596,7 @@ std::shared_ptr<const Settings> load_settings_file(const std::string& path, Prob
     const auto* policy = config.find("policy");
     settings->quarantine = quarantine_options(*settings, policy == nullptr ? nullptr : policy->table(), problems);
     load_storage(*settings, storage, problems);
+    check_texts(*settings, problems);
     return settings;
 }
 
@@ -541,6 +607,7 @@ std::vector<SettingLine> setting_lines(const Settings* settings) {
     const auto add = [&](std::string_view name, const auto& rows, const auto& values) {
         const auto* value = settings == nullptr ? nullptr : settings->config.find(name);
         auto more = describe_settings(name, rows, values, value == nullptr ? nullptr : value->table());
+        for (std::size_t i = 0; i < more.size(); ++i) more[i].type += bounds_text(more[i].type, rows[i].minimum, rows[i].maximum);
         lines.insert(lines.end(), more.begin(), more.end());
     };
     add("server", server_rows(), current.server);
@@ -564,7 +631,7 @@ std::vector<SettingLine> setting_lines(const Settings* settings) {
         lines.push_back({"storage", key, "DSN or list of DSNs", "[" + join(shown, ", ") + "]",
                          "[\"sqlite:STATE_DIR/tamis.db\"]",
                          std::string_view(key) == "lookup_dsn"
-                             ? "Databases with the tables users, policy, mailaddr and wblist, tried in order at every connect."
+                             ? "Databases with the tables users, policy, mailaddr and wblist, tried in order at every connect; those of storage_dsn when only that is given; [] for none."
                              : "Databases with the tables maddr, msgs, msgrcpt and quarantine, tried in order at every connect; [] for none.",
                          value != nullptr, false, value != nullptr ? value->position.line : 0});
     }
@@ -574,13 +641,30 @@ std::vector<SettingLine> setting_lines(const Settings* settings) {
     return lines;
 }
 
+namespace {
+
+// meaning_of - of a destiny, for people who read their configuration again
+std::string_view meaning_of(const SettingLine& line) {
+    if (line.section != "policy" || !line.name.starts_with("final_") || !line.name.ends_with("_destiny")) return {};
+    if (line.value == "\"pass\"") return "delivered";
+    if (line.value == "\"discard\"") return "taken with 250, not delivered, nobody is told";
+    if (line.value == "\"bounce\"") return "taken with 250, not delivered, the sender is told; never for viruses and spam from outside";
+    if (line.value == "\"reject\"") return "refused with 5xx; behind a queue the mail server bounces to the sender (backscatter)";
+    if (line.value == "\"tempfail\"") return "refused for now with 4xx, comes again";
+    return "as final_unchecked_destiny";
+}
+
+}  // namespace
+
 std::string print_config(const Settings& settings) {
     std::string out = fmt::format("# effective settings of {}\n", settings.file);
     std::string section;
     for (const auto& line : setting_lines(&settings)) {
         if (line.section != section) out += fmt::format("\n[{}]\n", section = line.section);
-        out += fmt::format("{} = {}   # {}\n", line.name, line.value,
-                           line.from_file ? fmt::format("line {}", line.line) : std::string("default"));
+        const auto meaning = meaning_of(line);
+        const bool is_shared = line.section == "storage" && line.name == "lookup_dsn" && takes_storage_dsn(settings.config);
+        const std::string origin = line.from_file ? fmt::format("line {}", line.line) : is_shared ? "as storage_dsn" : "default";
+        out += fmt::format("{} = {}   # {}{}{}\n", line.name, line.value, origin, meaning.empty() ? "" : "; ", meaning);
     }
     return out;
 }

@@ -19,6 +19,7 @@
 #include "policy/policy_layers.h"
 #include "policy/recipient_policy.h"
 #include "policy/sender_lists.h"
+#include "policy/spam_scores.h"
 #include "proxy/deliver/next_hop.h"
 #include "proxy/keep/quarantine.h"
 #include "proxy/retention_settings.h"
@@ -48,6 +49,7 @@ struct ServerSettings {
     std::string              forward_tls = "none";
     std::string              forward_ca;
     std::string              localhost_name = "localhost";
+    std::vector<std::string> before_queue;  // of listen: who hands in mail there still has its sender on the line
 };
 
 struct LimitSettings {
@@ -103,6 +105,7 @@ struct PolicySettings {
     bool                     warnvirusrecip = false, warnbannedrecip = false, warnbadhrecip = false;
     std::string              spam_subject_tag, spam_subject_tag2 = "***SPAM*** ", spam_subject_tag3;
     std::string              virus_subject_tag = "***INFECTED*** ", unchecked_subject_tag = "***UNCHECKED*** ";
+    std::string              spam_scores = "sum";
     std::string              scanner_failure = "unchecked";
     bool                     soft_bounce = false;
     std::string              virus_header = "X-Virus-Scanned";
@@ -152,6 +155,7 @@ struct StorageSettings {
 
 struct Settings {
     std::string     file;
+    std::vector<std::string> warnings;  // FILE:LINE:COL: what is no mistake, but hardly what is wanted
     ConfigTable     config;  // as read; the scanners load their own tables from it
     ServerSettings  server;
     LimitSettings   limits;
@@ -174,6 +178,7 @@ struct Settings {
     policy::PolicyTables       tables;       // what can be different for each, in the configuration
     policy::SenderLists        sender_lists;
     policy::PenPalOptions      pen_pals;
+    policy::SpamScores         spam_scores;  // what several spam engines say together
     bool asks_records() const { return pen_pals.is_on() || policy.bounce_killer_score > 0; }  // about mail that we sent
     QuarantineOptions          quarantine;
     policy::ExtensionRules     extension;

@@ -7,6 +7,8 @@
 
 #include "base/text.h"
 #include "mail/address.h"
+#include "policy/size_limit.h"
+#include "proxy/value_checks.h"
 
 namespace tamis::proxy::tools {
 namespace {
@@ -48,6 +50,12 @@ std::string reason(ContentCategory category, const policy::RecipientPolicy& want
     return fmt::format("{} is \"{}\"", words->destiny, policy::destiny_name(destiny));
 }
 
+// counts_as - what a size limit below the floor means
+std::string counts_as(std::string_view field, const policy::RecipientPolicy& policy) {
+    const bool is_low = field == "message_size_limit" && policy.size_limit && *policy.size_limit < policy::size_limit_floor;
+    return is_low ? fmt::format(", counts as {}", policy::size_limit_floor) : std::string();
+}
+
 std::string level(std::string_view name, const std::optional<double>& value, std::optional<double> score) {
     if (!value) return fmt::format("{} is not set", name);
     if (!score) return fmt::format("{} {}, no score", name, policy::format_score(*value));
@@ -82,6 +90,9 @@ std::string explain_settings(const Explained& of) {
     std::vector<std::string> keys;
     for (const auto& key : recipient.keys) keys.push_back(escaped(key, 400));
     out += fmt::format("sql keys   {}\n", join(keys, ", "));
+    std::vector<std::string> asked;
+    for (const auto& dsn : of.settings->lookup_dsns) asked.push_back(dsn.shown);
+    out += fmt::format("database   {}\n", asked.empty() ? "none (storage.lookup_dsn = [])" : join(asked, ", "));
     if (of.rows->empty()) out += "rows       none\n";
     for (const auto& row : *of.rows) out += fmt::format("rows       {}\n", policy::describe_row(row));
     out += fmt::format("banks      {}{}\n", of.banks->path.empty() ? "none" : of.banks->path,
@@ -89,6 +100,7 @@ std::string explain_settings(const Explained& of) {
     for (const auto& text : of.wishes->senders.reasons) out += fmt::format("sender     {}\n", text);
     for (const auto& text : of.wishes->effective.problems) out += fmt::format("PROBLEM    {}\n", text);
     for (const auto& text : of.wishes->senders.problems) out += fmt::format("PROBLEM    {}\n", text);
+    for (const auto& text : complaints(of.wishes->effective, *of.banks, *of.rows)) out += fmt::format("PROBLEM    {}\n", text);
     out += '\n';
     const auto lines = setting_lines(of.settings);
     for (std::size_t field = 0; field < policy::fields().size(); ++field) {
@@ -97,7 +109,7 @@ std::string explain_settings(const Explained& of) {
         std::string from = policy::describe_origin(of.wishes->effective, field, *of.banks, *of.rows);
         if (origin.layer == policy::Origin::Layer::site)
             from = (origin.is_virus_admin ? "as virus_admin: " : "") + site_origin(lines, row.name);
-        out += fmt::format("{:<29}{:<24} {}\n", row.name, escaped(policy::show_value(policy::get_field(row, of.wishes->effective.policy)), 200), from);
+        out += fmt::format("{:<29}{:<24} {}\n", row.name, escaped(policy::show_value(policy::get_field(row, of.wishes->effective.policy)), 200) + counts_as(row.name, of.wishes->effective.policy), from);
     }
     return out;
 }

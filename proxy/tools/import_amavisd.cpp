@@ -17,6 +17,7 @@
 #include "base/text.h"
 #include "proxy/services.h"
 #include "proxy/settings.h"
+#include "proxy/start_checks.h"
 #include "proxy/tools/command.h"
 #include "proxy/tools/import/translation.h"
 
@@ -92,17 +93,29 @@ bool is_program(const std::string& path) {
     return path.starts_with('/') && ::stat(path.c_str(), &about) == 0 && S_ISREG(about.st_mode) && ::access(path.c_str(), X_OK) == 0;
 }
 
-// check_result - what tamisd --check would say about the text
-std::vector<std::string> check_result(const std::string& toml) {
+// Checked - what tamisd --check says about the result
+struct Checked {
+    std::vector<std::string> problems;          // of the text
+    std::vector<std::string> here, warnings;    // what stands in its way on this machine, and what is hardly wanted
+    std::string              drop_in;           // for the systemd unit that comes with Tamis; "": it fits
+};
+
+Checked check_result(const std::string& toml) {
     Problems problems("the result");
     const int file = ::memfd_create("tamis.toml", MFD_CLOEXEC);
-    if (file < 0) return {fmt::format("the result could not be checked: {}", last_error())};
+    if (file < 0) return {{fmt::format("the result could not be checked: {}", last_error())}, {}, {}, {}};
     const bool is_written = ::write(file, toml.data(), toml.size()) == static_cast<ssize_t>(toml.size());
     const auto settings = load_settings_file(fmt::format("/proc/self/fd/{}", file), problems);
     ::close(file);
-    if (!is_written) return {"the result could not be checked: no memory"};
+    if (!is_written) return {{"the result could not be checked: no memory"}, {}, {}, {}};
     if (problems.none()) make_snapshot(settings, problems);
-    return problems.lines();
+    if (!problems.none()) return {problems.lines(), {}, {}, {}};
+    const auto unit = read_unit({std::string(shipped_unit())});
+    Problems here("the result"), unit_paths("the result");  // the drop-in says what the unit needs
+    check_start(*settings, here, unit_paths);
+    std::vector<std::string> warnings;
+    for (const auto& line : settings->warnings) warnings.push_back("the result" + line.substr(std::min(line.size(), settings->file.size())));
+    return {{}, here.lines(), warnings, unit_drop_in(*settings, unit)};
 }
 
 // write_output - the file is there complete or not at all; without `force` never in place of another
@@ -164,9 +177,16 @@ int run(Options options) {
     const bool has_debian = std::ranges::find(options.files, "/etc/amavis/conf.d") != options.files.end();
     if (has_debian && options.files.size() == 1)
         report += "\nDebian's amavisd also reads /usr/share/amavis/conf.d, before /etc/amavis/conf.d: name both.\n";
-    const auto problems = check_result(imported->toml);
-    if (!problems.empty()) report += "\ntamisd would not start with it, correct this first:\n";
-    for (const auto& line : problems) report += line + "\n";
+    const auto checked = check_result(imported->toml);
+    const auto& problems = checked.problems;
+    const auto add = [&](std::string_view head, const std::vector<std::string>& lines) {
+        if (!lines.empty()) report += fmt::format("\n{}\n{}\n", head, join(lines, "\n"));
+    };
+    add("tamisd would not start with it, correct this first:", problems);
+    add("On this machine tamisd would not start with it:", checked.here);
+    add("Look at this:", checked.warnings);
+    if (!checked.drop_in.empty())
+        report += fmt::format("\nThe systemd unit that comes with Tamis needs a drop-in for it, /etc/systemd/system/tamis.service.d/import.conf:\n{}", checked.drop_in);
     std::string text =
         fmt::format("# made by `tamis import-amavisd` from {}\n# Behind each setting: where it comes from. Check it with `tamisd --check`.\n\n",
                     join(options.files, ", ")) +

@@ -1,42 +1,21 @@
 #include <fmt/format.h>
 #include <grp.h>
-#include <ifaddrs.h>
 #include <pwd.h>
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstring>
+#include <array>
+#include <ctime>
 
 #include "base/text.h"
+#include "proxy/own_places.h"
 #include "proxy/privileges.h"
+#include "proxy/running_settings.h"
 #include "proxy/services.h"
 #include "proxy/tools/doctor/checks.h"
 
 namespace tamis::proxy::doctor {
 namespace {
-
-std::vector<std::string> own_addresses() {
-    std::vector<std::string> out;
-    ifaddrs* all = nullptr;
-    if (::getifaddrs(&all) != 0) return out;
-    for (const auto* each = all; each != nullptr; each = each->ifa_next) {
-        std::array<char, INET6_ADDRSTRLEN> text{};
-        if (each->ifa_addr == nullptr) continue;
-        if (each->ifa_addr->sa_family == AF_INET) {
-            sockaddr_in address{};
-            std::memcpy(&address, each->ifa_addr, sizeof address);
-            if (::inet_ntop(AF_INET, &address.sin_addr, text.data(), text.size()) != nullptr) out.emplace_back(text.data());
-        } else if (each->ifa_addr->sa_family == AF_INET6) {
-            sockaddr_in6 address{};
-            std::memcpy(&address, each->ifa_addr, sizeof address);
-            if (::inet_ntop(AF_INET6, &address.sin6_addr, text.data(), text.size()) != nullptr) out.emplace_back(text.data());
-        }
-    }
-    ::freeifaddrs(all);
-    return out;
-}
 
 // holds_password - of a database or an engine
 bool holds_password(const Settings& settings) {
@@ -98,6 +77,45 @@ OurSide our_side(const Settings& settings) {
     return out;
 }
 
+namespace {
+
+// check_hostname - receivers look the name up; a short one stands in Received, Message-ID and notices as it is
+void check_hostname(const Settings& settings, Report& report) {
+    const auto& name = settings.server.hostname;
+    const bool is_fqdn = name.find('.') != std::string::npos && !name.ends_with(".localdomain") && !name.starts_with('[') && normal_address(name).empty();
+    if (!is_fqdn)
+        report.warning(fmt::format("server.hostname is \"{}\", which is no full name: Received fields, notices and the sender postmaster@{} have it", escaped(name), escaped(name)),
+                       {"[server] hostname = \"filter.example.com\", or give the machine a full name: hostnamectl set-hostname filter.example.com"});
+}
+
+// check_spam_engines - two engines that look for the same things
+void check_spam_engines(const Settings& settings, Report& report) {
+    const auto* scanners = settings.config.find("scanners");
+    const auto* table = scanners == nullptr ? nullptr : scanners->table();
+    const auto* policy = settings.config.find("policy");
+    const bool is_said = policy != nullptr && policy->table() != nullptr && policy->table()->find("spam_scores") != nullptr;
+    if (table == nullptr || table->find("rspamd") == nullptr || table->find("spamd") == nullptr || is_said) return;
+    report.warning("rspamd and spamd both score, and their scores are added: spam reaches its levels twice as fast, and so does other mail",
+                   {"[policy] spam_scores = \"rspamd\", \"spamd\" or \"maximum\"; \"sum\" says that it is meant so"});
+}
+
+// check_running - whether the daemon that runs was told what the file says now
+void check_running(const Settings& settings, Report& report) {
+    const auto running = read_running(settings.server.state_dir);
+    if (!running) return;
+    std::array<char, 32> when{};
+    const std::time_t loaded = running->loaded_at;
+    std::tm parts{};
+    if (::localtime_r(&loaded, &parts) != nullptr) std::strftime(when.data(), when.size(), "%Y-%m-%d %H:%M:%S", &parts);
+    if (running->digest == settings_digest(settings.config))
+        report.ok(fmt::format("the tamisd that runs (pid {}) has these settings, since {}", running->pid, when.data()));
+    else
+        report.warning(fmt::format("the tamisd that runs (pid {}) has other settings than {}: it read {} at {}", running->pid, settings.file, running->file, when.data()),
+                       {"systemctl reload tamis, or kill -HUP " + std::to_string(running->pid) + "; what needs a restart is said in the log then"});
+}
+
+}  // namespace
+
 void check_config(const Viewpoint& from, Report& report) {
     const auto& settings = *from.settings;
     check_file_rights(settings, report);
@@ -110,6 +128,9 @@ void check_config(const Viewpoint& from, Report& report) {
         if (is_same_place(settings.forward.endpoint, listener, ours))
             report.problem(fmt::format("server.forward = {} is tamisd itself ({}): mail goes round in a loop", settings.forward.shown, listener.text()),
                            {"[server] forward = \"smtp:[127.0.0.1]:10025\", the smtpd of etc/postfix/master.cf.lmtp"});
+    for (const auto& line : settings.warnings) report.warning(line, {fmt::format("change {}, and see: tamisd -c {} --check", settings.file, settings.file)});
+    check_hostname(settings, report);
+    check_spam_engines(settings, report);
     if (settings.server.local_domains.empty())
         report.warning("server.local_domains is empty: no recipient is ours, so nobody gets spam headers or subject tags", {"[server] local_domains = [\".example.com\"]"});
 }
@@ -121,6 +142,7 @@ void check_snapshot(const Viewpoint& from, Report& report) {
     Problems problems(settings.file);
     const auto snapshot = make_snapshot(from.settings, problems);
     for (const auto& line : problems.lines()) report.problem(line, {fmt::format("correct it, and see: tamisd -c {} --check", settings.file)});
+    check_running(settings, report);
     if (!snapshot) return;
     if (snapshot->scanners.empty())
         report.warning("no scanner is configured: mail passes unchecked", {"[scanners.clamd], [scanners.rspamd], ...: see docs/scanners/"});

@@ -8,6 +8,7 @@
 #include <map>
 
 #include "base/text.h"
+#include "policy/list_keys.h"
 #include "storage/schema_check.h"
 
 namespace tamis::proxy::doctor {
@@ -47,6 +48,7 @@ public:
         const auto before = report_.worst();
         check_schema();
         check_rights();
+        check_keys();
         if (use_.is_records && !facts_.catalogue.is_writable)
             another_will_do_ ? report_.ok(shown() + ": a standby, used when it becomes the primary")
                              : report_.problem(shown() + " is read-only (a standby), and records must be written",
@@ -96,6 +98,25 @@ private:
             if (each.starts_with("no column ")) columns.push_back(each.substr(10, each.find_first_of(" (:", 10) - 10));
         if (!columns.empty())
             report_.warning(fmt::format("{} has no column {} ({}): it is left out", shown(), join(columns, ", "), schema_.era), {schema_command("upgrade", use_)});
+    }
+
+    // check_keys - rows that can never match an address, or only some; with statements of the site's own nobody knows
+    void check_keys() {
+        if (!use_.is_lookups) return;
+        for (const std::string_view table : {"users", "mailaddr"}) {
+            std::vector<std::string> told;
+            std::size_t count = 0;
+            for (const auto& [of, email] : facts_.keys) {
+                const auto complaint = of == table ? policy::sql_key_complaint(email, use_.no_at_means_domain) : std::nullopt;
+                if (!complaint) continue;
+                constexpr std::size_t most = 5;
+                if (++count <= most) told.push_back(fmt::format("\"{}\": {}", escaped(email, 120), *complaint));
+            }
+            if (count == 0) continue;
+            report_.warning(fmt::format("{}: {} of {}.email will not match as meant: {}{}", shown(), count == 1 ? "a row" : fmt::format("{} rows", count), table, join(told, "; "),
+                                        count > told.size() ? "; ..." : ""),
+                            {fmt::format("UPDATE {} SET email = ... WHERE email = ...; the forms are in docs/policy.md", table)});
+        }
     }
 
     void check_rights() {
@@ -149,6 +170,18 @@ private:
 };
 
 }  // namespace
+
+std::string key_text(std::string_view column) {
+    if (!column.starts_with("\\x") || column.size() % 2 != 0) return std::string(column);
+    std::string out;
+    for (std::size_t i = 2; i < column.size(); i += 2) {
+        const auto digit = [](char c) { return is_digit(c) ? c - '0' : lower(c) >= 'a' && lower(c) <= 'f' ? lower(c) - 'a' + 10 : -1; };
+        const int high = digit(column[i]), low = digit(column[i + 1]);
+        if (high < 0 || low < 0) return std::string(column);
+        out += static_cast<char>(high * 16 + low);
+    }
+    return out;
+}
 
 bool is_usable(const DatabaseFacts& facts, const DatabaseUse& use) {
     return facts.trouble.empty() && (!use.is_records || facts.catalogue.is_writable);

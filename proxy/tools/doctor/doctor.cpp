@@ -178,7 +178,9 @@ void look_at_postfix(const Viewpoint& from, const Options& options, const Result
     else if (options.postfix.empty() && setup.error().is(Errc::not_found))
         report.not_checked("there is no postconf here; where Postfix runs: tamis doctor --only postfix");
     else
-        report.problem(fmt::format("Postfix's configuration cannot be read: {}", describe(setup.error())), {"postfix check; --postfix-config names another directory than /etc/postfix"});
+        report.problem(fmt::format("Postfix's configuration cannot be read: {}", describe(setup.error())),
+                       {::geteuid() == 0 ? "postfix check; --postfix-config names another directory than /etc/postfix"
+                                         : "run as root, if that is why; postfix check; --postfix-config names another directory than /etc/postfix"});
     for (auto& finding : report.take()) findings.push_back(std::move(finding));
 }
 
@@ -188,7 +190,10 @@ Findings examine(const Options& options) {
     Problems problems(options.file);
     from.settings = load_settings_file(options.file, problems);
     Findings findings;
-    for (const auto& line : problems.lines()) findings.push_back({Level::problem, "config", line, {fmt::format("correct it, and see: tamisd -c {} --check", options.file)}});
+    const bool may_not_read = ::geteuid() != 0 && ::access(options.file.c_str(), R_OK) != 0 && errno == EACCES;
+    for (const auto& line : problems.lines())
+        findings.push_back({Level::problem, "config", line,
+                            {may_not_read ? "run as root: the file may hold passwords, so not everybody can read it" : fmt::format("correct it, and see: tamisd -c {} --check", options.file)}});
     if (!problems.none()) {
         for (const auto& topic : topics())
             if (topic != "config" && options.wants(topic)) findings.push_back({Level::not_checked, topic, "the configuration has mistakes", {}});

@@ -64,7 +64,10 @@ void judge_clamd_age(const ClamdVersion& version, std::string_view shown, std::t
     constexpr std::time_t day = 86400, late = 3 * day, too_late = 14 * day;
     const std::vector<std::string> fix{"freshclam (as root), and keep it running: systemctl enable --now clamav-freshclam; its log tells why it could not update"};
     if (!version.made) {
-        report.not_checked(fmt::format("{}: {}; how old its signatures are (it has no daily database)", shown, version.program));
+        if (version.database.empty())
+            report.warning(fmt::format("{}: {} has none of ClamAV's official signatures (no daily database): it finds only what others gave it", shown, version.program), fix);
+        else
+            report.not_checked(fmt::format("{}: {}, signatures {}; their date cannot be read", shown, version.program, version.database));
         return;
     }
     const auto age = now - *version.made;

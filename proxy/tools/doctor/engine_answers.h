@@ -20,7 +20,7 @@ struct ClamdVersion {
     std::optional<std::time_t> made;  // local time of clamd's host, taken for ours
 };
 std::optional<ClamdVersion> parse_clamd_version(std::string_view line);
-// judge_clamd_age - signatures older than three days are told of, older than two weeks are a problem
+// judge_clamd_age - no official signatures, and signatures older than three days are told of, older than two weeks are a problem
 void judge_clamd_age(const ClamdVersion& version, std::string_view shown, std::time_t now, Report& report);
 
 // parse_clamd_conf - "Name value" lines of clamd.conf

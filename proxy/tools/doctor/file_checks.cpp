@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "policy/quarantine_target.h"
 #include "proxy/tools/doctor/checks.h"
-#include "proxy/tools/doctor/file_rights.h"
+#include "proxy/file_rights.h"
 
 namespace tamis::proxy::doctor {
 namespace {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "proxy/own_places.h"
 #include "proxy/tools/doctor/postfix_checks.h"
 
 namespace tamis::proxy::doctor {
@@ -17,15 +18,6 @@ std::uint16_t port_of(std::string_view text) {
     const auto network = static_cast<std::uint16_t>(entry->s_port);
     return static_cast<std::uint16_t>((network >> 8) | (network << 8));
 }
-
-std::string plain_host(std::string_view host) {
-    if (host.size() >= 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
-    if (equal_fold(host, "localhost")) return "127.0.0.1";
-    const auto address = normal_address(host);
-    return address.empty() ? to_lower(host) : address;
-}
-
-bool is_every_address(std::string_view host) { return host == "0.0.0.0" || host == "::" || host.empty() || host == "*"; }
 
 // host_and_port - "[host]:port", "host:port", "host"; port 0 when it is missing or unknown
 Endpoint host_and_port(std::string_view text) {
@@ -106,16 +98,10 @@ Destination parse_destination(std::string_view text) {
     return out;
 }
 
-bool is_local_host(std::string_view host, const OurSide& ours) {
-    const auto plain = plain_host(host);
-    return plain.starts_with("127.") || plain == "::1" || std::ranges::find(ours.own_addresses, plain) != ours.own_addresses.end();
-}
+bool is_local_host(std::string_view host, const OurSide& ours) { return proxy::is_local_host(host, ours.own_addresses); }
 
 bool is_same_place(const Endpoint& target, const Endpoint& listener, const OurSide& ours) {
-    if (target.is_unix() || listener.is_unix()) return target.path == listener.path;
-    if (target.port != listener.port) return false;
-    const auto host = plain_host(listener.host);
-    return plain_host(target.host) == host || (is_every_address(host) && is_local_host(target.host, ours));
+    return proxy::is_same_place(target, listener, ours.own_addresses);
 }
 
 Endpoint service_endpoint(const Service& service) {

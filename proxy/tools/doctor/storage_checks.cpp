@@ -61,6 +61,13 @@ Task<Done> ask_server(Connection& server, DatabaseFacts& facts) {
     auto rights = co_await server.run(rights_question);
     if (!rights) co_return std::unexpected(std::move(rights.error()));
     for (int row = 0; row < PQntuples(rights->get()); ++row) facts.missing_rights.emplace_back(text_at(*rights, row, 0), text_at(*rights, row, 1));
+    if (!facts.wants_keys) co_return Done{};
+    for (const std::string table : {"users", "mailaddr"}) {
+        if (facts.catalogue.table(table) == nullptr) continue;
+        auto keys = co_await server.run(fmt::format("SELECT email FROM {} WHERE email IS NOT NULL LIMIT {}", table, keys_most));
+        if (!keys) continue;  // a right that is missing was told
+        for (int row = 0; row < PQntuples(keys->get()); ++row) facts.keys.emplace_back(table, key_text(text_at(*keys, row, 0)));
+    }
     co_return Done{};
 }
 
@@ -86,6 +93,13 @@ void ask_sqlite(DatabaseFacts& facts) {
         facts.catalogue = std::move(*catalogue);
     else
         facts.trouble = describe(catalogue.error());
+    if (!catalogue || !facts.wants_keys) return;
+    for (const std::string table : {"users", "mailaddr"}) {
+        if (facts.catalogue.table(table) == nullptr) continue;
+        auto keys = (*database)->prepare(fmt::format("SELECT email FROM {} WHERE email IS NOT NULL LIMIT {}", table, keys_most));
+        if (!keys) continue;
+        for (auto row = keys->step(); row && *row; row = keys->step()) facts.keys.emplace_back(table, keys->column(0));
+    }
 }
 
 Task<void> ask_all(asio::io_context& loop, std::vector<DatabaseFacts>& list, std::chrono::seconds patience) {
@@ -100,10 +114,13 @@ Task<void> ask_all(asio::io_context& loop, std::vector<DatabaseFacts>& list, std
     co_await all.ask_all();
 }
 
-std::vector<DatabaseFacts> facts_of(const std::vector<Dsn>& dsns) {
+std::vector<DatabaseFacts> facts_of(const std::vector<Dsn>& dsns, bool wants_keys) {
     std::vector<DatabaseFacts> out;
-    for (const auto& dsn : dsns)
-        if (dsn.path != ":memory:") out.emplace_back().dsn = dsn;
+    for (const auto& dsn : dsns) {
+        if (dsn.path == ":memory:") continue;
+        out.emplace_back().dsn = dsn;
+        out.back().wants_keys = wants_keys;
+    }
     return out;
 }
 
@@ -121,13 +138,15 @@ Task<void> check_storage(asio::io_context& loop, const Viewpoint& from, Report& 
         use.is_lookups = true;
         use.connections += lookups;
     }
-    auto storage = facts_of(settings.storage_dsns);
-    auto lookup = same ? std::vector<DatabaseFacts>() : facts_of(settings.lookup_dsns);
+    const bool asks_own = settings.storage.select_policy.empty();  // with another statement other columns may be the keys
+    use.no_at_means_domain = settings.storage.lookup_no_at_means_domain;
+    auto storage = facts_of(settings.storage_dsns, same && asks_own);
+    auto lookup = same ? std::vector<DatabaseFacts>() : facts_of(settings.lookup_dsns, asks_own);
     co_await ask_all(loop, storage, from.patience);
     co_await ask_all(loop, lookup, from.patience);
     if (settings.storage_dsns.empty()) report.ok("storage_dsn is an empty list: nothing is recorded");
     judge_databases(storage, use, report);
-    judge_databases(lookup, {"lookup_dsn", false, true, lookups, settings.file, from.user}, report);
+    judge_databases(lookup, {"lookup_dsn", false, true, lookups, settings.file, from.user, use.no_at_means_domain}, report);
 }
 
 }  // namespace tamis::proxy::doctor

@@ -45,7 +45,7 @@ std::vector<Rule> rules_of(Translation& into, const PerlValue& patterns) {
         const PerlValue result = into.conf.followed(patterns.items[i + 1]);
         auto pattern = re2_pattern(patterns.items[i], PatternUse::banned);
         if (!pattern || !result.is_known()) {
-            into.remark(patterns.items[i].place, fmt::format("qr/{}/", escaped(patterns.items[i].text, 60)), Outcome::missing,
+            into.remark(patterns.items[i].place, shown_pattern(patterns.items[i].text), Outcome::missing,
                         pattern ? result.text : pattern.error().detail);
             continue;
         }
@@ -189,7 +189,7 @@ void translate_banned(Translation& into) {
     into.settle("%banned_rules", Outcome::translated);
     const PerlValue names = into.value("$banned_filename_re");
     if (names.is(Kind::patterns) && !lists.has("DEFAULT")) lists.write("DEFAULT", names, "any");
-    if (!into.is_unknown("$banned_filename_re", names)) into.settle("$banned_filename_re", Outcome::translated);
+    if (!into.is_unknown("$banned_filename_re", names)) into.settle("$banned_filename_re", Outcome::translated, names.is(Kind::patterns) ? "a list of rules" : "");
     const PerlValue paths = into.value("$banned_namepath_re");
     const bool has_paths = paths.is(Kind::patterns);
     if (has_paths) lists.write("NAMEPATH", paths, "path");

@@ -75,6 +75,16 @@ void statement(Translation& into, std::string_view name, std::string_view key, s
     const PerlValue value = into.conf.followed(given);
     if (into.is_unknown(name, value)) return;
     const auto text = text_of(value).value_or("");
+    const auto* storage = into.toml.find("[storage]");
+    const bool has_database = storage != nullptr && storage->has("lookup_dsn");
+    if (!text.empty() && !has_database) {  // for another database it would fail with every message
+        const bool is_lost = into.is_assigned("@lookup_sql_dsn");
+        auto& table = into.toml.table("[storage]");
+        table.remarks.push_back(is_lost ? "For the database of @lookup_sql_dsn, which was not translated:" : "Without @lookup_sql_dsn it had no effect:");
+        for (const auto line : split(fmt::format("{} = {}", key, toml_string(trim(text))), '\n')) table.remarks.emplace_back(line);
+        return into.settle(name, is_lost ? Outcome::missing : Outcome::needless,
+                           is_lost ? "a comment in the result: the database of @lookup_sql_dsn, for which it is, was not translated" : "no @lookup_sql_dsn: it had no effect");
+    }
     if (squeezed(text) == squeezed(own)) return into.settle(name, Outcome::needless, "it is amavisd's own statement; that of Tamis does the same");
     if (text.empty() && key == "select_policy")
         return into.settle(name, Outcome::missing, "users and policy are always asked when lookup_dsn is set");
@@ -91,6 +101,10 @@ void translate_databases(Translation& into) {
         "SELECT wb FROM wblist JOIN mailaddr ON wblist.sid=mailaddr.id WHERE wblist.rid=? AND mailaddr.email IN (%k) ORDER BY mailaddr.priority DESC";
     dsns(into, "@lookup_sql_dsn", "lookup_dsn");
     dsns(into, "@storage_sql_dsn", "storage_dsn");
+    // Tamis looks recipients up in storage_dsn when only that is given
+    if (const auto* storage = into.toml.find("[storage]"); storage != nullptr && storage->has("storage_dsn") && !storage->has("lookup_dsn"))
+        into.put("storage", "lookup_dsn", "[]", into.places("@lookup_sql_dsn"),
+                 into.is_assigned("@lookup_sql_dsn") ? "not translated" : "without @lookup_sql_dsn recipients are not looked up");
     if (into.is_assigned("$sql_select_policy"))
         statement(into, "$sql_select_policy", "select_policy", policy, into.conf.value("$sql_select_policy"), into.places("$sql_select_policy"));
     if (into.is_assigned("$sql_select_white_black_list"))

@@ -110,6 +110,46 @@ void control(Translation& into, const std::vector<Socket>& all, const PerlValue&
     if (secret != "tcp") into.put("control", "secret_required", toml_string(secret), from);
 }
 
+// peers - who may connect: amavisd asks the list of the listener's bank instead of @inet_acl, Tamis has one list for all
+void peers(Translation& into, const std::vector<Socket>& all, const PerlValue& banks) {
+    std::vector<std::string> together;
+    std::vector<Place> from;
+    bool is_said_by_bank = false, has_exception = false;
+    const auto add = [&](const std::vector<std::string>& list) {
+        for (const auto& each : list) {
+            has_exception = has_exception || each.starts_with('!');
+            if (std::ranges::find(together, each) == together.end()) together.push_back(each);
+        }
+    };
+    const auto own = into.is_assigned("@inet_acl") ? texts_of(into.value("@inet_acl")) : std::vector<std::string>{"127.0.0.1", "[::1]"};
+    for (const auto& socket : all) {
+        if (socket.address.starts_with("unix:")) continue;
+        const auto* of_bank = bank_value(banks, bank_names(into, socket), "inet_acl");
+        if (of_bank == nullptr) {
+            add(own.value_or(std::vector<std::string>()));
+            continue;
+        }
+        is_said_by_bank = true;
+        const PerlValue value = into.conf.followed(*of_bank);
+        const auto list = texts_of(value);
+        if (!list || !AddressList::parse(*list)) {
+            into.remark(of_bank->place, "inet_acl of the bank of " + socket.address, Outcome::missing,
+                        value.is_known() ? "not a list of addresses; write them into server.allowed_peers" : value.text);
+            continue;
+        }
+        from.push_back(of_bank->place);
+        add(*list);
+    }
+    if (!is_said_by_bank || from.empty()) return;
+    if (has_exception && all.size() > 1) {
+        into.remark(from.front(), "inet_acl", Outcome::missing, "there is one list for all listeners, server.allowed_peers, and these have exceptions (\"!\"): write it yourself");
+        return;
+    }
+    for (const auto place : into.places("@inet_acl")) from.push_back(place);
+    into.put("server", "allowed_peers", toml_list(together), from, all.size() > 1 ? "one list for all listeners" : "");
+    into.put("server", "xforward_peers", toml_list(together), from);
+}
+
 std::string octal(const PerlValue& value) {
     const auto number = number_of(value);
     constexpr double most = 07777;
@@ -122,10 +162,14 @@ void client_rules(Translation& into) {
     const PerlValue list = into.value("@client_ipaddr_policy");
     if (into.is_unknown("@client_ipaddr_policy", list)) return;
     into.settle("@client_ipaddr_policy", Outcome::translated);
+    bool has_mynetworks = false;
     for (std::size_t i = 0; i + 1 < list.items.size(); i += 2) {
         const auto name = text_of(into.conf.followed(list.items[i + 1])).value_or("");
         const bool is_mynetworks = list.items[i].is(Kind::variable) && list.items[i].text == "@mynetworks";
-        if (is_mynetworks && name == "MYNETS") continue;
+        if (is_mynetworks && name == "MYNETS") {
+            has_mynetworks = true;
+            continue;
+        }
         const auto clients = texts_of(into.conf.followed(list.items[i]));
         if (!clients || clients->empty() || !AddressList::parse(*clients) || name.empty()) {
             into.remark(list.items[i].place, "@client_ipaddr_policy", Outcome::missing, "not a list of addresses with a name of a bank");
@@ -133,9 +177,15 @@ void client_rules(Translation& into) {
         }
         auto& rule = into.toml.add("[[bank_rules]]");
         rule.put("clients", toml_list(*clients), {list.items[i].place});
-        rule.put("banks", toml_list({name}), {list.items[i + 1].place});
-        into.toml.table(fmt::format("[banks.{}]", toml_key(name)));
+        std::vector<std::string> names;
+        for (const auto each : words(name, ", ")) names.emplace_back(each);
+        rule.put("banks", toml_list(names), {list.items[i + 1].place});
+        for (const auto& each : names) into.toml.table(fmt::format("[banks.{}]", toml_key(each)));
     }
+    if (list.items.size() % 2 != 0) into.remark(list.items.back().place, "@client_ipaddr_policy", Outcome::missing, "a list of addresses without the name of a bank");
+    if (!has_mynetworks)
+        into.remark(list.place, "@client_ipaddr_policy", Outcome::missing,
+                    "it does not give @mynetworks the bank MYNETS; with Tamis clients in server.mynetworks always count as our own: empty that list if they shall not");
 }
 
 void networks(Translation& into) {
@@ -148,8 +198,13 @@ void networks(Translation& into) {
         if (into.is_unknown(name, table)) continue;
         if (item.is(Kind::variable) && !into.is_assigned(name)) continue;
         into.settle(name, Outcome::translated);
-        const auto list = texts_of(table);
-        if (!list || !table.is(Kind::list)) {
+        auto list = texts_of(table);
+        if (table.is(Kind::table)) {  // { '10.0.0.0/8' => 1, '10.1.0.0/16' => 0 }
+            list.emplace();
+            for (std::size_t i = 0; i < table.keys.size(); ++i)
+                list->push_back((is_true(into.conf.followed(table.items[i])).value_or(true) ? "" : "!") + table.keys[i]);
+        } else if (!table.is(Kind::list)) list.reset();
+        if (!list) {
             into.remark(table.place, name, Outcome::missing, "not a list of networks; write them into server.mynetworks");
             continue;
         }
@@ -183,7 +238,7 @@ void translate_listeners(Translation& into) {
     const PerlValue banks = into.value("%policy_bank");
     std::vector<std::string> listen;
     std::vector<Place> from;
-    std::vector<Socket> for_control;
+    std::vector<Socket> for_control, for_mail;
     bool has_unix = false;
     for (const auto& socket : sockets(into)) {
         const auto names = bank_names(into, socket);
@@ -200,6 +255,7 @@ void translate_listeners(Translation& into) {
                         "the protocol " + protocol + " is not spoken; SMTP, LMTP and AM.PDP are");
         } else {
             has_unix = has_unix || is_unix;
+            for_mail.push_back(socket);
             listen.push_back(socket.address);
             from.insert(from.end(), socket.from.begin(), socket.from.end());
         }
@@ -209,6 +265,7 @@ void translate_listeners(Translation& into) {
     into.settle("%interface_policy", Outcome::translated);
     into.settle("$protocol", Outcome::translated);
     control(into, for_control, banks);
+    peers(into, for_mail, banks);
     if (const auto mode = octal(into.value("$unix_socket_mode")); !mode.empty() && into.is_assigned("$unix_socket_mode")) {
         if (!for_control.empty()) into.put("control", "socket_mode", toml_string(mode), into.places("$unix_socket_mode"));
         if (has_unix) into.put("server", "socket_mode", toml_string(mode), into.places("$unix_socket_mode"));

@@ -90,8 +90,8 @@ private:
         for (std::size_t i = 0; i + 1 < value.items.size(); i += 2) {
             auto pattern = re2_pattern(value.items[i], PatternUse::address);
             const PerlValue result = conf_.followed(value.items[i + 1]);
-            if (!pattern) trouble(value.items[i], fmt::format("qr/{}/", escaped(value.items[i].text, 60)), pattern.error().detail);
-            else if (!result.is_known()) trouble(value.items[i], fmt::format("qr/{}/", escaped(value.items[i].text, 60)), result.text);
+            if (!pattern) trouble(value.items[i], shown_pattern(value.items[i].text), pattern.error().detail);
+            else if (!result.is_known()) trouble(value.items[i], shown_pattern(value.items[i].text), result.text);
             else add({Entry::Kind::pattern, std::move(*pattern), result, value.items[i].place});
         }
     }

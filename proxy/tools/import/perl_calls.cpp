@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/text.h"
 #include "proxy/tools/import/perl_reader.h"
 
 namespace tamis::proxy::tools {
@@ -38,9 +39,13 @@ bool PerlReader::special_call(const std::string& word) {
         });
         return true;
     }
-    if (word == "read_hash") {
-        word_value(word);
-        finish(start, [] {});
+    if (word == "read_hash" || word == "read_array" || word == "read_cidr") {  // read_hash(\%table, '/file'); what is read is in the table then
+        const Place at = place();
+        const PerlValue read = scalar(word_value(word));
+        const auto end = text_.position();
+        finish(start, [&] {
+            if (!read.is_known() && !is_defaults_) conf_.not_understood.push_back({at, word + std::string(trim(text_.between(start, end))), read.text});
+        });
         return true;
     }
     if (word != "do" && std::ranges::find(actions, word) == actions.end()) return false;

@@ -22,7 +22,7 @@ constexpr std::array constants = std::to_array<Constant>({
 
 // functions that take one argument when there are no parentheses
 constexpr std::array<std::string_view, 8> unary_functions = {"lc", "uc", "ucfirst", "lcfirst", "defined", "scalar", "exists", "length"};
-constexpr std::array<std::string_view, 11> list_functions = {"new_RE", "join", "reverse", "sort", "read_hash", "read_array", "read_text",
+constexpr std::array<std::string_view, 12> list_functions = {"new_RE", "join", "reverse", "sort", "read_hash", "read_array", "read_cidr", "read_text",
                                                              "Opaque", "keys", "values", "chomp"};
 
 template <class List>
@@ -150,6 +150,11 @@ PerlValues PerlReader::function(const std::string& name, PerlValues values, Plac
     if (name == "new_RE") return {regular_expressions(values, at)};
     if (name == "read_hash") return {read_file_hash(values, at)};
     if (name == "read_array") return {read_file_array(values, at)};
+    if (name == "read_cidr") {  // the file comes first here, and then the table or list it is added to
+        std::ranges::reverse(values);
+        const bool has_table = !values.empty() && (values.front().is(Kind::table) || (values.front().is(Kind::variable) && values.front().text.starts_with('%')));
+        return {has_table ? read_file_hash(values, at) : read_file_array(values, at, true)};
+    }
     if (name == "defined" || name == "exists") {
         if (!first.is_known()) return {first};
         return {text_value(first.is(Kind::undef) ? "" : "1", at)};
@@ -239,9 +244,9 @@ PerlValue PerlReader::read_file_hash(const PerlValues& values, Place at) {
     PerlValue out{Kind::table, at};
     if (has_table) {
         if (const auto& old = conf_.value(values.front().text); old.is(Kind::table)) out = old;
-        conf_.assignments.push_back({values.front().text, {}, at, false});
     }
     const auto text = name && around_.read_file ? around_.read_file(*name) : fail(Errc::not_found, "it cannot be known here");
+    if (has_table && text) conf_.assignments.push_back({values.front().text, {}, at, false});
     if (!text) return unknown_value(fmt::format("it stands in a file, and {}", text.error().detail), at);
     for (const auto line : split(*text, '\n')) {
         auto [key, value] = hash_line(line.ends_with('\r') ? line.substr(0, line.size() - 1) : line);
@@ -254,16 +259,24 @@ PerlValue PerlReader::read_file_hash(const PerlValues& values, Place at) {
     return out;
 }
 
-PerlValue PerlReader::read_file_array(const PerlValues& values, Place at) {
+PerlValue PerlReader::read_file_array(const PerlValues& values, Place at, bool first_words) {
     const auto name = values.empty() ? std::nullopt : text_of(values.back());
     const auto text = name && around_.read_file ? around_.read_file(*name) : fail(Errc::not_found, "it cannot be known here");
     if (!text) return unknown_value(fmt::format("it stands in a file, and {}", text.error().detail), at);
+    const bool has_list = values.size() > 1 && values.front().is(Kind::variable) && values.front().text.starts_with('@');
     PerlValues out;
+    if (has_list) {
+        if (const auto& old = conf_.value(values.front().text); old.is(Kind::list)) out = old.items;
+        conf_.assignments.push_back({values.front().text, {}, at, false});
+    }
     for (const auto line : split(*text, '\n')) {
-        const auto entry = trim(line.substr(0, line.find('#')));
+        auto entry = trim(line.substr(0, line.find('#')));
+        if (first_words) entry = entry.substr(0, entry.find_first_of(" \t"));
         if (!entry.empty() && spend(1, entry.size())) out.push_back(text_value(std::string(entry), at));
     }
-    return list_value(std::move(out), at);
+    PerlValue list = list_value(std::move(out), at);
+    if (has_list) conf_.variables[values.front().text] = list;
+    return list;
 }
 
 }  // namespace tamis::proxy::tools

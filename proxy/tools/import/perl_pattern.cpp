@@ -1,5 +1,7 @@
 #include "proxy/tools/import/perl_pattern.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/text.h"
@@ -50,6 +52,32 @@ void inline_flags(std::string& text, std::string& flags) {
         flags += text.substr(2, end - 2);
         text.erase(0, end + 1);
     }
+}
+
+// without_beginning - "^(?!cid:).*\.x": not beginning with a plain text, when what follows ".*" begins with a character that is not in
+// that text. Then where the text differs first is before that character, or at it: both can be spelled out.
+std::string without_beginning(std::string_view text) {
+    constexpr std::string_view sign = "^(?!";
+    if (!text.starts_with(sign)) return std::string(text);
+    const auto close = text.find(')');
+    if (close == std::string_view::npos) return std::string(text);
+    const auto plain = text.substr(sign.size(), close - sign.size());
+    const auto rest = text.substr(close + 1);
+    const bool is_plain = !plain.empty() && plain.size() <= 20 && std::ranges::all_of(plain, [](char c) { return is_alpha(c) || is_digit(c) || std::string_view(":/-_@ ").find(c) != std::string_view::npos; });
+    constexpr std::string_view anything = ".*";
+    if (!is_plain || !rest.starts_with(anything) || rest.size() < anything.size() + 2) return std::string(text);
+    const auto behind = rest.substr(anything.size());
+    const char first = behind[0] == '\\' ? behind[1] : behind[0];
+    const bool is_literal = behind[0] == '\\' ? !is_alpha(first) && !is_digit(first) : is_alpha(first) || is_digit(first) || first == '-' || first == '_' || first == ':' || first == '/';
+    const auto next = behind[0] == '\\' ? 2U : 1U;
+    const bool is_optional = behind.size() > next && std::string_view("?*{").find(behind[next]) != std::string_view::npos;
+    if (!is_literal || is_optional || to_lower(plain).find(lower(first)) != std::string::npos) return std::string(text);
+    std::vector<std::string> differing, beginnings = {""};
+    for (std::size_t i = 0; i < plain.size(); ++i) {
+        differing.push_back(fmt::format("{}[^{}\\n]", plain.substr(0, i), plain[i]));
+        if (i > 0) beginnings.emplace_back(plain.substr(0, i));
+    }
+    return fmt::format("^(?:(?:{}).*|{}){}", join(differing, "|"), join(beginnings, "|"), behind);
 }
 
 // rewritten - what RE2 says in another way: \Z, \h, (?^i:...), \d behind a pattern that must not go on
@@ -109,6 +137,11 @@ std::string without_blanks(std::string_view text) {
     return out;
 }
 
+std::string shown_pattern(const std::string& text) {
+    constexpr std::size_t most = 200;
+    return fmt::format("qr/{}{}/", printable_or(std::string_view(text).substr(0, most), '?'), text.size() > most ? "..." : "");
+}
+
 Result<std::string> re2_pattern(const PerlValue& pattern, PatternUse use) {
     if (!pattern.is_known()) return fail(Errc::bad_input, pattern.text);
     if (!pattern.is(PerlValue::Kind::pattern) && !pattern.is(PerlValue::Kind::text)) return fail(Errc::bad_input, "it is no regular expression");
@@ -117,7 +150,7 @@ Result<std::string> re2_pattern(const PerlValue& pattern, PatternUse use) {
     const auto has = [&](char flag) { return flags.find(flag) != std::string::npos; };
     if (has('x')) text = without_blanks(text);
     inline_flags(text, flags);
-    text = rewritten(text, use);
+    text = rewritten(without_beginning(text), use);
     std::string on;
     if (has('i') && use != PatternUse::banned) on += 'i';
     if (has('m') && (use == PatternUse::address || use == PatternUse::banned)) on += 'm';
@@ -132,8 +165,12 @@ Result<std::string> re2_pattern(const PerlValue& pattern, PatternUse use) {
         bare.erase(at, end == std::string::npos ? end : end - at + 1);
     }
     policy::compile_pattern(bare, {}, "it", problems);
-    if (!problems.none()) return fail(Errc::bad_input, "RE2 does not know this: " + escaped(problems.lines().front().substr(2), 300));
-    return out;
+    if (problems.none()) return out;
+    for (const std::string_view sign : {"(?!", "(?=", "(?<!", "(?<="})
+        if (bare.find(sign) != std::string::npos)
+            return fail(Errc::bad_input, fmt::format("RE2 knows no \"{}\" (look-around); write it in another way, or several patterns", sign));
+    const auto& line = problems.lines().front();
+    return fail(Errc::bad_input, "RE2 does not know this: " + line.substr(line.rfind("): ") == std::string::npos ? 0 : line.rfind("): ") + 3));
 }
 
 }  // namespace tamis::proxy::tools

@@ -16,6 +16,9 @@ enum class PatternUse {
     name,     // as scanner; a negative look-ahead is left out, since the pattern only takes names from a line
 };
 
+// shown_pattern - a pattern as it stands in the file, for the report: qr/.../ of one line
+std::string shown_pattern(const std::string& text);
+
 // re2_pattern - of a value of Kind::pattern (or a text); the Fault has RE2's words
 Result<std::string> re2_pattern(const PerlValue& pattern, PatternUse use);
 

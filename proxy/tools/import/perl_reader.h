@@ -106,7 +106,7 @@ private:
     PerlValues map_function();
     PerlValue  regular_expressions(const PerlValues& values, Place place) const;
     PerlValue  read_file_hash(const PerlValues& values, Place place);
-    PerlValue  read_file_array(const PerlValues& values, Place place);
+    PerlValue  read_file_array(const PerlValues& values, Place place, bool first_words = false);
 
     void  stop(std::string why);
     bool  is_stopped() const noexcept { return !why_.empty() || fatal_.has_value(); }

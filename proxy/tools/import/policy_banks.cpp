@@ -16,6 +16,8 @@ using Kind = PerlValue::Kind;
 
 // keys that translate_listeners took, for AM.PDP and for whatever protocol
 constexpr std::array<std::string_view, 4> of_listeners = {"protocol", "auth_required_release", "inet_acl", "policy_bank_name"};
+// what a bank of listeners says, and nobody else's
+constexpr std::string_view only_listeners = "only the bank of a listener can say it, and no listener has this one";
 // the site's method, and the setting of a bank that switches it off
 constexpr std::array<std::array<std::string_view, 3>, 6> methods = {
     {{"virus_quarantine_method", "virus_quarantine", "virus_quarantine_to"},
@@ -39,7 +41,8 @@ public:
             into_.remark(given.place, fmt::format("$policy_bank{{'{}'}}: {}", name_, key), outcome, why);
         };
         if (!value.is_known()) return say(Outcome::missing, value.text);
-        if (std::ranges::find(of_listeners, key) != of_listeners.end()) return;
+        if (key == "policy_bank_name") return say(Outcome::needless, "the bank has the name it has here");
+        if (std::ranges::find(of_listeners, key) != of_listeners.end()) return say(is_of_listener() ? Outcome::translated : Outcome::needless, is_of_listener() ? "it says what [server] and [control] listen on, and who may connect" : only_listeners);
         if (key == "originating") return table_.put("originating", is_true(value).value_or(false) ? "true" : "false", {given.place});
         if (key == "forward_method")
             return put_text("forward_method", {"@forward_method_maps", "forward_method", FieldShape::hop}, given, value, say);
@@ -57,6 +60,7 @@ public:
             if (shape.maps == list_name(key)) return list(shape, given, value, say);
         if (const auto reason = reason_for("$" + key); reason) return reason_of(*reason, value, say);
         if (const auto reason = reason_for("@" + key); reason) return reason_of(*reason, value, say);
+        if (const auto reason = reason_for("%" + key); reason) return reason_of(*reason, value, say);
         say(Outcome::missing, "a bank cannot say this; what a bank can say is in docs/policy.md");
     }
 
@@ -86,13 +90,30 @@ private:
                 continue;
             }
             auto rendered = render_field(into_, shape, entry.result);
-            if (rendered) table_.put(shape.field, *rendered, {given.place});
+            if (rendered) put_list(shape.field, *rendered, given.place);
             else say(Outcome::missing, rendered.error().detail);
         }
         if (found.entries.empty() && found.troubles.empty()) {  // undef, or an empty list: nothing holds
             const std::string_view nothing = shape.has_site ? shape.when_unset : "false";
-            if (shape.shape != FieldShape::hop && shape.field != "sa_username") table_.put(shape.field, std::string(nothing), {given.place});
+            if (shape.shape != FieldShape::hop && shape.field != "sa_username") put_list(shape.field, std::string(nothing), given.place);
+            else say(Outcome::needless, "it is not set");
         }
+    }
+
+    // put_list - what amavisd says as a list of tables: a bank's list takes the place of the whole other one, SQL included
+    void put_list(std::string_view field, const std::string& rendered, Place place) {
+        table_.put(field, rendered, {place});
+        const bool has_others = into_.is_assigned("@lookup_sql_dsn") || into_.toml.has_any("[recipients.") || into_.toml.has_any("[[recipient_patterns]]");
+        if (has_others && !table_.has("before_sql")) table_.put("before_sql", "true", {place}, "its lists take the place of others, SQL included");
+    }
+
+    // is_of_listener - the bank of one, which translate_listeners looked at
+    bool is_of_listener() const {
+        const PerlValue policy = into_.value("%interface_policy");
+        return std::ranges::any_of(policy.items, [&](const PerlValue& each) {
+            const auto names = words(text_of(into_.conf.followed(each)).value_or(""), ", /");
+            return std::ranges::find(names, std::string_view(name_)) != names.end();
+        });
     }
 
     template <class Say>
@@ -101,7 +122,7 @@ private:
         const auto text = text_of(value).value_or("");
         const auto of_site = text_of(into_.value(fmt::format("${}", method))).value_or("");
         if (text.empty()) return table_.put(to, "\"\"", {given.place}, "no copy");
-        if (text == of_site) return;
+        if (text == of_site) return say(Outcome::needless, "as for the whole site");
         say(Outcome::missing, fmt::format("where copies are kept is the site's policy.{}; a bank can only say for whom ({})", site, to));
     }
 
@@ -114,7 +135,7 @@ private:
             if (!each.is(Kind::text)) return say(Outcome::missing, "a bank names lists of rules; put the rules into %banned_rules under a name");
             for (const auto name : words(each.text, ", \t")) names.emplace_back(name);
         }
-        table_.put("banned_rulenames", toml_list(names), {given.place});
+        put_list("banned_rulenames", toml_list(names), given.place);
     }
 
     template <class Say>
@@ -162,7 +183,7 @@ void translate_banks(Translation& into) {
         const auto spoken = protocol == nullptr ? std::string() : text_of(into.conf.followed(*protocol)).value_or("");
         if (spoken == "AM.PDP" || spoken == "AM.CL") {  // [control] has what matters
             for (std::size_t k = 0; k < bank.keys.size(); ++k)
-                if (std::ranges::find(of_listeners, bank.keys[k]) == of_listeners.end() && bank.keys[k] != "log_level")
+                if (std::ranges::find(of_listeners, bank.keys[k]) == of_listeners.end())
                     into.remark(bank.items[k].place, fmt::format("$policy_bank{{'{}'}}: {}", name, bank.keys[k]), Outcome::missing,
                                 "requests over [control] have no bank of their own, except the one they name");
             continue;

@@ -80,6 +80,18 @@ void recipient_field(Translation& into, const RecipientShape& shape) {
     settle_list(into, shape.maps, list);
 }
 
+// no_subject_tags - $sa_spam_modifies_subj = 0 of amavisd 2.3 to 2.6: subjects stay as they are, whatever the tags
+void no_subject_tags(Translation& into) {
+    constexpr std::string_view name = "$sa_spam_modifies_subj";
+    if (!into.is_assigned(name)) return;
+    if (!is_true(into.value(name)).value_or(true)) {
+        for (const auto* key : {"spam_subject_tag", "spam_subject_tag2", "spam_subject_tag3"}) into.put("policy", key, "\"\"", into.places(name));
+        into.settle(name, Outcome::translated);
+    } else {
+        into.settle(name, Outcome::needless, "subjects get the tags that are set");
+    }
+}
+
 }  // namespace
 
 std::span<const RecipientShape> recipient_shapes() noexcept {
@@ -167,6 +179,7 @@ void settle_list(Translation& into, std::string_view maps, const LookupList& lis
 void translate_recipients(Translation& into) {
     local_domains(into);
     for (const auto& shape : recipient_shapes()) recipient_field(into, shape);
+    no_subject_tags(into);
 }
 
 }  // namespace tamis::proxy::tools

@@ -92,9 +92,15 @@ constexpr std::array simple_rows = std::to_array<SimpleRow>({
     {"$sql_partition_tag", "storage", "partition_tag", Shape::number, 0, 2147483647, "0"},
 });
 
-Result<std::string> numeric(const SimpleRow& row, const PerlValue& value) {
+Result<std::string> numeric(const SimpleRow& row, const PerlValue& value, std::string& note) {
     const auto number = number_of(value);
     if (!number) return fail(Errc::bad_input, "not a number");
+    // more than the most is the most there is
+    const bool is_degree = row.name == "$log_level" || row.name == "$quarantine_subdir_levels";
+    if (is_degree && (*number < row.minimum || *number > row.maximum)) {
+        note = fmt::format("{} there", perl_number(*number));
+        return perl_number(std::clamp(*number, row.minimum, row.maximum));
+    }
     if (*number < row.minimum || *number > row.maximum)
         return fail(Errc::bad_input,
                     fmt::format("{}.{} must be from {} to {}", row.section, row.key, perl_number(row.minimum), perl_number(row.maximum)));
@@ -104,6 +110,10 @@ Result<std::string> numeric(const SimpleRow& row, const PerlValue& value) {
 // quarantine_text - amavisd's method as Tamis's; older ones lack %m
 Result<std::string> quarantine_text(const std::string& given, std::string& note) {
     std::string method = given;
+    if (starts_with_fold(method, "sql:") && method.size() > 4) {
+        method.resize(4);
+        note = "what stands behind sql: has no effect";
+    }
     if (method.starts_with("local:") && method.find("%m") == std::string::npos) {
         const auto end = method.ends_with(".gz") ? method.size() - 3 : method.size();
         method.insert(end, "-%m");
@@ -121,7 +131,7 @@ Result<std::string> render(const SimpleRow& row, const PerlValue& value, std::st
         case Shape::yes_unless_true: return is_true(value).value_or(false) ? "false" : "true";
         case Shape::number:
         case Shape::size:
-        case Shape::seconds: return numeric(row, value);
+        case Shape::seconds: return numeric(row, value, note);
         case Shape::destiny:
             if (auto destiny = destiny_text(value)) return toml_string(*destiny);
             return fail(Errc::bad_input, "not one of D_PASS, D_DISCARD, D_BOUNCE, D_REJECT, D_TEMPFAIL");
@@ -154,6 +164,8 @@ void simple(Translation& into, const SimpleRow& row) {
     const PerlValue value = into.value(row.name);
     const bool is_assigned = into.is_assigned(row.name);
     if (into.is_unknown(row.name, value)) return;
+    const bool is_of_banks = row.name == "@inet_acl" && into.toml.find("[server]") != nullptr && into.toml.find("[server]")->has("allowed_peers");
+    if (is_of_banks) return into.settle(row.name, Outcome::translated);  // listeners.cpp has put them together
     if (row.name == "$MYHOME" && !is_assigned) return;  // below
     if (value.is(Kind::undef) && row.shape != Shape::quarantine) {
         if (is_assigned || row.name == "$recipient_delimiter") {
@@ -167,6 +179,21 @@ void simple(Translation& into, const SimpleRow& row) {
     if (!rendered) return into.settle(row.name, Outcome::missing, rendered.error().detail);
     into.put(row.section, row.key, *rendered, into.places(row.name), std::move(note));
     into.settle(row.name, Outcome::translated);
+}
+
+// records - what amavisd does by the records in its database has no effect without one; with Tamis there is always one
+void records(Translation& into) {
+    const auto* storage = into.toml.find("[storage]");
+    const bool has_records = storage != nullptr && storage->has("storage_dsn");
+    if (has_records) return;
+    for (const auto& [name, key] : {std::pair{"$penpals_bonus_score", "pen_pals_bonus"}, std::pair{"$bounce_killer_score", "bounce_killer_score"}}) {
+        if (!into.is_assigned(name) || number_of(into.value(name)).value_or(0) <= 0) continue;
+        const bool has_other = into.is_assigned("@storage_sql_dsn") || into.is_assigned("@storage_redis_dsn");
+        into.put("policy", key, "0", into.places(name), "no records of sent mail come along; see docs/policy.md before you switch it on");
+        into.settle(name, has_other ? Outcome::missing : Outcome::needless,
+                    has_other ? "0 here: the database of its records was not translated, and with none every bounce would be one of mail that was never sent; see docs/policy.md before you switch it on"
+                              : "0 here: it has no effect without @storage_sql_dsn, and with the empty records of a new tamisd every bounce would be one of mail that was never sent; see docs/policy.md before you switch it on");
+    }
 }
 
 // quarantine - without $QUARANTINEDIR amavisd keeps no files
@@ -227,10 +254,6 @@ void warn_senders(Translation& into) {
                                           : Outcome::needless,
                     is_on ? "senders are not told about mail that was delivered" : "it is off");
     }
-    if (into.is_assigned("$sa_spam_modifies_subj") && !is_true(into.value("$sa_spam_modifies_subj")).value_or(true)) {
-        for (const auto* key : {"spam_subject_tag", "spam_subject_tag2"}) into.put("policy", key, "\"\"", into.places("$sa_spam_modifies_subj"));
-    }
-    into.settle("$sa_spam_modifies_subj", Outcome::translated);
 }
 
 void table_of_tests(Translation& into) {
@@ -286,7 +309,8 @@ void translate_simple(Translation& into) {
     }
     if (!into.is_assigned("$MYHOME") && (into.is_assigned("$daemon_user") || into.is_assigned("$QUARANTINEDIR")))
         into.put("server", "state_dir", toml_string(into.value("$MYHOME").text), {}, "$MYHOME");
-    if (into.is_assigned("@inet_acl"))
+    const auto* server = into.toml.find("[server]");
+    if (into.is_assigned("@inet_acl") && (server == nullptr || !server->has("xforward_peers")))
         if (const auto list = texts_of(into.value("@inet_acl")); list && AddressList::parse(*list))
             into.put("server", "xforward_peers", toml_list(*list), into.places("@inet_acl"));
     if (const auto seconds = number_of(into.value("$child_timeout"));
@@ -308,6 +332,7 @@ void translate_simple(Translation& into) {
                  is_true(into.value("$virus_scanners_failure_is_fatal")).value_or(false) ? "\"tempfail\"" : "\"unchecked\"",
                  into.places("$virus_scanners_failure_is_fatal"));
     into.settle("$virus_scanners_failure_is_fatal", Outcome::translated);
+    records(into);
     quarantine(into);
     log_target(into);
     notice_from(into);

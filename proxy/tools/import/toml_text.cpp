@@ -95,6 +95,10 @@ const TomlTable* TomlText::find(std::string_view header) const {
     return found == tables_.end() ? nullptr : &*found;
 }
 
+bool TomlText::has_any(std::string_view beginning) const {
+    return std::ranges::any_of(tables_, [&](const TomlTable& each) { return each.header.starts_with(beginning); });
+}
+
 std::string TomlText::text(const std::function<std::string(Place)>& shown) const {
     std::vector<const TomlTable*> sorted;
     for (const auto& table : tables_) sorted.push_back(&table);

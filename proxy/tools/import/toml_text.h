@@ -41,6 +41,8 @@ public:
     // add - another one of that header
     TomlTable& add(std::string_view header);
     const TomlTable* find(std::string_view header) const;
+    // has_any - a table whose header begins like that
+    bool has_any(std::string_view beginning) const;
 
     // text - all of it; `shown` writes a place
     std::string text(const std::function<std::string(Place)>& shown) const;

@@ -23,6 +23,24 @@ std::string reason_of(const Call& call) {
     return "names a file that was not given: name it on the command line as well";
 }
 
+// is_empty - a value that sets nothing: undef, "", 0, and tables that hold nothing else
+bool is_empty(const AmavisdConf& conf, const PerlValue& given, int depth = 0) {
+    constexpr int deepest = 20;
+    const PerlValue value = conf.followed(given);
+    if (depth > deepest || !value.is_known()) return false;
+    if (value.is(Kind::text)) return value.text.empty() || value.text == "0";
+    if (value.is(Kind::undef)) return true;
+    if (value.is(Kind::table) || value.is(Kind::patterns)) return value.items.empty();
+    return value.is(Kind::list) && std::ranges::all_of(value.items, [&](const PerlValue& each) { return is_empty(conf, each, depth + 1); });
+}
+
+// mentions - the place stands in the result, behind a setting that comes from it
+bool mentions(const std::string& toml, const std::string& place) {
+    for (auto at = toml.find(place); at != std::string::npos; at = toml.find(place, at + 1))
+        if (const auto end = at + place.size(); end == toml.size() || !is_digit(toml[end])) return true;
+    return false;
+}
+
 }  // namespace
 
 Translation::Translation(const AmavisdConf& from, const Surroundings& surroundings) : conf(from), around(surroundings) {
@@ -100,12 +118,32 @@ std::vector<ReportLine> Translation::report() {
             out.push_back({assignment.place, what_of(assignment), Outcome::needless, "no list of tables names it, so it had no effect"});
         else out.push_back({assignment.place, what_of(assignment), Outcome::missing, "not known as a setting of amavisd-new"});
     }
+    tell_the_rest(out);
     std::ranges::sort(out,
                       [](const ReportLine& a, const ReportLine& b) { return std::tie(a.place, a.what, a.text) < std::tie(b.place, b.what, b.text); });
     const auto same = [](const ReportLine& a, const ReportLine& b) { return a.place == b.place && a.what == b.what && a.text == b.text; };
     const auto extra = std::ranges::unique(out, same);
     out.erase(extra.begin(), extra.end());
     return out;
+}
+
+void Translation::tell_the_rest(std::vector<ReportLine>& lines) const {
+    const std::string text = toml.text([&](Place place) { return conf.shown(place); });
+    std::set<Place> told;
+    for (const auto& line : lines)
+        if (!line.text.empty()) told.insert(line.place);
+    for (auto& line : lines) {
+        if (line.outcome != Outcome::translated || !line.text.empty() || told.contains(line.place) || mentions(text, conf.shown(line.place))) continue;
+        const auto assignment = std::ranges::find_if(conf.assignments, [&](const Assignment& each) { return each.place == line.place && what_of(each) == line.what; });
+        if (assignment == conf.assignments.end()) continue;
+        const bool sets_nothing = is_empty(conf, conf.value(assignment->name));
+        const bool is_for_control = assignment->name == "$auth_required_release" || assignment->name == "$protocol" || assignment->name == "$unix_socket_mode";
+        line.outcome = sets_nothing || is_for_control || !assignment->key.empty() ? Outcome::needless : Outcome::missing;
+        line.text = sets_nothing     ? "it sets nothing"
+                    : is_for_control ? "no socket is there that it would be for"
+                    : !assignment->key.empty() ? "that is what Tamis does"
+                                     : "nothing in the result comes of this value; look at what it was for";
+    }
 }
 
 std::size_t Imported::count(Outcome outcome) const { return static_cast<std::size_t>(std::ranges::count(report, outcome, &ReportLine::outcome)); }
@@ -140,7 +178,7 @@ std::string report_text(const Imported& imported) {
         out += fmt::format("\n{}\n", head);
         for (const auto& line : imported.report)
             if (line.outcome == outcome)
-                out += fmt::format("{}: {}: {}\n", escaped(imported.conf.shown(line.place), 400), line.what, escaped(line.text, 400));
+                out += fmt::format("{}: {}: {}\n", escaped(imported.conf.shown(line.place), 400), printable_or(line.what, '?'), printable_or(std::string_view(line.text).substr(0, 1000), '?'));
     }
     return out;
 }

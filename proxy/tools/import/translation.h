@@ -60,6 +60,8 @@ public:
     std::vector<ReportLine> report();
 
 private:
+    // tell_the_rest - statements that were settled as translated, but of which nothing came
+    void tell_the_rest(std::vector<ReportLine>& lines) const;
     struct Settled {
         Outcome     outcome;
         std::string text;

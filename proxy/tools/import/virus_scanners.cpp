@@ -122,7 +122,9 @@ public:
         const PerlValue value = into_.value(name);
         if (into_.is_unknown(name, value)) return;
         into_.settle(name, Outcome::translated);
+        absent_.clear();
         for (const auto& tuple : value.items) scanner(name, into_.conf.followed(tuple), is_backup);
+        tell_absent(name);
         if (!clamd_.sockets.empty()) {
             auto& table = into_.toml.table("[scanners.clamd]");
             const auto* everybody = into_.toml.find("[recipients.\".\"]");
@@ -140,6 +142,16 @@ public:
     }
 
 private:
+    // tell_absent - programs that are not on this machine are of no use to anybody: one line for all
+    void tell_absent(std::string_view list) {
+        if (absent_.empty()) return;
+        std::vector<std::string> names;
+        for (const auto& [_, name] : absent_) names.push_back(fmt::format("'{}'", escaped(name, 60)));
+        into_.remark(absent_.front().first, list, Outcome::needless,
+                     fmt::format("not installed on this machine, so amavisd did not use {} either: {}; what can be said of them is there as a comment",
+                                 names.size() == 1 ? "it" : "them", join(names, ", ")));
+    }
+
     void scanner(std::string_view list, const PerlValue& tuple, bool is_backup) {
         const auto name = text_of(item(into_, tuple, 0)).value_or("");
         const auto missing = [&](std::string_view why) {
@@ -184,11 +196,11 @@ private:
         if (!done) {
             table.is_comment = true;
             table.remarks.push_back(escaped(name, 60) + ": " + escaped(done.error().detail, 300));
-            return into_.remark(tuple.place, what, is_installed ? Outcome::missing : Outcome::needless,
-                                is_installed ? done.error().detail : "not installed on this machine, and " + done.error().detail);
+            if (!is_installed) return void(absent_.emplace_back(tuple.place, name));
+            return into_.remark(tuple.place, what, Outcome::missing, done.error().detail);
         }
         taken_.push_back(key);
-        if (!is_installed) into_.remark(tuple.place, what, Outcome::needless, "not installed on this machine; the table is there as a comment");
+        if (!is_installed) absent_.emplace_back(tuple.place, name);
         else if (tuple.items.size() > 6)
             into_.remark(tuple.place, what, Outcome::needless, "code before and after it is left out: it has a directory of its own");
     }
@@ -196,6 +208,7 @@ private:
     Translation& into_;
     Clamd clamd_;
     std::vector<std::string> taken_;
+    std::vector<std::pair<Place, std::string>> absent_;  // programs that are not installed
 };
 
 }  // namespace

@@ -12,7 +12,8 @@ namespace {
 std::vector<std::string> problems_of(std::string_view toml) {
     Problems problems("t.toml");
     const auto config = parse_config(toml, problems);
-    check_configured_values(config, problems);
+    Problems warnings("t.toml");
+    check_configured_values(config, problems, warnings);
     return problems.lines();
 }
 
@@ -27,6 +28,8 @@ TEST_CASE("values that can be used, and values that cannot") {
         Row{"spam_quarantine_to", "box@example.com", true}, Row{"spam_quarantine_to", "a b@example.com", false},
         Row{"archive_quarantine_to", "<box@example.com>", false}, Row{"sa_username", "", true}, Row{"sa_username", "bob@example.com", true},
         Row{"sa_username", "bob smith", false}, Row{"sa_username", "bob\xc3\xa4", false}, Row{"sa_username", "a:b", false},
+        Row{"virus_admin", "", true}, Row{"virus_admin", "\"q x\"@example.com", true}, Row{"spam_admin", "Admin <a@b>", false}, Row{"banned_admin", "a@b, c@d", false},
+        Row{"addr_extension_spam", "spam", true}, Row{"addr_extension_spam", "a b", false},
         Row{"spam_subject_tag2", "anything: <at all>", true});
     INFO(row.field << " " << row.text);
     CHECK(check_value(row.field, row.text).has_value() == row.fine);
@@ -55,7 +58,7 @@ TEST_CASE("values of the database are named with table, row and column, and with
     REQUIRE(lines.size() == 2);
     CHECK_THAT(lines[0], Catch::StartsWith("users row 7 (\"u@example.com\"), policy row 3, column forward_method: delivery method \"smtp:nobody\": no port"));
     CHECK_THAT(lines[0], Catch::EndsWith("; mail for this recipient gets a 451"));
-    CHECK(lines[1] == "users row 7 (\"u@example.com\"), policy row 3, column spam_quarantine_to: \"a b@c\" is no address to keep a copy for; "
-                      "mail of this category gets a 451");
+    CHECK(lines[1] == "users row 7 (\"u@example.com\"), policy row 3, column spam_quarantine_to: \"a b@c\" is no address: a user with blanks is written in quotes, "
+                      "in TOML '\"first last\"@example.com'; mail of this category gets a 451");
     CHECK(complaints(policy::effective_policy(tables, banks, policy::address_pieces("v@example.com", {}), {}), banks, {}).empty());
 }

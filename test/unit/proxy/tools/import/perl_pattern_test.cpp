@@ -1,5 +1,7 @@
 #include "proxy/tools/import/perl_pattern.h"
 
+#include <re2/re2.h>
+
 #include <catch2/catch.hpp>
 
 using namespace tamis::proxy::tools;
@@ -30,4 +32,24 @@ TEST_CASE("what RE2 cannot do is said") {
     }
     CHECK(!re2_pattern({PerlValue::Kind::list}, PatternUse::address));
     CHECK(!re2_pattern(unknown_value("code", {}), PatternUse::address));
+}
+
+TEST_CASE("not beginning with a plain text is spelled out") {
+    // of upstream's sample; the oracle: the text itself, and the pattern without the look-ahead
+    const std::string behind = R"(\.[^./]*[A-Za-z][^./]*\.\s*(exe|bat)[.\s]*$)";
+    const auto got = re2_pattern(pattern("^(?!cid:).*" + behind, "i"), PatternUse::banned);
+    REQUIRE(got);
+    const re2::RE2 rewritten("(?i)" + *got), without("(?i)^.*" + behind);
+    REQUIRE(rewritten.ok());
+    for (const std::string begin : {"", "c", "ci", "cid", "cid:", "CID:", "cid:x", "xcid:", "cidx", "d", "a b", "cid.", "ci:", "c:id:"})
+        for (const std::string end : {".a.exe", "x.pdf.bat", ".pdf. EXE", "a.txt", ".exe", "..exe", "x.a1.exe."}) {
+            const std::string name = begin + end;
+            const bool is_excluded = name.size() >= 4 && (name.starts_with("cid:") || name.starts_with("CID:"));
+            INFO(name);
+            CHECK(re2::RE2::PartialMatch(name, rewritten) == (!is_excluded && re2::RE2::PartialMatch(name, without)));
+        }
+    // where it cannot be said exactly it is not said at all
+    for (const auto* text : {"^(?!cid:).*c", "^(?!cid:).+\\.x", "^(?!a|b).*\\.x", "^(?!cid:).*[.]x", "^(?!cid:).*\\.?x", "x(?!cid:).*\\.x"})
+        CHECK_FALSE(re2_pattern(pattern(text, "i"), PatternUse::banned));
+    CHECK(shown_pattern("a\\.b") == "qr/a\\.b/");
 }

@@ -16,6 +16,8 @@ Surroundings surroundings() {
     Surroundings around;
     around.read_file = [](const std::string& name) -> Result<std::string> {
         if (name == "/etc/table") return "a@example.net 2\n.b.example 1\n";
+        if (name == "/etc/list") return "# ours\n.c.example\nd.example  # too\n";
+        if (name == "/etc/cidr") return "10.0.0.0/8 1\n192.0.2.1\n";
         return fail(Errc::not_found, name + " cannot be read");
     };
     around.host_name = [] { return std::string("host.example.com"); };
@@ -109,7 +111,17 @@ TEST_CASE("settings are translated") {
         Row{"@virus_lovers_maps = (new_RE(qr'^x@'i), {'u@a.com' => 1}, 0);",
             "[[recipient_patterns]]match = \"(?i)^x@\"; virus_lover = true; [[recipient_patterns]]match = '(?i)^u\\@a\\.com$'; virus_lover = true; [[recipient_patterns]]match = \"(?s)^.*$\"; virus_lover = false; "},
         Row{"%virus_admin = ('.a.com' => 'x@a.com'); $virus_admin = 'p@a.com';", "[policy]virus_admin = \"p@a.com\"; [recipients.\".a.com\"]virus_admin = \"x@a.com\"; "},
-        Row{"$X_HEADER_LINE = \"by $myproduct_name\";", "[policy]virus_header_text = \"by Tamis\"; "}, Row{"$penpals_bonus_score = 5;", "[policy]pen_pals_bonus = 5; pen_pals_threshold_high = 1000000; "},
+        Row{"$X_HEADER_LINE = \"by $myproduct_name\";", "[policy]virus_header_text = \"by Tamis\"; "}, Row{"$penpals_bonus_score = 5; @storage_sql_dsn = (['DBI:SQLite:/v/a.db']);", "[policy]pen_pals_bonus = 5; pen_pals_threshold_high = 1000000; [storage]storage_dsn = \"sqlite:/v/a.db\"; lookup_dsn = []; "},
+        Row{"$penpals_bonus_score = 5; $bounce_killer_score = 100;", "[policy]pen_pals_bonus = 0; pen_pals_threshold_high = 1000000; bounce_killer_score = 0; "},
+        Row{"$log_level = 9; $quarantine_subdir_levels = 2;", "[log]level = 5; [policy]quarantine_subdir_levels = 1; "},
+        Row{"$spam_quarantine_method = 'sql:spam-%b-%i-%n';", "[policy]spam_quarantine = \"sql:\"; "},
+        Row{"$sa_spam_subject_tag = 'X '; $sa_spam_modifies_subj = 0;", "[policy]spam_subject_tag = \"\"; spam_subject_tag3 = \"\"; "},
+        Row{"$inet_socket_port = [10024, 9998]; $inet_socket_bind = ['127.0.0.1']; $interface_policy{'10024'} = 'IN'; $policy_bank{'IN'} = { inet_acl => [qw( [::1] 172.18.0.0/16 )] };",
+            "[server]listen = [\"127.0.0.1:10024\", \"127.0.0.1:9998\"]; allowed_peers = [\"[::1]\", \"172.18.0.0/16\", \"127.0.0.1\"]; xforward_peers = [\"[::1]\", \"172.18.0.0/16\", \"127.0.0.1\"]; [[bank_rules]]listener = \"10024\"; banks = [\"IN\"]; "},
+        Row{"read_hash(\\%whitelist_sender, '/etc/table');", "[[sender_lists]]whitelist = [;   \"a@example.net\",;   \".b.example\",; ]; "},
+        Row{"read_array(\\@local_domains_acl, '/etc/list');", "[server]local_domains = [\".c.example\", \"d.example\"]; "},
+        Row{"@mynetworks = (); read_cidr('/etc/cidr', \\@mynetworks);", "[server]mynetworks = [\"10.0.0.0/8\", \"192.0.2.1\"]; "},
+        Row{"@mynetworks_maps = (read_cidr('/etc/cidr'));", "[server]mynetworks = [\"10.0.0.0/8\", \"192.0.2.1\"]; "},
         Row{"$allowed_header_tests{utf8} = 1; $allowed_header_tests{long} = 0;", "[header_checks]utf8 = true; long = false; "},
         Row{"$allowed_added_header_fields{lc('Received')} = 0;", "[policy]add_received = false; "},
         Row{"$hdrfrom_notify_admin = '\"X\" <p@a.com>'; $mailfrom_notify_admin = 'p@a.com';", "[notices]sender = \"p@a.com\"; from = \"p@a.com\"; "},
@@ -118,9 +130,10 @@ TEST_CASE("settings are translated") {
             "[server]tls_certificate = \"/c\"; tls_key = \"/k\"; tls_required = true; forward_tls = \"may\"; "},
         Row{"@lookup_sql_dsn = (['DBI:Pg:database=m;host=h;port=1','u',\"p'w\"], ['DBI:Pg:dbname=m;host=i','u','']);",
             "[storage]lookup_dsn = [{ dsn = \"dbname='m' host='h' port='1'\", user = \"u\", password = \"p'w\" }, { dsn = \"dbname='m' host='i'\", user = \"u\" }]; "},
-        Row{"@storage_sql_dsn = (['DBI:SQLite:/v/a.db']);", "[storage]storage_dsn = \"sqlite:/v/a.db\"; "},
+        Row{"@storage_sql_dsn = (['DBI:SQLite:/v/a.db']);", "[storage]storage_dsn = \"sqlite:/v/a.db\"; lookup_dsn = []; "},
         Row{"$sql_select_policy = 'SELECT  *,users.id FROM users LEFT JOIN policy ON users.policy_id=policy.id WHERE users.email IN (%k) ORDER BY users.priority DESC';", ""},
-        Row{"$sql_clause{'sel_wblist'} = 'SELECT wb FROM mine WHERE a IN (%k)';", "[storage]select_wblist = \"SELECT wb FROM mine WHERE a IN (%k)\"; "},
+        Row{"@lookup_sql_dsn = (['DBI:SQLite:/v/a.db']); $sql_clause{'sel_wblist'} = 'SELECT wb FROM mine WHERE a IN (%k)';", "[storage]lookup_dsn = \"sqlite:/v/a.db\"; select_wblist = \"SELECT wb FROM mine WHERE a IN (%k)\"; "},
+        Row{"$sql_clause{'sel_wblist'} = 'SELECT wb FROM mine WHERE a IN (%k)';", ""},
         Row{"$partition_tag = 7; $sql_store_info_for_all_msgs = 0;", "[storage]record_all = false; partition_tag = 7; "});
     CHECK(added(row.text) == row.want);
     CHECK(missing(row.text).empty());
@@ -157,10 +170,12 @@ TEST_CASE("what Tamis does not have is said, with the reason") {
     const auto row = GENERATE(
         Row{"$enable_dkim_signing = 1;", "$enable_dkim_signing", "OpenDKIM"}, Row{"dkim_key('a', 'b', '/k');", "dkim_key", "does not sign"}, Row{"$always_bcc = 'a@b';", "$always_bcc", "recipient_bcc_maps"},
         Row{"$defang_virus = 1;", "$defang_virus", "never changed"}, Row{"$forward_method = 'pipe:argv=/x';", "$forward_method", "neither smtp nor lmtp"}, Row{"$forward_method = 'smtp:*:*';", "$forward_method", "\"*\""},
-        Row{"@lookup_sql_dsn = (['DBI:mysql:x','u','p']);", "@lookup_sql_dsn", "MySQL"}, Row{"$log_level = 9;", "$log_level", "from 0 to 5"}, Row{"$spam_quarantine_method = 'bsmtp:x';", "$spam_quarantine_method", "BSMTP"},
+        Row{"@lookup_sql_dsn = (['DBI:mysql:x','u','p']);", "@lookup_sql_dsn", "MySQL"}, Row{"$smtpd_recipient_limit = 0;", "$smtpd_recipient_limit", "from 1 to"}, Row{"$spam_quarantine_method = 'bsmtp:x';", "$spam_quarantine_method", "BSMTP"},
         Row{"$log_templ = 'x';", "$log_templ", "log.format"}, Row{"$virus_admin = \"p\\@$mydomain\";", "$virus_admin", "$mydomain has no value"}, Row{"$nonsense = 1;", "$nonsense", "not known"},
         Row{"@av_scanners = (['X', sub {0}]);", "@av_scanners: 'X'", "code"}, Row{"@av_scanners = (['Sophie', \\&ask_daemon, ['{}/', '/s'], qr/a/, qr/b/]);", "@av_scanners: 'Sophie'", "ICAP"},
-        Row{"$banned_filename_re = new_RE(qr'(?!x)y');", "qr/(?!x)y/", "RE2"}, Row{"$policy_bank{A} = { spam_kill_level_maps => [{'u@a' => 1}] };", "$policy_bank{'A'}: spam_kill_level_maps", "[recipients]"},
+        Row{"$banned_filename_re = new_RE(qr'(?!x)y\\.z');", "qr/(?!x)y\\.z/", "RE2 knows no \"(?!\""}, Row{"read_hash(\\%whitelist_sender, '/none');", "read_hash(\\%whitelist_sender, '/none')", "/none cannot be read"},
+        Row{"read_array(\\@local_domains_acl, '/none');", "read_array(\\@local_domains_acl, '/none')", "/none cannot be read"}, Row{"@lookup_sql_dsn = (['DBI:mysql:x','u','p']); $sql_select_policy = 'SELECT 1 FROM x WHERE y IN (%k)';", "$sql_select_policy", "a comment in the result"},
+        Row{"@storage_redis_dsn = ('x'); $bounce_killer_score = 100;", "$bounce_killer_score", "0 here"}, Row{"@client_ipaddr_policy = ([qw(10.0.0.1)] => 'P'); $policy_bank{P} = {};", "@client_ipaddr_policy", "MYNETS"}, Row{"$policy_bank{A} = { spam_kill_level_maps => [{'u@a' => 1}] };", "$policy_bank{'A'}: spam_kill_level_maps", "[recipients]"},
         Row{"$policy_bank{A} = { always_bcc => 'x' };", "$policy_bank{'A'}: always_bcc", "recipient_bcc_maps"}, Row{"%sql_clause = ('ins_msg' => 'x');", "$sql_clause{'ins_msg'}", "itself"},
         Row{"@whitelist_sender_maps = (new_RE([qr'^x' => 0]));", "^x", "exceptions"}, Row{"include_config_files('/none');", "include_config_files", "command line"}, Row{"read_l10n_templates('de_DE', '/x');", "read_l10n_templates", "notices"},
         Row{"$whitelist_sender{'x@'} = 0;", "x@", "exceptions"}, Row{"foo bar;", "foo bar;", "not understood"}, Row{"$notify_spam_admin_templ = 'x';", "$notify_spam_admin_templ", "docs/notices.md"},
@@ -177,5 +192,29 @@ TEST_CASE("every statement stands in the report once") {
     const auto imported = import("$log_level = 1;\n$log_level = 2;\n$max_servers = 3;\nmy $x = 5; $sa_tag2_level_deflt = $x;\n%virus_lovers = (); @virus_lovers_maps = ();\n@spam_lovers_acl = ();\n");
     std::string shown;
     for (const auto& line : imported.report) shown += fmt::format("{}{}{} ", line.place.line, line.what, line.outcome == Outcome::translated ? "+" : line.outcome == Outcome::needless ? "." : "!");
-    CHECK(shown == "1$log_level. 2$log_level+ 3$max_servers. 4$sa_tag2_level_deflt+ 4$x. 5%virus_lovers. 5@virus_lovers_maps+ 6@spam_lovers_acl+ ");
+    CHECK(shown == "1$log_level. 2$log_level+ 3$max_servers. 4$sa_tag2_level_deflt+ 4$x. 5%virus_lovers. 5@virus_lovers_maps+ 6@spam_lovers_acl. ");
+}
+
+TEST_CASE("a bank whose lists take the place of SQL says so") {
+    const std::string bank = "$inet_socket_port = 1; $interface_policy{'1'} = 'O'; $policy_bank{'O'} = { bypass_spam_checks_maps => [1], final_spam_destiny => D_PASS };";
+    CHECK(added(bank).find("before_sql") == std::string::npos);
+    CHECK(added(bank + " @lookup_sql_dsn = (['DBI:SQLite:/v/a.db']);").find("[banks.O]bypass_spam_checks = true; before_sql = true; ") != std::string::npos);
+    CHECK(added("@spam_kill_level_maps = ({ 'u@a.com' => 10, '.' => 7 });" + bank).find("before_sql = true") != std::string::npos);
+    CHECK(added("@lookup_sql_dsn = (['DBI:SQLite:/v/a.db']); $policy_bank{'O'} = { final_spam_destiny => D_PASS };").find("before_sql") == std::string::npos);
+}
+
+TEST_CASE("programs that are not there are one line together") {
+    const auto imported = import("@av_scanners = (['One', '/opt/none', '{}', [0], [1], qr/x/],\n['Two', 'two', '{}', qr/never/, undef, qr/x/],\n['Three', ['/a', '/b'], '{}', [0], [1], qr/x/]);");
+    std::size_t lines = 0;
+    for (const auto& line : imported.report)
+        if (line.text.find("not installed") != std::string::npos) {
+            ++lines;
+            CHECK(line.text.find("'One', 'Two', 'Three'") != std::string::npos);
+        }
+    CHECK(lines == 1);
+}
+
+TEST_CASE("the comment of a statement for a database that was not translated") {
+    const auto imported = import("@lookup_sql_dsn = (['DBI:mysql:x','u','p']); $sql_select_policy = 'SELECT a FROM b WHERE c IN (%k)';");
+    CHECK(imported.toml.find("# For the database of @lookup_sql_dsn, which was not translated:\n# select_policy = \"SELECT a FROM b WHERE c IN (%k)\"") != std::string::npos);
 }

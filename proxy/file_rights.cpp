@@ -1,4 +1,4 @@
-#include "proxy/tools/doctor/file_rights.h"
+#include "proxy/file_rights.h"
 
 #include <grp.h>
 #include <pwd.h>
@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-namespace tamis::proxy::doctor {
+namespace tamis::proxy {
 
 bool find_person(const std::string& name, Person& into) {
     const passwd* account = ::getpwnam(name.c_str());
@@ -47,4 +47,4 @@ std::vector<Step> steps_of(const std::string& path) {
     return out;
 }
 
-}  // namespace tamis::proxy::doctor
+}  // namespace tamis::proxy
