@@ -8,6 +8,7 @@ namespace tamis::proxy {
 namespace {
 
 constexpr std::size_t path_limit = 1000;
+constexpr std::size_t parameter_limit = 50;  // of one command; each is looked for among all of them
 
 // parameter_value - esmtp-value of RFC 5321 with UTF-8 (RFC 6531): no "=", blank or control
 bool is_value(std::string_view text) {
@@ -85,7 +86,7 @@ std::optional<PathArgument> parse_path(std::string_view arguments, std::string_v
         const auto equals = word.find('=');
         Parameter parameter{to_upper(word.substr(0, equals)), {}};
         if (equals != std::string_view::npos) parameter.value = std::string(word.substr(equals + 1));
-        if (!is_keyword(parameter.name) || (parameter.value && !is_value(*parameter.value))) {
+        if (!is_keyword(parameter.name) || (parameter.value && !is_value(*parameter.value)) || out.parameters.size() == parameter_limit) {
             out.bad_parameters = true;
             return out;
         }
