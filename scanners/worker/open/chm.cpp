@@ -17,6 +17,10 @@ namespace {
 
 constexpr auto who = "chm";
 
+// What libmspack wants to see in the header; some compilers write the first of them twice, and no viewer looks
+constexpr std::size_t      ids_at = 0x18;
+constexpr std::string_view ids("\x10\xfd\x01\x7c\xaa\x7b\xd0\x11\x9e\x0c\0\xa0\xc9\x22\xe6\xec\x11\xfd\x01\x7c\xaa\x7b\xd0\x11\x9e\x0c\0\xa0\xc9\x22\xe6\xec", 32);
+
 // Memory - libmspack's idea of a system: one file to read, one part to write, and an end when the budget ends
 struct Memory {
     mspack_system system{};  // first: libmspack gives its address back
@@ -44,6 +48,8 @@ int read_file(mspack_file* file, void* into, int count) {
     if (from.is_output || count < 0 || !from.memory->opener->budget().check_time()) return -1;
     const auto piece = from.memory->bytes.substr(std::min(from.at, from.memory->bytes.size()), static_cast<std::size_t>(count));
     std::memcpy(into, piece.data(), piece.size());
+    for (auto at = std::max(from.at, ids_at); at < std::min(from.at + piece.size(), ids_at + ids.size()); ++at)
+        static_cast<char*>(into)[at - from.at] = ids[at - ids_at];
     from.at += piece.size();
     return static_cast<int>(piece.size());
 }

@@ -192,7 +192,7 @@ private:
         if (whole.size() > mail::part_name_limit) whole.erase(0, whole.size() - mail::part_name_limit);
         add_name(window(entry, 64, hash_size), whole);
         if ((attributes & efs) != 0) encrypted_.push_back(whole);
-        if ((attributes & directory) != 0 && below != 0 && below > at) waiting.emplace_back(below, whole);
+        if ((attributes & directory) != 0 && below != 0) waiting.emplace_back(below, whole);
         at += (length + 7U) & ~std::uint64_t{7};
         for (auto streams = little16(entry, 96); streams != 0; --streams) {
             const auto size = little64(image, at);

@@ -87,6 +87,8 @@ def tools():
         (here / "folder").mkdir()
         (here / "folder" / "hello.txt").write_bytes(TEXT)
         (here / "folder" / "long.txt").write_bytes(LONG)
+        (here / "index.html").write_text("<html><body>an index</body></html>")
+        (here / "help.hhp").write_text("[OPTIONS]\nCompiled file=tool.chm\nDefault topic=index.html\nTitle=t\n\n[FILES]\nindex.html\nhello.txt\nlong.txt\n")
         both = ["hello.txt", "long.txt"]
         commands = {
             "tool.lzo": ["lzop", "-o", "tool.lzo", "hello.txt"],
@@ -99,6 +101,7 @@ def tools():
         commands |= {f"method-{m}.arj": ["arj", "a", "-y", f"-m{m}", f"method-{m}.arj", *both[:2 if m else 1]] for m in range(5)}
         commands["garbled.arj"] = ["arj", "a", "-y", "-gsecret", "garbled.arj", "hello.txt"]
         commands |= {f"lh{m}-level{m - 5}.lha": ["jlha", f"a{m - 5}o{m}", f"lh{m}-level{m - 5}.lha", *both] for m in (5, 6, 7)}
+        commands["tool.chm"] = ["chmcmd-3.2.2", "help.hhp"]
         commands["crunched.arc"] = ["arc", "an", "crunched.arc", *both]
         commands["squashed.arc"] = ["arc", "anq", "squashed.arc", *both]
         for method in ("none", "XPRESS", "LZX", "LZMS"):
