@@ -40,6 +40,15 @@ struct Macros {
     auto operator<=>(const Macros&) const = default;
 };
 
+// Shown - whether the antivirus engines are shown the bytes of a part (docs/opening.md, "What the engines are shown")
+enum class Shown : std::uint8_t {
+    no,             // it has no bytes of its own, or no engine is to be shown anything
+    by_its_parts,   // a pure container: each of its bytes is accounted for by parts that are shown
+    in_plain_mail,  // the text of plain text mail: engines that open such mail see it there, the others are shown it
+    yes,
+    kept_back,      // it should be and is not: Contents::limit says why
+};
+
 // Part - one node of the tree: an entity of the MIME structure, a member of an archive
 struct Part {
     std::uint32_t            number = 0;   // its place in Contents::parts plus 1 (amavisd's p001 is 1)
@@ -55,8 +64,7 @@ struct Part {
     std::string              sha256;       // lower-case hex of the decoded bytes; "" when not all of them were seen
     std::uint8_t             flags = 0;    // PartFlag
     Macros                   macros;
-    std::int32_t             extract = -1; // index in Contents::extracts: the engines are to see these bytes
-    bool                     hidden = false; // of an extract: not even an engine that opens containers sees it in the raw message
+    Shown                    shown = Shown::no;
 
     bool has(PartFlag flag) const noexcept { return (flags & static_cast<std::uint8_t>(flag)) != 0; }
     void set(PartFlag flag) noexcept { flags |= static_cast<std::uint8_t>(flag); }
@@ -116,12 +124,21 @@ struct AttachedHeader {
     bool          is_whole_message = false;  // not only the header section
 };
 
+// ShownPart - decoded bytes on their way to the antivirus engines
+struct ShownPart {
+    std::uint32_t part = 0;   // its number; 0: one of those that are not told of
+    std::string   path;       // as Part::path
+    bool          is_plain = false;  // Shown::in_plain_mail
+    std::shared_ptr<const SealedSpool> bytes;
+};
+using ShownParts = std::vector<ShownPart>;
+
 // Contents - parts in breadth-first order (amavisd's numbering): a container stands before what it holds
 struct Contents {
     std::vector<Part>           parts;
     std::vector<Anomaly>        anomalies;
     std::vector<AttachedHeader> attached_headers;
-    std::vector<std::shared_ptr<const SealedSpool>> extracts;  // decoded bytes that the engines are to see besides the message
+    ShownParts                  shown;      // the last of the parts that the engines are to be shown besides the message
     std::string                 limit;      // "Maximum decoding depth (14) exceeded"; "": no limit was met
     std::uint32_t               limit_part = 0;  // number of the part that was being opened then; 0: the message itself
     std::string                 failure;    // the message could not be opened: worker crashed, time, no worker; "": it was

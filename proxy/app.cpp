@@ -62,7 +62,7 @@ struct App::Thread {
     std::unique_ptr<open::WorkerPool> open_workers() {
         if (!services.spawner || !services.snapshot()->settings->open.enabled) return nullptr;
         const auto options = open::pool_options_of(services.snapshot()->settings->open);
-        return std::make_unique<open::WorkerPool>(context, *services.spawner, options);
+        return std::make_unique<open::WorkerPool>(context, *services.spawner, options, &services.memory);
     }
     void reload() {
         asio::post(context, [this, options = open::pool_options_of(services.snapshot()->settings->open)] {

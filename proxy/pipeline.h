@@ -19,6 +19,7 @@
 #include "proxy/deliver/reinject.h"
 #include "proxy/services.h"
 #include "proxy/smtp/reply.h"
+#include "scanners/message_scan.h"
 #include "scanners/worker/pool.h"
 
 namespace tamis::proxy {
@@ -61,6 +62,7 @@ private:
     Task<Done> look_up(State& state, Deadline deadline);
     Task<Done> ask_wishes(State& state, Deadline deadline);
     Task<void> open(State& state, Deadline deadline);
+    scanners::MessageScan& begin_scan(State& state);
     Task<Done> scan(State& state, Deadline deadline);
     Task<Done> ask_pen_pals(State& state, Deadline deadline);
     Task<Done> ask_about_bounce(State& state, Deadline deadline);

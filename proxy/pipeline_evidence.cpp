@@ -5,6 +5,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <set>
+#include <utility>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -40,6 +41,15 @@ std::string scan_user(const std::vector<policy::RecipientPolicy>& policies) {
         user = &wanted.sa_username;
     }
     return user == nullptr ? std::string() : *user;
+}
+
+// extract_for - which parts the antivirus engines want
+tamis::open::Extract extract_for(const scanners::ScannerList& all) {
+    auto out = tamis::open::Extract::nothing;
+    for (const auto& scanner : all)
+        if (scanner->finds_viruses())
+            out = std::max(out, scanner->opens_plain_mail() ? tamis::open::Extract::not_plain : tamis::open::Extract::everything);
+    return out;
 }
 
 }  // namespace
@@ -103,35 +113,36 @@ Task<void> Pipeline::open(State& state, Deadline deadline) {
                (looks_for_bounces && !wanted.bypass_spam_checks);
     });
     if (workers_ == nullptr || !state.shared.settings->open.enabled || !somebody_cares) co_return;
-    const bool some_open_nothing = std::ranges::any_of(state.shared.scanners, [](const auto& scanner) {
-        return scanner->finds_viruses() && !scanner->opens_containers();
-    });
     tamis::open::OpenJob job;
     job.limits = tamis::open::limits_of(state.shared.settings->open);
-    job.extract = some_open_nothing ? tamis::open::Extract::everything : tamis::open::Extract::unopenable;
-    state.evidence.contents = co_await workers_->open(state.message.spool, job, deadline);
+    job.extract = extract_for(state.shared.scanners);
+    auto& scan = begin_scan(state);
+    state.evidence.contents = co_await workers_->open(state.message.spool, job, deadline, [&scan, deadline](mail::ShownParts parts) {
+        return scan.show(std::move(parts), deadline);
+    });
     const auto& contents = state.evidence.contents;
     if (!contents.limit.empty()) log::info(state.log_id, "opening: {}", escaped(contents.limit, 200));
     for (const auto& anomaly : contents.anomalies)
         log::debug(state.log_id, "opening: {} in part {}: {}", mail::anomaly_name(anomaly.kind), anomaly.part, escaped(anomaly.detail, 200));
 }
 
-// scan - step 6: all wanted scanners at the same time under one deadline; then the parts that they do not see by themselves
-Task<Done> Pipeline::scan(State& state, Deadline deadline) {
-    const auto& settings = *state.shared.settings;
-    const std::string user = scan_user(state.policies);
+// begin_scan - what the scanners will say of this message, part by part
+scanners::MessageScan& Pipeline::begin_scan(State& state) {
+    if (state.scan) return *state.scan;
+    state.scan_user = scan_user(state.policies);
     scanners::ScanRequest request{&state.message, &state.envelope, state.shared.site.hostname,
                                   state.envelope.client.address ? std::string_view(*state.envelope.client.address)
                                                                 : std::string_view()};
-    request.user = user;
-    request.contents = &state.evidence.contents;
-    const auto wanted = wanted_scanners(state.shared.scanners, state.policies);
-    const auto scan_deadline = deadline.sooner(settings.limits.scan);
-    auto& reports = state.evidence.scans;
-    reports = co_await scanners::scan_all(wanted, request, scan_deadline);
-    const bool infected = std::ranges::any_of(
-        reports, [](const auto& report) { return std::holds_alternative<mail::Infected>(report.outcome); });
-    if (!infected) co_await scanners::scan_parts(wanted, request, state.evidence.contents, reports, scan_deadline);
+    request.user = state.scan_user;
+    return state.scan.emplace(wanted_scanners(state.shared.scanners, state.policies), request, state.shared.settings->limits.scan);
+}
+
+// scan - step 6: all wanted scanners at the same time under one limit of time; then those parts that the opening has not shown yet
+Task<Done> Pipeline::scan(State& state, Deadline deadline) {
+    const auto& settings = *state.shared.settings;
+    auto& scan = begin_scan(state);
+    (void)co_await scan.show(std::exchange(state.evidence.contents.shown, {}), deadline);
+    state.evidence.scans = scan.reports();
     state.findings = policy::findings_from(state.evidence);
     policy::combine_scores(state.evidence, settings.spam_scores, state.findings);
     state.findings.size = state.message.size;

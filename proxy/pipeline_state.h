@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "policy/notices.h"
 #include "proxy/keep/quarantine.h"
 #include "proxy/pipeline.h"
+#include "scanners/message_scan.h"
 
 namespace tamis::proxy {
 
@@ -22,6 +24,8 @@ struct Pipeline::State {
     bool                                  originating = false;
     std::string                           policy_path;
     std::vector<policy::RecipientPolicy>  policies;
+    std::string                           scan_user;     // whose preferences SpamAssassin applies
+    std::optional<scanners::MessageScan>  scan;          // begun when the message is opened
     mail::Evidence                        evidence;
     policy::Findings                      findings;
     std::vector<policy::RecipientVerdict> verdicts;

@@ -155,23 +155,33 @@ void merge_outcome(mail::ScanOutcome& into, mail::ScanOutcome from) {
 
 namespace {
 
-// PartJob - one engine is to see one part
+// PartJob - one engine is to see one part, or all of them at once
 struct PartJob {
-    std::size_t   scanner = 0;
-    mail::Message message;
+    std::size_t      scanner = 0;
+    mail::Message    message;
+    std::string_view path;
 };
 
-std::vector<PartJob> part_jobs(const ScannerList& scanners, const ScanRequest& whole, const mail::Contents& contents,
+// takes_part - clamd and the like see the text of plain mail in the message; the matrix of test/e2e/test_plain_mail.py proves it
+bool takes_part(const Scanner& scanner, const mail::ShownPart& part) { return !part.is_plain || !scanner.opens_plain_mail(); }
+
+std::vector<PartJob> part_jobs(const ScannerList& scanners, const ScanRequest& whole, const mail::ShownParts& parts,
                                const std::vector<bool>& asked) {
     std::vector<PartJob> jobs;
-    for (const auto& part : contents.parts) {
-        if (part.extract < 0 || static_cast<std::size_t>(part.extract) >= contents.extracts.size()) continue;
-        const auto& bytes = contents.extracts[static_cast<std::size_t>(part.extract)];
+    for (std::size_t i = 0; i < scanners.size(); ++i)
+        if (asked[i] && scanners[i]->takes_parts_too() && !parts.empty()) jobs.push_back({i, *whole.message, {}});
+    for (const auto& part : parts)
         for (std::size_t i = 0; i < scanners.size(); ++i)
-            if (asked[i] && (!scanners[i]->opens_containers() || part.hidden))
-                jobs.push_back({i, message_of_part(*whole.message, bytes)});
-    }
+            if (asked[i] && !scanners[i]->takes_parts_too() && takes_part(*scanners[i], part))
+                jobs.push_back({i, message_of_part(*whole.message, part.bytes), part.path});
     return jobs;
+}
+
+// about_part - a failure says which part it is about
+mail::ScanOutcome about_part(mail::ScanOutcome outcome, std::string_view path) {
+    if (auto* failure = std::get_if<mail::Failed>(&outcome); failure != nullptr && !path.empty())
+        failure->fault.detail = fmt::format("part {}: {}", path, failure->fault.detail);
+    return outcome;
 }
 
 // do_part_jobs - a few at a time; stops when something is found
@@ -194,7 +204,7 @@ Task<void> do_part_jobs(const std::vector<PartJob>& jobs, const ScannerList& sca
             auto& report = reports[jobs[first + k].scanner];
             report.elapsed += found[k].elapsed;
             is_infected = is_infected || std::holds_alternative<mail::Infected>(found[k].outcome);
-            merge_outcome(report.outcome, std::move(found[k].outcome));
+            merge_outcome(report.outcome, about_part(std::move(found[k].outcome), jobs[first + k].path));
         }
         if (is_infected) co_return;
     }
@@ -202,8 +212,10 @@ Task<void> do_part_jobs(const std::vector<PartJob>& jobs, const ScannerList& sca
 
 }  // namespace
 
-Task<void> scan_parts(const ScannerList& scanners, const ScanRequest& whole, const mail::Contents& contents,
+Task<void> scan_parts(const ScannerList& scanners, const ScanRequest& whole, const mail::ShownParts& parts, bool is_first,
                       std::vector<mail::ScanReport>& reports, Deadline deadline) {
+    ScanRequest with_parts = whole;
+    with_parts.parts = &parts;
     const auto was_asked = [&](std::size_t i) { return !std::holds_alternative<mail::NotAsked>(reports[i].outcome); };
     // an engine whose answer another one has given already is away: nothing is gained by asking it again
     const auto is_replaced = [&](std::size_t i) {
@@ -213,21 +225,23 @@ Task<void> scan_parts(const ScannerList& scanners, const ScanRequest& whole, con
     bool              is_kept_for_backups = false;
     for (std::size_t i = 0; i < scanners.size(); ++i) {
         first[i] = scanners[i]->finds_viruses() && was_asked(i) && !is_replaced(i);
-        first[i] = first[i] && !scanners[i]->takes_parts_too();
+        first[i] = first[i] && !(is_first && scanners[i]->takes_parts_too());
         is_kept_for_backups = is_kept_for_backups || (is_backup(*scanners[i]) && !was_asked(i));
         later[i] = is_backup(*scanners[i]) && !was_asked(i) && !scanners[i]->takes_parts_too();
     }
-    const auto jobs = part_jobs(scanners, whole, contents, first);
-    co_await do_part_jobs(jobs, scanners, whole, reports,
+    const auto jobs = part_jobs(scanners, whole, parts, first);
+    co_await do_part_jobs(jobs, scanners, with_parts, reports,
                           is_kept_for_backups ? deadline.sooner(deadline.left() / 2) : deadline);
     if (!jobs.empty() && needs_backups(scanners, reports)) {
-        co_await ask_backups(scanners, whole, reports, deadline);
-        const bool found = std::ranges::any_of(
-            reports, [](const auto& report) { return std::holds_alternative<mail::Infected>(report.outcome); });
-        const auto more = part_jobs(scanners, whole, contents, later);
-        if (!found) co_await do_part_jobs(more, scanners, whole, reports, deadline);
+        co_await ask_backups(scanners, with_parts, reports, deadline);
+        const auto more = part_jobs(scanners, whole, parts, later);
+        if (!has_found(reports)) co_await do_part_jobs(more, scanners, with_parts, reports, deadline);
     }
     settle_required(scanners, reports);
+}
+
+bool has_found(const std::vector<mail::ScanReport>& reports) {
+    return std::ranges::any_of(reports, [](const auto& report) { return std::holds_alternative<mail::Infected>(report.outcome); });
 }
 
 }  // namespace tamis::scanners

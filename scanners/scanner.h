@@ -29,9 +29,10 @@ struct ScanRequest {
     const mail::Envelope* envelope = nullptr;
     std::string_view      hostname;   // ours
     std::string_view      client_address;  // of the original client (XFORWARD), may be empty
-    bool                  is_part = false; // the message is one decoded part of the mail; only antivirus engines see parts
+    bool                  is_part = false; // the message is one decoded part of the mail; only antivirus engines see parts.
+                                           // For an engine that takes parts too: the message itself was shown before
     std::string_view      user = {};  // whose preferences a spam scanner applies, as the recipients agree; may be empty
-    const mail::Contents* contents = nullptr;  // what opening showed of the message; null: it was not opened
+    const mail::ShownParts* parts = nullptr;  // for engines that take parts too; null: the message was not opened
 };
 
 // Surroundings - what engines that run programs need of the daemon
@@ -45,9 +46,10 @@ public:
     virtual ~Scanner() = default;
     virtual std::string_view name() const noexcept = 0;
     virtual bool finds_viruses() const noexcept = 0;
-    // opens_containers - it sees into MIME and archives itself; else it is shown every decoded part
-    virtual bool opens_containers() const noexcept { return true; }
-    // takes_parts_too - it takes the message and the decoded parts in one go (ScanRequest::contents)
+    // opens_plain_mail - it opens plain text mail exactly as we do (mail::Shown::in_plain_mail), so that it need not be shown the
+    // text again. Every other part is shown to every antivirus engine.
+    virtual bool opens_plain_mail() const noexcept { return false; }
+    // takes_parts_too - it takes the message and the decoded parts in one go (ScanRequest::parts)
     virtual bool takes_parts_too() const noexcept { return false; }
     // is_required - a failure makes the message `unchecked` or tempfails it, by setting
     virtual bool is_required() const noexcept = 0;
@@ -70,12 +72,15 @@ std::vector<SettingLine> scanner_setting_lines(const ConfigTable* config);
 // each, in the order of the list, NotAsked for a backup that was not needed
 Task<std::vector<mail::ScanReport>> scan_all(const ScannerList& scanners, const ScanRequest& request, Deadline deadline);
 
-// scan_parts - shows the decoded parts in `contents` to the antivirus engines among `scanners` (those that open containers get
-// only what is hidden from them), a few at a time, and stops when something is found. `reports` are what scan_all said of the
-// whole message with those scanners; what the parts bring is merged into them: infected beats failed beats clean, and a
-// test that was not known adds its score. When an engine fails on a part, the backups are asked about everything.
-Task<void> scan_parts(const ScannerList& scanners, const ScanRequest& whole, const mail::Contents& contents,
+// scan_parts - shows decoded parts to the antivirus engines among `scanners`, a few at a time, and stops when something is found.
+// `reports` are what was said until now of the whole message (`whole`) with those scanners; what the parts bring is merged into
+// them: infected beats failed beats clean, and a test that was not known adds its score. When an engine fails on a part, the
+// backups are asked about the message and all parts from here on; those before had their answer. Engines that take parts too
+// have had them with the message when `is_first`.
+Task<void> scan_parts(const ScannerList& scanners, const ScanRequest& whole, const mail::ShownParts& parts, bool is_first,
                       std::vector<mail::ScanReport>& reports, Deadline deadline);
+// has_found - one of them says infected
+bool has_found(const std::vector<mail::ScanReport>& reports);
 // merge_outcome - what one more look at the same message with the same engine changes
 void merge_outcome(mail::ScanOutcome& into, mail::ScanOutcome from);
 

@@ -36,6 +36,18 @@ std::string macros_text(const mail::Macros& macros) {
     return out;
 }
 
+// shown_text - what becomes of a part's bytes
+std::string_view shown_text(mail::Shown shown) {
+    switch (shown) {
+        case mail::Shown::no: return {};
+        case mail::Shown::by_its_parts: return "by its parts";
+        case mail::Shown::in_plain_mail: return "within the message";
+        case mail::Shown::yes: return "by itself";
+        case mail::Shown::kept_back: return "not at all";
+    }
+    return {};
+}
+
 std::string part_line(const OpenReport& report, const mail::Part& part) {
     const auto  depth = static_cast<std::size_t>(std::ranges::count(part.path, '/'));
     std::string line = fmt::format("{}{}", std::string(2 * std::min<std::size_t>(depth, 40), ' '), part.path);
@@ -47,6 +59,7 @@ std::string part_line(const OpenReport& report, const mail::Part& part) {
     line += fmt::format(" {} bytes", part.size);
     for (const auto& name : part.names) line += fmt::format(" \"{}\"", escaped(name, 200));
     if (const auto flags = flags_of(part); !flags.empty()) line += " [" + join(flags, ", ") + "]";
+    if (const auto shown = shown_text(part.shown); !shown.empty()) line += fmt::format(" [scanned {}]", shown);
     if (part.macros.present) line += " [" + macros_text(part.macros) + "]";
     if (const auto rule = report.banned.find(part.number); rule != report.banned.end()) line += " BANNED by " + rule->second;
     return line + "\n";
@@ -75,7 +88,7 @@ boost::json::object part_json(const OpenReport& report, const mail::Part& part) 
         out["macros"] = {{"stream", escaped(part.macros.stream, 200)},
                          {"auto_exec", part.macros.auto_exec},
                          {"suspicious", part.macros.suspicious}};
-    if (part.extract >= 0) out["shown_to_scanners"] = part.hidden ? "all" : "those that open nothing";
+    if (const auto shown = shown_text(part.shown); !shown.empty()) out["scanned"] = shown;
     if (const auto rule = report.banned.find(part.number); rule != report.banned.end()) out["banned_by"] = rule->second;
     return out;
 }

@@ -29,6 +29,9 @@ class Clamd final : public NetworkScanner {
 public:
     Clamd(std::vector<Endpoint> addresses, const ClamdSettings& settings);
 
+    // proved over a matrix of structures by test/e2e/test_plain_mail.py; `tamis doctor` says when clamd's ScanMail is off
+    bool opens_plain_mail() const noexcept override { return true; }
+
 protected:
     Task<Attempt> attempt(std::size_t index, const ScanRequest& request, Deadline deadline) override;
 

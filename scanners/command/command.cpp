@@ -38,17 +38,16 @@ Done add(Files& files, std::shared_ptr<const mail::SealedSpool> spool) {
     return {};
 }
 
-// files_for - the message, and the parts that the program cannot see in it by itself
-Result<Files> files_for(const ScanRequest& request, bool opens_containers) {
+// files_for - the message, unless the program had it before, and the parts
+Result<Files> files_for(const ScanRequest& request, bool opens_plain_mail) {
     Files files;
-    if (auto done = add(files, request.message->spool); !done) return std::unexpected(std::move(done.error()));
-    if (request.contents == nullptr) return files;
-    for (const auto& part : request.contents->parts) {
-        if (part.extract < 0 || static_cast<std::size_t>(part.extract) >= request.contents->extracts.size()) continue;
-        if (opens_containers && !part.hidden) continue;
-        if (files.sizes.size() == files_most) return fail(Errc::over_limit, fmt::format("the message has more than {} parts to scan", files_most - 1));
-        if (auto done = add(files, request.contents->extracts[static_cast<std::size_t>(part.extract)]); !done)
-            return std::unexpected(std::move(done.error()));
+    if (!request.is_part)
+        if (auto done = add(files, request.message->spool); !done) return std::unexpected(std::move(done.error()));
+    if (request.parts == nullptr) return files;
+    for (const auto& part : *request.parts) {
+        if (opens_plain_mail && part.is_plain) continue;
+        if (files.sizes.size() == files_most) return fail(Errc::over_limit, fmt::format("more than {} parts at once", files_most - 1));
+        if (auto done = add(files, part.bytes); !done) return std::unexpected(std::move(done.error()));
     }
     return files;
 }
@@ -148,7 +147,7 @@ const std::vector<Setting<CommandSettings>>& command_settings() {
           "one text per argument: {} is the directory with the files, {}/* all files with their paths, * all files by name; there is no shell"},
          {"name", &CommandSettings::name, "a pattern that finds virus names in the output: its first group, or all of it"},
          {"opens_containers", &CommandSettings::opens_containers,
-          "the program looks into MIME and archives by itself; else it is also given every decoded part"},
+          "the program looks into mail by itself: the text of plain text mail is not given to it again, every other part is"},
          {"private_directory", &CommandSettings::private_directory,
           "the files lie in memory where only the program sees them; false for a program that has another process read them"},
          backup_row<CommandSettings>()},
@@ -173,6 +172,7 @@ Task<Result<mail::ScanOutcome>> Command::run(const ScanRequest& request, Deadlin
     if (spawner_ == nullptr) co_return fail(Errc::unavailable, "the first scanner program needs a restart of tamisd, not a reload");
     auto files = files_for(request, settings_.opens_containers);
     if (!files) co_return std::unexpected(std::move(files.error()));
+    if (files->sizes.empty()) co_return mail::Clean{};
     if (settings_.max_size.count != 0 && files->total > settings_.max_size.count)
         co_return fail(Errc::over_limit, fmt::format("the message and its parts have {} bytes, max_size is {}; not scanned", files->total,
                                                      settings_.max_size.count));

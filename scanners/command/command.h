@@ -44,7 +44,7 @@ public:
 
     std::string_view name() const noexcept override { return name_; }
     bool             finds_viruses() const noexcept override { return true; }
-    bool             opens_containers() const noexcept override { return settings_.opens_containers; }
+    bool             opens_plain_mail() const noexcept override { return settings_.opens_containers; }
     bool             takes_parts_too() const noexcept override { return true; }
     bool             is_required() const noexcept override { return settings_.required; }
     bool             is_backup() const noexcept override { return settings_.backup; }

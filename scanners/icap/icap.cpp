@@ -169,7 +169,7 @@ const std::vector<Setting<IcapSettings>>& icap_settings() {
           "how many bytes the service sees before it says whether it wants the rest: none (it always gets everything), auto "
           "(what it asks for in its OPTIONS), or a number"},
          {"opens_containers", &IcapSettings::opens_containers,
-          "the service looks into MIME and archives by itself; else it is also shown every decoded part"},
+          "the service looks into mail by itself: the text of plain text mail is not shown to it again, every other part is"},
          backup_row<IcapSettings>(), retry_row<IcapSettings>()},
         common_rows<IcapSettings>());
     return rows;

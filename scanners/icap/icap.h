@@ -35,7 +35,7 @@ const std::vector<Setting<IcapSettings>>& icap_settings();
 class Icap final : public NetworkScanner {
 public:
     Icap(std::vector<IcapUrl> urls, IcapPreview preview, const IcapSettings& settings);
-    bool opens_containers() const noexcept override { return opens_containers_; }
+    bool opens_plain_mail() const noexcept override { return opens_containers_; }
 
 protected:
     Task<Attempt> attempt(std::size_t index, const ScanRequest& request, Deadline deadline) override;

@@ -34,12 +34,35 @@ Done check_sealed(int descriptor, std::uint64_t size) {
     return {};
 }
 
-Result<TakenAnswer> take_answer(Packet& packet, const Limits& limits) {
+namespace {
+
+Result<mail::ShownParts> with_descriptors(const std::vector<PartBytes>& shown, std::span<Descriptor> descriptors) {
+    mail::ShownParts out;
+    std::size_t      used = 0;
+    for (const auto& each : shown) {
+        if (each.is_inline) {
+            auto bytes = std::make_shared<mail::SealedSpool>(-1, each.size, std::string(each.bytes));
+            out.push_back({each.part, each.path, each.is_plain, std::move(bytes)});
+            continue;
+        }
+        if (used == descriptors.size()) return fail(Errc::bad_reply, "fewer descriptors than parts");
+        auto& descriptor = descriptors[used++];
+        if (auto done = check_sealed(descriptor.get(), each.size); !done) return std::unexpected(std::move(done.error()));
+        auto bytes = std::make_shared<mail::SealedSpool>(descriptor.release(), each.size, std::string());
+        out.push_back({each.part, each.path, each.is_plain, std::move(bytes)});
+    }
+    if (used != descriptors.size()) return fail(Errc::bad_reply, "more descriptors than parts");
+    return out;
+}
+
+}  // namespace
+
+Result<std::variant<TakenAnswer, TakenBatch>> take_said(Packet& packet, const Limits& limits) {
     std::span<Descriptor> descriptors(packet.descriptors);
     std::string           elsewhere;
     std::string_view      bytes = packet.bytes;
-    if (kind_of(bytes) == PacketKind::answer_elsewhere) {
-        const auto where = parse_answer_elsewhere(bytes);
+    if (kind_of(bytes) == PacketKind::elsewhere) {
+        const auto where = parse_elsewhere(bytes);
         if (!where || descriptors.empty()) return fail(Errc::bad_reply, "an answer without its descriptor");
         auto read = read_sealed(descriptors.front().get(), where->size);
         if (!read) return std::unexpected(std::move(read.error()));
@@ -47,21 +70,19 @@ Result<TakenAnswer> take_answer(Packet& packet, const Limits& limits) {
         bytes = elsewhere;
         descriptors = descriptors.subspan(1);
     }
+    if (kind_of(bytes) == PacketKind::batch) {
+        const auto batch = parse_batch(bytes, limits);
+        if (!batch) return std::unexpected(batch.error());
+        auto shown = with_descriptors(batch->shown, descriptors);
+        if (!shown) return std::unexpected(std::move(shown.error()));
+        return TakenBatch{batch->job, std::move(*shown)};
+    }
     auto answer = parse_answer(bytes, limits);
     if (!answer) return std::unexpected(std::move(answer.error()));
+    auto shown = with_descriptors(answer->shown, descriptors);
+    if (!shown) return std::unexpected(std::move(shown.error()));
     TakenAnswer out{answer->job, answer->is_last, std::move(answer->contents)};
-    std::size_t used = 0;
-    for (const auto& extract : answer->extracts) {
-        if (extract.is_inline) {
-            out.contents.extracts.push_back(std::make_shared<mail::SealedSpool>(-1, extract.size, std::string(extract.bytes)));
-            continue;
-        }
-        if (used == descriptors.size()) return fail(Errc::bad_reply, "fewer descriptors than extracts");
-        auto& descriptor = descriptors[used++];
-        if (auto done = check_sealed(descriptor.get(), extract.size); !done) return std::unexpected(std::move(done.error()));
-        out.contents.extracts.push_back(std::make_shared<mail::SealedSpool>(descriptor.release(), extract.size, std::string()));
-    }
-    if (used != descriptors.size()) return fail(Errc::bad_reply, "more descriptors than extracts");
+    out.contents.shown = std::move(*shown);
     return out;
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <span>
+#include <variant>
 
 #include "scanners/worker/packet.h"
 #include "scanners/worker/wire.h"
@@ -14,11 +15,16 @@ namespace tamis::open {
 struct TakenAnswer {
     std::uint32_t  job = 0;
     bool           is_last = false;
-    mail::Contents contents;  // with extracts
+    mail::Contents contents;  // with the last parts for the engines
 };
 
-// take_answer - of a packet of kind `answer` or `answer_elsewhere`; takes its descriptors over
-Result<TakenAnswer> take_answer(Packet& packet, const Limits& limits);
+struct TakenBatch {
+    std::uint32_t    job = 0;
+    mail::ShownParts shown;
+};
+
+// take_said - of a packet of kind `answer`, `batch` or `elsewhere`; takes its descriptors over
+Result<std::variant<TakenAnswer, TakenBatch>> take_said(Packet& packet, const Limits& limits);
 
 // check_sealed - Errc::bad_reply unless it is a memfd with these bytes for ever
 Done check_sealed(int descriptor, std::uint64_t size);

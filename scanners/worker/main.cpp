@@ -21,6 +21,8 @@
 #include <ctime>
 #include <exception>
 #include <new>
+#include <span>
+#include <utility>
 
 #include "scanners/worker/packet.h"
 #include "scanners/worker/sandbox/sandbox.h"
@@ -130,6 +132,140 @@ Opened open_safely(const OpenerSetup& setup, const Blob& message, std::uint64_t 
     }
 }
 
+// DaemonSide - one job's talk with the daemon while it goes on: parts for the engines, and room for memory files
+class DaemonSide final : public PartSink, public MemoryGate {
+public:
+    explicit DaemonSide(std::uint32_t job) : job_(job) { set_memory_gate(this); }
+    ~DaemonSide() override { set_memory_gate(nullptr); }
+    DaemonSide(const DaemonSide&) = delete;
+    DaemonSide& operator=(const DaemonSide&) = delete;
+
+    Took        take(const mail::Contents& so_far, std::vector<ShownBlob> parts) override;
+    std::string why() const override { return why_; }
+    bool        grow(std::uint64_t bytes) override;
+    void        shrink(std::uint64_t bytes) noexcept override { used_ -= std::min(used_, bytes); }
+    // finish - the answer, with the last parts
+    Done        finish(Opened opened, bool is_last);
+
+private:
+    // Packed - parts as they are sent; inline bytes are views of their blobs
+    struct Packed {
+        std::vector<PartBytes>  shown;
+        std::vector<Descriptor> held;
+        std::uint64_t           in_files = 0;
+    };
+    Result<Packed> pack(const mail::Contents& contents, const std::vector<ShownBlob>& parts);
+    Done           send(std::string bytes, std::vector<Descriptor> held);
+    GoOn           wait_for(bool is_grant);
+
+    std::uint32_t         job_;
+    std::array<char, 256> buffer_{};          // the job's own buffer may hold the message
+    std::uint64_t         granted_ = job_reserve, used_ = 0;
+    std::uint64_t         sent_in_files_ = 0;  // of the batch that the daemon still has
+    bool                  is_batch_out_ = false, has_enough_ = false;
+    std::string           why_;
+};
+
+// wait_for - until the daemon has answered; without one there is nothing to go on for
+GoOn DaemonSide::wait_for(bool is_grant) {
+    for (;;) {
+        auto packet = receive_packet(worker_channel, buffer_, Wait::yes);
+        if (!packet) ::_exit(packet.error().is(Errc::closed) ? 0 : exit_bad_packet);
+        const auto answer = parse_go_on(packet->bytes);
+        if (!answer) ::_exit(exit_bad_packet);
+        if (answer->job != job_) continue;  // said while the answer to that job was on its way
+        has_enough_ = has_enough_ || answer->has_enough;
+        if (!answer->is_grant) {
+            is_batch_out_ = false;
+            shrink(std::exchange(sent_in_files_, 0));
+        }
+        if (answer->is_grant == is_grant) return *answer;
+    }
+}
+
+bool DaemonSide::grow(std::uint64_t bytes) {
+    constexpr std::uint64_t step = 8ULL * 1024 * 1024;
+    if (bytes > granted_ - std::min(used_, granted_) && is_batch_out_) wait_for(false);  // its files are gone then
+    if (bytes > granted_ - std::min(used_, granted_)) {
+        const auto more = std::max(step, bytes - (granted_ - std::min(used_, granted_)));
+        if (!send_packet(worker_channel, encode_wish({job_, more}), {}, {}, Wait::yes)) ::_exit(0);
+        if (!wait_for(true).is_allowed) return false;
+        granted_ += more;
+    }
+    used_ += bytes;
+    return true;
+}
+
+Result<DaemonSide::Packed> DaemonSide::pack(const mail::Contents& contents, const std::vector<ShownBlob>& parts) {
+    Packed        out;
+    std::uint64_t in_line = 0;
+    const auto    refused = [&](Fault fault) {
+        shrink(out.in_files);
+        return std::unexpected(std::move(fault));
+    };
+    for (const auto& each : parts) {
+        const auto bytes = each.bytes.bytes();
+        PartBytes  about{each.part, contents.parts[each.part - 1].path, each.is_plain, bytes.size(), false, {}};
+        if (bytes.size() <= inline_part && in_line + bytes.size() <= inline_parts) {
+            in_line += bytes.size();
+            about.is_inline = true;
+            about.bytes = bytes;
+        } else {
+            if (!grow(bytes.size())) return refused({make_error_code(Errc::over_limit), "limits.memory has no room for its bytes"});
+            out.in_files += bytes.size();
+            auto descriptor = each.bytes.to_descriptor();
+            if (!descriptor) return refused(std::move(descriptor.error()));
+            out.held.emplace_back(*descriptor);
+        }
+        out.shown.push_back(std::move(about));
+    }
+    return out;
+}
+
+Done DaemonSide::send(std::string bytes, std::vector<Descriptor> held) {
+    if (bytes.size() > inline_answer) {
+        auto descriptor = Blob::borrow(bytes).to_descriptor();
+        if (!descriptor) return std::unexpected(std::move(descriptor.error()));
+        held.insert(held.begin(), Descriptor(*descriptor));
+        bytes = encode_elsewhere({job_, bytes.size()});
+    }
+    std::vector<int> numbers;
+    for (const auto& each : held) numbers.push_back(each.get());
+    return send_packet(worker_channel, bytes, {}, numbers, Wait::yes);
+}
+
+PartSink::Took DaemonSide::take(const mail::Contents& so_far, std::vector<ShownBlob> parts) {
+    if (is_batch_out_) wait_for(false);
+    if (has_enough_) return Took::enough;
+    auto packed = pack(so_far, parts);
+    if (!packed) {
+        why_ = describe(packed.error());
+        return Took::no;
+    }
+    sent_in_files_ = packed->in_files;
+    if (auto sent = send(encode_batch({job_, std::move(packed->shown)}), std::move(packed->held)); !sent) {
+        if (sent.error().is(Errc::closed)) ::_exit(0);
+        shrink(std::exchange(sent_in_files_, 0));
+        why_ = describe(sent.error());
+        return Took::no;
+    }
+    is_batch_out_ = true;
+    return Took::yes;
+}
+
+// finish - what cannot be handed over (no descriptors or no memory left) is a limit, not a loss
+Done DaemonSide::finish(Opened opened, bool is_last) {
+    auto packed = has_enough_ ? Packed{} : pack(opened.contents, opened.shown);
+    if (!packed) {
+        for (const auto& each : opened.shown) opened.contents.parts[each.part - 1].shown = mail::Shown::kept_back;
+        opened.contents.limit = "Not shown to the virus scanners: " + describe(packed.error());
+        opened.contents.limit_part = opened.shown.front().part;
+        packed = Packed{};
+    }
+    Answer out{job_, is_last, std::move(opened.contents), std::move(packed->shown)};
+    return send(encode_answer(out), std::move(packed->held));
+}
+
 class WorkerProcess {
 public:
     explicit WorkerProcess(Tools tools) : tools_(std::move(tools)) {}
@@ -138,7 +274,6 @@ public:
 private:
     int  serve();
     Done answer(const JobPacket& packet, std::vector<Descriptor>& descriptors);
-    Done send_answer(std::uint32_t job, Opened opened, bool is_last) const;
 
     Tools                          tools_;
     Setup                          setup_;
@@ -167,6 +302,7 @@ int WorkerProcess::serve() {
     for (;;) {
         auto packet = receive_packet(worker_channel, buffer_, Wait::yes);
         if (!packet) return packet.error().is(Errc::closed) ? 0 : exit_bad_packet;
+        if (kind_of(packet->bytes) == PacketKind::go_on) continue;  // said while the answer was on its way
         const auto job = parse_job(packet->bytes);
         if (!job) return exit_bad_packet;
         if (!answer(*job, packet->descriptors)) return 0;
@@ -174,56 +310,20 @@ int WorkerProcess::serve() {
 }
 
 Done WorkerProcess::answer(const JobPacket& packet, std::vector<Descriptor>& descriptors) {
-    bool   is_last = false;
-    Opened opened;
+    bool       is_last = false;
+    Opened     opened;
+    DaemonSide daemon(packet.job.number);
     {
         const CpuWatch watch(packet.job, std::chrono::milliseconds(setup_.quantum_ms));
         auto setup = tools_.setup;
         setup.limits = packet.job.limits;
         setup.extract = packet.job.extract;
+        setup.sink = &daemon;
         auto message = message_of(packet, descriptors);
         opened = message ? open_safely(setup, *message, setup_.memory, is_last) : failed(message.error().detail);
         opened.contents.cpu = watch.used();
     }
-    return send_answer(packet.job.number, std::move(opened), is_last);
-}
-
-// send_answer - extracts that cannot be handed over (no descriptors or no memory left) are a limit, not a loss
-Done WorkerProcess::send_answer(std::uint32_t job, Opened opened, bool is_last) const {
-    Answer out{job, is_last, std::move(opened.contents), {}};
-    std::vector<Descriptor> held;
-    std::uint64_t           in_line = 0;
-    std::string             trouble;
-    for (const auto& blob : opened.extracts) {
-        const auto bytes = blob.bytes();
-        if (bytes.size() <= inline_extract && in_line + bytes.size() <= inline_extracts) {
-            in_line += bytes.size();
-            out.extracts.push_back({bytes.size(), true, bytes});
-            continue;
-        }
-        auto descriptor = held.size() < extracts_most ? blob.to_descriptor() : fail(Errc::over_limit, "too many");
-        if (!descriptor) {
-            trouble = fmt::format("Not all parts could be handed to the scanners: {}", describe(descriptor.error()));
-            break;
-        }
-        held.emplace_back(*descriptor);
-        out.extracts.push_back({bytes.size(), false, {}});
-    }
-    if (!trouble.empty()) {
-        if (out.contents.limit.empty()) out.contents.limit = trouble;
-        for (auto& part : out.contents.parts)
-            if (part.extract >= static_cast<std::int32_t>(out.extracts.size())) part.extract = -1;
-    }
-    auto bytes = encode_answer(out);
-    std::vector<int> numbers;
-    if (bytes.size() > inline_answer) {
-        auto descriptor = Blob::borrow(bytes).to_descriptor();
-        if (!descriptor) return std::unexpected(std::move(descriptor.error()));
-        held.insert(held.begin(), Descriptor(*descriptor));
-        bytes = encode_answer_elsewhere({job, bytes.size()});
-    }
-    for (const auto& descriptor : held) numbers.push_back(descriptor.get());
-    return send_packet(worker_channel, bytes, {}, numbers, Wait::yes);
+    return daemon.finish(std::move(opened), is_last);
 }
 
 int work(std::string_view namespaces) {

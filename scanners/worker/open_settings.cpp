@@ -1,7 +1,5 @@
 #include "scanners/worker/open_settings.h"
 
-#include "scanners/worker/wire.h"
-
 namespace tamis::open {
 
 std::vector<Setting<OpenSettings>> open_rows() {
@@ -31,8 +29,8 @@ std::vector<Setting<OpenSettings>> open_rows() {
         {"maximum_quota", &S::maximum_quota, "see minimum_quota; also the largest decoded part", 1024, 64.0 * 1024 * 1024 * 1024},
         {"minimum_factor", &S::minimum_factor, "see minimum_quota", 0, 1e6},
         {"maximum_factor", &S::maximum_factor, "see minimum_quota", 0, 1e6},
-        {"extracts", &S::extracts, "most parts of one message that are handed to the scanners one by one", 0,
-         static_cast<double>(extracts_most)},
+        {"extracts", &S::extracts,
+         "most parts of one message that are shown to the virus scanners one by one; a message with more is unchecked", 0, 1e6},
         {"extract_bytes", &S::extract_bytes, "and their bytes together"},
         {"iso_images", &S::iso_images, "open ISO 9660 images too"},
     };

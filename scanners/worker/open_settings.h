@@ -32,8 +32,8 @@ struct OpenSettings {
     Bytes        maximum_quota{300ULL << 20};
     std::int64_t minimum_factor = 5;
     std::int64_t maximum_factor = 500;
-    std::int64_t extracts = 200;
-    Bytes        extract_bytes{100ULL << 20};
+    std::int64_t extracts = 12'000;
+    Bytes        extract_bytes{600ULL << 20};
     bool         iso_images = false;
 };
 

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <deque>
+#include <iterator>
 #include <list>
 #include <utility>
 #include <vector>
@@ -30,6 +31,7 @@ namespace {
 constexpr auto start_limit = std::chrono::seconds(30);     // for a worker to load its tables and to confine itself
 constexpr auto pause_after_bad_starts = std::chrono::seconds(1);
 constexpr auto long_wait = std::chrono::seconds(1);        // a long job that has waited so long goes before new ones
+constexpr auto longest_wait_for_memory = std::chrono::seconds(30);
 constexpr int  bad_starts_limit = 3;                       // in a row: then waiting jobs fail instead of waiting on
 constexpr int  attempts_limit = 2;
 
@@ -40,6 +42,7 @@ struct Metrics {
     metric::Counter timeouts{"tamis_open_timeouts_total", "decoder processes ended because a message took too long"};
     metric::Counter restarts{"tamis_open_workers_started_total", "decoder processes started"};
     metric::Counter long_jobs{"tamis_open_long_jobs_total", "messages that used more than the quantum of CPU"};
+    metric::Counter batches{"tamis_open_batches_total", "batches of parts shown to the virus scanners while their message was still being opened"};
     metric::Counter waited{"tamis_open_wait_seconds_total", "time that messages waited for a free decoder process"};
 };
 Metrics& metrics() {
@@ -62,6 +65,13 @@ mail::Contents failed_on_it(std::string why) {
 
 }  // namespace
 
+// Said - what a worker said of its job before the answer: parts to be shown, or a wish for memory
+struct Said {
+    std::uint32_t    job = 0;
+    mail::ShownParts shown;
+    std::uint64_t    wish = 0;  // bytes; 0: it is a batch
+};
+
 // Entry - one message on its way; shared by its coroutine and the pool
 struct Entry {
     Entry(asio::any_io_executor executor, std::shared_ptr<const mail::SealedSpool> spool, OpenJob how)
@@ -76,6 +86,13 @@ struct Entry {
     int                attempts = 0;
     bool               is_long = false;
     bool               is_done = false;
+    std::deque<Said>   said;          // in this order, at most one of each kind of a job
+    std::uint32_t      shown_parts = 0;  // of the present attempt
+    std::uint64_t      shown_bytes = 0;
+    bool               has_enough = false;
+    Slots::Units       memory;        // of its workers' memory files
+    mail::ShownParts   kept;          // batches, when nobody takes them
+    std::uint32_t      kept_of = 0;   // the job that they belong to
     mail::Contents     result;
 };
 using EntryPtr = std::shared_ptr<Entry>;
@@ -92,6 +109,7 @@ struct Worker {
     bool                           is_ready = false;
     bool                           is_slow = false;  // has low priority, for good
     bool                           is_gone = false;
+    bool                           has_batch_out = false, has_wish_out = false;  // it may say no second one
     EntryPtr                       entry;      // what it works on
     std::string                    death;      // how it ended, once the spawner has said so
     bool                           used_cpu = false;  // it ended because of that
@@ -99,7 +117,8 @@ struct Worker {
 using WorkerPtr = std::shared_ptr<Worker>;
 
 struct WorkerPool::Impl : std::enable_shared_from_this<Impl> {
-    Impl(asio::io_context& io, Spawner& starter, PoolOptions how) : context(io), spawner(starter), options(how) {}
+    Impl(asio::io_context& io, Spawner& starter, PoolOptions how, Slots* charged)
+        : context(io), spawner(starter), options(how), memory(charged) {}
 
     void                  fill();
     bool                  start();
@@ -108,7 +127,13 @@ struct WorkerPool::Impl : std::enable_shared_from_this<Impl> {
     void                  on_packet(const WorkerPtr& worker, Packet& packet);
     void                  on_hello(const WorkerPtr& worker, std::string_view bytes);
     void                  on_long(const WorkerPtr& worker, std::string_view bytes);
-    void                  on_answer(const WorkerPtr& worker, Packet& packet);
+    void                  on_said(const WorkerPtr& worker, Packet& packet);
+    void                  on_answer(const WorkerPtr& worker, TakenAnswer answer);
+    void                  on_batch(const WorkerPtr& worker, TakenBatch batch);
+    void                  on_wish(const WorkerPtr& worker, std::string_view bytes);
+    Task<bool>            grant(Entry& entry, std::uint64_t bytes, Deadline deadline);
+    Task<void>            serve(EntryPtr entry, Said said, const ShowParts& show, Deadline deadline);
+    void                  go_on(const EntryPtr& entry, const GoOn& answer);
     void                  on_gone(const WorkerPtr& worker);
     void                  drop(const WorkerPtr& worker);
     void                  lost(const WorkerPtr& worker, const std::string& why);
@@ -123,6 +148,7 @@ struct WorkerPool::Impl : std::enable_shared_from_this<Impl> {
     void                  add(const EntryPtr& entry);
     void                  stop();
     std::uint32_t         long_running() const;
+    std::uint32_t         waiting_for_us() const;
     std::uint32_t         long_allowed() const { return std::max(1U, options.extra); }
     WorkerPtr             idle() const;
     bool                  may_take_any() const;
@@ -131,6 +157,7 @@ struct WorkerPool::Impl : std::enable_shared_from_this<Impl> {
     asio::io_context&       context;
     Spawner&                spawner;
     PoolOptions             options;
+    Slots*                  memory;  // null: nothing is charged
     std::list<WorkerPtr>    workers;
     std::deque<EntryPtr>    plain, usual, slow;  // who goes first
     std::vector<char>       buffer = std::vector<char>(packet_limit);
@@ -141,10 +168,10 @@ struct WorkerPool::Impl : std::enable_shared_from_this<Impl> {
     bool                    is_stopped = false;
 };
 
-// fill - as many workers as there should be: the normal ones, and one more for each long job
+// fill - as many workers as there should be: the normal ones, and one more for each that has a long job or waits for the engines
 void WorkerPool::Impl::fill() {
     if (is_stopped || Clock::now() < not_before) return;
-    const std::size_t wanted = options.workers + std::min(long_running(), options.extra);
+    const std::size_t wanted = options.workers + std::min(long_running() + waiting_for_us(), options.extra);
     while (workers.size() < wanted && start()) {
     }
     while (workers.size() > wanted) {
@@ -219,7 +246,9 @@ void WorkerPool::Impl::on_packet(const WorkerPtr& worker, Packet& packet) {
         case PacketKind::hello: return on_hello(worker, packet.bytes);
         case PacketKind::long_job: return on_long(worker, packet.bytes);
         case PacketKind::answer:
-        case PacketKind::answer_elsewhere: return on_answer(worker, packet);
+        case PacketKind::batch:
+        case PacketKind::elsewhere: return on_said(worker, packet);
+        case PacketKind::wish: return on_wish(worker, packet.bytes);
         case PacketKind::death:
             if (auto notice = parse_death(packet.bytes)) {
                 worker->death = describe_death(*notice);
@@ -263,18 +292,89 @@ void WorkerPool::Impl::on_long(const WorkerPtr& worker, std::string_view bytes) 
     pump();
 }
 
-void WorkerPool::Impl::on_answer(const WorkerPtr& worker, Packet& packet) {
+void WorkerPool::Impl::on_said(const WorkerPtr& worker, Packet& packet) {
+    if (!worker->entry) return lost(worker, "answered without being asked");
+    auto said = take_said(packet, worker->entry->job.limits);
+    if (!said) return lost(worker, fmt::format("answered nonsense: {}", said.error().detail));
+    if (auto* batch = std::get_if<TakenBatch>(&*said)) return on_batch(worker, std::move(*batch));
+    on_answer(worker, std::get<TakenAnswer>(std::move(*said)));
+}
+
+void WorkerPool::Impl::on_answer(const WorkerPtr& worker, TakenAnswer answer) {
     const auto entry = worker->entry;
-    if (!entry) return lost(worker, "answered without being asked");
-    auto answer = take_answer(packet, entry->job.limits);
-    if (!answer) return lost(worker, fmt::format("answered nonsense: {}", answer.error().detail));
-    if (answer->job != worker->number) return lost(worker, "answered for another job");
+    if (answer.job != worker->number) return lost(worker, "answered for another job");
     worker->entry.reset();
-    if (answer->is_last || worker->is_slow || worker->jobs >= options.jobs_per_worker) drop(worker);
-    answer->contents.is_to_blame = !answer->contents.failure.empty();
-    finish(entry, std::move(answer->contents));
+    if (answer.is_last || worker->is_slow || worker->jobs >= options.jobs_per_worker) drop(worker);
+    answer.contents.is_to_blame = !answer.contents.failure.empty();
+    finish(entry, std::move(answer.contents));
     fill();
     pump();
+}
+
+// on_batch - the message's coroutine will look at it; the worker says nothing more of that kind until then
+void WorkerPool::Impl::on_batch(const WorkerPtr& worker, TakenBatch batch) {
+    const auto entry = worker->entry;
+    if (batch.job != worker->number || std::exchange(worker->has_batch_out, true)) return lost(worker, "spoke out of turn");
+    std::uint64_t bytes = 0;
+    for (const auto& each : batch.shown) bytes += each.bytes->size();
+    const auto& limits = entry->job.limits;
+    if (batch.shown.size() > limits.extracts - entry->shown_parts || bytes > limits.extract_bytes - entry->shown_bytes)
+        return lost(worker, "showed more than its limits allow");
+    entry->shown_parts += static_cast<std::uint32_t>(batch.shown.size());
+    entry->shown_bytes += bytes;
+    metrics().batches.add();
+    entry->said.push_back({batch.job, std::move(batch.shown), 0});
+    entry->waker.cancel();
+    fill();
+    pump();
+}
+
+void WorkerPool::Impl::on_wish(const WorkerPtr& worker, std::string_view bytes) {
+    const auto wish = parse_wish(bytes);
+    if (!wish || !worker->entry || wish->job != worker->number || wish->bytes == 0 || std::exchange(worker->has_wish_out, true))
+        return lost(worker, "spoke out of turn");
+    worker->entry->said.push_back({wish->job, {}, wish->bytes});
+    worker->entry->waker.cancel();
+    fill();
+    pump();
+}
+
+// go_on - lets the worker that has this job go on; one that has died or answered since needs no word
+void WorkerPool::Impl::go_on(const EntryPtr& entry, const GoOn& answer) {
+    const auto found = std::ranges::find(workers, entry, &Worker::entry);
+    if (found == workers.end() || (*found)->number != answer.job) return;
+    const auto worker = *found;
+    (answer.is_grant ? worker->has_wish_out : worker->has_batch_out) = false;
+    auto sent = send_packet(worker->socket.native_handle(), encode_go_on(answer), {}, {}, Wait::no);
+    if (!sent && !sent.error().is(Errc::closed)) lost(worker, "does not listen");
+    fill();
+}
+
+// grant - memory for a job that holds some already (Slots::grow). A wait that takes too long ends in a limit of this message.
+Task<bool> WorkerPool::Impl::grant(Entry& entry, std::uint64_t bytes, Deadline deadline) {
+    const auto& limits = entry.job.limits;
+    if (bytes > limits.maximum_quota + limits.extract_bytes) co_return false;  // no honest job needs so much
+    if (memory == nullptr) co_return true;
+    const auto patience = deadline.sooner(std::min<Clock::duration>(longest_wait_for_memory, deadline.left() / 2));
+    const auto granted = co_await memory->grow(entry.memory, bytes, patience);
+    co_return granted.has_value();
+}
+
+// serve - one thing that a worker has said, in the message's own coroutine
+Task<void> WorkerPool::Impl::serve(EntryPtr entry, Said said, const ShowParts& show, Deadline deadline) {
+    const auto begun = Clock::now();
+    GoOn       answer{.job = said.job, .is_grant = said.wish != 0, .has_enough = entry->has_enough};
+    if (said.wish != 0) {
+        answer.is_allowed = co_await grant(*entry, said.wish, deadline);
+    } else if (!show) {
+        if (std::exchange(entry->kept_of, said.job) != said.job) entry->kept.clear();  // of a worker that has crashed
+        std::ranges::move(said.shown, std::back_inserter(entry->kept));
+    } else if (!entry->has_enough) {
+        entry->has_enough = !co_await show(std::move(said.shown));
+        answer.has_enough = entry->has_enough;
+    }
+    if (entry->until != Clock::time_point::max()) entry->until += Clock::now() - begun;
+    go_on(entry, answer);
 }
 
 // on_gone - the process has ended by itself
@@ -329,6 +429,13 @@ void WorkerPool::Impl::bad_start(const std::string& why) {
 std::uint32_t WorkerPool::Impl::long_running() const {
     return static_cast<std::uint32_t>(
         std::ranges::count_if(workers, [](const auto& worker) { return worker->entry && worker->entry->is_long; }));
+}
+
+// waiting_for_us - workers that can do nothing until the engines have looked, or memory is free
+std::uint32_t WorkerPool::Impl::waiting_for_us() const {
+    return static_cast<std::uint32_t>(std::ranges::count_if(workers, [](const auto& worker) {
+        return worker->entry && !worker->entry->is_long && (worker->has_batch_out || worker->has_wish_out);
+    }));
 }
 
 // is_quiet - an idle worker has nothing to say: bytes that wait are the news of its death, and a message must not be blamed
@@ -386,7 +493,6 @@ Done WorkerPool::Impl::hand(const EntryPtr& entry, const WorkerPtr& worker) {
     const auto& spool = *entry->message;
     Job job{next_number++, entry->job.limits, entry->job.extract, entry->is_long,
             spool.is_all_in_head() && spool.size() <= inline_message, spool.size()};
-    job.limits.extracts = std::min(job.limits.extracts, extracts_most);
     const std::array descriptor{job.is_inline ? -1 : spool.descriptor()};
     if (!job.is_inline && descriptor[0] < 0) return fail(Errc::unavailable, "no descriptor for the message");
     auto sent = send_packet(worker->socket.native_handle(), encode_job(job), job.is_inline ? spool.head() : std::string_view{},
@@ -397,6 +503,11 @@ Done WorkerPool::Impl::hand(const EntryPtr& entry, const WorkerPtr& worker) {
     metrics().waited.add(std::chrono::duration<double>(now - entry->arrived).count());
     worker->number = job.number;
     worker->entry = entry;
+    worker->has_batch_out = worker->has_wish_out = false;
+    entry->shown_parts = 0;
+    entry->shown_bytes = 0;
+    // without asking, so that no job waits for another's end before it begins
+    if (memory != nullptr && entry->memory.amount() == 0) entry->memory = memory->try_take(job_reserve);
     worker->is_slow = worker->is_slow || entry->is_long;
     ++worker->jobs;
     entry->handed = now;
@@ -472,8 +583,8 @@ WorkerPool::State WorkerPool::Impl::state() const {
     return out;
 }
 
-WorkerPool::WorkerPool(asio::io_context& context, Spawner& spawner, PoolOptions options)
-    : impl_(std::make_shared<Impl>(context, spawner, options)) {
+WorkerPool::WorkerPool(asio::io_context& context, Spawner& spawner, PoolOptions options, Slots* memory)
+    : impl_(std::make_shared<Impl>(context, spawner, options, memory)) {
     impl_->fill();
 }
 
@@ -487,13 +598,39 @@ void WorkerPool::set_options(PoolOptions options) {
 WorkerPool::State WorkerPool::state() const { return impl_->state(); }
 void              WorkerPool::stop() { impl_->stop(); }
 
-Task<mail::Contents> WorkerPool::open(std::shared_ptr<const mail::SealedSpool> message, OpenJob job, Deadline deadline) {
+namespace {
+
+// charged - parts that keep the memory of their job charged as long as one of them lives
+mail::ShownParts charged(mail::ShownParts parts, Slots::Units units) {
+    if (units.amount() == 0) return parts;
+    const auto shared = std::make_shared<Slots::Units>(std::move(units));
+    struct Both {
+        std::shared_ptr<const mail::SealedSpool> bytes;
+        std::shared_ptr<Slots::Units>            units;
+    };
+    for (auto& each : parts) {
+        const auto both = std::make_shared<Both>(each.bytes, shared);
+        each.bytes = std::shared_ptr<const mail::SealedSpool>(both, both->bytes.get());
+    }
+    return parts;
+}
+
+}  // namespace
+
+Task<mail::Contents> WorkerPool::open(std::shared_ptr<const mail::SealedSpool> message, OpenJob job, Deadline deadline,
+                                      ShowParts show) {
     const auto  pool = impl_;  // outlives the WorkerPool if it must
     std::string trouble;
     try {
         const auto entry = std::make_shared<Entry>(co_await asio::this_coro::executor, std::move(message), std::move(job));
         pool->add(entry);
-        while (!entry->is_done) {
+        while (!entry->is_done || !entry->said.empty()) {
+            if (!entry->said.empty()) {
+                auto said = std::move(entry->said.front());
+                entry->said.pop_front();
+                co_await pool->serve(entry, std::move(said), show, deadline);
+                continue;
+            }
             const auto limit = std::min(deadline.at, entry->until);
             if (Clock::now() >= limit) {
                 pool->give_up(entry);
@@ -502,6 +639,9 @@ Task<mail::Contents> WorkerPool::open(std::shared_ptr<const mail::SealedSpool> m
             entry->waker.expires_at(limit);
             co_await entry->waker.async_wait(as_result);
         }
+        auto& shown = entry->result.shown;
+        if (entry->result.was_opened) shown.insert(shown.begin(), std::make_move_iterator(entry->kept.begin()), std::make_move_iterator(entry->kept.end()));
+        shown = charged(std::move(shown), std::move(entry->memory));
         co_return std::move(entry->result);
     } catch (const std::exception& what) {
         trouble = what.what();

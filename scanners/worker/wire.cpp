@@ -17,6 +17,7 @@ using mail::AnomalyKind;
 using mail::AttachedHeader;
 using mail::Contents;
 using mail::Part;
+using mail::Shown;
 
 namespace {
 
@@ -28,8 +29,9 @@ constexpr std::size_t detail_limit = 200;       // also libmagic's description
 constexpr std::size_t header_value_limit = 998;
 constexpr std::size_t headers_limit = 64;
 constexpr std::size_t said_limit = 1000;
-constexpr std::size_t part_minimum = 56;        // bytes of a part whose texts are all empty
+constexpr std::size_t part_minimum = 52;        // bytes of a part whose texts are all empty
 constexpr std::size_t tail_room = 256 * 1024;   // for all that follows the parts
+constexpr std::size_t shown_minimum = 18;       // bytes of a part for the engines
 constexpr std::uint8_t flags_all = 127;
 
 std::unexpected<Fault> bad(const char* what) { return fail(Errc::bad_reply, fmt::format("a packet that is no {}", what)); }
@@ -81,16 +83,15 @@ void write_part(ByteWriter& out, const Part& part) {
     out.flag(part.macros.auto_exec);
     out.flag(part.macros.suspicious);
     out.text(part.macros.stream, mail::part_name_limit);
-    out.u32(static_cast<std::uint32_t>(part.extract + 1));
-    out.flag(part.hidden);
+    out.u8(static_cast<std::uint8_t>(part.shown));
 }
 
 bool is_digest(std::string_view text) {
     return text.empty() || (text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos);
 }
 
-// read_part - `number` is its place; `free` says which extracts nobody has named yet
-Part read_part(ByteReader& in, std::uint32_t number, std::vector<bool>& free) {
+// read_part - `number` is its place
+Part read_part(ByteReader& in, std::uint32_t number) {
     Part part;
     part.number = number;
     part.parent = in.u32();
@@ -110,12 +111,7 @@ Part read_part(ByteReader& in, std::uint32_t number, std::vector<bool>& free) {
     part.macros.auto_exec = in.flag();
     part.macros.suspicious = in.flag();
     part.macros.stream = in.text(mail::part_name_limit);
-    const auto extract = in.u32();
-    part.hidden = in.flag();
-    if (extract > free.size() || (extract != 0 && !free[extract - 1])) in.refuse();
-    if (!in.ok() || extract == 0) return part;
-    free[extract - 1] = false;
-    part.extract = static_cast<std::int32_t>(extract - 1);
+    part.shown = static_cast<Shown>(in.up_to(static_cast<std::uint8_t>(Shown::kept_back)));
     return part;
 }
 
@@ -178,19 +174,36 @@ void read_rest(ByteReader& in, Contents& contents) {
     contents.cpu = std::chrono::microseconds(in.ok() ? cpu : 0);
 }
 
-// read_extracts - the table of extracts; their bytes are views
-std::vector<ExtractBytes> read_extracts(ByteReader& in, const Limits& limits) {
-    std::vector<ExtractBytes> out(in.count(std::min(limits.extracts, extracts_most), 9));
+// write_shown - the table of parts for the engines, with the bytes of those that are inline
+void write_shown(ByteWriter& out, const std::vector<PartBytes>& shown) {
+    out.u32(static_cast<std::uint32_t>(shown.size()));
+    for (const auto& each : shown) {
+        out.u32(each.part);
+        out.text(each.path, path_limit);
+        out.flag(each.is_plain);
+        out.u64(each.size);
+        out.flag(each.is_inline);
+        if (each.is_inline) out.text(each.bytes);
+    }
+}
+
+// read_shown - their bytes are views
+std::vector<PartBytes> read_shown(ByteReader& in, const Limits& limits) {
+    std::vector<PartBytes> out(in.count(std::min(limits.extracts, shown_most), shown_minimum));
     std::uint64_t total = 0;
-    for (auto& extract : out) {
-        extract.size = in.u64();
-        extract.is_inline = in.flag();
-        if (extract.size > limits.extract_bytes - total) in.refuse();
+    for (auto& each : out) {
+        each.part = in.u32();
+        if (each.part > std::uint64_t{limits.mime_parts} + limits.members) in.refuse();
+        each.path = in.text(path_limit);
+        each.is_plain = in.flag();
+        each.size = in.u64();
+        each.is_inline = in.flag();
+        if (each.size > limits.extract_bytes - total) in.refuse();
         if (!in.ok()) return {};
-        total += extract.size;
-        if (!extract.is_inline) continue;
-        extract.bytes = in.view(inline_extract);
-        if (extract.bytes.size() != extract.size) in.refuse();
+        total += each.size;
+        if (!each.is_inline) continue;
+        each.bytes = in.view(inline_part);
+        if (each.bytes.size() != each.size) in.refuse();
     }
     return out;
 }
@@ -299,12 +312,7 @@ std::string encode_answer(const Answer& answer) {
     auto out = packet(PacketKind::answer);
     out.u32(answer.job);
     out.flag(answer.is_last);
-    out.u32(static_cast<std::uint32_t>(answer.extracts.size()));
-    for (const auto& extract : answer.extracts) {
-        out.u64(extract.size);
-        out.flag(extract.is_inline);
-        if (extract.is_inline) out.text(extract.bytes);
-    }
+    write_shown(out, answer.shown);
     const auto   count_at = out.size();
     std::uint32_t count = 0;
     out.u32(0);
@@ -331,12 +339,11 @@ Result<Answer> parse_answer(std::string_view bytes, const Limits& limits) {
     Answer out;
     out.job = in.u32();
     out.is_last = in.flag();
-    out.extracts = read_extracts(in, limits);
-    std::vector<bool> free(out.extracts.size(), true);
+    out.shown = read_shown(in, limits);
     const auto parts = in.count(std::uint64_t{limits.mime_parts} + limits.members, part_minimum);
     out.contents.parts.reserve(parts);
     for (std::uint32_t number = 1; number <= parts && in.ok(); ++number)
-        out.contents.parts.push_back(read_part(in, number, free));
+        out.contents.parts.push_back(read_part(in, number));
     read_rest(in, out.contents);
     if (!in.at_end()) return bad("answer");
     return out;
@@ -348,19 +355,71 @@ Result<Contents> parse_answer(std::string_view bytes) {
     return std::move(answer->contents);
 }
 
-std::string encode_answer_elsewhere(const AnswerElsewhere& answer) {
-    auto out = packet(PacketKind::answer_elsewhere);
-    out.u32(answer.job);
-    out.u64(answer.size);
+std::string encode_elsewhere(const Elsewhere& where) {
+    auto out = packet(PacketKind::elsewhere);
+    out.u32(where.job);
+    out.u64(where.size);
     return out.take();
 }
 
-Result<AnswerElsewhere> parse_answer_elsewhere(std::string_view bytes) {
-    auto in = open_packet(bytes, PacketKind::answer_elsewhere);
-    AnswerElsewhere out;
+Result<Elsewhere> parse_elsewhere(std::string_view bytes) {
+    auto in = open_packet(bytes, PacketKind::elsewhere);
+    Elsewhere out;
     out.job = in.u32();
     out.size = in.u64();
-    if (!in.at_end() || out.size > answer_limit) return bad("answer");
+    if (!in.at_end() || out.size > answer_limit) return bad("place of an answer");
+    return out;
+}
+
+std::string encode_batch(const Batch& batch) {
+    auto out = packet(PacketKind::batch);
+    out.u32(batch.job);
+    write_shown(out, batch.shown);
+    return out.take();
+}
+
+Result<Batch> parse_batch(std::string_view bytes, const Limits& limits) {
+    auto in = open_packet(bytes, PacketKind::batch);
+    Batch out;
+    out.job = in.u32();
+    out.shown = read_shown(in, limits);
+    if (!in.at_end()) return bad("batch");
+    return out;
+}
+
+std::string encode_wish(const Wish& wish) {
+    auto out = packet(PacketKind::wish);
+    out.u32(wish.job);
+    out.u64(wish.bytes);
+    return out.take();
+}
+
+Result<Wish> parse_wish(std::string_view bytes) {
+    auto in = open_packet(bytes, PacketKind::wish);
+    Wish out;
+    out.job = in.u32();
+    out.bytes = in.u64();
+    if (!in.at_end()) return bad("wish");
+    return out;
+}
+
+std::string encode_go_on(const GoOn& answer) {
+    auto out = packet(PacketKind::go_on);
+    out.u32(answer.job);
+    out.flag(answer.is_grant);
+    out.flag(answer.is_allowed);
+    out.flag(answer.has_enough);
+    return out.take();
+}
+
+Result<GoOn> parse_go_on(std::string_view bytes) {
+    auto in = open_packet(bytes, PacketKind::go_on);
+    GoOn out;
+    out.job = in.u32();
+    out.is_grant = in.flag();
+    out.is_allowed = in.flag();
+    out.has_enough = in.flag();
+    if (!in.at_end()) return bad("go-ahead");
     return out;
 }
 

@@ -23,9 +23,12 @@ enum class PacketKind : std::uint8_t {
     hello,             // worker to daemon: ready, confined
     job,               // daemon to worker: a message, in the packet or as descriptor
     long_job,          // worker to daemon: this job has used its quantum of CPU and goes on at low priority
-    answer,            // worker to daemon: the contents; descriptors are the extracts
-    answer_elsewhere,  // the same, with the bytes in a sealed memfd: the first descriptor
+    answer,            // worker to daemon: the contents; descriptors are parts for the engines
+    elsewhere,         // an answer or a batch, with the bytes in a sealed memfd: the first descriptor
     death,             // spawner to daemon: how the worker ended
+    batch,             // worker to daemon: parts for the engines, while the opening goes on; one at a time
+    wish,              // worker to daemon: may my memory files grow by so many bytes?
+    go_on,             // daemon to worker: the batch has been seen, or the answer to the wish
 };
 
 // kind_of - of a packet; 0 is no kind
@@ -37,10 +40,11 @@ std::string_view build_id() noexcept;
 
 constexpr std::size_t   inline_message = 64 * 1024;         // a larger message goes as descriptor
 constexpr std::size_t   inline_answer = 64 * 1024;          // a larger answer goes as descriptor
-constexpr std::size_t   inline_extract = 16 * 1024;         // a larger extract goes as descriptor
-constexpr std::size_t   inline_extracts = 256 * 1024;       // so do all that come after this many bytes
+constexpr std::size_t   inline_part = 16 * 1024;            // a larger part goes as descriptor
+constexpr std::size_t   inline_parts = 512 * 1024;          // so do all that come after this many bytes
 constexpr std::uint64_t answer_limit = 4ULL * 1024 * 1024;  // bytes of an answer; more parts than fit are not told of
-constexpr std::uint32_t extracts_most = 250;                // whatever the limits say: descriptors of one packet
+constexpr std::uint32_t shown_most = 250;                   // parts of one packet: each may need a descriptor
+constexpr std::uint64_t job_reserve = 4ULL * 1024 * 1024;   // bytes of memory files that a job may have without asking
 
 // Setup - limits of a worker's life
 struct Setup {
@@ -61,7 +65,7 @@ Result<std::string> parse_hello(std::string_view packet);  // Errc::conflict: of
 struct Job {
     std::uint32_t number = 0;
     Limits        limits;
-    Extract       extract = Extract::unopenable;
+    Extract       extract = Extract::not_plain;
     bool          is_long = false;    // low priority from the beginning
     bool          is_inline = false;  // the message follows in the packet
     std::uint64_t size = 0;           // of the message
@@ -77,8 +81,11 @@ Result<JobPacket> parse_job(std::string_view packet);
 std::string           encode_long_job(std::uint32_t number);
 Result<std::uint32_t> parse_long_job(std::string_view packet);
 
-// ExtractBytes - one of Contents::extracts on its way
-struct ExtractBytes {
+// PartBytes - a mail::ShownPart on its way
+struct PartBytes {
+    std::uint32_t    part = 0;
+    std::string      path;
+    bool             is_plain = false;
     std::uint64_t    size = 0;
     bool             is_inline = false;
     std::string_view bytes;  // when is_inline
@@ -86,24 +93,48 @@ struct ExtractBytes {
 struct Answer {
     std::uint32_t             job = 0;
     bool                      is_last = false;  // the worker wants to be replaced
-    mail::Contents            contents;         // without extracts
-    std::vector<ExtractBytes> extracts;         // views into what was parsed
+    mail::Contents            contents;         // its `shown` is empty
+    std::vector<PartBytes>    shown;            // views into what was parsed
 };
 // encode_answer - texts are cut to the limits that parse_answer checks; parts that would make it larger than answer_limit
 // are left out, and Contents::limit says so
 std::string    encode_answer(const Answer& answer);
 // parse_answer - bytes of an `answer` packet or of the memfd. Everything is checked: numbers, parents, flags, lengths, counts
-// against the limits, extracts named at most once and within extract_bytes. Never longer than linear.
+// and bytes of shown parts against the limits. Never longer than linear.
 Result<Answer> parse_answer(std::string_view bytes, const Limits& limits);
 // parse_answer - with the default limits, for a fuzz target
 Result<mail::Contents> parse_answer(std::string_view bytes);
 
-struct AnswerElsewhere {
+struct Elsewhere {
     std::uint32_t job = 0;
     std::uint64_t size = 0;
 };
-std::string             encode_answer_elsewhere(const AnswerElsewhere& answer);
-Result<AnswerElsewhere> parse_answer_elsewhere(std::string_view packet);
+std::string       encode_elsewhere(const Elsewhere& where);
+Result<Elsewhere> parse_elsewhere(std::string_view packet);
+
+// Batch - parts for the engines before the answer; the worker waits with the next one until `go_on` has come
+struct Batch {
+    std::uint32_t          job = 0;
+    std::vector<PartBytes> shown;  // views into what was parsed
+};
+std::string   encode_batch(const Batch& batch);
+Result<Batch> parse_batch(std::string_view bytes, const Limits& limits);
+
+struct Wish {
+    std::uint32_t job = 0;
+    std::uint64_t bytes = 0;
+};
+std::string  encode_wish(const Wish& wish);
+Result<Wish> parse_wish(std::string_view packet);
+
+struct GoOn {
+    std::uint32_t job = 0;
+    bool          is_grant = false;    // the answer to a wish; else to a batch
+    bool          is_allowed = true;   // of a grant: the bytes may be used
+    bool          has_enough = false;  // something was found: no further parts are needed
+};
+std::string  encode_go_on(const GoOn& answer);
+Result<GoOn> parse_go_on(std::string_view packet);
 
 // DeathNotice - how a worker ended, and what it wrote on stderr
 struct DeathNotice {

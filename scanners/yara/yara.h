@@ -38,7 +38,6 @@ public:
 
     std::string_view name() const noexcept override { return "yara"; }
     bool             finds_viruses() const noexcept override { return true; }
-    bool             opens_containers() const noexcept override { return false; }
     bool             is_required() const noexcept override { return settings_.required; }
     bool             is_backup() const noexcept override { return settings_.backup; }
     Task<mail::ScanOutcome> scan(const ScanRequest& request, Deadline deadline) override;

@@ -127,7 +127,7 @@ int main(int count, char** arguments) {
     if (!opening) return 1;
     auto attachment = opening->setup;
     attachment.open_message = [](Opener& opener, std::uint32_t parent, const Blob& message) {
-        opener.new_part_of({.parent = parent, .container = "", .is_mime = true, .engines_see_it = true}, message, "message", false);
+        opener.new_part_of({.parent = parent, .container = "", .is_mime = true}, message, "message", false);
     };
     measure("zip of documents", attachment, Blob::of(zip_of(count > 1 ? documents_of(arguments[1]) : made_documents())), 20);
     const std::string header = "From: a@example.org\r\nTo: b@example.org\r\nSubject: text\r\nMIME-Version: 1.0\r\nContent-Type: text/plain\r\n\r\n";

@@ -36,7 +36,7 @@ Descriptor memory_file(std::string_view bytes, int seals) {
 }
 
 Answer good(std::uint32_t job) {
-    Answer out{.job = job, .contents = {}, .extracts = {}};
+    Answer out{.job = job, .contents = {}, .shown = {}};
     mail::Part root;
     root.path = "1";
     root.names = {fmt::format("worker-{}", ::getpid())};
@@ -45,11 +45,26 @@ Answer good(std::uint32_t job) {
     return out;
 }
 
-Answer with_extract(std::uint32_t job, std::uint64_t size) {
+// with_part - an answer with a part for the engines whose bytes come as descriptor
+Answer with_part(std::uint32_t job, std::uint64_t size) {
     auto out = good(job);
-    out.contents.parts[0].extract = 0;
-    out.extracts.push_back({size, false, {}});
+    out.shown.push_back({1, "1", false, size, false, {}});
     return out;
+}
+
+// batch_of - one part, inline
+std::string batch_of(std::uint32_t job, std::string_view bytes) {
+    return encode_batch({job, {{1, "1", false, bytes.size(), true, bytes}}});
+}
+
+// hear - the daemon's answer; true: it has enough, or allows what was wished
+bool hear() {
+    std::array<char, 1000> buffer{};
+    const auto packet = receive_packet(worker_channel, buffer, Wait::yes);
+    if (!packet) ::_exit(0);
+    const auto answer = parse_go_on(packet->bytes);
+    if (!answer) ::_exit(1);
+    return answer->is_grant ? answer->is_allowed : answer->has_enough;
 }
 
 void obey(const Job& job, std::string_view word, const std::string& argument) {
@@ -68,7 +83,7 @@ void obey(const Job& job, std::string_view word, const std::string& argument) {
     if (word == "long-hang") wait_for_ever();
     if (word == "garbage") return say("\x05nonsense");
     if (word == "empty") return say("");
-    if (word == "huge") return say(encode_answer_elsewhere({job.number, std::uint64_t{1} << 40}));
+    if (word == "huge") return say(encode_elsewhere({job.number, std::uint64_t{1} << 40}));
     if (word == "other-job") return say(encode_answer(good(job.number + 1)));
     if (word == "twice") say(encode_answer(good(job.number)));
     if (word == "close") {
@@ -78,20 +93,44 @@ void obey(const Job& job, std::string_view word, const std::string& argument) {
     if (word == "unsealed" || word == "wrong-size" || word == "sealed") {
         const auto file = memory_file("0123456789", word == "unsealed" ? F_SEAL_SHRINK | F_SEAL_GROW : sealed);
         const std::array descriptors{file.get()};
-        return say(encode_answer(with_extract(job.number, word == "wrong-size" ? 11 : 10)), descriptors);
+        return say(encode_answer(with_part(job.number, word == "wrong-size" ? 11 : 10)), descriptors);
     }
     if (word == "pipe") {
         std::array<int, 2> ends{};
         if (::pipe2(ends.data(), O_CLOEXEC) != 0) ::_exit(1);
-        return say(encode_answer(with_extract(job.number, 0)), std::span(ends).first(1));
+        return say(encode_answer(with_part(job.number, 0)), std::span(ends).first(1));
     }
     if (word == "too-many-descriptors") {
         const auto file = memory_file("0123456789", sealed);
         const std::array descriptors{file.get(), file.get(), file.get()};
-        return say(encode_answer(with_extract(job.number, 10)), descriptors);
+        return say(encode_answer(with_part(job.number, 10)), descriptors);
     }
-    if (word == "no-descriptor") return say(encode_answer(with_extract(job.number, 10)));
+    if (word == "no-descriptor") return say(encode_answer(with_part(job.number, 10)));
+    if (word == "two-batches") {  // without waiting for the daemon in between
+        say(batch_of(job.number, "first"));
+        return say(batch_of(job.number, "second"));
+    }
+    if (word == "two-wishes") {
+        say(encode_wish({job.number, 1}));
+        return say(encode_wish({job.number, 1}));
+    }
+    if (word == "no-wish") return say(encode_wish({job.number, 0}));
+    if (word == "other-batch") return say(batch_of(job.number + 1, "x"));
+    if (word == "other-wish") return say(encode_wish({job.number + 1, 1}));
     auto answer = good(job.number);
+    if (word == "batches" || word == "batch-crash") {  // the argument says how many; the last word comes with the answer
+        for (int i = 0; i < std::stoi(argument); ++i) {
+            say(batch_of(job.number, fmt::format("batch {}", i)));
+            if (hear()) answer.contents.limit = fmt::format("enough after {}", i + 1);
+            if (!answer.contents.limit.empty()) break;
+        }
+        if (word == "batch-crash") __builtin_trap();
+        answer.shown.push_back({1, "1", false, 4, true, "last"});
+    }
+    if (word == "wish") {  // the argument says for how many bytes
+        say(encode_wish({job.number, std::stoull(argument)}));
+        answer.contents.limit = hear() ? "allowed" : "refused";
+    }
     if (word == "last") answer.is_last = true;
     say(encode_answer(answer));
 }

@@ -42,7 +42,7 @@ std::uint64_t deep(std::uint64_t levels) {
 void add_parts(Opener& opener, std::uint32_t count, std::size_t size) {
     for (std::uint32_t i = 0; i < count; ++i) {
         auto writer = opener.new_part({.parent = 1, .container = "probe", .names = {fmt::format("part {}", i)}}, "probe");
-        writer.write(std::string(size, static_cast<char>('a' + i % 26)));
+        writer.write(fmt::format("{:08}", i) + std::string(size - 8, 'x'));
         writer.finish();
     }
 }
@@ -51,7 +51,7 @@ void set_description(Opener& opener, std::string text) { opener.part(1).descript
 
 void open_probe(Opener& opener, std::uint32_t parent, const Blob& message) {
     const auto line = message.bytes().substr(0, message.bytes().find("\r\n"));
-    opener.new_part_of({.parent = parent, .container = "mime", .is_mime = true, .engines_see_it = true}, message, "probe", false);
+    opener.new_part_of({.parent = parent, .container = "mime", .is_mime = true}, message, "probe", false);
     if (!line.starts_with("X-Do: ")) return;
     const auto words = std::string(line.substr(6));
     const auto space = words.find(' ');

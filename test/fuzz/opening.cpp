@@ -1,6 +1,8 @@
 #include "test/fuzz/opening.h"
 
+#include <algorithm>
 #include <set>
+#include <string>
 
 #include "scanners/worker/open/decoders.h"
 #include "scanners/worker/open/magic_kinds.h"
@@ -35,20 +37,31 @@ open::OpenerSetup full_setup() {
 }
 
 void check_opened(const open::Opened& opened, const open::Limits& limits) {
-    const auto&           contents = opened.contents;
-    std::set<std::size_t> extracts;
-    std::uint32_t         number = 0;
+    const auto&             contents = opened.contents;
+    std::set<std::uint32_t> shown;
+    std::set<std::string>   digests;
+    std::uint32_t           number = 0;
     for (const auto& part : contents.parts) {
         must(part.number == ++number, "parts are numbered in order");
         must(part.parent < part.number, "a container stands before what it holds");
         must(part.names.size() <= mail::part_names_limit, "names are limited");
         for (const auto& name : part.names) must(name.size() <= mail::part_name_limit, "a name is limited");
-        if (part.extract < 0) continue;
-        must(static_cast<std::size_t>(part.extract) < opened.extracts.size(), "an extract exists");
-        must(extracts.insert(static_cast<std::size_t>(part.extract)).second, "an extract belongs to one part");
-        must(opened.extracts[static_cast<std::size_t>(part.extract)].bytes().size() == part.size, "an extract is the whole part");
     }
-    must(extracts.size() == opened.extracts.size(), "every extract belongs to a part");
+    for (const auto& each : opened.shown) {
+        must(each.part != 0 && each.part <= contents.parts.size(), "a shown part exists");
+        must(shown.insert(each.part).second, "a part is shown once");
+        must(each.bytes.bytes().size() == contents.parts[each.part - 1].size, "a part is shown whole");
+        digests.insert(contents.parts[each.part - 1].sha256);
+    }
+    // the rule: whatever has bytes was shown, itself or the same bytes, or lies within its members, or the message has a limit
+    for (const auto& part : contents.parts) {
+        if (part.types.size() > 0 && part.types.front().starts_with("multipart/")) continue;
+        if (part.size == 0 || shown.contains(part.number) || digests.contains(part.sha256)) continue;
+        must(part.shown != mail::Shown::no && part.shown != mail::Shown::yes, "a part with bytes is shown");
+        must(part.shown != mail::Shown::kept_back || !contents.limit.empty(), "a part that is kept back is a limit");
+        const auto has_members = [&](const mail::Part& other) { return other.parent == part.number; };
+        must(part.shown != mail::Shown::by_its_parts || std::ranges::any_of(contents.parts, has_members), "a pure container has members");
+    }
     must(contents.parts.size() <= limits.members + limits.mime_parts, "parts are limited");
     must(contents.anomalies.size() <= mail::anomalies_limit, "anomalies are limited");
     must(contents.mime_error.size() <= 250, "the MIME error is limited");

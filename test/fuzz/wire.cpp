@@ -10,14 +10,26 @@ void wire(std::string_view bytes) {
     (void)open::parse_hello(bytes);
     (void)open::parse_job(bytes);
     (void)open::parse_long_job(bytes);
-    (void)open::parse_answer_elsewhere(bytes);
+    (void)open::parse_elsewhere(bytes);
+    (void)open::parse_wish(bytes);
+    (void)open::parse_go_on(bytes);
     (void)open::parse_death(bytes);
     open::Limits limits;
+    const auto   check_shown = [&](const std::vector<open::PartBytes>& shown) {
+        std::uint64_t total = 0;
+        for (const auto& each : shown) {
+            must(each.size <= limits.extract_bytes - total, "bytes of shown parts are limited");
+            total += each.size;
+            must(!each.is_inline || each.bytes.size() == each.size, "inline bytes are there");
+        }
+        must(shown.size() <= open::shown_most, "shown parts are limited");
+    };
+    if (const auto batch = open::parse_batch(bytes, limits)) check_shown(batch->shown);
     if (const auto answer = open::parse_answer(bytes, limits)) {
         std::uint32_t number = 0;
+        check_shown(answer->shown);
         for (const auto& part : answer->contents.parts) {
             must(part.number == ++number && part.parent < part.number, "parts are in order");
-            must(part.extract < static_cast<std::int32_t>(answer->extracts.size()), "an extract exists");
         }
         must(answer->contents.parts.size() <= limits.members + limits.mime_parts, "parts are limited");
     }

@@ -23,7 +23,7 @@ struct File {
 OpenerSetup as_attachment(OpenerSetup setup) {
     setup.limits.iso_images = true;
     setup.open_message = [](Opener& opener, std::uint32_t parent, const Blob& message) {
-        opener.new_part_of({.parent = parent, .container = "", .is_mime = true, .engines_see_it = true}, message, "message", false);
+        opener.new_part_of({.parent = parent, .container = "", .is_mime = true}, message, "message", false);
     };
     return setup;
 }

@@ -4,21 +4,38 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
 namespace tamis::open {
 
+namespace {
+
+MemoryGate*& gate() noexcept {
+    static MemoryGate* present = nullptr;
+    return present;
+}
+void give_back(std::uint64_t bytes) noexcept {
+    if (bytes != 0 && gate() != nullptr) gate()->shrink(bytes);
+}
+
+}  // namespace
+
+void set_memory_gate(MemoryGate* present) noexcept { gate() = present; }
+
 struct Blob::Held {
-    std::string owned;
-    void*       mapping = nullptr;
-    std::size_t mapped = 0;
+    std::string   owned;
+    void*         mapping = nullptr;
+    std::size_t   mapped = 0;
+    std::uint64_t charged = 0;
 
     Held() = default;
     Held(const Held&) = delete;
     Held& operator=(const Held&) = delete;
     ~Held() {
         if (mapping != nullptr) ::munmap(mapping, mapped);
+        give_back(charged);
     }
 };
 
@@ -61,7 +78,7 @@ Blob Blob::borrow(std::string_view bytes) {
     return out;
 }
 
-Result<Blob> Blob::map(int descriptor, std::uint64_t size) {
+Result<Blob> Blob::map(int descriptor, std::uint64_t size, bool is_ours) {
     Blob out;
     if (size != 0) {
         auto  held = std::make_shared<Held>();
@@ -69,8 +86,10 @@ Result<Blob> Blob::map(int descriptor, std::uint64_t size) {
         if (at == MAP_FAILED) {
             auto fault = system_fault("mmap of a part");
             ::close(descriptor);
+            if (is_ours) give_back(size);
             return fault;
         }
+        held->charged = is_ours ? size : 0;
         held->mapping = at;
         held->mapped = size;
         out.bytes_ = {static_cast<const char*>(at), size};
@@ -105,7 +124,19 @@ Result<int> Blob::to_descriptor() const {
 }
 
 BlobWriter::~BlobWriter() {
-    if (descriptor_ >= 0) ::close(descriptor_);
+    if (descriptor_ < 0) return;
+    ::close(descriptor_);
+    give_back(charged_);
+}
+
+// admit - asks for more room than is wanted now, so that a part that grows in small steps asks seldom
+Done BlobWriter::admit() {
+    constexpr std::uint64_t step = 1 << 20;
+    if (gate() == nullptr || size_ <= charged_) return {};
+    const auto wanted = size_ - charged_ + std::min(size_, step);
+    if (!gate()->grow(wanted)) return fail(Errc::over_limit, "no memory");
+    charged_ += wanted;
+    return {};
 }
 
 Done BlobWriter::append(std::string_view bytes) {
@@ -118,15 +149,18 @@ Done BlobWriter::append(std::string_view bytes) {
         auto made = new_memfd();
         if (!made) return std::unexpected(std::move(made.error()));
         descriptor_ = *made;
+        if (auto admitted = admit(); !admitted) return admitted;
         if (auto done = write_all(descriptor_, memory_); !done) return done;
         std::string().swap(memory_);
     }
+    if (auto admitted = admit(); !admitted) return admitted;
     return write_all(descriptor_, bytes);
 }
 
 Result<Blob> BlobWriter::finish() {
     if (descriptor_ < 0) return Blob::of(std::exchange(memory_, {}));
-    return Blob::map(std::exchange(descriptor_, -1), size_);
+    if (charged_ > size_) give_back(charged_ - size_);
+    return Blob::map(std::exchange(descriptor_, -1), size_, charged_ != 0);
 }
 
 }  // namespace tamis::open

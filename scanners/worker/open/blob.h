@@ -14,18 +14,28 @@ namespace tamis::open {
 
 constexpr std::size_t blob_in_memory = 256 * 1024;  // larger ones live in a memfd
 
+// MemoryGate - who is asked before memory files grow, and told when they are gone
+class MemoryGate {
+public:
+    virtual ~MemoryGate() = default;
+    virtual bool grow(std::uint64_t bytes) = 0;  // false: there is no memory for them
+    virtual void shrink(std::uint64_t bytes) noexcept = 0;
+};
+// set_memory_gate - for every memory file from now on; null: nobody is asked. `gate` outlives all blobs made meanwhile.
+void set_memory_gate(MemoryGate* gate) noexcept;
+
 class Blob {
 public:
     Blob() = default;
     static Blob of(std::string bytes);           // owns them
     static Blob borrow(std::string_view bytes);  // the caller keeps them alive
-    // map - the whole of a descriptor, read-only; takes the descriptor over
-    static Result<Blob> map(int descriptor, std::uint64_t size);
+    // map - the whole of a descriptor, read-only; takes the descriptor over. `is_ours`: the gate was asked for it.
+    static Result<Blob> map(int descriptor, std::uint64_t size, bool is_ours = false);
 
     std::string_view bytes() const noexcept;
     // slice - a part of it that keeps the whole alive
     Blob slice(std::uint64_t offset, std::uint64_t size) const;
-    // to_descriptor - a sealed memfd with these bytes; the caller closes it
+    // to_descriptor - a sealed memfd with these bytes; the caller closes it, and has asked the gate
     Result<int> to_descriptor() const;
 
 private:
@@ -49,9 +59,11 @@ public:
     Result<Blob>  finish();
 
 private:
+    Done          admit();
+
     std::string   memory_;
     int           descriptor_ = -1;
-    std::uint64_t size_ = 0;
+    std::uint64_t size_ = 0, charged_ = 0;
 };
 
 }  // namespace tamis::open

@@ -7,7 +7,7 @@
 
 namespace tamis::open {
 
-// archive_decoders - rows for OpenerSetup::decoders. `engines_open_it` is what ClamAV 1.x was seen to open (docs/opening-archives.md)
+// archive_decoders - rows for OpenerSetup::decoders
 std::vector<Decoder> archive_decoders();
 
 }  // namespace tamis::open

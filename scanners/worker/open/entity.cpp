@@ -164,6 +164,7 @@ public:
         }
         if (encodings_ > 1 && out_.encodings.size() > 1)
             defect(AnomalyKind::duplicate_encoding, "Content-Transfer-Encoding given more than once");
+        out_.has_type = !types_.empty();
         if (out_.types.empty()) out_.types.emplace_back(default_type);
         if (out_.encodings.empty()) out_.encodings.push_back(Encoding::identity);
         boundaries();
@@ -197,6 +198,9 @@ private:
 
 void Reader::encoding(std::string_view value) {
     ++encodings_;
+    constexpr std::string_view usual[] = {"7bit", "8bit", "quoted-printable", "base64"};
+    const auto is_it = [&](std::string_view each) { return equal_fold(each, trim(value)); };
+    out_.is_plainly_encoded = out_.is_plainly_encoded && encodings_ == 1 && std::ranges::any_of(usual, is_it);
     const auto  field = parse_structured(value, limits_.parameters);
     const auto& token = field.value;
     auto        clean = token;

@@ -37,6 +37,8 @@ struct EntityHeader {
     bool                     lacks_quotes = false;    // the boundary has characters that are allowed in quotes only
     bool                     guesses_base64 = false;  // the encoding is unknown, base64 no more than a guess
     bool has_boundary_parameter = false;
+    bool has_type = false;                // there is a Content-Type field
+    bool is_plainly_encoded = true;       // no Content-Transfer-Encoding, or one that every program writes
     bool is_encrypted = false;            // PGP/MIME or S/MIME: unreadable for us
     bool is_opaque = false;               // S/MIME signed or compressed data: the message lies inside
 };

@@ -10,6 +10,7 @@ namespace {
 
 constexpr auto who = "gzip";
 constexpr std::size_t fixed_header = 10, trailer = 8;
+constexpr std::size_t most_header = 512;  // a longer one has room for something else
 
 struct Header {
     std::size_t      size = 0;  // 0: this is no gzip header
@@ -66,8 +67,10 @@ void open_gzip(Opener& opener, std::uint32_t part, const Blob& bytes) {
     if (!writer) return;
     const auto  number = writer.number();
     Inflater    inflater;
-    std::size_t at = 0;
+    std::size_t at = 0, members = 0;
+    const bool  is_usual_header = header.size <= most_header;
     while (header.size != 0) {
+        ++members;
         const auto result = inflater.run(all.substr(at + header.size), writer);
         if (result == Inflated::stopped) return;
         at += header.size + static_cast<std::size_t>(inflater.consumed());
@@ -83,6 +86,7 @@ void open_gzip(Opener& opener, std::uint32_t part, const Blob& bytes) {
     }
     writer.finish();
     if (at < all.size()) note_rest(opener, part, bytes, at);
+    else if (members == 1 && is_usual_header) opener.accounts_for_all(part);
 }
 
 }  // namespace tamis::open

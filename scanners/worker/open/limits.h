@@ -22,18 +22,18 @@ struct Limits {
     std::uint64_t maximum_quota = 300ULL * 1024 * 1024;    //   min(maximum, size * maximum_factor))
     std::uint32_t minimum_factor = 5;
     std::uint32_t maximum_factor = 500;
-    std::uint32_t extracts = 200;        // parts handed to the engines one by one
-    std::uint64_t extract_bytes = 100ULL * 1024 * 1024;    // all together
+    std::uint32_t extracts = 12'000;     // parts shown to the engines one by one: more than members and mime_parts allow
+    std::uint64_t extract_bytes = 600ULL * 1024 * 1024;    // all together: twice maximum_quota
     std::chrono::milliseconds cpu{2000};
     std::chrono::milliseconds wall{30'000};
     bool          iso_images = false;    // open ISO 9660
 };
 
-// Which parts the engines are to see besides the raw message
+// Extract - which parts the engines are to be shown besides the raw message
 enum class Extract : std::uint8_t {
-    nothing,
-    unopenable,  // where readings differ, and what lies in containers that clamd does not open
-    everything,  // every decoded part (for engines that open nothing, such as yara)
+    nothing,     // there is no antivirus engine
+    not_plain,   // every part but the text of plain text mail: all engines open that by themselves
+    everything,
 };
 
 // Budget - what is left for this message
@@ -53,6 +53,8 @@ public:
     // check_time - looks at the clocks, cheap enough for every 64 KiB
     [[nodiscard]] bool check_time();
 
+    // pause - time that was spent waiting for the daemon is not the decoders'
+    void pause(std::chrono::steady_clock::duration waited) { until_ += waited; }
     // give_up - something else that must end the opening: memory
     void give_up(std::string reason) { spend(std::move(reason)); }
     bool               is_spent() const noexcept { return spent_; }

@@ -74,11 +74,25 @@ private:
 
     Opener&          opener_;
     std::deque<Item> items_;
-    bool             quiet_, ambiguous_ = false;
+    bool             quiet_;
 };
 
 std::uint8_t alternate_flag(bool alternate) {
     return alternate ? static_cast<std::uint8_t>(PartFlag::alternate) : std::uint8_t{0};
+}
+
+// is_plain_text, is_plain_multipart - as programs write plain mail (Opener::is_plain_mail). A part without Content-Type is none:
+// there are engines that do not open it.
+bool is_plain_text(const Item& item, const EntityHeader& header) {
+    const bool is_text = header.types.size() == 1 && (header.types.front() == "text/plain" || header.types.front() == "text/html");
+    return is_text && header.names.empty() && header.boundaries.empty() && header.encodings.size() == 1 && header.is_plainly_encoded &&
+           (header.has_type || item.parent == 0);
+}
+
+bool is_plain_multipart(const EntityHeader& header) {
+    constexpr std::string_view usual[] = {"multipart/mixed", "multipart/alternative", "multipart/related"};
+    return header.types.size() == 1 && std::ranges::find(usual, header.types.front()) != std::end(usual) &&
+           header.boundaries.size() == 1 && header.is_plainly_encoded;
 }
 
 void Walk::run(Item first) {
@@ -94,7 +108,6 @@ void Walk::run(Item first) {
         if (!item.text_name.empty()) text.names.emplace_back(item.text_name);
         text.flags = alternate_flag(item.alternate);
         text.is_mime = true;
-        text.engines_see_it = !item.alternate && !ambiguous_;
         const auto number = opener_.new_part_of(std::move(text), item.bytes, "mime", false);
         if (number != 0 && item.texts_are_harmless && is_only_shown(opener_.part(number))) opener_.add_harmless_reading(number);
     }
@@ -102,7 +115,6 @@ void Walk::run(Item first) {
 
 void Walk::defect(AnomalyKind kind, std::uint32_t part, std::string_view detail) {
     if (quiet_) return;
-    ambiguous_ |= mail::is_ambiguous(kind);
     opener_.add_anomaly(kind, part, detail);
     opener_.add_mime_error(kind, part, detail);
 }
@@ -138,8 +150,6 @@ void Walk::entity(const Item& item) {
     const auto& section = sections.main;
     const auto  body = item.bytes.slice(section.body, bytes.size());
     const auto  header = header_of(bytes, section, item.default_type, body.bytes());
-    const auto  ambiguous = [](const Defect& found) { return mail::is_ambiguous(found.kind) && !found.is_harmless; };
-    ambiguous_ |= std::ranges::any_of(header.defects, ambiguous) || std::ranges::any_of(sections.defects, ambiguous);
     std::uint32_t number = 0;
     if (is_multipart(header.types.front())) {
         number = multipart(item, header, body, header.boundaries.empty() ? std::string_view() : header.boundaries.front(),
@@ -280,6 +290,7 @@ void Walk::decoded_parts(const Item& item, const EntityHeader& header, const Blo
 std::uint32_t Walk::multipart(const Item& item, const EntityHeader& header, const Blob& body, std::string_view boundary,
                               bool alternate) {
     auto structure = about(item, header, alternate);
+    structure.may_be_plain = !alternate && is_plain_multipart(header);
     const auto number = opener_.new_structure(std::move(structure));
     auto&      budget = opener_.budget();
     if (number == 0 || !budget.check_time() || !budget.check_mime_depth(opener_.mime_depth(number) + 1)) return number;
@@ -361,9 +372,9 @@ void Walk::push_text(std::uint32_t parent, const Blob& body, Range range, std::s
 
 std::uint32_t Walk::leaf(const Item& item, const EntityHeader& header, const Blob& body, Encoding encoding, bool alternate) {
     auto       part = about(item, header, alternate);
+    part.may_be_plain = !alternate && is_plain_text(item, header);
     const bool is_nested = std::ranges::any_of(header.types, is_message);
     if (encoding == Encoding::base64 || encoding == Encoding::quoted_printable) return decoded_leaf(std::move(part), body, encoding);
-    part.engines_see_it = !alternate && !ambiguous_;
     part.is_opened = is_nested;
     const auto number = opener_.new_part_of(std::move(part), body, "mime", false);
     if (number == 0) return 0;
@@ -469,8 +480,8 @@ void open_mime(Opener& opener, std::uint32_t parent, const Blob& message) {
 }
 
 std::vector<Decoder> mime_decoders() {
-    return {{.name = "mime", .wants = is_nested_message, .open = open_nested, .engines_open_it = true, .is_archive = false},
-            {.name = "text", .wants = may_hold_files, .open = open_text, .engines_open_it = false, .is_archive = false}};
+    return {{.name = "mime", .wants = is_nested_message, .open = open_nested, .may_account = false, .is_archive = false},
+            {.name = "text", .wants = may_hold_files, .open = open_text, .may_account = false, .is_archive = false}};
 }
 
 }  // namespace tamis::open

@@ -82,6 +82,7 @@ void PartWriter::settle(bool complete) {
     settled_ = true;
     auto& part = opener_->part(number_);
     part.size = size_;
+    opener_->places_[number_ - 1].is_whole = complete;
     if (complete) part.sha256 = finish_digest(digest_.get());
     if (!decided_) opener_->name_kind(number_, bytes_.head(), size_);
     Blob bytes;
@@ -92,8 +93,8 @@ void PartWriter::settle(bool complete) {
     opener_->arrived(number_, std::move(bytes), keeps_);
 }
 
-Opener::Opener(OpenerSetup setup, std::uint64_t message_size, std::chrono::microseconds already)
-    : setup_(std::move(setup)), budget_(setup_.limits, message_size, already) {}
+Opener::Opener(OpenerSetup setup, std::uint64_t message_size)
+    : setup_(std::move(setup)), budget_(setup_.limits, message_size) {}
 
 Opened Opener::open(const Blob& message) {
     if (setup_.open_message != nullptr) setup_.open_message(*this, 0, message);
@@ -101,20 +102,48 @@ Opened Opener::open(const Blob& message) {
         const auto next = std::move(waiting_.front());
         waiting_.pop_front();
         if (!budget_.check_time()) break;
+        const auto before = parts();
         const bool was_within = budget_.reason().empty();
         const bool is_too_deep = next.decoder->is_archive && !budget_.check_level(places_[next.number - 1].level + 1);
         const bool goes_on = is_too_deep || decode(next);
         if (was_within && !budget_.reason().empty()) contents_.limit_part = next.number;
         if (!goes_on) break;
+        settle(next, before);
     }
-    Opened out;
+    show_the_rest(message);
     settle_anomalies();
-    choose_extracts(out);
     if (!budget_.reason().empty()) contents_.limit = budget_.reason();
+    if (!kept_back_.empty()) {  // of the two it is the graver one
+        contents_.limit = kept_back_;
+        contents_.limit_part = kept_back_part_;
+    }
     contents_.was_opened = true;
     contents_.cpu = budget_.cpu_used();
-    out.contents = std::move(contents_);
-    return out;
+    return {std::move(contents_), std::move(gathered_)};
+}
+
+// settle - a decoder is done with its part. After the last one it is known whether the members hold all of it.
+void Opener::settle(const Waiting& next, std::uint32_t parts_before) {
+    auto& place = places_[next.number - 1];
+    for (auto number = parts_before + 1; number <= parts(); ++number) {
+        constexpr auto harmless = static_cast<std::uint8_t>(PartFlag::directory) | static_cast<std::uint8_t>(PartFlag::special) |
+                                  static_cast<std::uint8_t>(PartFlag::link);
+        const auto& member = contents_.parts[number - 1];
+        if (member.parent == next.number && (!places_[number - 1].is_whole || (member.flags & ~harmless) != 0)) place.is_accounted = false;
+    }
+    if (--place.decoders != 0 || !place.is_held || place.may_be_plain) return;
+    if (!is_pure(next.number)) return show(next.number, false);
+    contents_.parts[next.number - 1].shown = mail::Shown::by_its_parts;
+    place.is_held = false;
+    place.bytes = Blob();
+}
+
+// is_pure - nothing in it can escape the engines when they are shown its members; in doubt it is not
+bool Opener::is_pure(std::uint32_t number) const {
+    const auto& place = places_[number - 1];
+    const auto& part = contents_.parts[number - 1];
+    return place.is_accounted && place.children != 0 && place.is_whole && part.flags == 0 && !budget_.is_spent() &&
+           std::ranges::find(contents_.anomalies, number, &mail::Anomaly::part) == contents_.anomalies.end();
 }
 
 // decode - one part; false: no memory is left. What was found until then counts, and the raw message goes to the engines.
@@ -153,12 +182,9 @@ std::uint32_t Opener::add(NewPart about) {
         part.path = std::to_string(parts() + 1);  // the root's entity is 1
         place.mime_depth = 1;
     }
-    const auto* parent = about.parent == 0 ? nullptr : &places_[about.parent - 1];
-    const bool  parent_stands = parent == nullptr || parent->stands_in_message;
     place.is_opened = about.is_opened;
-    place.stands_in_message = parent_stands && (about.engines_see_it || about.is_structure);
-    place.openers_see_it = (parent == nullptr || parent->openers_see_it) && !part.has(PartFlag::alternate) && !setup_.all_hidden &&
-                           engines_open(about.container);
+    place.is_structure = about.is_structure;
+    place.may_be_plain = about.may_be_plain;
     contents_.parts.push_back(std::move(part));
     places_.push_back(std::move(place));
     return parts();
@@ -170,6 +196,7 @@ std::uint32_t Opener::new_part_of(NewPart about, const Blob& bytes, const char* 
     if (is_charged && !budget_.take_bytes(bytes.bytes().size(), who)) return 0;
     const auto number = add(std::move(about));
     if (number == 0) return 0;
+    places_[number - 1].is_whole = true;
     auto& part = contents_.parts[number - 1];
     part.size = bytes.bytes().size();
     part.sha256 = digest_of(bytes.bytes());
@@ -242,72 +269,112 @@ void Opener::name_kind(std::uint32_t number, std::string_view head, std::uint64_
     part.description = kind.description.substr(0, 200);
 }
 
-bool Opener::engines_open(std::string_view container) const {
-    if (container.empty() || container == "mime") return true;
-    const auto row = std::ranges::find(setup_.decoders, container, &Decoder::name);
-    return row != setup_.decoders.end() && row->engines_open_it;
-}
-
 bool Opener::is_wanted(std::uint32_t number) const {
     const auto& part = contents_.parts[number - 1];
-    return std::ranges::any_of(setup_.decoders, [&](const Decoder& decoder) { return decoder.wants(part); }) ||
-           may_be_extracted(number);
+    return setup_.extract != Extract::nothing ||
+           std::ranges::any_of(setup_.decoders, [&](const Decoder& decoder) { return decoder.wants(part); });
 }
 
-bool Opener::may_be_extracted(std::uint32_t number) const {
-    const auto& place = places_[number - 1];
-    if (setup_.extract == Extract::nothing || place.stands_in_message || held_bytes_ >= setup_.limits.extract_bytes) return false;
-    return setup_.extract == Extract::everything || !place.openers_see_it;
-}
-
-void Opener::arrived(std::uint32_t number, Blob bytes, bool complete) {
+// arrived - a part has its bytes (not `is_kept`: nobody wants them, or there was no memory)
+void Opener::arrived(std::uint32_t number, Blob bytes, bool is_kept) {
     auto& place = places_[number - 1];
-    for (const auto& decoder : setup_.decoders)
-        if (complete && !place.is_opened && decoder.wants(contents_.parts[number - 1])) waiting_.push_back({number, &decoder, bytes});
-    if (!complete || bytes.bytes().empty() || !may_be_extracted(number)) return;
-    held_bytes_ += bytes.bytes().size();
-    place.bytes = std::move(bytes);
-    place.has_bytes = true;
-}
-
-// choose_extracts - leaves that no engine would see by itself; a container that could not be opened counts as a leaf
-void Opener::choose_extracts(Opened& out) {
-    std::uint64_t total = 0;
-    for (std::uint32_t number = 1; number <= parts(); ++number) {
-        auto& place = places_[number - 1];
-        if (!place.has_bytes || place.children != 0) continue;
-        total += place.bytes.bytes().size();
-        if (out.extracts.size() == setup_.limits.extracts || total > setup_.limits.extract_bytes) {
-            contents_.limit = fmt::format("Too much to be shown to the scanners part by part (over {} parts or {} bytes)",
-                                          setup_.limits.extracts, setup_.limits.extract_bytes);
-            break;
-        }
-        contents_.parts[number - 1].extract = static_cast<std::int32_t>(out.extracts.size());
-        contents_.parts[number - 1].hidden = !place.openers_see_it;
-        out.extracts.push_back(std::move(place.bytes));
+    bool  may_be_accounted = false;
+    for (const auto& decoder : setup_.decoders) {
+        if (!is_kept || place.is_opened || !decoder.wants(contents_.parts[number - 1])) continue;
+        waiting_.push_back({number, &decoder, bytes});
+        ++place.decoders;
+        may_be_accounted = may_be_accounted || decoder.may_account;
     }
+    const auto& part = contents_.parts[number - 1];
+    if (setup_.extract == Extract::nothing || part.size == 0) return;
+    if (!is_kept || bytes.bytes().empty()) return keep_back(number, fmt::format("there was no memory for its {} bytes", part.size));
+    place.bytes = std::move(bytes);
+    place.is_held = true;
+    place.may_be_plain = place.may_be_plain && may_wait_as_plain(number, place.bytes.bytes());
+    if (!may_be_accounted && !place.may_be_plain) show(number, false);
 }
 
 namespace {
 
-// may_read_differently - the engines' own decoders may see something else than we do, so that they are to get our parts: several
-// readings of the structure, or an archive that breaks off, where one decoder gives what came before and another gives nothing
-bool may_read_differently(const mail::Contents& contents) {
-    return std::ranges::any_of(contents.anomalies, [](const mail::Anomaly& anomaly) {
-        return mail::is_ambiguous(anomaly) || anomaly.kind == mail::AnomalyKind::bad_archive;
-    });
-}
+// What a message may be to count as plain text mail. test/e2e/test_plain_mail.py proves over a matrix of structures that clamd
+// opens exactly the texts of such mail by itself.
+constexpr std::uint64_t plain_mail_bytes = 512 * 1024;
+constexpr std::uint32_t plain_mail_texts = 20, plain_mail_depth = 4;
+constexpr std::string_view plain_kinds[] = {"asc", "txt", "html"};
+constexpr std::string_view plain_beginnings[] = {"Received: ", "From: "};
 
 }  // namespace
 
-Opened open_message(const OpenerSetup& setup, const Blob& message) {
-    auto out = Opener(setup, message.bytes().size()).open(message);
-    if (setup.extract == Extract::nothing || setup.all_hidden || !may_read_differently(out.contents)) return out;
-    OpenerSetup again = setup;  // one limit of time for both
-    again.extract = Extract::everything;
-    again.all_hidden = true;
-    auto second = Opener(std::move(again), message.bytes().size(), out.contents.cpu).open(message);
-    return second.contents.parts.size() < out.contents.parts.size() ? std::move(out) : std::move(second);
+// may_wait_as_plain - the decision waits until the whole message is known
+bool Opener::may_wait_as_plain(std::uint32_t number, std::string_view text) {
+    const auto& part = contents_.parts[number - 1];
+    const auto  is_plain = [](const std::string& kind) { return std::ranges::find(plain_kinds, kind) != std::end(plain_kinds); };
+    if (part.flags != 0 || part.kinds.empty() || !std::ranges::all_of(part.kinds, is_plain)) return false;
+    if (text.starts_with('\r') || text.starts_with('\n')) return false;  // clamd opens it without its first empty lines
+    plain_bytes_ += text.size();
+    return ++plain_parts_ <= plain_mail_texts && plain_bytes_ <= plain_mail_bytes;
 }
+
+bool Opener::is_plain_mail(std::string_view message) const {
+    if (message.size() > plain_mail_bytes || !contents_.anomalies.empty() || !mime_errors_.empty() ||
+        !contents_.attached_headers.empty() || !budget_.reason().empty())
+        return false;
+    if (std::ranges::none_of(plain_beginnings, [&](std::string_view each) { return message.starts_with(each); })) return false;
+    return std::ranges::all_of(places_, [](const Place& place) {
+        return place.may_be_plain && place.mime_depth <= plain_mail_depth && (place.is_structure || place.children == 0);
+    });
+}
+
+void Opener::keep_back(std::uint32_t number, std::string why) {
+    auto& part = contents_.parts[number - 1];
+    part.shown = mail::Shown::kept_back;
+    if (!kept_back_.empty()) return;
+    kept_back_ = "Not shown to the virus scanners: " + why;
+    kept_back_part_ = number;
+}
+
+// show - the engines get these bytes, unless they had the same ones
+void Opener::show(std::uint32_t number, bool is_plain) {
+    auto& place = places_[number - 1];
+    auto& part = contents_.parts[number - 1];
+    auto  bytes = std::exchange(place.bytes, Blob());
+    place.is_held = false;
+    if (has_enough_) return;
+    part.shown = is_plain ? mail::Shown::in_plain_mail : mail::Shown::yes;
+    if (is_plain && setup_.extract != Extract::everything) return;
+    if (shown_digests_.contains(part.sha256)) return;
+    const auto size = bytes.bytes().size();
+    if (shown_parts_ >= setup_.limits.extracts)
+        return keep_back(number, fmt::format("open.extracts allows {} parts", setup_.limits.extracts));
+    if (size > setup_.limits.extract_bytes - shown_bytes_)
+        return keep_back(number, fmt::format("open.extract_bytes allows {} bytes of all parts together", setup_.limits.extract_bytes));
+    if (!part.sha256.empty()) shown_digests_.insert(part.sha256);
+    ++shown_parts_;
+    shown_bytes_ += size;
+    gathered_bytes_ += size;
+    gathered_.push_back({number, is_plain, std::move(bytes)});
+    if (setup_.sink != nullptr && (gathered_.size() >= batch_parts || gathered_bytes_ >= batch_bytes)) hand_over();
+}
+
+void Opener::hand_over() {
+    std::vector<std::uint32_t> numbers;
+    for (const auto& each : gathered_) numbers.push_back(each.part);
+    const auto waited_from = std::chrono::steady_clock::now();
+    const auto took = setup_.sink->take(contents_, std::exchange(gathered_, {}));
+    budget_.pause(std::chrono::steady_clock::now() - waited_from);
+    gathered_bytes_ = 0;
+    has_enough_ = took == PartSink::Took::enough;
+    if (took != PartSink::Took::no) return;
+    for (const auto number : numbers) keep_back(number, setup_.sink->why());
+}
+
+// show_the_rest - what was held until the end: the texts of mail that may be plain, and containers that nobody has opened
+void Opener::show_the_rest(const Blob& message) {
+    const bool is_plain = is_plain_mail(message.bytes());
+    for (std::uint32_t number = 1; number <= parts(); ++number)
+        if (places_[number - 1].is_held) show(number, is_plain);
+}
+
+Opened open_message(const OpenerSetup& setup, const Blob& message) { return Opener(setup, message.bytes().size()).open(message); }
 
 }  // namespace tamis::open

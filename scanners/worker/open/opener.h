@@ -2,8 +2,9 @@
 //
 // Guarantees: ends within its Budget whatever the bytes are; never fails - what cannot be read becomes an anomaly, a flag
 // or a limit in the Contents; a container stands before its members. Decoders (MIME, archives, ...) are rows in a list;
-// they get random access to their bytes and add parts through PartWriter. Names are data: nothing is ever created under
-// a name from the message. Runs only in tamis-worker and tests; one thread; no I/O but memfds.
+// they get random access to their bytes and add parts through PartWriter. Every part that has bytes of its own goes to the
+// engines, as soon as it is settled (docs/opening.md); the exceptions are decided here and nowhere else. Names are data:
+// nothing is ever created under a name from the message. Runs only in tamis-worker and tests; one thread; no I/O but memfds.
 #pragma once
 
 #include <openssl/evp.h>
@@ -40,13 +41,13 @@ public:
     virtual Kind find(std::string_view head, std::uint64_t size) = 0;
 };
 
-// Decoder - one row. `wants` sees names, types and kinds; `keeps` says whether the engines need not see the members one by
-// one, because clamd opens such containers itself.
+// Decoder - one row. `wants` sees names, types and kinds. Of a part that a decoder with `may_account` wants, it is decided after
+// its opening whether the engines are shown it (Opener::accounts_for_all); every other part is shown as soon as it is there.
 struct Decoder {
     std::string_view name;  // Part::container of the members: "zip"
     bool (*wants)(const mail::Part& part);
     void (*open)(Opener& opener, std::uint32_t part, const Blob& bytes);
-    bool engines_open_it;
+    bool may_account;
     bool is_archive = true;  // counts as an archive level; MIME structures count their own depth
 };
 
@@ -61,7 +62,8 @@ struct NewPart {
     bool                     is_mime = false;       // counts as a MIME part, else as an archive's member
     bool                     is_structure = false;  // a multipart: it has no bytes of its own
     bool                     is_opened = false;     // the caller opens it himself: no decoder is asked
-    bool                     engines_see_it = false;  // its bytes stand in the message as they are: no need to extract
+    bool                     may_be_plain = false;  // a text without name, declared and encoded as programs write plain mail; or a
+                                                    // multipart that plain mail may have
 };
 
 // PartWriter - the bytes of one new part, as they are decoded
@@ -93,24 +95,47 @@ private:
     std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> digest_{nullptr, &EVP_MD_CTX_free};
 };
 
+// ShownBlob - a part that the engines are to be shown
+struct ShownBlob {
+    std::uint32_t part = 0;
+    bool          is_plain = false;
+    Blob          bytes;
+};
+
+// PartSink - takes parts for the engines while the opening goes on
+class PartSink {
+public:
+    enum class Took : std::uint8_t {
+        yes,
+        enough,  // something was found: no further parts are needed
+        no,      // these cannot be shown; why() says why
+    };
+    virtual ~PartSink() = default;
+    virtual Took take(const mail::Contents& so_far, std::vector<ShownBlob> parts) = 0;
+    virtual std::string why() const = 0;
+};
+
+constexpr std::size_t   batch_parts = 200;               // so many parts, or so many bytes, are handed to the sink together
+constexpr std::uint64_t batch_bytes = 4ULL * 1024 * 1024;
+
 struct OpenerSetup {
     Limits                   limits;
-    Extract                  extract = Extract::unopenable;
-    bool                     all_hidden = false;  // readings differ: no engine is trusted to see any part by itself
+    Extract                  extract = Extract::not_plain;
+    PartSink*                sink = nullptr;      // null: all parts come with what was opened
     KindFinder*              kinds = nullptr;     // null: kinds stay empty
     std::vector<Decoder>     decoders;            // first those that come first; every one that wants a part opens it
     void (*open_message)(Opener& opener, std::uint32_t parent, const Blob& message) = nullptr;
 };
 
-// Opened - contents and, in the order of Part::extract, the decoded bytes for the engines
+// Opened - contents and the parts for the engines that no sink has taken
 struct Opened {
-    mail::Contents    contents;   // its own `extracts` is empty: descriptors are made by whoever sends them
-    std::vector<Blob> extracts;
+    mail::Contents         contents;   // its own `shown` is empty: descriptors are made by whoever sends them
+    std::vector<ShownBlob> shown;
 };
 
 class Opener {
 public:
-    Opener(OpenerSetup setup, std::uint64_t message_size, std::chrono::microseconds already = {});
+    Opener(OpenerSetup setup, std::uint64_t message_size);
     Opener(const Opener&) = delete;
     Opener& operator=(const Opener&) = delete;
 
@@ -138,6 +163,9 @@ public:
     void          add_attached_header(mail::AttachedHeader found);
     // add_mime_error - for Contents::mime_error, unless `kind` turns out to be harmless in this message
     void          add_mime_error(mail::AnomalyKind kind, std::uint32_t part, std::string_view text);
+    // accounts_for_all - every byte of the container is a member's, or one of its headers' that can be nothing else: no gap, no
+    // comment, nothing before or behind. The engines need not be shown it, unless it or a member turns out to be odd.
+    void          accounts_for_all(std::uint32_t part) { places_[part - 1].is_accounted = true; }
     // mime_depth - MIME structure levels above a part (the root's entity is at 1)
     std::uint32_t mime_depth(std::uint32_t part) const;
 
@@ -145,39 +173,53 @@ private:
     friend class PartWriter;
     struct Place {                    // beside each part: what is not told to the outside
         std::uint32_t mime_depth = 0, level = 0, children = 0;
-        bool          stands_in_message = false;  // undecoded: every engine sees it
-        bool          openers_see_it = false;     // engines that open containers see it
-        bool          is_opened = false;          // by whoever added it
-        Blob          bytes;                   // held for the engines
-        bool          has_bytes = false;
-    };
-    struct Waiting {
-        std::uint32_t number;
-        const Decoder* decoder;
+        std::uint32_t decoders = 0;            // that have not opened it yet
+        bool          is_opened = false;       // by whoever added it
+        bool          is_accounted = false;    // accounts_for_all
+        bool          is_whole = false;        // all of its bytes were there
+        bool          may_be_plain = false;
+        bool          is_structure = false;
+        bool          is_held = false;         // `bytes` wait for it to be decided whether the engines are shown them
         Blob          bytes;
     };
+    struct Waiting {
+        std::uint32_t  number;
+        const Decoder* decoder;
+        Blob           bytes;
+    };
     bool          decode(const Waiting& next);
+    void          settle(const Waiting& next, std::uint32_t parts_before);
     std::uint32_t add(NewPart about);
     void          name_kind(std::uint32_t number, std::string_view head, std::uint64_t size);
-    bool          engines_open(std::string_view container) const;
     bool          is_wanted(std::uint32_t number) const;   // by a decoder or for the engines
-    bool          may_be_extracted(std::uint32_t number) const;
-    void          arrived(std::uint32_t number, Blob bytes, bool complete);
-    void          choose_extracts(Opened& out);
+    void          arrived(std::uint32_t number, Blob bytes, bool is_kept);
+    bool          is_pure(std::uint32_t number) const;
+    bool          may_wait_as_plain(std::uint32_t number, std::string_view text);
+    bool          is_plain_mail(std::string_view message) const;
+    void          show(std::uint32_t number, bool is_plain);
+    void          keep_back(std::uint32_t number, std::string why);
+    void          hand_over();
+    void          show_the_rest(const Blob& message);
     void          note(mail::Anomaly anomaly);
     void          settle_anomalies();
 
-    OpenerSetup          setup_;
-    Budget               budget_;
-    mail::Contents       contents_;
-    std::vector<Place>   places_;
-    std::deque<Waiting>  waiting_;
-    std::set<std::uint32_t> harmless_;  // parts of other readings
+    OpenerSetup              setup_;
+    Budget                   budget_;
+    mail::Contents           contents_;
+    std::vector<Place>       places_;
+    std::deque<Waiting>      waiting_;
+    std::vector<ShownBlob>   gathered_;              // for the sink
+    std::uint64_t            gathered_bytes_ = 0, shown_bytes_ = 0, plain_bytes_ = 0;
+    std::uint32_t            shown_parts_ = 0, plain_parts_ = 0;
+    std::set<std::string>    shown_digests_;         // the same bytes are shown once
+    std::string              kept_back_;             // why the first one was
+    std::uint32_t            kept_back_part_ = 0;
+    std::set<std::uint32_t>  harmless_;              // parts of other readings
     std::vector<mail::Anomaly> mime_errors_;
-    std::uint64_t        held_bytes_ = 0;   // kept for the engines
+    bool                     has_enough_ = false;
 };
 
-// open_message - opens it; where readings differ, once more so that every decoded part goes to the engines
+// open_message - opens it
 Opened open_message(const OpenerSetup& setup, const Blob& message);
 
 }  // namespace tamis::open

@@ -80,9 +80,16 @@ public:
         for (const auto& member : reading.others)
             if (!add(member, flag(PartFlag::alternate))) return;
         if (reading.is_too_many) (void)opener_.budget().take_member();
+        else if (reading.is_tight && !has_rest_ && !is_document()) opener_.accounts_for_all(part_);
     }
 
 private:
+    // is_document - more than its members: engines know documents and programs as a whole
+    bool is_document() const {
+        constexpr std::string_view documents[] = {"ooxml", "odf", "jar", "apk", "kmz", "epub", "exe"};
+        return std::ranges::any_of(documents, [&](std::string_view kind) { return has_kind(opener_.part(part_), kind); });
+    }
+
     // note_begin - what stands before the archive is another file to other programs; only before a program it is usual
     void note_begin(std::uint64_t begin) {
         if (begin == 0 || has_kind(opener_.part(part_), "exe")) return;
@@ -157,12 +164,14 @@ private:
             return true;  // the writer ends it as a truncated part
         }
         writer.finish();
+        has_rest_ = has_rest_ || inflater_.consumed() != data.size();
         if (member.is_size_known && (inflater_.produced() != member.size || inflater_.crc() != member.crc))
             mark_damaged(opener_, part_, "a member with a wrong checksum or size");
         return true;
     }
 
     bool read_rare(const ZipMember& member, std::string_view data, PartWriter& writer) {
+        has_rest_ = true;  // nobody says how much of the data was used
         const auto number = writer.number();
         const auto result = is_our_method(member.method) ? decode(member, data, writer) : as_decoded(read_zip_member(member.method, member.size, member.crc, data, writer));
         if (result == Decoded::stopped) return false;
@@ -202,6 +211,7 @@ private:
     std::uint32_t part_;
     const Blob&   blob_;
     Inflater      inflater_;
+    bool          has_rest_ = false;  // bytes of a member that are not decoded
 };
 
 }  // namespace

@@ -99,6 +99,8 @@ public:
         read_directory();
         compare();
         look_behind();
+        out_.is_tight = !has_room_ && out_.oddities.empty() && out_.others.empty() && out_.damage.empty() && out_.begin == 0 &&
+                        end_.stop == bytes_.size() && end_.stop == end_.at + end_size;
         return std::move(out_);
     }
 
@@ -127,7 +129,9 @@ private:
                 out_.is_too_many = true;
                 return;
             }
+            const auto entry = at;
             auto member = central_member(bytes_, at, at);
+            note_room(at - entry - central_size, member.name);
             member.header_at += base_;
             if ((member.flags & 0x2000) != 0) out_.is_hidden = true;
             out_.members.push_back(member);
@@ -156,6 +160,7 @@ private:
                 continue;
             }
             member.data_at = local.data_at;
+            note_room(local.data_at - local.header_at - local_size, local.name);
             if (member.header_at < cursor) {
                 odd("members that overlap");
                 member.is_overlapping = true;
@@ -165,7 +170,7 @@ private:
                 out_.begin = member.header_at;
                 look_into(0, out_.begin);
             }
-            if (!is_first && cursor < member.header_at) look_into(cursor, member.header_at);
+            if (!is_first && cursor < member.header_at) look_between(cursor, member.header_at);
             is_first = false;
             if (member.compressed > bytes_.size() - member.data_at || member.data_at + member.compressed > directory_begin_) {
                 if (member.compressed > bytes_.size() - member.data_at) out_.damage = "a member is longer than the archive";
@@ -178,7 +183,7 @@ private:
             out_.begin = directory_begin_;
             look_into(0, out_.begin);
         }
-        if (!is_first && cursor < directory_begin_) look_into(cursor, directory_begin_);
+        if (!is_first && cursor < directory_begin_) look_between(cursor, directory_begin_);
     }
 
     // differs - whether a reader of local headers sees another member than a reader of the directory
@@ -200,6 +205,19 @@ private:
         if (!is_streamed && ((local.flags & 8) == 0 || local.crc != 0) && (member.crc != local.crc || member.size != local.size))
             odd("a member with two checksums or sizes");
         return out;
+    }
+
+    // note_room - of a header's variable fields: name, extra fields, comment. Times, owners and a name in Unicode fit.
+    void note_room(std::uint64_t size, std::string_view name) {
+        constexpr std::size_t longest_name = 512, usual_extras = 80;
+        if (name.size() > longest_name || size > 2 * name.size() + usual_extras) has_room_ = true;
+    }
+
+    // look_between - there is room for a data descriptor
+    void look_between(std::uint64_t from, std::uint64_t to) {
+        constexpr std::uint64_t longest_descriptor = 24;
+        if (to - from > longest_descriptor) has_room_ = true;
+        look_into(from, to);
     }
 
     // look_into - bytes that no member covers: a data descriptor is in its place, a local header is a hidden member
@@ -256,6 +274,7 @@ private:
     ZipReading       out_;
     End              end_;
     std::uint64_t    base_ = 0, directory_begin_ = 0;
+    bool             has_room_ = false;  // for bytes that are no member's
 };
 
 }  // namespace

@@ -38,6 +38,7 @@ struct ZipReading {
     std::string              damage;     // something is missing; "": nothing
     bool                     is_hidden = false;  // the directory itself is encrypted
     bool                     is_too_many = false;  // more than `most_members`
+    bool                     is_tight = false;  // every byte is a member's data or a header without room for anything else
     std::uint64_t            begin = 0;  // where the archive begins: bytes before it belong to something else
 };
 

@@ -125,7 +125,7 @@ Opened open_bytes(std::string bytes, std::string name, Limits limits, Extract ex
     setup.kinds = kinds.get();
     setup.decoders = archive_decoders();
     setup.open_message = [](Opener& opener, std::uint32_t parent, const Blob& message) {
-        NewPart about{.parent = parent, .container = "", .names = {}, .is_mime = true, .engines_see_it = true};
+        NewPart about{.parent = parent, .container = "", .names = {}, .is_mime = true};
         if (!given.empty()) about.names.push_back(given);
         opener.new_part_of(std::move(about), message, "message", false);
     };

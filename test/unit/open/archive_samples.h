@@ -37,7 +37,7 @@ struct ZipEntry {
 std::string make_zip(const std::vector<ZipEntry>& entries, std::string_view prefix = {}, std::string_view comment = {});
 
 // open_bytes - as the only part of a message, with all decoders and libmagic
-Opened open_bytes(std::string bytes, std::string name = {}, Limits limits = {}, Extract extract = Extract::unopenable);
+Opened open_bytes(std::string bytes, std::string name = {}, Limits limits = {}, Extract extract = Extract::not_plain);
 // of_corpus - a committed sample
 std::string of_corpus(std::string_view path);
 

@@ -54,7 +54,7 @@ std::string seen_of(MagicKinds& kinds, const std::string& message) {
     for (const auto& part : opened.contents.parts)
         out += "\n" + part.path + " " + part.container + " " + join(part.names, ",") + " " + join(part.types, ",") + " " + join(part.kinds, ",") + " " +
                part.description + " " + part.charset + " " + std::to_string(part.size) + " " + part.sha256 + " " + std::to_string(part.flags) + " " +
-               std::to_string(part.macros.present) + part.macros.stream + " " + std::to_string(part.extract);
+               std::to_string(part.macros.present) + part.macros.stream + " " + std::to_string(static_cast<int>(part.shown));
     for (const auto& anomaly : opened.contents.anomalies)
         out += "\n" + std::string(mail::anomaly_name(anomaly.kind)) + " " + std::to_string(anomaly.part) + " " + anomaly.detail + " " + std::to_string(anomaly.is_harmless);
     return out;

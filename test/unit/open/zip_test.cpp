@@ -33,7 +33,8 @@ TEST_CASE("a plain zip has one reading") {
     CHECK(parts[2].size == 6);
     CHECK(parts[2].kinds == std::vector<std::string>{"asc"});
     CHECK(parts[3].has(PartFlag::directory));
-    CHECK(out.extracts.empty());  // clamd opens zip itself
+    CHECK(out.shown.size() == 2);
+    CHECK(parts[0].shown == mail::Shown::by_its_parts);
 }
 
 TEST_CASE("where local headers and central directory disagree both readings are there") {
@@ -46,7 +47,7 @@ TEST_CASE("where local headers and central directory disagree both readings are 
         REQUIRE(part_named(out.contents, "evil.exe") != nullptr);
         CHECK(part_named(out.contents, "evil.exe")->has(PartFlag::alternate));
         CHECK(out.contents.is_ambiguous());
-        CHECK(out.extracts.size() == 2);
+        CHECK(out.contents.parts[0].shown == mail::Shown::yes);
     }
     SECTION("a member that is not listed") {
         auto hidden = plain("hidden.exe", "MZ hidden");
@@ -92,7 +93,7 @@ TEST_CASE("a zip without its directory is read by its local headers, and is dama
     const auto out = open_bytes(whole.substr(0, whole.find("PK\x01\x02")));
     CHECK(has_anomaly(out.contents, AnomalyKind::bad_archive));
     CHECK(out.contents.parts[0].has(PartFlag::undecipherable));
-    CHECK(out.extracts.size() == 2);  // clamd does not see them by itself
+    CHECK(out.shown.size() == 3);
     CHECK(part_named(out.contents, "a.txt") != nullptr);
     REQUIRE(part_named(out.contents, "b.txt") != nullptr);
     CHECK(part_named(out.contents, "b.txt")->size == 6);
@@ -206,4 +207,28 @@ TEST_CASE("names within an office document are compared without case, with eithe
     // one name alone is no office document
     const auto zip = open_bytes(make_zip({plain("a.txt", "x"), plain("word/document.xml", "<x/>")}));
     CHECK(std::ranges::find(zip.contents.parts[0].kinds, "zip") != zip.contents.parts[0].kinds.end());
+}
+
+TEST_CASE("a zip is shown by its members only when they hold all of it") {
+    const auto first = deflated("a.txt", "hello hello hello"), second = plain("b.txt", "second");
+    const auto shown_itself = [](const std::string& bytes) { return open_bytes(bytes).contents.parts[0].shown == mail::Shown::yes; };
+    CHECK_FALSE(shown_itself(make_zip({first, second})));
+    auto entry = first;
+    SECTION("bytes between members") { entry.gap = std::string(40, 'x'); }
+    SECTION("bytes behind a deflate stream") { entry.data += std::string(40, 'x'); }
+    SECTION("a name that has room for something") {
+        entry.name = std::string(600, 'n');
+        entry.local_name = entry.name;
+    }
+    SECTION("an encrypted member") { entry.flags |= 1; }
+    SECTION("a damaged member") { entry.data[0] = static_cast<char>(0xff); }
+    CHECK(shown_itself(make_zip({entry, second})));
+}
+
+TEST_CASE("documents and programs that are zip archives are shown themselves") {
+    CHECK(open_bytes(make_zip({plain("[Content_Types].xml", "<Types/>"), plain("word/document.xml", "<w/>")})).contents.parts[0].shown == mail::Shown::yes);
+    CHECK(open_bytes(make_zip({plain("META-INF/MANIFEST.MF", "a: b"), plain("a.class", "x")})).contents.parts[0].shown == mail::Shown::yes);
+    CHECK(open_bytes(make_zip({plain("a.txt", "1")}, "", "a comment")).contents.parts[0].shown == mail::Shown::yes);
+    CHECK(open_bytes(make_zip({plain("a.txt", "1")}, "before")).contents.parts[0].shown == mail::Shown::yes);
+    CHECK(open_bytes(make_zip({plain("a.txt", "1")}) + "behind").contents.parts[0].shown == mail::Shown::yes);
 }

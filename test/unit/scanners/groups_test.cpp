@@ -19,7 +19,6 @@ public:
         : name_(std::move(name)), says_(says), required_(required), backup_(backup), viruses_(viruses) {}
     std::string_view name() const noexcept override { return name_; }
     bool finds_viruses() const noexcept override { return viruses_; }
-    bool opens_containers() const noexcept override { return false; }
     bool is_required() const noexcept override { return required_; }
     bool is_backup() const noexcept override { return backup_; }
     Task<mail::ScanOutcome> scan(const ScanRequest& request, Deadline deadline) override {
@@ -41,9 +40,9 @@ private:
     bool        required_, backup_, viruses_;
 };
 
-Task<std::vector<mail::ScanReport>> scan_both(const ScannerList& list, const ScanRequest& request, const mail::Contents& contents) {
+Task<std::vector<mail::ScanReport>> scan_both(const ScannerList& list, const ScanRequest& request, const mail::ShownParts& parts) {
     auto reports = co_await scan_all(list, request, Deadline::in(20s));
-    co_await scan_parts(list, request, contents, reports, Deadline::in(20s));
+    co_await scan_parts(list, request, parts, true, reports, Deadline::in(20s));
     co_return reports;
 }
 
@@ -51,14 +50,10 @@ policy::Findings findings_of(const ScannerList& list, std::size_t parts, std::ve
     const auto     message = make_message(clean_text);
     const auto     envelope = make_envelope();
     mail::Evidence evidence;
-    for (std::size_t i = 0; i < parts; ++i) {
-        mail::Part part;
-        part.number = static_cast<std::uint32_t>(i + 1);
-        part.extract = static_cast<std::int32_t>(i);
-        evidence.contents.parts.push_back(part);
-        evidence.contents.extracts.push_back(std::make_shared<mail::SealedSpool>(-1, 1, "x"));
-    }
-    evidence.scans = run(scan_both(list, ScanRequest{&message, &envelope, "", ""}, evidence.contents));
+    mail::ShownParts shown;
+    for (std::size_t i = 0; i < parts; ++i)
+        shown.push_back({static_cast<std::uint32_t>(i + 1), std::to_string(i + 1), false, std::make_shared<mail::SealedSpool>(-1, 1, "x")});
+    evidence.scans = run(scan_both(list, ScanRequest{&message, &envelope, "", ""}, shown));
     if (all != nullptr) *all = evidence.scans;
     return policy::findings_from(evidence);
 }

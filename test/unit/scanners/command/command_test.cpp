@@ -75,25 +75,22 @@ std::string all_names(const mail::ScanOutcome& outcome) {
     return infected != nullptr ? join(infected->names, " ") : told(outcome);
 }
 
-mail::Contents parts_of(const std::vector<std::pair<std::string, bool>>& parts) {
-    mail::Contents out;
-    for (const auto& [bytes, hidden] : parts) {
-        mail::Part part;
-        part.number = static_cast<std::uint32_t>(out.parts.size() + 1);
-        part.extract = static_cast<std::int32_t>(out.extracts.size());
-        part.hidden = hidden;
-        // names that would do harm if anybody used them
-        part.names = {"$(touch /tmp/x);`id`|&\n../../etc/passwd", "-rf", std::string("a\0b", 3), std::string(65536, '/')};
-        out.parts.push_back(part);
-        out.extracts.push_back(std::make_shared<mail::SealedSpool>(-1, bytes.size(), bytes));
+// parts_of - the flag: of plain text mail
+mail::ShownParts parts_of(const std::vector<std::pair<std::string, bool>>& parts) {
+    mail::ShownParts out;
+    for (const auto& [bytes, is_plain] : parts) {
+        // a path that would do harm if anybody used it
+        out.push_back({static_cast<std::uint32_t>(out.size() + 1), "$(touch /tmp/x);`id`|&\n../../etc/passwd", is_plain,
+                       std::make_shared<mail::SealedSpool>(-1, bytes.size(), bytes)});
     }
     return out;
 }
-mail::ScanOutcome scan_parts_with(Scanner& scanner, const mail::Contents& contents, Deadline deadline = Deadline::in(30s)) {
+mail::ScanOutcome scan_parts_with(Scanner& scanner, const mail::ShownParts& parts, bool is_part = false, Deadline deadline = Deadline::in(30s)) {
     const auto  message = make_message(clean_text);
     const auto  envelope = make_envelope();
     ScanRequest request{&message, &envelope, "filter.example.com", "192.0.2.1"};
-    request.contents = &contents;
+    request.parts = &parts;
+    request.is_part = is_part;
     return run(scanner.scan(request, deadline));
 }
 
@@ -158,13 +155,16 @@ TEST_CASE("where the kernel allows, the files are in memory that nobody else see
     CHECK(is_clean(*outcome));
 }
 
-TEST_CASE("an engine that opens containers gets the message and what is hidden from it") {
+TEST_CASE("a program that opens mail is not given the text of plain mail again; the message comes with the first parts only") {
     Rig rig;
     const bool opens = GENERATE(true, false);
     const auto scanner = rig.open_script("for f in \"$1\"/*; do echo \"V=$(basename $f):$(head -c 4 $f)\"; done; exit 1",
                                          "clean = 0\ninfected = 1\nname = '^V=(.*)'\nopens_containers = " + std::string(opens ? "true" : "false") + "\n");
-    const auto found = all_names(scan_parts_with(*scanner, parts_of({{"aaaa", false}, {"bbbb", true}})));
+    const auto found = all_names(scan_parts_with(*scanner, parts_of({{"aaaa", true}, {"bbbb", false}})));
     CHECK(found == (opens ? "p001:From p002:bbbb" : "p001:From p002:aaaa p003:bbbb"));
+    const auto later = all_names(scan_parts_with(*scanner, parts_of({{"aaaa", true}, {"bbbb", false}}), true));
+    CHECK(later == (opens ? "p001:bbbb" : "p001:aaaa p002:bbbb"));
+    if (opens) CHECK(told(scan_parts_with(*scanner, parts_of({{"aaaa", true}}), true)) == "clean");
 }
 
 TEST_CASE("so many files that several runs are needed: the worst of them counts") {

@@ -2,6 +2,9 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <cstdint>
 #include <cstdlib>
 
 #include "scanners/worker/wire.h"
@@ -45,7 +48,11 @@ TEST_CASE("bad worker: whatever it does with a message twice is a failure, and o
         Row{"wrong-size", "the decoder crashed twice (answered nonsense: a descriptor that is not as large"},
         Row{"pipe", "the decoder crashed twice (answered nonsense: a descriptor that is not sealed"},
         Row{"too-many-descriptors", "the decoder crashed twice (answered nonsense: more descriptors"},
-        Row{"no-descriptor", "the decoder crashed twice (answered nonsense: fewer descriptors"});
+        Row{"no-descriptor", "the decoder crashed twice (answered nonsense: fewer descriptors"},
+        Row{"two-batches", "the decoder crashed twice (spoke out of turn"}, Row{"two-wishes", "the decoder crashed twice (spoke out of turn"},
+        Row{"no-wish", "the decoder crashed twice (spoke out of turn"}, Row{"other-batch", "the decoder crashed twice (spoke out of turn"},
+        Row{"other-wish", "the decoder crashed twice (spoke out of turn"},
+        Row{"batch-crash 2", "the decoder crashed twice (SIG"});
     INFO(row.does);
     Rig rig(TAMIS_BAD_WORKER);
     rig.until_idle(2);
@@ -119,12 +126,12 @@ TEST_CASE("bad worker: one that asks to be replaced is") {
     CHECK(second.size() == 1);
 }
 
-TEST_CASE("bad worker: sealed extracts arrive as spools") {
+TEST_CASE("bad worker: sealed parts arrive as spools") {
     Rig        rig(TAMIS_BAD_WORKER);
     const auto contents = rig.run(told("sealed"));
-    REQUIRE(contents.extracts.size() == 1);
+    REQUIRE(contents.shown.size() == 1);
     std::array<char, 20> buffer{};
-    CHECK(contents.extracts[0]->read(0, buffer).value() == 10);
+    CHECK(contents.shown[0].bytes->read(0, buffer).value() == 10);
     CHECK(std::string_view(buffer.data(), 10) == "0123456789");
 }
 
@@ -184,4 +191,102 @@ TEST_CASE("bad worker: a long message that ends makes room for the next one") {
     for (const auto& job : jobs) CHECK(job->contents.failure == "");
     rig.until_idle(1);
     rig.until([&] { return children_of(rig.spawner->pid()).size() == 1; });
+}
+
+namespace {
+
+// Shown - what a message's coroutine was given, as the daemon's scanners would be
+struct Shown {
+    std::vector<std::string> texts;
+    std::size_t              enough_after = SIZE_MAX;
+    ShowParts                take() {
+        return [this](mail::ShownParts parts) -> Task<bool> { return show(std::move(parts)); };
+    }
+    Task<bool> show(mail::ShownParts parts) {
+        for (const auto& each : parts) texts.emplace_back(each.bytes->head());
+        co_return texts.size() < enough_after;
+    }
+};
+
+}  // namespace
+
+TEST_CASE("bad worker: batches are shown one after the other, the last parts come with the contents") {
+    Rig        rig(TAMIS_BAD_WORKER);
+    Shown      shown;
+    const auto outcome = rig.begin(told("batches 3"), {}, 60s, shown.take());
+    rig.until([&] { return outcome->is_done; });
+    CHECK(shown.texts == std::vector<std::string>{"batch 0", "batch 1", "batch 2"});
+    CHECK(outcome->contents.failure.empty());
+    REQUIRE(outcome->contents.shown.size() == 1);
+    CHECK(outcome->contents.shown[0].bytes->head() == "last");
+    const auto all = rig.run(told("batches 3")).shown;  // nobody takes them
+    REQUIRE(all.size() == 4);
+    CHECK(all[0].bytes->head() == "batch 0");
+    CHECK(all[3].bytes->head() == "last");
+}
+
+TEST_CASE("bad worker: a worker is told when something was found") {
+    Rig   rig(TAMIS_BAD_WORKER);
+    Shown shown;
+    shown.enough_after = 2;
+    const auto outcome = rig.begin(told("batches 9"), {}, 60s, shown.take());
+    rig.until([&] { return outcome->is_done; });
+    CHECK(shown.texts.size() == 2);
+    CHECK(outcome->contents.limit == "enough after 2");
+}
+
+TEST_CASE("bad worker: what was shown before a crash stays shown, and the message is a failure") {
+    Rig        rig(TAMIS_BAD_WORKER);
+    Shown      shown;
+    const auto outcome = rig.begin(told("batch-crash 2"), {}, 60s, shown.take());
+    rig.until([&] { return outcome->is_done; });
+    CHECK(shown.texts.size() == 4);  // both attempts
+    CHECK(outcome->contents.failure.starts_with("the decoder crashed twice"));
+    CHECK(outcome->contents.shown.empty());
+}
+
+TEST_CASE("bad worker: more parts or bytes than the limits allow end it, over all batches") {
+    Rig     rig(TAMIS_BAD_WORKER);
+    OpenJob job;
+    SECTION("parts") { job.limits.extracts = 2; }
+    SECTION("bytes") { job.limits.extract_bytes = 15; }
+    CHECK(rig.run(told("batches 3"), job).failure.find("showed more than its limits allow") != std::string::npos);
+}
+
+TEST_CASE("bad worker: slow engines are not the worker's time") {
+    PoolOptions options;
+    options.time = 1000ms;
+    Rig        rig(TAMIS_BAD_WORKER, options);
+    const auto slow = [](mail::ShownParts) -> Task<bool> {
+        asio::steady_timer timer(co_await asio::this_coro::executor, 400ms);
+        co_await timer.async_wait(as_result);
+        co_return true;
+    };
+    const auto outcome = rig.begin(told("batches 4"), {}, 60s, slow);
+    rig.until([&] { return outcome->is_done; });
+    CHECK(outcome->contents.failure == "");
+}
+
+TEST_CASE("bad worker: memory is charged while a job has it, and refused when there is none") {
+    Slots       memory(20 << 20);
+    PoolOptions options;
+    options.workers = 1;
+    Rig        rig(TAMIS_BAD_WORKER, options, true, &memory);
+    OpenJob    job;
+    CHECK(rig.run(told("wish 1000000"), job).limit == "allowed");
+    CHECK(memory.used() == 0);
+    SECTION("more than any job needs") { CHECK(rig.run(told("wish 99999999999999"), job).limit == "refused"); }
+    SECTION("others have it: the wait has an end") {
+        const auto held = memory.try_take(18 << 20);
+        CHECK(rig.run(told("wish 10000000"), job, 3000ms).limit == "refused");
+    }
+    SECTION("others give it back") {
+        auto       held = memory.try_take(18 << 20);
+        const auto outcome = rig.begin(told("wish 10000000"), job);
+        rig.until([&] { return rig.pool->state().busy == 1; });
+        held.release();
+        rig.until([&] { return outcome->is_done; });
+        CHECK(outcome->contents.limit == "allowed");
+    }
+    CHECK(rig.pool->state().waiting == 0);
 }

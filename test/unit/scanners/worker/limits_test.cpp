@@ -1,4 +1,5 @@
 // Limits of the worker process, with test/fakes/probe_tools.cpp: the real program and a decoder that overdoes it
+#include <fmt/format.h>
 #include <sys/resource.h>
 
 #include "scanners/worker/wire.h"
@@ -74,24 +75,23 @@ TEST_CASE("worker limits: an exception and a stack overflow and a forbidden call
     CHECK(rig.run(told("fine")).was_opened);
 }
 
-TEST_CASE("worker limits: extracts come in the packet, in a memory file, or as descriptors of their own") {
+TEST_CASE("worker limits: parts for the engines come in the packet, in a memory file, or as descriptors of their own") {
     Rig        rig(TAMIS_PROBE_WORKER);
-    const auto row = GENERATE(std::pair("many 200", 300U), std::pair("large 200", 20'000U), std::pair("large 1", 20'000U));
+    const auto row = GENERATE(std::pair("many 150", 300U), std::pair("many 999", 300U), std::pair("large 200", 20'000U), std::pair("large 1", 20'000U));
     INFO(row.first);
     const auto before = open_descriptors();
     {
         const auto contents = rig.run(told(row.first), with_extracts());
         CHECK(contents.failure == "");
         CHECK(contents.limit == "");
-        REQUIRE_FALSE(contents.extracts.empty());
-        for (const auto& part : contents.parts) {
-            if (part.extract < 0) continue;
-            const auto& spool = *contents.extracts.at(static_cast<std::size_t>(part.extract));
-            CHECK(spool.size() == row.second);
+        REQUIRE(contents.shown.size() == contents.parts.size());
+        for (const auto& each : contents.shown) {
+            CHECK(each.path == contents.parts[each.part - 1].path);
+            if (each.part == 1) continue;  // the message
+            CHECK(each.bytes->size() == row.second);
             std::string bytes(row.second, '\0');
-            REQUIRE(spool.read(0, bytes).value() == row.second);
-            const auto place = part.number - 2;  // the root is 1
-            CHECK(bytes == std::string(row.second, static_cast<char>('a' + place % 26)));
+            REQUIRE(each.bytes->read(0, bytes).value() == row.second);
+            CHECK(bytes.starts_with(fmt::format("{:08}x", each.part - 2)));
         }
     }
     CHECK(open_descriptors() <= before + 2);  // a worker may have been started meanwhile

@@ -38,12 +38,12 @@ struct Outcome {
 
 class Rig {
 public:
-    explicit Rig(std::string worker, PoolOptions options = {}, bool namespaces = true) {
+    explicit Rig(std::string worker, PoolOptions options = {}, bool namespaces = true, Slots* memory = nullptr) {
         log::capture(true);
         auto started = Spawner::start({.worker = std::move(worker), .namespaces = namespaces});
         REQUIRE(started);
         spawner = std::move(*started);
-        pool = std::make_unique<WorkerPool>(context, *spawner, options);
+        pool = std::make_unique<WorkerPool>(context, *spawner, options, memory);
     }
     ~Rig() {
         pool.reset();
@@ -54,9 +54,10 @@ public:
     Rig(const Rig&) = delete;
     Rig& operator=(const Rig&) = delete;
 
-    std::shared_ptr<Outcome> begin(std::shared_ptr<const mail::SealedSpool> message, OpenJob job = {}, std::chrono::milliseconds time = 60s) {
+    std::shared_ptr<Outcome> begin(std::shared_ptr<const mail::SealedSpool> message, OpenJob job = {}, std::chrono::milliseconds time = 60s,
+                                   ShowParts show = {}) {
         auto outcome = std::make_shared<Outcome>();
-        asio::co_spawn(context, pool->open(std::move(message), std::move(job), Deadline::in(time)),
+        asio::co_spawn(context, pool->open(std::move(message), std::move(job), Deadline::in(time), std::move(show)),
                        [outcome](const std::exception_ptr& thrown, mail::Contents contents) {
                            CHECK_FALSE(thrown);
                            outcome->contents = std::move(contents);

@@ -14,7 +14,7 @@ using namespace tamis::open;
 namespace {
 
 Answer rich_answer() {
-    Answer out{.job = 7, .is_last = true, .contents = {}, .extracts = {}};
+    Answer out{.job = 7, .is_last = true, .contents = {}, .shown = {}};
     auto& contents = out.contents;
     for (std::uint32_t number = 1; number <= 3; ++number) {
         mail::Part part;
@@ -33,8 +33,8 @@ Answer rich_answer() {
         part.macros = {true, true, false, "word/vbaProject.bin"};
         contents.parts.push_back(part);
     }
-    contents.parts[1].extract = 1;
-    contents.parts[2].extract = 0;
+    contents.parts[1].shown = mail::Shown::yes;
+    contents.parts[2].shown = mail::Shown::kept_back;
     contents.anomalies = {{mail::AnomalyKind::bad_base64, 2, "odd \xff", true}, {mail::AnomalyKind::misplaced_parameter, 0, ""}};
     contents.attached_headers = {{3, 5, "<a@b>", "From me", true}};
     contents.limit = "Maximum decoding depth (14) exceeded";
@@ -42,14 +42,14 @@ Answer rich_answer() {
     contents.mime_error = "something";
     contents.was_opened = true;
     contents.cpu = std::chrono::microseconds(4711);
-    out.extracts = {{3, true, "abc"}, {99, false, {}}};
+    out.shown = {{2, "1/2", false, 3, true, "abc"}, {3, "1/3", true, 99, false, {}}};
     return out;
 }
 
 bool same(const mail::Part& a, const mail::Part& b) {
     return a.number == b.number && a.parent == b.parent && a.path == b.path && a.container == b.container && a.names == b.names &&
            a.types == b.types && a.kinds == b.kinds && a.description == b.description && a.charset == b.charset &&
-           a.size == b.size && a.sha256 == b.sha256 && a.flags == b.flags && a.macros == b.macros && a.extract == b.extract;
+           a.size == b.size && a.sha256 == b.sha256 && a.flags == b.flags && a.macros == b.macros && a.shown == b.shown;
 }
 
 }  // namespace
@@ -75,9 +75,12 @@ TEST_CASE("wire: an answer comes back as it was sent") {
     CHECK(got->contents.mime_error == "something");
     CHECK(got->contents.was_opened);
     CHECK(got->contents.cpu == sent.contents.cpu);
-    REQUIRE(got->extracts.size() == 2);
-    CHECK(got->extracts[0].bytes == "abc");
-    CHECK(got->extracts[1].size == 99);
+    REQUIRE(got->shown.size() == 2);
+    CHECK(got->shown[0].bytes == "abc");
+    CHECK(got->shown[0].path == "1/2");
+    CHECK(got->shown[1].part == 3);
+    CHECK(got->shown[1].is_plain);
+    CHECK(got->shown[1].size == 99);
 }
 
 TEST_CASE("wire: an answer cut anywhere, or with anything behind it, is refused") {
@@ -102,7 +105,6 @@ TEST_CASE("wire: an answer with changed bytes is refused or stays within its bou
         for (std::uint32_t i = 0; i < contents.parts.size(); ++i) {
             CHECK(contents.parts[i].number == i + 1);
             CHECK(contents.parts[i].parent <= i);
-            CHECK(contents.parts[i].extract < static_cast<std::int32_t>(got->extracts.size()));
             CHECK(contents.parts[i].names.size() <= mail::part_names_limit);
         }
         for (const auto& anomaly : contents.anomalies) CHECK(anomaly.part <= contents.parts.size());
@@ -117,8 +119,14 @@ TEST_CASE("wire: what a hostile worker may not claim") {
     CHECK_FALSE(refused());
     SECTION("a part that lies in itself") { answer.contents.parts[1].parent = 2; }
     SECTION("a part that lies in a later one") { answer.contents.parts[0].parent = 3; }
-    SECTION("an extract that does not exist") { answer.contents.parts[0].extract = 2; }
-    SECTION("an extract of two parts") { answer.contents.parts[0].extract = 1; }
+    SECTION("a shown part beyond all limits") { answer.shown[0].part = limits.mime_parts + limits.members + 1; }
+    SECTION("a word about showing that does not exist") { answer.contents.parts[0].shown = static_cast<mail::Shown>(5); }
+    SECTION("inline bytes of another size") { answer.shown[0].size = 4; }
+    SECTION("more inline bytes than a part may have") {
+        static const std::string large(inline_part + 1, 'x');
+        answer.shown[0].bytes = large;
+        answer.shown[0].size = large.size();
+    }
     SECTION("a flag that does not exist") { answer.contents.parts[0].flags = 128; }
     SECTION("a digest that is none") { answer.contents.parts[0].sha256 = std::string(64, 'G'); }
     SECTION("a digest that is cut") { answer.contents.parts[0].sha256 = "abc"; }
@@ -126,10 +134,39 @@ TEST_CASE("wire: what a hostile worker may not claim") {
         limits.mime_parts = 1;
         limits.members = 1;
     }
-    SECTION("more extracts than the limits allow") { limits.extracts = 1; }
-    SECTION("more bytes of extracts than the limits allow") { limits.extract_bytes = 101; }
-    SECTION("extracts whose sizes overflow when they are added") { answer.extracts[1].size = ~std::uint64_t{0} - 1; }
+    SECTION("more shown parts than the limits allow") { limits.extracts = 1; }
+    SECTION("more bytes of shown parts than the limits allow") { limits.extract_bytes = 101; }
+    SECTION("shown parts whose sizes overflow when they are added") { answer.shown[1].size = ~std::uint64_t{0} - 1; }
     CHECK(refused());
+}
+
+TEST_CASE("wire: batches, wishes and answers to them come back as they were sent, and only whole") {
+    const auto answer = rich_answer();
+    const auto bytes = encode_batch({7, answer.shown});
+    const auto got = parse_batch(bytes, Limits{});
+    REQUIRE(got);
+    CHECK(got->job == 7);
+    REQUIRE(got->shown.size() == 2);
+    CHECK(got->shown[0].bytes == "abc");
+    CHECK(got->shown[1].path == "1/3");
+    for (std::size_t size = 0; size < bytes.size(); ++size) CHECK_FALSE(parse_batch(bytes.substr(0, size), Limits{}));
+    CHECK_FALSE(parse_batch(bytes + "x", Limits{}));
+    CHECK_FALSE(parse_batch(encode_answer(answer), Limits{}));
+    CHECK_FALSE(parse_batch(encode_batch({7, std::vector<PartBytes>(shown_most + 1, answer.shown[0])}), Limits{}));
+
+    const auto wish = encode_wish({7, 123456789012});
+    REQUIRE(parse_wish(wish));
+    CHECK(parse_wish(wish)->bytes == 123456789012);
+    CHECK_FALSE(parse_wish(wish + "x"));
+    CHECK_FALSE(parse_wish(wish.substr(0, wish.size() - 1)));
+    const auto go_on = encode_go_on({.job = 7, .is_grant = true, .is_allowed = false, .has_enough = true});
+    REQUIRE(parse_go_on(go_on));
+    CHECK(parse_go_on(go_on)->is_grant);
+    CHECK_FALSE(parse_go_on(go_on)->is_allowed);
+    CHECK(parse_go_on(go_on)->has_enough);
+    CHECK_FALSE(parse_go_on(go_on + "x"));
+    CHECK(parse_elsewhere(encode_elsewhere({7, answer_limit})));
+    CHECK_FALSE(parse_elsewhere(encode_elsewhere({7, answer_limit + 1})));
 }
 
 TEST_CASE("wire: overlong texts of an honest worker are cut, and too many parts are left out with a limit") {
@@ -141,7 +178,7 @@ TEST_CASE("wire: overlong texts of an honest worker are cut, and too many parts 
     CHECK(parse_answer(encode_answer(answer), Limits{}));
 
     mail::Part large = answer.contents.parts[0];
-    large.extract = -1;
+    large.shown = mail::Shown::no;
     large.names = std::vector<std::string>(16, std::string(1024, 'x'));
     answer = {};
     answer.contents.parts.assign(5000, large);
