@@ -31,14 +31,12 @@ struct EntityHeader {
     std::vector<Encoding>    encodings;   // never empty
     std::vector<std::string> names;
     std::string              charset, second_charset;  // "": no charset, no second one that differs
-    std::string              smime_type;  // lower case
     std::vector<Defect>      defects;
     bool                     may_be_leaf = false;  // some reader sees no multipart here although the first reading is one
     bool                     lacks_quotes = false;    // the boundary has characters that are allowed in quotes only
     bool                     guesses_base64 = false;  // the encoding is unknown, base64 no more than a guess
     bool has_boundary_parameter = false;
-    bool is_encrypted = false;            // PGP/MIME or S/MIME: unreadable for us
-    bool is_opaque = false;               // S/MIME signed or compressed data: the message lies inside
+    bool is_encrypted = false;            // PGP/MIME: unreadable for us
 };
 
 // Section - header fields and where the body begins
