@@ -26,6 +26,10 @@ void transfer(std::string_view bytes);       // base64, quoted-printable, uuenco
 void archive(std::string_view bytes);        // archives, compressed data, documents
 void packed(std::string_view bytes);         // the decompressors of old archives and zip methods
 void vba(std::string_view bytes);            // VBA, LZO, RAR 5 and zip structures
+void cms(std::string_view bytes);            // BER elements and CMS messages
+void openpgp(std::string_view bytes);        // OpenPGP packets and armor
+void pdf(std::string_view bytes);            // PDF objects, dictionaries, filters, encryption
+void marks(std::string_view bytes);          // marks of files, shapes of mail, headers of programs and media
 void opener(std::string_view bytes);         // a whole message through everything
 void wire(std::string_view bytes);           // what a worker says, and what it is told
 void amavisd_conf(std::string_view bytes);   // proxy/tools/import: the part of Perl that amavisd.conf is written in, and what becomes of it

@@ -14,6 +14,7 @@
 #include <span>
 
 #include "base/text.h"
+#include "scanners/worker/open/byte_order.h"
 #include "scanners/worker/open/members.h"
 #include "scanners/worker/open/rar_headers.h"
 #include "scanners/worker/open/tar_structure.h"
@@ -178,6 +179,16 @@ la_int64_t skip_source(struct archive*, void* from, la_int64_t count) {
     return skipped;
 }
 
+// stated_size - of an archive that says so in its header; 0: it does not
+std::uint64_t stated_size(std::string_view name, std::string_view bytes) {
+    constexpr std::uint64_t header_of_7z = 32;
+    if (name == "7z" && bytes.size() >= header_of_7z) {
+        const auto offset = little64(bytes, 12), size = little64(bytes, 20), left = bytes.size() - header_of_7z;
+        return offset <= left && size <= left - offset ? header_of_7z + offset + size : 0;
+    }
+    return name == "cab" && bytes.size() >= 36 ? std::min<std::uint64_t>(little32(bytes, 8), bytes.size()) : 0;
+}
+
 class Walk {
 public:
     Walk(Opener& opener, std::uint32_t part, const LibraryFormat& format) : opener_(opener), part_(part), format_(format) {}
@@ -198,6 +209,7 @@ public:
         if (archive_read_open1(reader_.get()) != ARCHIVE_OK)
             return mark_damaged(opener_, part_, error_of(reader_.get()));
         while (next()) {}
+        own(all);
         // without a filter in effect the raw bytes come out as they went in: they are not what they seem
         if (is_compressed() && archive_filter_count(reader_.get()) < 2) mark_damaged(opener_, part_, "no compressed data");
         if (!is_compressed() || opener_.budget().is_spent()) return;
@@ -207,12 +219,26 @@ public:
     }
 
 private:
+    // own - how far the archive reaches. What was not read to its end belongs to the archive as a whole; those that are not read
+    // from the front to the back say in their header how long they are.
+    void own(std::string_view all) {
+        if (!is_at_end_) return opener_.own(part_, 0, all.size(), Owned::carried);
+        const auto  stated = stated_size(format_.name, all);
+        const auto  taken = archive_filter_bytes(reader_.get(), is_compressed() ? -1 : 0);
+        auto        end = stated != 0 ? stated : taken <= 0 ? all.size() : std::min<std::uint64_t>(static_cast<std::uint64_t>(taken), all.size());
+        constexpr std::string_view whole[] = {"iso", "xar", "rpm"};  // not read from the front to the back, or through a filter
+        if (std::ranges::find(whole, std::string_view(format_.name)) != std::end(whole)) end = all.size();
+        while (end < all.size() && all[end] == '\0') ++end;  // padding
+        opener_.own(part_, 0, end, has_encrypted_member_ ? Owned::carried : Owned::content);
+    }
+
     // next - one member; false: there is no other, or no budget for it
     bool next() {
         if (!opener_.budget().check_time()) return false;
         archive_entry* entry = nullptr;
         const int      status = archive_read_next_header(reader_.get(), &entry);
         if (status == ARCHIVE_EOF) {
+            is_at_end_ = true;
             if (has_encrypted_entries() && !has_encrypted_member_) mark_encrypted(opener_, part_);
             return false;
         }
@@ -270,7 +296,7 @@ private:
     std::uint32_t        part_;
     const LibraryFormat& format_;
     Handle               reader_;
-    bool                 has_encrypted_member_ = false;
+    bool                 has_encrypted_member_ = false, is_at_end_ = false;
     unsigned             retries_ = 0;
 };
 

@@ -165,6 +165,19 @@ void CompoundFile::name_paths(const std::vector<std::uint32_t>& links) {
         if (!entry.is_reached) entry.path = entry.name;
 }
 
+std::vector<CompoundFile::Range> CompoundFile::used() const {
+    std::vector<Range> out{{0, 1ULL << shift_}};
+    const auto         most = bytes_.size() >> shift_;
+    for (std::size_t i = 0; i < fat_.size() && i < most; ++i) {
+        if (fat_[i] == none) continue;
+        const auto begin = (i + 1ULL) << shift_;
+        const auto end = begin + (1ULL << shift_);
+        if (out.back().end == begin) out.back().end = end;
+        else out.push_back({begin, end});
+    }
+    return out;
+}
+
 std::string CompoundFile::read(const CompoundEntry& entry, std::uint64_t most) {
     most = std::min(most, entry.size);
     if (entry.size >= mini_cutoff_) {

@@ -31,6 +31,11 @@ public:
     bool               is_open() const noexcept { return is_open_; }      // the header and the tables could be read
     const std::string& damage() const noexcept { return damage_; }        // "": none was met so far
     const std::vector<CompoundEntry>& entries() const noexcept { return entries_; }
+    // used - the ranges of sectors that are in use, in order; the header is one
+    struct Range {
+        std::uint64_t begin = 0, end = 0;
+    };
+    std::vector<Range> used() const;
     // read - the first `most` bytes of a stream; fewer when its chain ends early (which is damage)
     std::string read(const CompoundEntry& entry, std::uint64_t most);
 

@@ -3,16 +3,18 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "scanners/worker/open/appended.h"
 #include "scanners/worker/open/archive.h"
 #include "scanners/worker/open/carriers.h"
 #include "scanners/worker/open/chm.h"
 #include "scanners/worker/open/gzip.h"
 #include "scanners/worker/open/known_formats.h"
 #include "scanners/worker/open/lzop.h"
+#include "scanners/worker/open/media.h"
 #include "scanners/worker/open/members.h"
 #include "scanners/worker/open/old_archives.h"
 #include "scanners/worker/open/ole.h"
+#include "scanners/worker/open/pdf.h"
+#include "scanners/worker/open/strays.h"
 #include "scanners/worker/open/tnef.h"
 #include "scanners/worker/open/wim.h"
 #include "scanners/worker/open/zip.h"
@@ -61,8 +63,9 @@ std::vector<Decoder> archive_decoders() {
         {"lz4", wants<"lz4">, open_lz4, no},
         {"tnef", is_tnef, open_tnef, no},
         {"ole", is_ole, open_ole, no},
+        {"media", is_media, open_media, no, no},
+        {"pdf", is_pdf_part, open_pdf, no},
         {"lzop", is_lzop, open_lzop, no},
-        {"appended", may_carry_more, open_appended, no},
         {"compress", wants<"Z">, open_compress, no},
         {"arj", wants<"arj">, open_arj, no},
         {"arc", wants<"arc">, open_arc, no},
@@ -78,6 +81,7 @@ std::vector<Decoder> archive_decoders() {
         {"zlib", wants_zlib, open_zlib, no},
         {"brotli", wants_brotli, open_brotli, no},
         {"unread", wants_unread, open_unread, no},
+        {"appended", may_have_strays, open_strays, no, no},  // the last: by then every other one has said what it owns
     };
 }
 

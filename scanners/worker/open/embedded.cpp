@@ -338,11 +338,6 @@ void open_text(Opener& opener, std::uint32_t number, const Blob& bytes) {
         look_at_wide(opener, number, text);
         return;
     }
-    if (text.substr(0, 512).find("-----BEGIN PGP MESSAGE-----") == text.find_first_not_of(" \t\r\n") && !text.empty() &&
-        text.find_first_not_of(" \t\r\n") != std::string_view::npos) {
-        opener.part(number).set(PartFlag::encrypted);
-        opener.part(number).set(PartFlag::undecipherable);
-    }
     const auto charset = part.charset;
     if (!charset.empty() && !is_known_charset(charset) && !is_ascii(text.substr(0, 65536)))
         opener.add_anomaly(AnomalyKind::unknown_charset, number, charset);

@@ -303,7 +303,6 @@ void Reader::type(std::string_view value) {
     if (names.duplicate) defect(AnomalyKind::duplicate_name, "name given more than once", are_one_kind(names.values));
     if (names.broken && names.extended) defect(AnomalyKind::bad_parameter, "a name in broken RFC 2231 pieces");
     for (auto& name : names_of(field, value, "name")) add_once(type_names_, std::move(name), 16);
-    if (const auto smime = readings_of(field, "smime-type"); !smime.values.empty()) out_.smime_type = to_lower(smime.values[0]);
 }
 
 void Reader::boundary(const Structured& field, std::string_view value) {
@@ -395,11 +394,7 @@ void Reader::names() {
 
 void Reader::kinds_of_encryption() {
     for (const auto& type : out_.types) {
-        if (type.ends_with("encrypted")) out_.is_encrypted = true;
-        const bool smime = type == "application/pkcs7-mime" || type == "application/x-pkcs7-mime";
-        if (!smime) continue;
-        if (out_.smime_type.empty() || out_.smime_type.find("enveloped") != std::string::npos) out_.is_encrypted = true;
-        else if (!out_.smime_type.starts_with("certs-only")) out_.is_opaque = true;
+        if (type.ends_with("encrypted")) out_.is_encrypted = true;  // of S/MIME the content says it (cms.h)
     }
 }
 

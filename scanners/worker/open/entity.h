@@ -31,7 +31,6 @@ struct EntityHeader {
     std::vector<Encoding>    encodings;   // never empty
     std::vector<std::string> names;
     std::string              charset, second_charset;  // "": no charset, no second one that differs
-    std::string              smime_type;  // lower case
     std::vector<Defect>      defects;
     bool                     may_be_leaf = false;  // some reader sees no multipart here although the first reading is one
     bool                     lacks_quotes = false;    // the boundary has characters that are allowed in quotes only
@@ -39,8 +38,7 @@ struct EntityHeader {
     bool has_boundary_parameter = false;
     bool has_type = false;                // there is a Content-Type field
     bool is_plainly_encoded = true;       // no Content-Transfer-Encoding, or one that every program writes
-    bool is_encrypted = false;            // PGP/MIME or S/MIME: unreadable for us
-    bool is_opaque = false;               // S/MIME signed or compressed data: the message lies inside
+    bool is_encrypted = false;            // PGP/MIME: unreadable for us
 };
 
 // Section - header fields and where the body begins

@@ -53,6 +53,7 @@ void note_rest(Opener& opener, std::uint32_t part, const Blob& bytes, std::uint6
     opener.add_anomaly(mail::AnomalyKind::mismatched_archive, part, "bytes after the gzip data");
     opener.new_part_of({.parent = part, .container = who, .flags = static_cast<std::uint8_t>(mail::PartFlag::alternate)},
                        bytes.slice(at, rest.size()), who, true);
+    opener.own(part, at, rest.size(), Owned::content);
 }
 
 }  // namespace
@@ -85,6 +86,7 @@ void open_gzip(Opener& opener, std::uint32_t part, const Blob& bytes) {
         header = read_header(all.substr(at));
     }
     writer.finish();
+    opener.own(part, 0, at, Owned::content);
     if (at < all.size()) note_rest(opener, part, bytes, at);
     else if (members == 1 && is_usual_header) opener.accounts_for_all(part);
 }

@@ -35,4 +35,52 @@ Inflated Inflater::run(std::string_view deflated, PartWriter& out) {
     }
 }
 
+namespace {
+
+std::string inflate_into_memory(std::string_view packed, int window_bits, std::size_t most, bool& is_whole) {
+    constexpr std::size_t most_input = 1U << 30U;
+    std::string out;
+    is_whole = false;
+    z_stream stream{};
+    if (::inflateInit2(&stream, window_bits) != Z_OK) return out;
+    packed = packed.substr(0, most_input);
+    stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data()));  // zlib does not write there
+    stream.avail_in = static_cast<uInt>(packed.size());
+    while (out.size() < most) {
+        const auto known = out.size(), step = std::min(most - known, decode_chunk);
+        out.resize(known + step);
+        stream.next_out = reinterpret_cast<Bytef*>(out.data() + known);
+        stream.avail_out = static_cast<uInt>(step);
+        const int  status = ::inflate(&stream, Z_NO_FLUSH);
+        const auto made = step - stream.avail_out;
+        out.resize(known + made);
+        is_whole = status == Z_STREAM_END;
+        if (is_whole || (status != Z_OK && status != Z_BUF_ERROR) || made == 0) break;
+    }
+    ::inflateEnd(&stream);
+    return out;
+}
+
+constexpr std::size_t head_size = 4096;
+
+}  // namespace
+
+std::string inflate_zlib(std::string_view packed, std::size_t most, bool& is_whole) {
+    return inflate_into_memory(packed, MAX_WBITS, most, is_whole);
+}
+
+std::string inflate_raw(std::string_view packed, std::size_t most, bool& is_whole) {
+    return inflate_into_memory(packed, -MAX_WBITS, most, is_whole);
+}
+
+std::string inflated_head(std::string_view packed) {
+    bool is_whole = false;
+    return inflate_into_memory(packed, MAX_WBITS, head_size, is_whole);
+}
+
+std::string deflated_head(std::string_view packed) {
+    bool is_whole = false;
+    return inflate_into_memory(packed, -MAX_WBITS, head_size, is_whole);
+}
+
 }  // namespace tamis::open

@@ -41,4 +41,13 @@ private:
     std::uint32_t crc_ = 0;
 };
 
+// inflate_zlib - at most `most` bytes of zlib data (RFC 1950), as far as they can be read; `is_whole` says whether that is all
+std::string inflate_zlib(std::string_view packed, std::size_t most, bool& is_whole);
+// inflate_raw - the same of deflate data without a header (RFC 1951)
+std::string inflate_raw(std::string_view packed, std::size_t most, bool& is_whole);
+// inflated_head - the beginning of zlib data: enough to see what they are
+std::string inflated_head(std::string_view packed);
+// deflated_head - the same of raw deflate data (RFC 1951)
+std::string deflated_head(std::string_view packed);
+
 }  // namespace tamis::open

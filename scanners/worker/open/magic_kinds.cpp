@@ -5,9 +5,12 @@
 #include <cerrno>
 #include <string>
 
+#include "scanners/worker/open/cms.h"
 #include "scanners/worker/open/kind_table.h"
 #include "scanners/worker/open/known_formats.h"
+#include "scanners/worker/open/mail_shape.h"
 #include "scanners/worker/open/plain_kinds.h"
+#include "scanners/worker/open/programs.h"
 
 namespace tamis::open {
 namespace {
@@ -45,17 +48,24 @@ std::uint32_t word(std::string_view bytes, std::size_t at) {
     return out;
 }
 
-// check_program - "MZ" alone is two letters: a program has a header of 28 bytes at least, of which some are no text
-void check_program(Kind& kind, std::string_view head) {
-    constexpr std::size_t header = 64, pe_at = 0x3c;
-    if (!head.starts_with("MZ") && !head.starts_with("ZM")) return;
-    const bool is_binary = std::ranges::any_of(head.substr(0, header), [](unsigned char c) { return c < 0x20 && c != '\t' && c != '\n' && c != '\r'; });
-    const bool is_pe = head.size() >= header && word(head, pe_at) < head.size() && head.substr(word(head, pe_at)).starts_with("PE\0\0"sv);
-    if (is_pe || (is_binary && head.size() >= 28)) {
-        if (!has(kind, "exe")) kind.kinds = {"exe", "exe-ms"};
-    } else if (has(kind, "exe")) {
-        kind.kinds = {is_binary ? "dat" : "asc"};
+// without_program - what a part is that is called a program and is none
+void without_program(Kind& kind, std::string_view head) {
+    const bool is_binary = std::ranges::any_of(head.substr(0, 4096), [](unsigned char c) { return c < 0x20 && c != '\t' && c != '\n' && c != '\r' && c != '\f'; });
+    kind.kinds = {is_binary ? "dat" : "asc"};
+}
+
+// check_program - libmagic takes two bytes for a program of a system that nobody has any more; a program has a header that holds
+void check_program(Kind& kind, std::string_view head, std::uint64_t size) {
+    const bool is_called = has(kind, "exe") || has(kind, "so") || has(kind, "o");
+    if (head.starts_with("MZ") || head.starts_with("ZM")) {
+        if (is_dos_program(head, size)) {
+            if (!has(kind, "exe")) kind.kinds = {"exe", "exe-ms"};
+        } else if (is_called) {
+            without_program(kind, head);
+        }
+        return;
     }
+    if (is_called && !is_program(head, size)) without_program(kind, head);
 }
 
 struct Signature {
@@ -74,6 +84,20 @@ constexpr Signature signatures[] = {
     {0, "L\0\0\0\x01\x14\x02\0\0\0\0\0\xc0\0\0\0\0\0\0\x46"sv, "lnk", "MS Windows shortcut"},
 };
 
+// check_pdf - not a mention in a text, and not the first member of an archive
+void check_pdf(Kind& kind, std::string_view head) {
+    constexpr std::string_view archives[] = {"zip", "ooxml", "odf", "jar", "apk", "kmz", "epub", "7z", "rar", "tar", "cab", "cpio", "a", "deb", "lha", "xar"};
+    const bool is_archive = std::ranges::any_of(archives, [&](std::string_view each) { return has(kind, each); });
+    if (is_pdf(head) && (!is_archive || head.starts_with("%PDF-"))) {
+        if (!has(kind, "pdf")) replace_unknown(kind, "pdf", "PDF document");
+    } else if (has(kind, "pdf")) {
+        std::erase(kind.kinds, "pdf");
+        if (!kind.kinds.empty()) return;
+        without_program(kind, head);
+        if (has(kind, "asc") && std::ranges::any_of(head.substr(0, 4096), [](unsigned char c) { return c >= 0x80; })) kind.kinds = {"txt"};
+    }
+}
+
 void check_signatures(Kind& kind, std::string_view head) {
     for (const auto& each : signatures) {
         if (head.size() < each.at + each.bytes.size() || head.substr(each.at, each.bytes.size()) != each.bytes) continue;
@@ -81,7 +105,11 @@ void check_signatures(Kind& kind, std::string_view head) {
         if (!is_zip_family && !has(kind, each.kind)) replace_unknown(kind, each.kind, each.description);
     }
     if (is_tar(head) && !has(kind, "tar")) replace_unknown(kind, "tar", "tar archive");
-    if (!has(kind, "pdf") && head.substr(0, 1024).find("%PDF-") != std::string_view::npos) replace_unknown(kind, "pdf", "PDF document");
+    if (has(kind, "tar") && !is_tar(head) && !head.starts_with('\0')) {  // a tar header somewhere in something else
+        std::erase(kind.kinds, "tar");
+        if (kind.kinds.empty()) without_program(kind, head);
+    }
+    check_pdf(kind, head);
     if (has(kind, "html") && is_hta(head)) add(kind, "hta");
 }
 
@@ -110,13 +138,24 @@ Result<std::unique_ptr<MagicKinds>> MagicKinds::load() {
 }
 
 Kind MagicKinds::find(std::string_view head, std::uint64_t size) {
+    auto kind = find_first(head, size);
+    switch (mail_shape(head)) {
+        case MailShape::message: add(kind, "mail"); break;
+        case MailShape::mbox: add(kind, "mbox"); break;
+        case MailShape::none: break;
+    }
+    if (is_cms(head)) replace_unknown(kind, "p7m", "CMS (PKCS #7) message");
+    return kind;
+}
+
+Kind MagicKinds::find_first(std::string_view head, std::uint64_t size) {
     if (auto plain = plain_kind(head, size)) return *std::move(plain);
     const auto  seen = head.substr(0, head_for_magic);
     const auto* text = magic_buffer(cookie_.get(), seen.data(), seen.size());
     Kind        kind;
     kind.description = text != nullptr ? text : "data";
     kind.kinds = kinds_of(kind.description);
-    check_program(kind, head);
+    check_program(kind, head, size);
     check_signatures(kind, head);
     check_known(kind, head, size);
     return kind;

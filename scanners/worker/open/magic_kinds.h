@@ -24,6 +24,8 @@ private:
     struct Close {
         void operator()(magic_set* cookie) const noexcept { magic_close(cookie); }
     };
+    Kind find_first(std::string_view head, std::uint64_t size);  // what it is besides a mail or a CMS message
+
     explicit MagicKinds(std::unique_ptr<magic_set, Close> cookie) : cookie_(std::move(cookie)) {}
 
     std::unique_ptr<magic_set, Close> cookie_;

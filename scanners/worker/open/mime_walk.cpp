@@ -7,9 +7,12 @@
 
 #include "base/text.h"
 #include "scanners/worker/open/charset.h"
+#include "scanners/worker/open/cms.h"
 #include "scanners/worker/open/embedded.h"
 #include "scanners/worker/open/entity.h"
+#include "scanners/worker/open/mail_shape.h"
 #include "scanners/worker/open/multipart.h"
+#include "scanners/worker/open/openpgp.h"
 #include "scanners/worker/open/readings.h"
 #include "scanners/worker/open/transfer_decode.h"
 #include "scanners/worker/open/writer_output.h"
@@ -19,6 +22,8 @@ namespace {
 
 using mail::AnomalyKind;
 using mail::PartFlag;
+
+constexpr std::string_view mbox_container = "mbox";
 
 // Outer - boundaries of the multiparts around an entity
 struct Outer {
@@ -133,9 +138,9 @@ NewPart Walk::about(const Item& item, const EntityHeader& header, bool alternate
         flags.set(PartFlag::encrypted);
         flags.set(PartFlag::undecipherable);
     }
-    // the other pieces, or the bytes themselves, are somewhere else; or within a signature that nobody opens here
+    // the other pieces, or the bytes themselves, are somewhere else
     for (const auto& type : header.types)
-        if (type == "message/partial" || type == "message/external-body" || header.is_opaque) flags.set(PartFlag::undecipherable);
+        if (type == "message/partial" || type == "message/external-body") flags.set(PartFlag::undecipherable);
     out.flags = flags.flags;
     out.is_mime = true;
     return out;
@@ -459,28 +464,62 @@ void Walk::nested(const Item& item, std::uint32_t number, const Blob& body, bool
     items_.push_back({.parent = number, .bytes = body, .alternate = alternate, .outer = item.outer});
 }
 
+bool has_kind_of(const mail::Part& part, std::string_view kind) { return std::ranges::find(part.kinds, kind) != part.kinds.end(); }
+
 bool is_nested_message(const mail::Part& part) {
     if (std::ranges::any_of(part.types, is_message)) return true;
     const bool in_text = std::ranges::any_of(part.types, [](const auto& type) { return type.starts_with("text/"); });
-    return !in_text && std::ranges::find(part.kinds, "mail") != part.kinds.end();
+    return !in_text && has_kind_of(part, "mail");
+}
+
+// is_shown_as_mail - a mail program shows it as a message of its own, so that its oddities count; what only looks like a mail is
+// opened as one more reading
+bool is_shown_as_mail(const mail::Part& part) {
+    constexpr std::string_view endings[] = {".eml", ".mht", ".mhtml", ".nws", ".email"};
+    if (part.container == quoted_container || part.container == mbox_container) return false;
+    return std::ranges::any_of(part.types, is_message) || part.container == cms_container ||
+           std::ranges::any_of(part.names, [&](const auto& name) {
+               return std::ranges::any_of(endings, [&](std::string_view ending) {
+                   return name.size() > ending.size() && equal_fold(std::string_view(name).substr(name.size() - ending.size()), ending);
+               });
+           });
 }
 
 void open_nested(Opener& opener, std::uint32_t number, const Blob& bytes) {
-    if (opener.part(number).container != quoted_container) note_attached_header(opener, number, bytes.bytes(), true);
+    const auto container = opener.part(number).container;
+    opener.own(number, 0, bytes.bytes().size(), Owned::read);
+    if (container != quoted_container && container != cms_container) note_attached_header(opener, number, bytes.bytes(), true);
     if (!opener.budget().check_mime_depth(opener.mime_depth(number) + 1)) return;
-    open_mime(opener, number, bytes);
+    // blank lines and a byte order mark before the first field are forgiven where the shape made it a mail
+    const auto begin = has_kind_of(opener.part(number), "mail") ? mail_begin(bytes.bytes()) : 0;
+    open_mime(opener, number, begin == 0 ? bytes : bytes.slice(begin, bytes.bytes().size()));
+}
+
+bool is_mbox(const mail::Part& part) { return has_kind_of(part, "mbox"); }
+
+// open_mbox - each mail becomes a part that is opened in turn
+void open_mbox(Opener& opener, std::uint32_t number, const Blob& bytes) {
+    const auto messages = mbox_messages(bytes.bytes(), opener.limits().members);
+    opener.own(number, 0, bytes.bytes().size(), Owned::read);
+    for (const auto range : messages)
+        if (opener.new_part_of({.parent = number, .container = mbox_container, .types = {"message/rfc822"}},
+                               bytes.slice(range.begin, range.size()), "mbox", false) == 0)
+            return;
 }
 
 }  // namespace
 
 void open_mime(Opener& opener, std::uint32_t parent, const Blob& message) {
     const bool alternate = parent != 0 && opener.part(parent).has(PartFlag::alternate);
-    const bool quiet = parent != 0 && opener.part(parent).container == quoted_container;
+    const bool quiet = parent != 0 && !is_shown_as_mail(opener.part(parent));
     Walk(opener, quiet).run({.parent = parent, .bytes = message, .alternate = alternate});
 }
 
 std::vector<Decoder> mime_decoders() {
     return {{.name = "mime", .wants = is_nested_message, .open = open_nested, .may_account = false, .is_archive = false},
+            {.name = "mbox", .wants = is_mbox, .open = open_mbox, .may_account = false},
+            {.name = "cms", .wants = is_cms_part, .open = open_cms, .may_account = false},
+            {.name = "pgp", .wants = may_be_openpgp, .open = open_openpgp, .may_account = false, .is_archive = false},
             {.name = "text", .wants = may_hold_files, .open = open_text, .may_account = false, .is_archive = false}};
 }
 

@@ -62,6 +62,7 @@ public:
     void open() {
         if (!file_.is_open()) return mark_damaged(opener_, part_, file_.damage());
         name_family();
+        own();
         for (const auto& entry : file_.entries()) {
             if (!opener_.budget().check_time()) return;
             if (entry.is_stream && entry.size != 0 && !entry.name.empty() && !look_at(entry)) return;
@@ -78,6 +79,15 @@ private:
         auto       out = file_.read(entry, size);
         if (!opener_.budget().take_bytes(out.size(), who)) return std::nullopt;
         return out;
+    }
+
+    // own - what lies in sectors that are free again was once part of the document
+    void own() {
+        const auto used = file_.used();
+        for (std::size_t i = 0; i < used.size(); ++i) {
+            opener_.own(part_, used[i].begin, used[i].end - used[i].begin, Owned::read);
+            if (i + 1 < used.size()) opener_.own(part_, used[i].end, used[i + 1].begin - used[i].end, Owned::carried);
+        }
     }
 
     void name_family() {

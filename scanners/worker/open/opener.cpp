@@ -259,6 +259,30 @@ void Opener::add_mime_error(mail::AnomalyKind kind, std::uint32_t part, std::str
     if (mime_errors_.size() < most && !text.empty()) mime_errors_.push_back({kind, part, std::string(text)});
 }
 
+void Opener::own(std::uint32_t part, std::uint64_t begin, std::uint64_t size, Owned as) {
+    const auto whole = contents_.parts[part - 1].size;
+    if (begin >= whole || size == 0) return;
+    const auto end = begin + std::min(size, whole - begin);
+    auto&      known = places_[part - 1].owned;
+    if (!known.empty() && as != Owned::carried && known.back().as == as && known.back().end == begin) known.back().end = end;
+    else known.push_back({begin, end, as});
+}
+
+std::vector<OwnedRange> Opener::owned(std::uint32_t part) const {
+    auto known = places_[part - 1].owned;
+    std::ranges::sort(known, {}, &OwnedRange::begin);
+    std::vector<OwnedRange> out;
+    for (auto range : known) {
+        if (!out.empty()) range.begin = std::max(range.begin, out.back().end);
+        if (range.begin >= range.end) continue;
+        if (!out.empty() && range.as != Owned::carried && out.back().as == range.as && out.back().end == range.begin) out.back().end = range.end;
+        else out.push_back(range);
+    }
+    return out;
+}
+
+bool Opener::check_level(std::uint32_t part) { return budget_.check_level(places_[part - 1].level + 1); }
+
 std::uint32_t Opener::mime_depth(std::uint32_t part) const { return part == 0 ? 0 : places_[part - 1].mime_depth; }
 
 void Opener::name_kind(std::uint32_t number, std::string_view head, std::uint64_t size) {

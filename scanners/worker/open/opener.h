@@ -51,6 +51,17 @@ struct Decoder {
     bool is_archive = true;  // counts as an archive level; MIME structures count their own depth
 };
 
+// Owned - what a range of bytes is to the format that says the range is its own
+enum class Owned : std::uint8_t {
+    content,  // it became parts of their own, or it is a header, a directory or padding of the container
+    read,     // the reader of the format knows what is in there
+    carried,  // it belongs to the format, but nobody looked into it: a file in there is at most a child
+};
+struct OwnedRange {
+    std::uint64_t begin = 0, end = 0;
+    Owned         as = Owned::content;
+};
+
 // NewPart - what is known of a part before its bytes come
 struct NewPart {
     std::uint32_t            parent = 0;
@@ -166,6 +177,14 @@ public:
     // accounts_for_all - every byte of the container is a member's, or one of its headers' that can be nothing else: no gap, no
     // comment, nothing before or behind. The engines need not be shown it, unless it or a member turns out to be odd.
     void          accounts_for_all(std::uint32_t part) { places_[part - 1].is_accounted = true; }
+    // own - these bytes of the part belong to its format. What nobody owns is looked through for a second file (strays.h).
+    void          own(std::uint32_t part, std::uint64_t begin, std::uint64_t size, Owned as);
+    // owned - in order, without overlaps; where two overlap, the one that begins first counts. Ranges that are
+    // carried stay apart: a file in one of them ends with it.
+    std::vector<OwnedRange> owned(std::uint32_t part) const;
+    // check_level - whether members of this part are still within the limit of levels; false is told as a limit. For decoders that are
+    // no archives by their row, because they rarely find anything
+    bool          check_level(std::uint32_t part);
     // mime_depth - MIME structure levels above a part (the root's entity is at 1)
     std::uint32_t mime_depth(std::uint32_t part) const;
 
@@ -180,6 +199,7 @@ private:
         bool          may_be_plain = false;
         bool          is_structure = false;
         bool          is_held = false;         // `bytes` wait for it to be decided whether the engines are shown them
+        std::vector<OwnedRange> owned = {};
         Blob          bytes;
     };
     struct Waiting {

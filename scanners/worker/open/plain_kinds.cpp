@@ -128,6 +128,15 @@ bool is_tar(std::string_view head) {
     return stored == sum;
 }
 
+bool is_pdf(std::string_view head) {
+    constexpr std::size_t window_of_readers = 1024;
+    const auto at = head.substr(0, window_of_readers).find("%PDF-");
+    if (at == std::string_view::npos) return false;
+    if (head.substr(0, at).find_first_not_of("\0 \t\r\n\f\xef\xbb\xbf"sv) == std::string_view::npos) return true;
+    const auto rest = head.substr(at);
+    return rest.contains(" obj") && (rest.contains("endobj") || rest.contains("stream"));
+}
+
 std::optional<Kind> plain_kind(std::string_view head, std::uint64_t size) {
     if (size == 0) return described("empty");
     if (auto picture = picture_kind(head)) return picture;
@@ -145,7 +154,7 @@ std::optional<Kind> plain_kind(std::string_view head, std::uint64_t size) {
         if (is_hta(head)) kind.kinds.emplace_back("hta");
         return kind;
     }
-    if (head.substr(0, html_window).find("%PDF-") != std::string_view::npos) return std::nullopt;
+    if (is_pdf(head)) return std::nullopt;
     return described(text == Text::ascii ? "ASCII text" : "Unicode text, UTF-8 text");
 }
 

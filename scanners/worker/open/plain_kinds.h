@@ -23,4 +23,7 @@ bool is_hta(std::string_view head);
 // is_tar - the first header block of a tar archive with its right checksum, of whatever variant
 bool is_tar(std::string_view head);
 
+// is_pdf - "%PDF-" at the beginning, or within the first kilobyte where readers look for it, and an object behind it
+bool is_pdf(std::string_view head);
+
 }  // namespace tamis::open

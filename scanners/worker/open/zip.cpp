@@ -75,6 +75,7 @@ public:
             opener_.add_anomaly(mail::AnomalyKind::mismatched_archive, part_, "no central directory");
         if (!reading.damage.empty()) mark_damaged(opener_, part_, reading.damage);
         name_family(reading);
+        own(reading);
         for (const auto& member : reading.members)
             if (!add(member, 0)) return;
         for (const auto& member : reading.others)
@@ -96,6 +97,26 @@ private:
         const auto before = blob_.bytes().substr(0, begin);
         if (before == "PK00" || before == std::string_view("PK\x07\x08", 4)) return;  // once one volume of several
         opener_.add_anomaly(mail::AnomalyKind::mismatched_archive, part_, "bytes before the archive");
+    }
+
+    // own - members with their headers and descriptors, and the directory; a member that nobody decodes is only carried
+    void own(const ZipReading& reading) {
+        constexpr std::uint64_t descriptor = 24;
+        for (const auto* list : {&reading.members, &reading.others}) {
+            for (const auto& member : *list) {
+                if (member.data_at == 0) continue;
+                const bool has_descriptor = (member.flags & 8U) != 0;
+                const auto size = member.is_size_known ? member.compressed : blob_.bytes().size();
+                opener_.own(part_, member.header_at, member.data_at - member.header_at, Owned::content);
+                opener_.own(part_, member.data_at, size, member.is_encrypted() ? Owned::carried : Owned::content);
+                if (has_descriptor && member.is_size_known) {
+                    const auto behind = window(blob_.bytes(), member.data_at + size, descriptor);
+                    const auto next = std::min(behind.find("PK\x03\x04"), behind.find("PK\x01\x02"));
+                    opener_.own(part_, member.data_at + size, std::min<std::uint64_t>(next, descriptor), Owned::content);
+                }
+            }
+        }
+        if (reading.has_directory) opener_.own(part_, reading.directory, reading.stop - reading.directory, Owned::content);
     }
 
     // name_family - what the archive is by its members, where libmagic looked only at the first ones
@@ -127,6 +148,16 @@ private:
         }
     }
 
+    // note_manifest - of an OpenDocument file: it says which of its members are encrypted
+    void note_manifest(const ZipMember& member, std::string_view packed) {
+        constexpr std::size_t most = 1024UL * 1024;
+        if (member.name != "META-INF/manifest.xml") return;
+        bool       is_whole = false;
+        const auto text = member.method == deflated ? inflate_raw(packed, most, is_whole) : std::string(packed.substr(0, most));
+        if (!opener_.budget().take_bytes(text.size(), who)) return;
+        if (text.contains("encryption-data") || text.contains("encrypted-key")) mark_encrypted(opener_, part_);
+    }
+
     // add - one member; false: the budget is spent
     bool add(const ZipMember& member, std::uint8_t flags) {
         if (!opener_.budget().check_time()) return false;
@@ -147,6 +178,7 @@ private:
             }
         }
         const auto data = blob_.slice(member.data_at, size);
+        note_manifest(member, data.bytes());
         if (member.method == stored) return opener_.new_part_of(std::move(about), data, who, true) != 0;
         auto writer = opener_.new_part(std::move(about), who);
         if (!writer) return false;

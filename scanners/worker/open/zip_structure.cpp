@@ -117,12 +117,14 @@ private:
         if (end_.directory_size != 0 && is_before_end && other != at && is_directory_at(bytes_, other)) {
             if (is_directory_at(bytes_, at)) {
                 odd("two central directories");
-            } else if (other > at) {
+            } else {  // offsets count from before the archive, or from where it stood in another file: added modulo 2^64
                 base_ = other - at;
                 at = other;
             }
         }
         directory_begin_ = std::min<std::uint64_t>(at, bytes_.size());
+        out_.directory = directory_begin_;
+        out_.stop = end_.stop;
         while (is_directory_at(bytes_, at) && at < end_.directory_end) {
             if (bytes_.size() - at < central_size) break;
             if (out_.members.size() + out_.others.size() == most_) {
@@ -286,6 +288,25 @@ std::size_t find_zip_end(std::string_view bytes) {
         End end;
         if (end_at(bytes, at, end)) return at;
         if (at == 0) break;
+    }
+    return std::string_view::npos;
+}
+
+std::size_t zip_size(std::string_view bytes, std::size_t begin) {
+    constexpr std::uint16_t newest_version = 63, longest_name = 4096;
+    const auto first = local_member(bytes, begin);
+    const bool is_sane = first.data_at != 0 && (little16(bytes, begin + 4) & 0xff) <= newest_version && !first.name.empty() &&
+                         first.name.size() <= longest_name && (first.method <= 20 || (first.method >= 93 && first.method <= 99)) &&
+                         std::ranges::none_of(first.name, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+    if (!is_sane) return 0;
+    auto at = bytes.find(end_mark, begin);
+    for (; at != std::string_view::npos; at = bytes.find(end_mark, at + 1)) {
+        End end;
+        if (!end_at(bytes, at, end) || end.directory_size == 0 || end.directory_size > end.directory_end) continue;
+        const auto directory = end.directory_end - end.directory_size;
+        if (!is_directory_at(bytes, directory) || directory < begin) continue;
+        // the end of an archive within this one has its directory nearer to its own beginning
+        if (end.directory_at == directory - begin || end.directory_at == directory) return static_cast<std::size_t>(end.stop) - begin;
     }
     return std::string_view::npos;
 }

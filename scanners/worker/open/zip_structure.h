@@ -40,6 +40,7 @@ struct ZipReading {
     bool                     is_too_many = false;  // more than `most_members`
     bool                     is_tight = false;  // every byte is a member's data or a header without room for anything else
     std::uint64_t            begin = 0;  // where the archive begins: bytes before it belong to something else
+    std::uint64_t            directory = 0, stop = 0;  // where the central directory begins, and where the archive ends with its comment
 };
 
 // read_zip - the structure of `bytes`
@@ -48,6 +49,10 @@ ZipReading read_zip(std::string_view bytes, std::uint32_t most_members);
 // find_zip_end - where the end-of-central-directory record of an archive begins that ends these bytes (whatever lies before
 // it), npos: there is none that holds together
 std::size_t find_zip_end(std::string_view bytes);
+
+// zip_size - of the archive whose first local header is at `begin`: up to the end record that belongs to it, and its comment. 0:
+// there is no such header; npos: no end record belongs to it
+std::size_t zip_size(std::string_view bytes, std::size_t begin);
 
 // local_member - the local header at `at`; data_at is 0 when there is none
 ZipMember local_member(std::string_view bytes, std::uint64_t at);

@@ -13,6 +13,7 @@
 #include "scanners/worker/open/archive.h"
 #include "scanners/worker/open/decoders.h"
 #include "scanners/worker/open/magic_kinds.h"
+#include "scanners/worker/open/mime_walk.h"
 
 namespace tamis::open::samples {
 namespace {
@@ -126,6 +127,25 @@ Opened open_bytes(std::string bytes, std::string name, Limits limits, Extract ex
     setup.decoders = archive_decoders();
     setup.open_message = [](Opener& opener, std::uint32_t parent, const Blob& message) {
         NewPart about{.parent = parent, .container = "", .names = {}, .is_mime = true};
+        if (!given.empty()) about.names.push_back(given);
+        opener.new_part_of(std::move(about), message, "message", false);
+    };
+    return open_message(setup, Blob::of(std::move(bytes)));
+}
+
+Opened open_attachment(std::string bytes, std::string name, std::string type, Limits limits) {
+    static const auto kinds = MagicKinds::load().value();
+    static std::string given, declared;  // the callback below is a plain function
+    given = std::move(name);
+    declared = std::move(type);
+    REQUIRE(prepare_archives());
+    OpenerSetup setup;
+    setup.limits = limits;
+    setup.kinds = kinds.get();
+    setup.decoders = mime_decoders();
+    for (auto& decoder : archive_decoders()) setup.decoders.push_back(decoder);
+    setup.open_message = [](Opener& opener, std::uint32_t parent, const Blob& message) {
+        NewPart about{.parent = parent, .container = "", .types = {declared}, .is_mime = true};
         if (!given.empty()) about.names.push_back(given);
         opener.new_part_of(std::move(about), message, "message", false);
     };

@@ -38,6 +38,8 @@ std::string make_zip(const std::vector<ZipEntry>& entries, std::string_view pref
 
 // open_bytes - as the only part of a message, with all decoders and libmagic
 Opened open_bytes(std::string bytes, std::string name = {}, Limits limits = {}, Extract extract = Extract::not_plain);
+// open_attachment - the same with the decoders of MIME as well, and with a declared type
+Opened open_attachment(std::string bytes, std::string name = {}, std::string type = "application/octet-stream", Limits limits = {});
 // of_corpus - a committed sample
 std::string of_corpus(std::string_view path);
 

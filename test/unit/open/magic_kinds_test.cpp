@@ -71,6 +71,16 @@ TEST_CASE("kinds of real bytes") {
         {"!<arch>\nfile.txt/       0           0     0     644     6         `\nhello\n", "a"},
         {std::string(1000, '\0'), "dat"},
         {"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR"s + std::string(20, '\0'), "image png"},
+        {"\xff\xff\xff\xff" + std::string(60, '\0'), "dat"},
+        {"A PDF file begins with %PDF-1.4, see there\n", "asc"},
+        {"Ein \xfc""bles Ding: %PDF-1.4 steht am Anfang\n", "txt"},
+        {"some words\n%PDF-1.4\n1 0 obj\n<<>>\nendobj\n", "pdf"},
+        {"\x7f""ELF", "dat"},
+        {"\x7f""ELF\2\1\1" + std::string(9, '\0') + "\2\0\x3e\0"s + std::string(60, '\0'), "exe exe-unix"},
+        {"MZ" + std::string(200, '\0'), "dat"},
+        {"MZ\x90\0\3\0\0\0\4\0"s + std::string(100, '\0'), "exe exe-ms"},
+        {"\1\7" + std::string(100, '\3'), "dat"},
+        {"From: <a@example.org>\nTo: <b@example.com>\nSubject: s\n\nhello\n", "asc mail"},
         {"[InternetShortcut]\r\nURL=http://x\r\n", "url"},
     }));
     INFO(escaped(row.bytes, 60));

