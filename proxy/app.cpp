@@ -34,6 +34,7 @@
 #include "proxy/smtp/session.h"
 #include "proxy/takeover.h"
 #include "scanners/command/command.h"
+#include "scanners/yara/yara.h"
 
 namespace tamis::proxy {
 
@@ -222,7 +223,7 @@ std::shared_ptr<const Snapshot> make_snapshot(std::shared_ptr<const Settings> se
                                               open::Spawner* spawner) {
     auto out = std::make_shared<Snapshot>();
     const auto& server = settings->server;
-    out->scanners = scanners::open_scanners(settings->config, problems, {spawner, server.state_dir});
+    out->scanners = scanners::open_scanners(settings->config, problems, {spawner, server.state_dir, settings->open.memory.count});
     out->site.hostname = server.hostname;
     out->site.localhost_name = server.localhost_name;
     out->site.virus_header = settings->policy.virus_header;
@@ -310,7 +311,7 @@ Done App::start(Problems& problems, TakeOver take_over) {
     }
     if (auto done = in.make_files(Rights::of_root); !done) return done;
     auto spawning = open::spawner_options_of(settings.open);
-    const bool needs_spawner = settings.open.enabled || scanners::has_commands(settings.config);
+    const bool needs_spawner = settings.open.enabled || scanners::has_commands(settings.config) || scanners::has_yara(settings.config);
     if (needs_spawner) {
         auto program = open::open_worker_program(spawning);
         if (!program) return std::unexpected(program.error());

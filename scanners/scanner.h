@@ -34,10 +34,11 @@ struct ScanRequest {
     const mail::Contents* contents = nullptr;  // what opening showed of the message; null: it was not opened
 };
 
-// Surroundings - what engines that run programs need of the daemon
+// Surroundings - what engines that run in processes of their own need of the daemon
 struct Surroundings {
-    open::Spawner* spawner = nullptr;  // outlives every scanner; null: programs cannot be run, only checked
+    open::Spawner* spawner = nullptr;  // outlives every scanner; null: nothing can be run, only checked
     std::string    state_dir;          // full path; a folder of its own is made in it
+    std::uint64_t  worker_memory = 0;  // private memory of a worker process (open.memory); 0: the default
 };
 
 class Scanner {

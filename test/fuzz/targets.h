@@ -28,6 +28,7 @@ void packed(std::string_view bytes);         // the decompressors of old archive
 void vba(std::string_view bytes);            // VBA, LZO, RAR 5 and zip structures
 void opener(std::string_view bytes);         // a whole message through everything
 void wire(std::string_view bytes);           // what a worker says, and what it is told
+void matches(std::string_view bytes);        // what a worker that matches YARA rules says, and what it is told
 void amavisd_conf(std::string_view bytes);   // proxy/tools/import: the part of Perl that amavisd.conf is written in, and what becomes of it
 
 }  // namespace tamis::fuzz
