@@ -210,6 +210,7 @@ struct App::Impl {
     Done       make_files(Rights rights);
     Done       open_sockets(Rights rights);
     void       log_start() const;
+    static Task<void> introduce(std::shared_ptr<const Snapshot> snapshot);
     void       close_listeners() {
         for (auto* list : {&listeners, &control_listeners})
             for (const auto& listener : std::exchange(*list, {})) {
@@ -223,7 +224,9 @@ std::shared_ptr<const Snapshot> make_snapshot(std::shared_ptr<const Settings> se
                                               open::Spawner* spawner) {
     auto out = std::make_shared<Snapshot>();
     const auto& server = settings->server;
-    out->scanners = scanners::open_scanners(settings->config, problems, {spawner, server.state_dir, settings->open.memory.count});
+    out->scanners = scanners::open_scanners(settings->config, problems,
+                                            {spawner, server.state_dir, settings->open.memory.count, settings->limits.message_size.count,
+                                             settings->open.enabled});
     out->site.hostname = server.hostname;
     out->site.localhost_name = server.localhost_name;
     out->site.virus_header = settings->policy.virus_header;
@@ -468,6 +471,12 @@ void App::Impl::log_start() const {
     if (engines.empty()) log::warning({}, "no scanner is configured: mail passes unchecked");
 }
 
+// introduce - the engines' own limits; on the main thread, which serves nobody
+Task<void> App::Impl::introduce(std::shared_ptr<const Snapshot> snapshot) {
+    const Deadline deadline = Deadline::in(std::chrono::seconds(10));
+    for (const auto& scanner : snapshot->scanners) co_await scanner->introduce(deadline);
+}
+
 void App::Impl::reload() {
     notify_service_manager("RELOADING=1");
     Problems problems(settings->file);
@@ -580,6 +589,7 @@ int App::run(const std::function<void()>& ready) {
     }
     in.offer_takeover();
     if (ready) ready();
+    asio::co_spawn(in.context, Impl::introduce(in.services->snapshot()), asio::detached);  // ends by its deadline
     notify_service_manager(fmt::format("READY=1\nMAINPID={}", ::getpid()));
     run_loop(in.context);
     if (!in.stopped_in_time) std::_Exit(0);  // sessions that hang in a peer's silence are cut off here, on purpose

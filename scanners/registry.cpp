@@ -27,7 +27,7 @@ std::shared_ptr<Scanner> alone(const ConfigTable& table, Problems& problems, con
 }
 
 constexpr std::array adapters{
-    Adapter{"clamd", alone<open_clamd>, clamd_setting_lines},
+    Adapter{"clamd", open_clamd, clamd_setting_lines},
     Adapter{"spamd", alone<open_spamd>, spamd_setting_lines},
     Adapter{"rspamd", alone<open_rspamd>, rspamd_setting_lines},
     Adapter{"icap", alone<open_icap>, icap_setting_lines},

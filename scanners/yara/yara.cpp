@@ -56,8 +56,8 @@ Task<mail::ScanOutcome> Yara::scan(const ScanRequest& request, Deadline deadline
     const auto& spool = request.message->spool;
     if (settings_.max_size.count != 0 && spool->size() > settings_.max_size.count)
         co_return failed({make_error_code(Errc::over_limit),
-                          fmt::format("the message has {} bytes, scanners.yara.max_size is {}; not scanned",
-                                      spool->size(), settings_.max_size.count)});
+                          fmt::format("{} has {} bytes, scanners.yara.max_size is {}; not scanned",
+                                      request.is_part ? "it" : "the message", spool->size(), settings_.max_size.count)});
     deadline = deadline.sooner(settings_.timeout);
     if (deadline.passed()) co_return failed({make_error_code(Errc::timeout), "no time left"});
     const auto found = co_await pool_.match(request.message->log_id.get(), spool, deadline);

@@ -36,6 +36,7 @@ public:
     bool             opens_containers() const noexcept override { return false; }
     bool             is_required() const noexcept override { return settings_.required; }
     bool             is_backup() const noexcept override { return settings_.backup; }
+    std::uint64_t    max_size() const noexcept override { return settings_.max_size.count; }
     Task<mail::ScanOutcome> scan(const ScanRequest& request, Deadline deadline) override;
     std::string             health() const override { return state_.health(); }
 
