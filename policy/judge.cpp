@@ -63,10 +63,12 @@ Findings findings_from(const mail::Evidence& evidence) {
         } else if (const auto* failed = std::get_if<mail::Failed>(&scan.outcome)) {
             found.failed_engines.push_back(fmt::format("{}: {}", scan.scanner, describe(failed->fault)));
             if (!scan.required) continue;
-            found.required_engine_failed = true;
-            const auto minor = failed->fault.is(Errc::over_limit) ? mail::unchecked_over_limits : mail::unchecked_engine;
+            const bool is_over_limit = failed->fault.is(Errc::over_limit);
+            const auto minor = is_over_limit ? mail::unchecked_over_limits : mail::unchecked_engine;
             found.unchecked.insert(minor);
             found.unchecked_causes.push_back({minor, escaped(found.failed_engines.back(), 200)});
+            // what lies in the message itself is there at every try: an answer of 451 would be given until the sender gives up
+            if (!is_over_limit && !failed->fault.is(Errc::bad_input)) found.required_engine_failed = true;
         } else if (std::holds_alternative<mail::Clean>(scan.outcome) && scan.finds_viruses) {
             found.virus_check_done = true;
         }

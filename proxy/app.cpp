@@ -35,6 +35,7 @@
 #include "proxy/smtp/session.h"
 #include "proxy/takeover.h"
 #include "scanners/command/command.h"
+#include "scanners/yara/yara.h"
 
 namespace tamis::proxy {
 
@@ -210,6 +211,7 @@ struct App::Impl {
     Done       make_files(Rights rights);
     Done       open_sockets(Rights rights);
     void       log_start() const;
+    static Task<void> introduce(std::shared_ptr<const Snapshot> snapshot);
     void       close_listeners() {
         for (auto* list : {&listeners, &control_listeners})
             for (const auto& listener : std::exchange(*list, {})) {
@@ -233,7 +235,9 @@ std::shared_ptr<const Snapshot> make_snapshot(std::shared_ptr<const Settings> se
                                               open::Spawner* spawner) {
     auto out = std::make_shared<Snapshot>();
     const auto& server = settings->server;
-    out->scanners = scanners::open_scanners(settings->config, problems, {spawner, server.state_dir});
+    out->scanners = scanners::open_scanners(settings->config, problems,
+                                            {spawner, server.state_dir, settings->open.memory.count, settings->limits.message_size.count,
+                                             settings->open.enabled});
     out->site.hostname = server.hostname;
     out->site.localhost_name = server.localhost_name;
     out->site.virus_header = settings->policy.virus_header;
@@ -321,7 +325,7 @@ Done App::start(Problems& problems, TakeOver take_over) {
     }
     if (auto done = in.make_files(Rights::of_root); !done) return done;
     auto spawning = open::spawner_options_of(settings.open);
-    const bool needs_spawner = settings.open.enabled || scanners::has_commands(settings.config);
+    const bool needs_spawner = settings.open.enabled || scanners::has_commands(settings.config) || scanners::has_yara(settings.config);
     if (needs_spawner) {
         auto program = open::open_worker_program(spawning);
         if (!program) return std::unexpected(program.error());
@@ -479,6 +483,12 @@ void App::Impl::log_start() const {
     if (engines.empty()) log::warning({}, "no scanner is configured: mail passes unchecked");
 }
 
+// introduce - the engines' own limits; on the main thread, which serves nobody
+Task<void> App::Impl::introduce(std::shared_ptr<const Snapshot> snapshot) {
+    const Deadline deadline = Deadline::in(std::chrono::seconds(10));
+    for (const auto& scanner : snapshot->scanners) co_await scanner->introduce(deadline);
+}
+
 void App::Impl::reload() {
     notify_service_manager("RELOADING=1");
     Problems problems(settings->file);
@@ -593,6 +603,7 @@ int App::run(const std::function<void()>& ready) {
     }
     in.offer_takeover();
     if (ready) ready();
+    asio::co_spawn(in.context, Impl::introduce(in.services->snapshot()), asio::detached);  // ends by its deadline
     notify_service_manager(fmt::format("READY=1\nMAINPID={}", ::getpid()));
     run_loop(in.context);
     if (!in.stopped_in_time) std::_Exit(0);  // sessions that hang in a peer's silence are cut off here, on purpose

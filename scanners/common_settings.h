@@ -35,7 +35,8 @@ std::vector<Setting<S>> common_rows() {
         {"max_scans", static_cast<std::int64_t S::*>(&S::max_scans),
          "how many scans run at the same time; others wait for their turn", 1, 10'000},
         {"max_size", static_cast<Bytes S::*>(&S::max_size),
-         "a larger message is not scanned and counts as failed, not as clean; 0 is no limit"},
+         "what is larger is not scanned and counts as over limits, not as clean; of a larger message that is opened, antivirus engines "
+         "are shown the parts instead; 0 is no limit"},
     };
 }
 template <class S>

@@ -95,8 +95,8 @@ Task<mail::ScanOutcome> NetworkScanner::scan(const ScanRequest& request, Deadlin
     if (settings_.max_size.count != 0 && size > settings_.max_size.count) {
         failures_.add();
         co_return failed({make_error_code(Errc::over_limit),
-                          fmt::format("{}: the message has {} bytes, scanners.{}.max_size is {}; not scanned", name_,
-                                      size, name_, settings_.max_size.count)});
+                          fmt::format("{}: {} has {} bytes, scanners.{}.max_size is {}; not scanned", name_,
+                                      request.is_part ? "it" : "the message", size, name_, settings_.max_size.count)});
     }
     deadline = deadline.sooner(settings_.timeout);
     auto turn = co_await turns_.take(1, deadline);

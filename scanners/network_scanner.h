@@ -47,6 +47,7 @@ public:
     bool             finds_viruses() const noexcept final { return finds_viruses_; }
     bool             is_required() const noexcept final { return settings_.required; }
     bool             is_backup() const noexcept final { return settings_.backup; }
+    std::uint64_t    max_size() const noexcept final { return settings_.max_size.count; }
     Task<mail::ScanOutcome> scan(const ScanRequest& request, Deadline deadline) final;
     std::string             health() const final { return backends_.health(); }
 
@@ -54,6 +55,7 @@ protected:
     // attempt - one try with the address of that index; faults need not name engine and address, scan() does
     virtual Task<Attempt> attempt(std::size_t index, const ScanRequest& request, Deadline deadline) = 0;
     const Endpoint& address(std::size_t index) const { return addresses_[index]; }
+    std::size_t     addresses() const noexcept { return addresses_.size(); }
 
 private:
     struct Round;

@@ -16,15 +16,21 @@ namespace {
 
 struct Adapter {
     std::string_view name;  // of its table under [scanners]
-    std::shared_ptr<Scanner> (*open)(const ConfigTable& table, Problems& problems);
+    std::shared_ptr<Scanner> (*open)(const ConfigTable& table, Problems& problems, const Surroundings& around);
     std::vector<SettingLine> (*lines)(const ConfigTable* table);
 };
 
+// alone - an adapter that needs nothing of the daemon
+template <std::shared_ptr<Scanner> (*open)(const ConfigTable&, Problems&)>
+std::shared_ptr<Scanner> alone(const ConfigTable& table, Problems& problems, const Surroundings&) {
+    return open(table, problems);
+}
+
 constexpr std::array adapters{
     Adapter{"clamd", open_clamd, clamd_setting_lines},
-    Adapter{"spamd", open_spamd, spamd_setting_lines},
-    Adapter{"rspamd", open_rspamd, rspamd_setting_lines},
-    Adapter{"icap", open_icap, icap_setting_lines},
+    Adapter{"spamd", alone<open_spamd>, spamd_setting_lines},
+    Adapter{"rspamd", alone<open_rspamd>, rspamd_setting_lines},
+    Adapter{"icap", alone<open_icap>, icap_setting_lines},
     Adapter{"yara", open_yara, yara_setting_lines},
 };
 
@@ -49,7 +55,7 @@ ScannerList open_scanners(const ConfigTable& config, Problems& problems, const S
         const auto* value = all->table()->find(adapter.name);
         if (value == nullptr) continue;
         if (const auto* table = value->table()) {
-            if (auto scanner = adapter.open(*table, problems)) list.push_back(std::move(scanner));
+            if (auto scanner = adapter.open(*table, problems, around)) list.push_back(std::move(scanner));
         } else {
             problems.add(value->position, "scanners." + std::string(adapter.name) + " must be a table");
         }

@@ -32,12 +32,22 @@ Task<mail::ScanOutcome> guarded_scan(Scanner& scanner, const ScanRequest& reques
     }
 }
 
+// is_shown_in_parts - the message as a whole is too large for the engine, which is shown every part of it instead
+bool is_shown_in_parts(const Scanner& scanner, const ScanRequest& request) {
+    return request.in_parts && !request.is_part && scanner.finds_viruses() && scanner.max_size() != 0 &&
+           request.message->spool->size() > scanner.max_size();
+}
+
 // scan_into - one scan with its report; both live in scan_all's frame, which waits for it
 Task<void> scan_into(Scanner& scanner, const ScanRequest& request, Deadline deadline, mail::ScanReport& report) {
     const auto begun = Deadline::Clock::now();
     report.scanner = scanner.name();
     report.required = scanner.is_required();
     report.finds_viruses = scanner.finds_viruses();
+    if (is_shown_in_parts(scanner, request)) {
+        report.outcome = mail::Clean{};  // what its parts bring is added
+        co_return;
+    }
     report.outcome = co_await guarded_scan(scanner, request, deadline);
     report.elapsed = Deadline::Clock::now() - begun;
 }

@@ -31,14 +31,18 @@ struct ScanRequest {
     std::string_view      client_address;  // of the original client (XFORWARD), may be empty
     bool                  is_part = false; // the message is one decoded part of the mail; only antivirus engines see parts.
                                            // For an engine that takes parts too: the message itself was shown before
+    bool                  in_parts = false; // of the message itself: every part of it that has bytes is shown, too
     std::string_view      user = {};  // whose preferences a spam scanner applies, as the recipients agree; may be empty
     const mail::ShownParts* parts = nullptr;  // for engines that take parts too; null: the message was not opened
 };
 
-// Surroundings - what engines that run programs need of the daemon
+// Surroundings - what engines that run in processes of their own need of the daemon
 struct Surroundings {
-    open::Spawner* spawner = nullptr;  // outlives every scanner; null: programs cannot be run, only checked
+    open::Spawner* spawner = nullptr;  // outlives every scanner; null: nothing can be run, only checked
     std::string    state_dir;          // full path; a folder of its own is made in it
+    std::uint64_t  worker_memory = 0;  // private memory of a worker process (open.memory); 0: the default
+    std::uint64_t  message_size = 0;   // limits.message_size; 0: no limit
+    bool           is_opened = true;   // open.enabled: engines are shown decoded parts
 };
 
 class Scanner {
@@ -55,6 +59,12 @@ public:
     virtual bool is_required() const noexcept = 0;
     // is_backup - of an antivirus engine: asked only when the others could not answer (groups.h)
     virtual bool is_backup() const noexcept { return false; }
+    // max_size - the largest message or part that it takes, in octets; 0: any. An antivirus engine is not shown a larger message
+    // whose parts it is shown; a larger part is Failed, over a limit
+    virtual std::uint64_t max_size() const noexcept { return 0; }
+    // introduce - says in the log, once at start, what the engine will not look at, as far as that can be known. May read small
+    // files: not for a thread that serves connections.
+    virtual Task<void> introduce(Deadline) { co_return; }
     // scan - never throws, ends by the deadline, and answers Failed for everything it is not sure of
     virtual Task<mail::ScanOutcome> scan(const ScanRequest& request, Deadline deadline) = 0;
     // health - one line for the operator: "ok", or which address failed, why and since when

@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
+#include "base/log.h"
 #include "base/stream.h"
+#include "base/text.h"
 #include "scanners/clamd/clamd_dialog.h"
 
 namespace tamis::scanners {
@@ -68,6 +71,14 @@ Task<Result<ClamdReply>> read_reply(Stream& stream, Deadline deadline) {
     }
 }
 
+// version_of - clamd's own words; "" when it does not answer
+Task<std::string> version_of(Endpoint address, Deadline deadline) {
+    auto stream = co_await connect(std::move(address), deadline);
+    if (!stream || !co_await (*stream)->write("zVERSION\0"sv, deadline)) co_return std::string();
+    auto reply = co_await read_reply(**stream, deadline);
+    co_return reply ? std::string(reply->text()) : std::string();
+}
+
 // interpret - the outcome of a reply; "OK" to a part of the message is no answer
 Attempt interpret(std::string_view line, ClamdMethod method, bool is_all_sent) {
     auto answer = parse_clamd_reply(line, method);
@@ -96,8 +107,8 @@ const std::vector<Setting<ClamdSettings>>& clamd_settings() {
     return rows;
 }
 
-Clamd::Clamd(std::vector<Endpoint> addresses, const ClamdSettings& settings)
-    : NetworkScanner("clamd", true, std::move(addresses), settings), method_(settings.method) {}
+Clamd::Clamd(std::vector<Endpoint> addresses, const ClamdSettings& settings, ClamdUse use)
+    : NetworkScanner("clamd", true, std::move(addresses), settings), method_(settings.method), use_(std::move(use)) {}
 
 bool Clamd::passes_descriptor(const Endpoint& to) const { return to.is_unix() && method_ != "instream"; }
 
@@ -115,13 +126,52 @@ Task<Attempt> Clamd::attempt(std::size_t index, const ScanRequest& request, Dead
     // a peer that closed may have said why
     if (!sent.done && !sent.done.error().is(Errc::closed)) co_return transport_attempt(std::move(sent.done.error()));
     auto reply = co_await read_reply(**stream, deadline);
-    if (!reply && reply.error().is(Errc::closed) && !sent.is_all)
-        reply.error().detail = "closed before it had the whole message; its size limit may be below max_size";
+    const bool was_cut_off = !passing && !sent.is_all && !reply && reply.error().is(Errc::closed);
+    // its word about a limit may be lost when it closes with bytes of ours unread
+    if (was_cut_off && co_await refuses_stream_of(address(index), spool.size(), deadline))
+        co_return failed_attempt(Trouble::none, {make_error_code(Errc::over_limit), std::string(stream_limit_text)});
+    if (was_cut_off) reply.error().detail = "closed before it had everything";
     if (!reply) co_return transport_attempt(std::move(reply.error()));
     co_return interpret(reply->text(), passing ? ClamdMethod::descriptor : ClamdMethod::stream, sent.is_all);
 }
 
-std::shared_ptr<Scanner> open_clamd(const ConfigTable& table, Problems& problems) {
+Task<bool> refuses_stream_of(Endpoint address, std::uint64_t size, Deadline deadline) {
+    if (size == 0 || size > std::numeric_limits<std::uint32_t>::max()) co_return false;
+    auto stream = co_await connect(std::move(address), deadline.sooner(connect_limit));
+    if (!stream) co_return false;
+    constexpr std::string_view command = "zINSTREAM\0"sv;
+    const auto length = chunk_length(static_cast<std::uint32_t>(size));
+    std::string request(command);
+    request.append(length.data(), length.size());
+    if (!co_await (*stream)->write(request, deadline)) co_return false;
+    auto reply = co_await read_reply(**stream, deadline.sooner(std::chrono::seconds(1)));
+    if (!reply) co_return false;
+    const auto answer = parse_clamd_reply(reply->text(), ClamdMethod::stream);
+    co_return !answer && answer.error().is(Errc::over_limit);
+}
+
+Task<void> Clamd::introduce(Deadline deadline) {
+    for (std::size_t index = 0; index < addresses(); ++index) {
+        const auto& where = address(index);
+        auto use = use_;
+        use.by_stream = !passes_descriptor(where);
+        if (const auto found = find_clamd_conf(where)) {
+            const auto limits = clamd_limits(found->conf, co_await version_of(where, deadline));
+            log::notice({}, "clamd {}: {} ({}); scanners.clamd.max_size {}", where.text(), limits_text(limits), found->file, use.max_size);
+            for (const auto& remark : judge_clamd_limits(limits, found->file, use))
+                log::warning({}, "clamd {}: {}; {}", where.text(), remark.what, remark.fix);
+        } else if (use.by_stream && use.max_size != 0 && co_await refuses_stream_of(where, use.max_size, deadline)) {
+            log::warning({}, "clamd {}: its StreamMaxLength is below scanners.clamd.max_size ({}): a larger part makes its message unchecked; set both alike",
+                         where.text(), use.max_size);
+        } else {
+            log::notice({}, "clamd {}: its limits cannot be known from here (no clamd.conf on this host that can be read belongs to it, and clamd does not "
+                            "tell); it says OK to what is above its MaxFileSize without looking at it: scanners.clamd.max_size ({}) must not be larger",
+                        where.text(), use.max_size);
+        }
+    }
+}
+
+std::shared_ptr<Scanner> open_clamd(const ConfigTable& table, Problems& problems, const Surroundings& around) {
     constexpr auto section = "scanners.clamd";
     const auto before = problems.lines().size();
     ClamdSettings settings;
@@ -133,7 +183,8 @@ std::shared_ptr<Scanner> open_clamd(const ConfigTable& table, Problems& problems
         problems.add(table.find("method")->position,
                      "scanners.clamd.method: \"fildes\" passes a descriptor, which works over a unix socket only");
     if (problems.lines().size() != before) return {};
-    return std::make_shared<Clamd>(std::move(addresses), settings);
+    ClamdUse use{settings.max_size.count, around.message_size, settings.max_scans, false, around.is_opened, "tamis.toml"};
+    return std::make_shared<Clamd>(std::move(addresses), settings, std::move(use));
 }
 
 std::vector<SettingLine> clamd_setting_lines(const ConfigTable* table) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "scanners/clamd/clamd_limits.h"
 #include "scanners/network_scanner.h"
 
 namespace tamis::scanners {
@@ -17,7 +18,7 @@ struct ClamdSettings : CommonSettings {
     ClamdSettings() {
         required = true;
         timeout = Seconds(120'000);
-        max_size = Bytes{100ULL << 20};
+        max_size = Bytes{25ULL << 20};  // clamd's own default, and what Debian sets
         retry_for = Seconds(60'000);
     }
     std::vector<std::string> socket{"/run/clamav/clamd.ctl"};
@@ -27,7 +28,10 @@ const std::vector<Setting<ClamdSettings>>& clamd_settings();
 
 class Clamd final : public NetworkScanner {
 public:
-    Clamd(std::vector<Endpoint> addresses, const ClamdSettings& settings);
+    // `use` - what introduce() compares clamd's limits with
+    Clamd(std::vector<Endpoint> addresses, const ClamdSettings& settings, ClamdUse use = {});
+
+    Task<void> introduce(Deadline deadline) override;
 
     // proved over a matrix of structures by test/e2e/test_plain_mail.py; `tamis doctor` says when clamd's ScanMail is off
     bool opens_plain_mail() const noexcept override { return true; }
@@ -38,10 +42,14 @@ protected:
 private:
     bool passes_descriptor(const Endpoint& to) const;
     std::string method_;
+    ClamdUse    use_;
 };
 
 // open_clamd - from the table [scanners.clamd]; nothing when there are problems
-std::shared_ptr<Scanner> open_clamd(const ConfigTable& table, Problems& problems);
+std::shared_ptr<Scanner> open_clamd(const ConfigTable& table, Problems& problems, const Surroundings& around = {});
+// refuses_stream_of - clamd says that so many bytes are above its StreamMaxLength: it does as soon as it has the length of a
+// chunk, before any byte of it. false: it did not say so within a second, or cannot be asked
+Task<bool> refuses_stream_of(Endpoint address, std::uint64_t size, Deadline deadline);
 std::vector<SettingLine> clamd_setting_lines(const ConfigTable* table);
 
 }  // namespace tamis::scanners

@@ -25,7 +25,7 @@ std::optional<std::string_view> without_subject(std::string_view line, ClamdMeth
 Result<ClamdAnswer> parse_clamd_reply(std::string_view line, ClamdMethod method) {
     constexpr std::string_view found = " FOUND", error = "ERROR", limits = "Heuristics.Limits.Exceeded";
     if (line == "INSTREAM size limit exceeded. ERROR")
-        return fail(Errc::over_limit, "the message is larger than clamd's StreamMaxLength");
+        return fail(Errc::over_limit, std::string(stream_limit_text));
     const auto verdict = without_subject(line, method);
     if (verdict == "OK") return ClamdAnswer{mail::Clean{}};
     if (verdict && verdict->ends_with(found) && verdict->size() > found.size()) {

@@ -25,6 +25,9 @@ struct ClamdError {
 };
 using ClamdAnswer = std::variant<mail::Clean, mail::Infected, ClamdError>;
 
+// what is said of "INSTREAM size limit exceeded"
+constexpr std::string_view stream_limit_text = "it is larger than clamd's StreamMaxLength, which is below scanners.clamd.max_size";
+
 // parse_clamd_reply - one reply without its NUL. Errc::over_limit for "INSTREAM size limit exceeded. ERROR" and for a
 // Heuristics.Limits.Exceeded "virus" (clamd.conf AlertExceedsMax), Errc::bad_reply for anything clamd would not say.
 Result<ClamdAnswer> parse_clamd_reply(std::string_view line, ClamdMethod method);

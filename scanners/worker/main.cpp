@@ -1,7 +1,8 @@
 // main - tamis-worker: opens hostile messages, one after the other, without files, network, secrets or privileges
 //
-// Started by tamisd's spawner with a SEQPACKET socket as descriptor 3 (wire.h): reads everything it will ever need from
-// files, confines itself for good (sandbox.h), and answers jobs until the socket closes. A job that uses its quantum of CPU
+// Started by tamisd's spawner with a SEQPACKET socket as descriptor 3. The first packet there says what it is to do for all
+// its life (`roles`): to open messages (wire.h, here) or to match YARA rules (match_role.h). It reads everything it will ever
+// need from files, confines itself for good (sandbox.h), and answers jobs until the socket closes. A job that uses its quantum of CPU
 // goes on at low priority; one that exceeds its CPU limit by an eighth (within one call of a library) ends the process. Memory that runs out is
 // an answer ("over limits"), after which the process asks to be replaced.
 #include <fcntl.h>
@@ -20,10 +21,13 @@
 #include <cstring>
 #include <ctime>
 #include <exception>
+#include <memory>
 #include <new>
 #include <span>
 #include <utility>
 
+#include "scanners/worker/match_role.h"
+#include "scanners/worker/match_wire.h"
 #include "scanners/worker/packet.h"
 #include "scanners/worker/sandbox/sandbox.h"
 #include "scanners/worker/spawner_loop.h"
@@ -269,7 +273,7 @@ Done DaemonSide::finish(Opened opened, bool is_last) {
 class WorkerProcess {
 public:
     explicit WorkerProcess(Tools tools) : tools_(std::move(tools)) {}
-    int run(std::string_view namespaces);
+    int run(std::string_view first, std::string_view namespaces);
 
 private:
     int  serve();
@@ -280,10 +284,8 @@ private:
     std::array<char, packet_limit> buffer_{};
 };
 
-int WorkerProcess::run(std::string_view namespaces) {
-    auto packet = receive_packet(worker_channel, buffer_, Wait::yes);
-    if (!packet) return packet.error().is(Errc::closed) ? 0 : exit_bad_packet;
-    auto setup = parse_setup(packet->bytes);
+int WorkerProcess::run(std::string_view first, std::string_view namespaces) {
+    auto setup = parse_setup(first);
     if (!setup) {
         fmt::print(stderr, "{}", setup.error().detail);
         return exit_bad_packet;
@@ -326,6 +328,32 @@ Done WorkerProcess::answer(const JobPacket& packet, std::vector<Descriptor>& des
     return daemon.finish(std::move(opened), is_last);
 }
 
+// serve_open - from the first packet to the end of the daemon: opens messages
+int serve_open(Packet setup, std::string_view namespaces) {
+    auto tools = load_tools();
+    if (!tools) {
+        fmt::print(stderr, "{}", describe(tools.error()));
+        return exit_bad_packet;
+    }
+    return WorkerProcess(std::move(*tools)).run(setup.bytes, namespaces);
+}
+
+// Role - a kind of jobs; the first packet says which one this process serves for all its life
+struct Role {
+    std::uint8_t first;
+    int (*serve)(Packet setup, std::string_view namespaces);
+};
+constexpr std::array roles{Role{static_cast<std::uint8_t>(PacketKind::setup), serve_open},
+                           Role{static_cast<std::uint8_t>(MatchPacket::setup), serve_match}};
+
+int serve_role(std::string_view namespaces) {
+    const auto buffer = std::make_unique<std::array<char, packet_limit>>();
+    auto       packet = receive_packet(worker_channel, *buffer, Wait::yes);
+    if (!packet) return packet.error().is(Errc::closed) ? 0 : exit_bad_packet;
+    const auto role = std::ranges::find(roles, static_cast<std::uint8_t>(kind_of(packet->bytes)), &Role::first);
+    return role == roles.end() ? exit_bad_packet : role->serve(std::move(*packet), namespaces);
+}
+
 int work(std::string_view namespaces) {
     struct stat channel{};
     if (::fstat(worker_channel, &channel) != 0 || !S_ISSOCK(channel.st_mode)) {
@@ -341,12 +369,7 @@ int work(std::string_view namespaces) {
     // when the host runs out of memory, a worker goes first
     if (const Descriptor score(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC)); score)
         if (::write(score.get(), "1000", 4) < 0) fmt::print(stderr, "oom_score_adj stays as it is. ");
-    auto tools = load_tools();
-    if (!tools) {
-        fmt::print(stderr, "{}", describe(tools.error()));
-        return exit_bad_packet;
-    }
-    return WorkerProcess(std::move(*tools)).run(namespaces);
+    return serve_role(namespaces);
 }
 
 }  // namespace

@@ -4,15 +4,17 @@
 
 #include <algorithm>
 
-#include "scanners/yara/off_loop.h"
-
 namespace tamis::scanners {
 namespace {
 
 constexpr auto section = "scanners.yara";
 
-std::chrono::milliseconds time_left(Deadline deadline) {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(deadline.left());
+MatchOptions match_options(const YaraSettings& settings, const Surroundings& around) {
+    MatchOptions out;
+    out.workers = static_cast<std::uint32_t>(settings.max_scans);
+    if (around.worker_memory != 0) out.memory = around.worker_memory;
+    out.longest = std::chrono::ceil<std::chrono::seconds>(std::chrono::milliseconds(settings.timeout));
+    return out;
 }
 
 mail::ScanOutcome outcome_of(YaraFindings findings) {
@@ -36,35 +38,17 @@ const std::vector<Setting<YaraSettings>>& yara_settings() {
     return rows;
 }
 
-Yara::Yara(std::unique_ptr<YaraRules> rules, const YaraSettings& settings)
+Yara::Yara(std::shared_ptr<const YaraRules> rules, const YaraSettings& settings, const Surroundings& around)
     : rules_(std::move(rules)),
       settings_(settings),
+      pool_(around.spawner, rules_, match_options(settings, around)),
       state_(BackendList("yara", {"rules"})),
-      turns_(std::make_shared<Slots>(static_cast<std::uint64_t>(settings.max_scans))),
       scans_("tamis_scans_total", "Scans by scanner", "scanner", "yara"),
       failures_("tamis_scan_failures_total", "Scans without an answer by scanner", "scanner", "yara") {}
-
-asio::thread_pool& Yara::pool() {
-    std::call_once(started_, [this] { pool_.emplace(static_cast<std::size_t>(turns_->limit())); });
-    return *pool_;
-}
 
 mail::ScanOutcome Yara::failed(Fault fault) {
     failures_.add();
     return mail::Failed{{fault.code, fmt::format("yara: {}", describe(fault))}};
-}
-
-// match_elsewhere - on the pool; the turn goes back when the scan has really ended, even if nobody waits for it
-Task<Result<YaraFindings>> Yara::match_elsewhere(std::shared_ptr<const mail::SealedSpool> spool, Deadline deadline) {
-    auto turn = co_await turns_->take(1, deadline);
-    if (!turn) co_return fail(turn.error().code, "waited for one of the turns (scanners.yara.max_scans)");
-    std::move_only_function<Result<YaraFindings>()> work = [rules = rules_, turns = turns_, turn = std::move(*turn),
-                                                            spool = std::move(spool), deadline] {
-        return rules->match(*spool, time_left(deadline));
-    };
-    auto done = co_await run_off_loop<Result<YaraFindings>>(pool(), std::move(work), deadline);
-    if (!done) co_return fail(done.error().code, "the scan did not end in time");
-    co_return std::move(*done);
 }
 
 Task<mail::ScanOutcome> Yara::scan(const ScanRequest& request, Deadline deadline) {
@@ -72,25 +56,20 @@ Task<mail::ScanOutcome> Yara::scan(const ScanRequest& request, Deadline deadline
     const auto& spool = request.message->spool;
     if (settings_.max_size.count != 0 && spool->size() > settings_.max_size.count)
         co_return failed({make_error_code(Errc::over_limit),
-                          fmt::format("the message has {} bytes, scanners.yara.max_size is {}; not scanned",
-                                      spool->size(), settings_.max_size.count)});
+                          fmt::format("{} has {} bytes, scanners.yara.max_size is {}; not scanned",
+                                      request.is_part ? "it" : "the message", spool->size(), settings_.max_size.count)});
     deadline = deadline.sooner(settings_.timeout);
     if (deadline.passed()) co_return failed({make_error_code(Errc::timeout), "no time left"});
-    const bool is_small = spool->is_all_in_head() && spool->size() <= inline_limit;
-    Result<YaraFindings> found;
-    if (is_small)
-        found = rules_->match(*spool, time_left(deadline));
-    else
-        found = co_await match_elsewhere(spool, deadline);
+    const auto found = co_await pool_.match(request.message->log_id.get(), spool, deadline);
     if (!found) {
         state_.failed(0, describe(found.error()));
-        co_return failed(std::move(found.error()));
+        co_return failed(found.error());
     }
     state_.succeeded(0);
-    co_return outcome_of(std::move(*found));
+    co_return outcome_of(rules_->meaning_of(*found));
 }
 
-std::shared_ptr<Scanner> open_yara(const ConfigTable& table, Problems& problems) {
+std::shared_ptr<Scanner> open_yara(const ConfigTable& table, Problems& problems, const Surroundings& around) {
     const auto before = problems.lines().size();
     YaraSettings settings;
     load_settings(table, section, yara_settings(), settings, problems);
@@ -106,7 +85,12 @@ std::shared_ptr<Scanner> open_yara(const ConfigTable& table, Problems& problems)
         problems.add(at, fmt::format("scanners.yara.rules: {}", describe(rules.error())));
         return {};
     }
-    return std::make_shared<Yara>(std::move(*rules), settings);
+    return std::make_shared<Yara>(std::move(*rules), settings, around);
+}
+
+bool has_yara(const ConfigTable& config) {
+    const auto* all = config.find("scanners");
+    return all != nullptr && all->table() != nullptr && all->table()->find("yara") != nullptr;
 }
 
 std::vector<SettingLine> yara_setting_lines(const ConfigTable* table) {

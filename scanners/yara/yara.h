@@ -1,21 +1,18 @@
-// yara - YARA rules as a scanner inside the daemon: settings, and where a scan runs
+// yara - YARA rules as a scanner: settings, and what a match means for a message
 //
-// A small message is scanned at once on the caller's thread (well under a millisecond), a larger one on a small pool of
-// threads, which starts with the first such message. Thread rule of Scanner.
+// The rules are compiled here and matched in worker processes (match_pool.h): no byte of a message is read by libyara in the
+// daemon. Thread rule of Scanner.
 #pragma once
 
-#include <boost/asio/thread_pool.hpp>
 #include <memory>
-#include <mutex>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/metric.h"
-#include "base/slots.h"
 #include "scanners/backends.h"
 #include "scanners/common_settings.h"
 #include "scanners/scanner.h"
+#include "scanners/yara/match_pool.h"
 #include "scanners/yara/yara_rules.h"
 
 namespace tamis::scanners {
@@ -23,7 +20,7 @@ namespace tamis::scanners {
 struct YaraSettings : CommonSettings {
     YaraSettings() {
         required = true;
-        max_scans = 2;
+        max_scans = 4;
     }
     std::vector<std::string> rules{"builtin"};
     std::string              unmarked = "virus";
@@ -32,32 +29,30 @@ const std::vector<Setting<YaraSettings>>& yara_settings();
 
 class Yara final : public Scanner {
 public:
-    static constexpr std::size_t inline_limit = 64 * 1024;  // bytes scanned on the caller's thread
-
-    Yara(std::unique_ptr<YaraRules> rules, const YaraSettings& settings);
+    Yara(std::shared_ptr<const YaraRules> rules, const YaraSettings& settings, const Surroundings& around);
 
     std::string_view name() const noexcept override { return "yara"; }
     bool             finds_viruses() const noexcept override { return true; }
     bool             is_required() const noexcept override { return settings_.required; }
     bool             is_backup() const noexcept override { return settings_.backup; }
+    std::uint64_t    max_size() const noexcept override { return settings_.max_size.count; }
     Task<mail::ScanOutcome> scan(const ScanRequest& request, Deadline deadline) override;
     std::string             health() const override { return state_.health(); }
 
 private:
-    Task<Result<YaraFindings>> match_elsewhere(std::shared_ptr<const mail::SealedSpool> spool, Deadline deadline);
-    asio::thread_pool&         pool();
-    mail::ScanOutcome          failed(Fault fault);
+    mail::ScanOutcome failed(Fault fault);
 
-    std::shared_ptr<YaraRules>       rules_;
+    std::shared_ptr<const YaraRules> rules_;
     CommonSettings                   settings_;
+    MatchPool                        pool_;
     Backends                         state_;  // one "address": the rules
-    std::shared_ptr<Slots>           turns_;
     metric::Counter                  scans_, failures_;
-    std::once_flag                   started_;
-    std::optional<asio::thread_pool> pool_;  // last: its threads end before anything else does
 };
 
-std::shared_ptr<Scanner> open_yara(const ConfigTable& table, Problems& problems);
+// open_yara - without a spawner (a check of the configuration) the rules are compiled, and every scan fails
+std::shared_ptr<Scanner> open_yara(const ConfigTable& table, Problems& problems, const Surroundings& around);
+// has_yara - the configuration has such a table: the daemon needs a spawner
+bool has_yara(const ConfigTable& config);
 std::vector<SettingLine> yara_setting_lines(const ConfigTable* table);
 
 }  // namespace tamis::scanners

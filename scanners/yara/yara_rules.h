@@ -1,24 +1,21 @@
-// yara_rules - compiled YARA rules, and what it means when one matches
+// yara_rules - compiled YARA rules on their way to the processes that match them, and what it means when one matches
 //
-// The metadata of a rule says what it stands for: `virus = "NAME"`, or `score = N` (a whole number or a decimal in
-// quotes) with an optional `test = "NAME"`; a rule with neither is a virus called like the rule, or ignored, as wanted.
-// Matching is safe from any thread at the same time. Blocks for as long as the scan takes. Exceptions never pass
-// through libyara.
+// The rules are the administrator's and are compiled here, in the daemon; no message is ever matched here. The metadata of a
+// rule says what it stands for: `virus = "NAME"`, or `score = N` (a whole number or a decimal in quotes) with an optional
+// `test = "NAME"`; a rule with neither is a virus called like the rule, or ignored, as wanted. Nothing changes after
+// compile(): any thread.
 #pragma once
 
-#include <chrono>
+#include <cstdint>
 #include <memory>
-#include <mutex>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "mail/evidence.h"
-#include "mail/message.h"
-
-struct YR_RULES;
-struct YR_SCAN_CONTEXT;
+#include "scanners/worker/packet.h"
 
 namespace tamis::scanners {
 
@@ -33,31 +30,26 @@ class YaraRules {
 public:
     // compile - "builtin" or the paths of rule files, each a namespace of its own. The fault names file and line.
     static Result<std::unique_ptr<YaraRules>> compile(const std::vector<std::string>& sources, Unmarked unmarked);
-    ~YaraRules();
-    YaraRules(const YaraRules&) = delete;
-    YaraRules& operator=(const YaraRules&) = delete;
 
-    // match - the whole message: from memory when it is all there, else mapped. Errc::timeout after `limit` (rounded
-    // up to whole seconds); any other trouble is a fault, never an empty finding.
-    Result<YaraFindings> match(const mail::SealedSpool& spool, std::chrono::milliseconds limit);
+    // descriptor - a sealed memfd with the rules as libyara writes them, `size` bytes
+    int           descriptor() const noexcept { return bytes_.get(); }
+    std::uint64_t size() const noexcept { return size_; }
+    std::uint32_t count() const noexcept { return static_cast<std::uint32_t>(meanings_.size()); }
+    // meaning_of - the rules that matched, by number; numbers that are none of ours mean nothing
+    YaraFindings meaning_of(std::span<const std::uint32_t> matched) const;
 
 private:
-    struct DropRules {
-        void operator()(YR_RULES* rules) const noexcept;
+    struct Meaning {
+        enum class Kind { nothing, virus, test } kind = Kind::nothing;
+        std::string name;
+        double      score = 0;
     };
-    struct DropScanner {
-        void operator()(YR_SCAN_CONTEXT* scanner) const noexcept;
-    };
-    using ScannerHandle = std::unique_ptr<YR_SCAN_CONTEXT, DropScanner>;
+    struct Reading;
+    YaraRules() = default;
 
-    YaraRules(std::unique_ptr<YR_RULES, DropRules> rules, Unmarked unmarked);
-    Done                  check_metadata() const;
-    Result<ScannerHandle> take_scanner();
-
-    std::unique_ptr<YR_RULES, DropRules> rules_;
-    Unmarked                             unmarked_;
-    std::mutex                           mutex_;
-    std::vector<ScannerHandle>           idle_;  // of the rules; each used by one thread at a time
+    open::Descriptor     bytes_;
+    std::uint64_t        size_ = 0;
+    std::vector<Meaning> meanings_;  // of each rule
 };
 
 }  // namespace tamis::scanners

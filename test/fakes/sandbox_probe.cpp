@@ -1,6 +1,6 @@
 // sandbox_probe - enters the sandbox of tamis-worker and tries one thing it must not be able to do
 //
-// sandbox_probe WHAT: exit 0 when it could do it, 1 when it was refused; a forbidden call ends it with SIGSYS. "--list" prints
+// sandbox_probe WHAT [match]: exit 0 when it could do it, 1 when it was refused; a forbidden call ends it with SIGSYS. "--list" prints
 // every WHAT with what must come of it: "name dies", "name refused" or "name works".
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -105,7 +105,8 @@ int main(int argc, char** argv) {
     ::signal(SIGXFSZ, SIG_IGN);
     for (const auto& probe : probes) {
         if (what != probe.name) continue;
-        auto entered = tamis::open::enter_sandbox({256ULL << 20, 32ULL << 20, 64, 60}, "");
+        const auto work = argc > 2 && std::string_view(argv[2]) == "match" ? tamis::open::SandboxWork::match : tamis::open::SandboxWork::open;
+        auto entered = tamis::open::enter_sandbox({256ULL << 20, 32ULL << 20, 64, 60, work}, "");
         if (!entered) {
             fmt::print(stderr, "{}\n", tamis::describe(entered.error()));
             return 3;

@@ -35,20 +35,6 @@ std::optional<std::time_t> parse_ctime(std::string_view text) {
     return seconds;
 }
 
-// clamd_size - "100M", "25K", "1048576"; 0 is no limit
-std::optional<std::uint64_t> clamd_size(std::string_view text) {
-    const auto digits = std::min(text.find_first_not_of("0123456789"), text.size());
-    const auto number = parse_unsigned(text.substr(0, digits), 1ULL << 40);
-    if (!number) return {};
-    const auto unit = to_lower(text.substr(digits));
-    if (unit.empty()) return number;
-    if (unit == "k") return *number << 10;
-    if (unit == "m") return *number << 20;
-    return {};
-}
-
-std::string in_mib(std::uint64_t size) { return fmt::format("{} MiB", size >> 20); }
-
 }  // namespace
 
 std::optional<ClamdVersion> parse_clamd_version(std::string_view line) {
@@ -80,56 +66,6 @@ void judge_clamd_age(const ClamdVersion& version, std::string_view shown, std::t
         report.warning(text, fix);
     else
         report.ok(age < day ? fmt::format("{}: {}, signatures {} of today", shown, version.program, version.database) : text);
-}
-
-Parameters parse_clamd_conf(std::string_view text) {
-    Parameters out;
-    for (const auto line : split(text, '\n')) {
-        const auto content = trim(line);
-        const auto blank = content.find_first_of(" \t");
-        if (content.empty() || content.front() == '#' || blank == std::string_view::npos) continue;
-        out.insert_or_assign(std::string(content.substr(0, blank)), std::string(trim(content.substr(blank))));
-    }
-    return out;
-}
-
-bool is_conf_of(const Parameters& conf, const Endpoint& address) {
-    const auto has = [&](std::string_view name, const std::string& value) {
-        const auto found = conf.find(name);
-        return found != conf.end() && found->second == value;
-    };
-    const auto real = [](std::string path) { return path.starts_with("/var/run/") ? path.substr(4) : path; };
-    if (address.is_unix()) {
-        const auto found = conf.find("LocalSocket");
-        return found != conf.end() && real(found->second) == real(address.path);
-    }
-    return (address.host.starts_with("127.") || address.host == "::1" || equal_fold(address.host, "localhost")) && has("TCPSocket", std::to_string(address.port));
-}
-
-void judge_clamd_limits(const Parameters& conf, std::string_view conf_file, const ClamdUse& use, Report& report) {
-    struct Row {
-        std::string_view name;
-        std::uint64_t    usual;
-    };
-    constexpr std::uint64_t MiB = 1ULL << 20, too_much = 1ULL << 30;
-    const auto wanted = use.max_size != 0 && (use.message_size == 0 || use.max_size < use.message_size) ? use.max_size : use.message_size;
-    for (const auto& row : {Row{"StreamMaxLength", 100 * MiB}, Row{"MaxFileSize", 100 * MiB}, Row{"MaxScanSize", 400 * MiB}}) {
-        const auto found = conf.find(row.name);
-        const auto size = found == conf.end() ? std::optional(row.usual) : clamd_size(found->second);
-        if (!size || *size == 0) continue;
-        if (*size > too_much)
-            report.warning(fmt::format("{} {} in {} is above 1 GiB: one message can take clamd's memory", row.name, in_mib(*size), conf_file), {fmt::format("{}: {} 400M", conf_file, row.name)});
-        else if (wanted == 0 || *size < wanted)
-            report.warning(fmt::format("clamd looks at {} only ({} in {}), it is given {}: a larger file passes unseen", in_mib(*size), row.name, conf_file,
-                                       wanted == 0 ? std::string("messages of any size") : in_mib(wanted)),
-                           {fmt::format("{}: [scanners.clamd] max_size = \"{}\", or {}: {} {}M", use.config_file, in_mib(*size), conf_file, row.name,
-                                        wanted == 0 ? 400 : (wanted + MiB - 1) / MiB)});
-    }
-    const auto found = conf.find("MaxThreads");
-    const auto threads = found == conf.end() ? 10 : parse_unsigned(found->second).value_or(10);
-    if (use.max_scans > static_cast<std::int64_t>(threads))
-        report.warning(fmt::format("scanners.clamd.max_scans is {}, clamd has {} threads (MaxThreads in {})", use.max_scans, threads, conf_file),
-                       {fmt::format("{}: [scanners.clamd] max_scans = {}", use.config_file, threads)});
 }
 
 bool is_spamd_pong(std::string_view line) {

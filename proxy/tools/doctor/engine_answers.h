@@ -8,9 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/endpoint.h"
 #include "proxy/tools/doctor/finding.h"
-#include "proxy/tools/doctor/master_cf.h"
 
 namespace tamis::proxy::doctor {
 
@@ -22,18 +20,6 @@ struct ClamdVersion {
 std::optional<ClamdVersion> parse_clamd_version(std::string_view line);
 // judge_clamd_age - no official signatures, and signatures older than three days are told of, older than two weeks are a problem
 void judge_clamd_age(const ClamdVersion& version, std::string_view shown, std::time_t now, Report& report);
-
-// parse_clamd_conf - "Name value" lines of clamd.conf
-Parameters parse_clamd_conf(std::string_view text);
-// is_conf_of - whether that clamd.conf is the one of the clamd at this address
-bool is_conf_of(const Parameters& conf, const Endpoint& address);
-// ClamdUse - our side: [scanners.clamd] and the largest message
-struct ClamdUse {
-    std::uint64_t max_size = 0, message_size = 0;
-    std::int64_t  max_scans = 10;
-    std::string   config_file;
-};
-void judge_clamd_limits(const Parameters& conf, std::string_view conf_file, const ClamdUse& use, Report& report);
 
 // is_spamd_pong - "SPAMD/1.5 0 PONG"
 bool is_spamd_pong(std::string_view line);

@@ -6,8 +6,6 @@
 #include <array>
 #include <ctime>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 
 #include "base/stream.h"
 #include "base/text.h"
@@ -89,18 +87,27 @@ struct Line {
     Fault end() const { return {make_error_code(text.empty() ? Errc::closed : Errc::bad_reply), "closed before it answered"}; }
 };
 
-// check_clamd_conf - of a clamd on this host
-void check_clamd_conf(const Endpoint& address, const ClamdUse& use, Report& report) {
-    for (const auto* file : {"/etc/clamav/clamd.conf", "/etc/clamd.d/scan.conf", "/etc/clamd.conf"}) {
-        std::ifstream stream(file);
-        if (!stream) continue;
-        std::string text(std::istreambuf_iterator<char>(stream), {});
-        const auto conf = parse_clamd_conf(text);
-        if (is_conf_of(conf, address)) return judge_clamd_limits(conf, file, use, report);
+// check_clamd_limits - what it will not look at: by its clamd.conf if it runs on this host, else as far as it can be asked
+Task<void> check_clamd_limits(Endpoint address, std::string version, sc::ClamdUse use, Deadline deadline, Report& report) {
+    const auto shown = "clamd " + address.text();
+    if (const auto found = sc::find_clamd_conf(address)) {
+        const auto limits = sc::clamd_limits(found->conf, version);
+        const auto remarks = sc::judge_clamd_limits(limits, found->file, use);
+        for (const auto& remark : remarks) report.warning(fmt::format("{}: {}", shown, remark.what), {remark.fix});
+        if (remarks.empty()) report.ok(fmt::format("{}: {} ({})", shown, sc::limits_text(limits), found->file));
+        co_return;
     }
+    if (use.by_stream && use.max_size != 0 && co_await sc::refuses_stream_of(address, use.max_size, deadline)) {
+        report.warning(fmt::format("{}: its StreamMaxLength is below scanners.clamd.max_size ({}): larger parts make their message unchecked", shown, use.max_size),
+                       {fmt::format("clamd.conf on its host: StreamMaxLength, MaxFileSize and MaxScanSize at least {}M, or {}: [scanners.clamd] max_size = \"25 MiB\"",
+                                    (use.max_size + (1 << 20) - 1) >> 20, use.config_file)});
+        co_return;
+    }
+    report.not_checked(fmt::format("{}: its limits; no clamd.conf on this host that we can read belongs to it, and clamd does not tell: its MaxFileSize and "
+                                   "MaxScanSize must not be below scanners.clamd.max_size ({})", shown, use.max_size));
 }
 
-Task<void> check_clamd(Endpoint address, EnginePtr engine, ClamdUse use, Deadline deadline, Report& report) {
+Task<void> check_clamd(Endpoint address, EnginePtr engine, sc::ClamdUse use, Deadline deadline, Report& report) {
     const auto shown = "clamd " + address.text();
     sc::ClamdReply reply;
     auto done = co_await exchange(address, std::string("zVERSION\0"sv), reply, deadline);
@@ -113,7 +120,7 @@ Task<void> check_clamd(Endpoint address, EnginePtr engine, ClamdUse use, Deadlin
         report.problem(fmt::format("{} is no clamd: {}", shown, escaped(reply.text())), {"correct scanners.clamd.socket: it is LocalSocket or TCPSocket of clamd.conf"});
     else
         judge_clamd_age(*version, shown, std::time(nullptr), report);
-    check_clamd_conf(address, use, report);
+    if (version) co_await check_clamd_limits(address, std::string(reply.text()), use, deadline, report);
 }
 
 // check_spam_rules - when sa-update last wrote on this host
@@ -221,10 +228,13 @@ S load(const ConfigTable& table, std::string_view section, const std::vector<Set
 void add_engines(const Settings& settings, Deadline deadline, Together& all, std::vector<EnginePtr>& engines) {
     if (const auto* table = table_of(settings, "clamd")) {
         const auto clamd = load(*table, "scanners.clamd", sc::clamd_settings());
-        const ClamdUse use{clamd.max_size.count, settings.limits.message_size.count, clamd.max_scans, settings.file};
+        sc::ClamdUse use{clamd.max_size.count, settings.limits.message_size.count, clamd.max_scans, false, settings.open.enabled, settings.file};
         const auto engine = engines.emplace_back(std::make_shared<Engine>("clamd", clamd.socket.size(), 0, clamd.required));
         for (const auto& text : clamd.socket)
-            if (auto place = parse_endpoint(text)) all.add(check_clamd(std::move(*place), engine, use, deadline, all.room()));
+            if (auto place = parse_endpoint(text)) {
+                use.by_stream = !place->is_unix() || clamd.method == "instream";
+                all.add(check_clamd(std::move(*place), engine, use, deadline, all.room()));
+            }
     }
     if (const auto* table = table_of(settings, "spamd")) {
         const auto spamd = load(*table, "scanners.spamd", sc::spamd_settings());

@@ -131,14 +131,23 @@ struct Filler {
 
 // allow_plain - calls that only touch what the process has already, whatever their arguments
 void allow_plain(Filler& to) {
-    for (const int call : {SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(pread64), SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(pwrite64),
+    for (const int call : {SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(pread64), SCMP_SYS(write), SCMP_SYS(writev),
                            SCMP_SYS(lseek), SCMP_SYS(recvmsg), SCMP_SYS(sendmsg), SCMP_SYS(close), SCMP_SYS(fstat),
-                           SCMP_SYS(ftruncate), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(brk), SCMP_SYS(madvise),
+                           SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(brk), SCMP_SYS(madvise),
                            SCMP_SYS(futex), SCMP_SYS(clock_gettime), SCMP_SYS(clock_getres), SCMP_SYS(gettimeofday),
-                           SCMP_SYS(time), SCMP_SYS(getrandom), SCMP_SYS(setitimer), SCMP_SYS(rt_sigreturn),
+                           SCMP_SYS(time), SCMP_SYS(getrandom), SCMP_SYS(rt_sigreturn),
                            SCMP_SYS(rt_sigprocmask), SCMP_SYS(restart_syscall), SCMP_SYS(getpid), SCMP_SYS(gettid),
                            SCMP_SYS(getrusage), SCMP_SYS(sched_yield), SCMP_SYS(exit), SCMP_SYS(exit_group)})
         to.allow(call);
+}
+
+// allow_opening - what only a process needs that hands decoded parts over and watches its own CPU time
+void allow_opening(Filler& to) {
+    for (const int call : {SCMP_SYS(pwrite64), SCMP_SYS(ftruncate), SCMP_SYS(setitimer)}) to.allow(call);
+    to.allow(SCMP_SYS(memfd_create), equals(1, MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    for (const unsigned command : {F_ADD_SEALS, F_GET_SEALS, F_GETFD, F_GETFL})
+        to.allow(SCMP_SYS(fcntl), equals(1, command));
+    to.allow(SCMP_SYS(setpriority), equals(0, PRIO_PROCESS), equals(1, 0));
 }
 
 // allow_with_care - calls that are harmless with some arguments only
@@ -147,10 +156,6 @@ void allow_with_care(Filler& to) {
     to.allow(SCMP_SYS(mmap), masked(2, PROT_EXEC, 0), masked(3, MAP_TYPE, MAP_PRIVATE));
     to.allow(SCMP_SYS(mmap), masked(2, PROT_EXEC | PROT_WRITE, 0), masked(3, MAP_ANONYMOUS, 0));
     to.allow(SCMP_SYS(mprotect), masked(2, PROT_EXEC, 0));
-    to.allow(SCMP_SYS(memfd_create), equals(1, MFD_CLOEXEC | MFD_ALLOW_SEALING));
-    for (const unsigned command : {F_ADD_SEALS, F_GET_SEALS, F_GETFD, F_GETFL})
-        to.allow(SCMP_SYS(fcntl), equals(1, command));
-    to.allow(SCMP_SYS(setpriority), equals(0, PRIO_PROCESS), equals(1, 0));
     to.allow(SCMP_SYS(tgkill), equals(0, static_cast<scmp_datum_t>(::getpid())), equals(2, SIGABRT));
 }
 
@@ -171,12 +176,13 @@ void allow_sanitizer(Filler& to) {
     to.allow(SCMP_SYS(mmap), masked(2, PROT_EXEC, 0));
 }
 
-Done filter_calls() {
+Done filter_calls(SandboxWork work) {
     const Filter filter(::seccomp_init(SCMP_ACT_KILL_PROCESS), ::seccomp_release);
     if (!filter) return fail(Errc::unavailable, "seccomp_init");
     Filler to{filter.get()};
     allow_plain(to);
     allow_with_care(to);
+    if (work == SandboxWork::open) allow_opening(to);
     refuse_names(to);
     if (is_sanitized) allow_sanitizer(to);
     if (to.error != 0) return fail(std::error_code(to.error, std::system_category()), "a rule of the seccomp filter");
@@ -198,7 +204,7 @@ Result<std::string> enter_sandbox(const SandboxLimits& limits, std::string_view 
     if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return system_fault("PR_SET_DUMPABLE");
     if (const int abi = deny_by_landlock(); abi > 0) active += fmt::format(", landlock {}", abi);
     if (!namespaces.empty()) active += fmt::format(", namespaces {}", namespaces);
-    if (auto done = filter_calls(); !done) return std::unexpected(std::move(done.error()));
+    if (auto done = filter_calls(limits.work); !done) return std::unexpected(std::move(done.error()));
     return active;
 }
 

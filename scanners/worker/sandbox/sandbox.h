@@ -14,11 +14,18 @@
 
 namespace tamis::open {
 
+// SandboxWork - what for: each gets the calls it needs and no more
+enum class SandboxWork {
+    open,   // decodes into memory files that it hands over
+    match,  // looks at what it is given and answers
+};
+
 struct SandboxLimits {
     std::uint64_t memory;       // private writable memory (RLIMIT_DATA); AddressSanitizer builds cannot have it
     std::uint64_t file;         // largest memfd (RLIMIT_FSIZE): a larger write fails
     std::uint32_t descriptors;  // RLIMIT_NOFILE
     std::uint32_t cpu_seconds;  // of the process's life (RLIMIT_CPU)
+    SandboxWork   work = SandboxWork::open;
 };
 
 // enter_sandbox - returns what is active, for the log: "seccomp, empty root, landlock 7, namespaces user pid net ...".

@@ -81,9 +81,10 @@ class Postgres:
 
 
 class Clamd:
-    """clamd with one signature, EICAR, or those given (lines of an .ndb file); .socket is its unix socket, .tcp its TCP address."""
+    """clamd with one signature, EICAR, or those given (lines of an .ndb file); .socket is its unix socket, .tcp its TCP address.
+    `limits` are lines of its clamd.conf."""
 
-    def __init__(self, signatures=EICAR_SIGNATURE):
+    def __init__(self, signatures=EICAR_SIGNATURE, limits=("StreamMaxLength 100M",)):
         home = folder("clamd")
         (home / "db").mkdir()
         (home / "db" / "test.ndb").write_text(signatures)
@@ -98,9 +99,8 @@ class Clamd:
             DatabaseDirectory {home}/db
             LogFile {home}/clamd.log
             LogFileMaxSize 0
-            StreamMaxLength 100M
             MaxThreads 10
-            """))
+            """) + "".join(f"{line}\n" for line in limits))
         self.process = Process("clamd", ["clamd", "-c", home / "clamd.conf"]).wait_for(self.socket)
 
     def addresses(self):

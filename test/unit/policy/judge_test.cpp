@@ -312,6 +312,25 @@ TEST_CASE("what opening found becomes unchecked, each for its own reason") {
         CHECK(findings_from(evidence).unchecked == std::set<int>{mail::unchecked_engine});
         CHECK(findings_from(evidence).required_engine_failed);
     }
+    SECTION("what an engine cannot do with this message at any try is no reason to try again") {
+        struct Row {
+            Errc code;
+            int  unchecked;
+            bool is_trouble;
+        };
+        const auto row = GENERATE(Row{Errc::over_limit, mail::unchecked_over_limits, false}, Row{Errc::bad_input, mail::unchecked_engine, false},
+                                  Row{Errc::unavailable, mail::unchecked_engine, true}, Row{Errc::timeout, mail::unchecked_engine, true},
+                                  Row{Errc::bad_reply, mail::unchecked_engine, true});
+        mail::ScanReport report;
+        report.scanner = "clamd";
+        report.required = report.finds_viruses = true;
+        report.outcome = mail::Failed{{make_error_code(row.code), "why"}};
+        evidence.scans.push_back(report);
+        const auto findings = findings_from(evidence);
+        CHECK(findings.unchecked == std::set<int>{row.unchecked});
+        CHECK(findings.required_engine_failed == row.is_trouble);
+        CHECK(findings.failed_engines.size() == 1);
+    }
     SECTION("undecipherable alone") {
         evidence.contents.parts[1].set(mail::PartFlag::undecipherable);
         CHECK(findings_from(evidence).unchecked == std::set<int>{0});

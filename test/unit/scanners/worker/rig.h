@@ -12,6 +12,7 @@
 #include <fstream>
 #include <functional>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -103,6 +104,19 @@ inline bool is_running(pid_t pid) {
     if (!std::getline(file, line)) return false;
     const auto name_end = line.rfind(") ");
     return name_end != std::string::npos && line[name_end + 2] != 'Z' && line[name_end + 2] != 'X';
+}
+
+// cpu_ticks - clock ticks that a process has used
+inline long cpu_ticks(pid_t pid) {
+    std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+    std::string   line;
+    if (!std::getline(file, line)) return 0;
+    std::istringstream fields(line.substr(line.rfind(") ") + 2));
+    std::string        skipped;
+    for (int i = 0; i < 11; ++i) fields >> skipped;
+    long user = 0, system = 0;
+    fields >> user >> system;
+    return user + system;
 }
 
 inline std::size_t open_descriptors() {

@@ -41,3 +41,21 @@ TEST_CASE("sandbox: every way out is closed, and what decoding needs works") {
     }
     CHECK(rows > 35);
 }
+
+TEST_CASE("sandbox: a process that matches rules makes no files either, and can do nothing that one that opens mail cannot") {
+    const std::string probe = TAMIS_SANDBOX_PROBE;
+    const auto        list = output_of(probe + " --list").first;
+    for (std::size_t at = 0; at < list.size();) {
+        const auto end = list.find('\n', at);
+        const auto line = list.substr(at, end - at);
+        at = end + 1;
+        INFO(line);
+        const auto name = line.substr(0, line.find(' ')), want = line.substr(line.find(' ') + 1);
+        const int  status = output_of(fmt::format("{} {} match 2>&1; exit $?", probe, name)).second;
+        REQUIRE(WIFEXITED(status));
+        const int code = WEXITSTATUS(status);
+        if (want == "dies" || name == "sealed_memfd") CHECK(code == 128 + SIGSYS);
+        if (want == "refused") CHECK(code != 0);
+        if (want == "works" && name != "sealed_memfd") CHECK(code == 0);
+    }
+}

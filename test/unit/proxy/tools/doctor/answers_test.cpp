@@ -76,24 +76,6 @@ TEST_CASE("clamd's version and the age of its signatures") {
     CHECK(odd.worst() == Level::not_checked);
 }
 
-TEST_CASE("clamd.conf against what clamd is given") {
-    const auto conf = parse_clamd_conf("# c\nLocalSocket /var/run/clamav/clamd.ctl\nStreamMaxLength 25M\nMaxThreads 4\nTCPSocket 3310\nMaxScanSize 4000M\n");
-    CHECK(is_conf_of(conf, *parse_endpoint("/run/clamav/clamd.ctl")));
-    CHECK(is_conf_of(conf, *parse_endpoint("127.0.0.1:3310")));
-    CHECK_FALSE(is_conf_of(conf, *parse_endpoint("127.0.0.1:3311")));
-    CHECK_FALSE(is_conf_of(conf, *parse_endpoint("192.0.2.1:3310")));
-    Report report("scanners");
-    judge_clamd_limits(conf, "/etc/clamav/clamd.conf", {100ULL << 20, 0, 10, "tamis.toml"}, report);
-    const auto findings = report.take();
-    CHECK(tells(findings, Level::warning, "looks at 25 MiB only (StreamMaxLength", "max_size = \"25 MiB\""));
-    CHECK(tells(findings, Level::warning, "MaxScanSize 4000 MiB in /etc/clamav/clamd.conf is above 1 GiB"));
-    CHECK(tells(findings, Level::warning, "clamd has 4 threads", "max_scans = 4"));
-    CHECK(findings.size() == 3);
-    Report smaller("scanners");
-    judge_clamd_limits(parse_clamd_conf(""), "clamd.conf", {100ULL << 20, 20ULL << 20, 10, "tamis.toml"}, smaller);
-    CHECK(smaller.take().empty());
-}
-
 TEST_CASE("spamd's pong") {
     CHECK(is_spamd_pong("SPAMD/1.5 0 PONG\r"));
     for (const auto* bad : {"", "SPAMD/1.5 76 Bad header", "HTTP/1.1 0 PONG", "SPAMD/1.5 0"}) CHECK_FALSE(is_spamd_pong(bad));
