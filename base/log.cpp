@@ -3,21 +3,21 @@
 #include <spdlog/async.h>
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/sinks/syslog_sink.h>
 #include <spdlog/spdlog.h>
 #include <fcntl.h>
 #include <syslog.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <climits>
 #include <mutex>
+#include <set>
 #include <system_error>
 
 namespace tamis::log {
 namespace {
-
-constexpr std::size_t line_limit = 980;  // amavisd's $logline_maxlen
 
 std::atomic<int>  current_level{0};
 std::atomic<bool> capturing{false};
@@ -88,6 +88,34 @@ private:
     bool is_torn_ = false;
 };
 
+// SyslogSink - spdlog's own closes the log in its destructor, also when a newer one has opened it again already (a reload): from
+// then on every line carries the program's name instead of log.ident, and logwatch does not count them
+class SyslogSink final : public spdlog::sinks::base_sink<std::mutex> {
+public:
+    explicit SyslogSink(const std::string& ident) {
+        static std::mutex            mutex;
+        static std::set<std::string> idents;  // syslog(3) keeps the pointer for good
+        const std::lock_guard lock(mutex);
+        ::openlog(idents.insert(ident).first->c_str(), LOG_PID | LOG_NDELAY, LOG_MAIL);
+    }
+
+private:
+    void sink_it_(const spdlog::details::log_msg& message) override {
+        const int length = static_cast<int>(std::min<std::size_t>(message.payload.size(), INT_MAX));
+        ::syslog(syslog_priority(message.level), "%.*s", length, message.payload.data());
+    }
+    void flush_() override {}
+    static int syslog_priority(spdlog::level::level_enum level) {
+        switch (level) {
+            case spdlog::level::err:
+            case spdlog::level::critical: return LOG_ERR;
+            case spdlog::level::warn: return LOG_WARNING;
+            case spdlog::level::info: return LOG_INFO;
+            default: return LOG_DEBUG;
+        }
+    }
+};
+
 void emit(Sinks& to, Level level, const std::string& line) {
     if (capturing) {
         to.captured.push_back(line);
@@ -116,8 +144,7 @@ Done open(const Options& options) {
             if (!priorities) pattern = fmt::format("%b %d %H:%M:%S {}[%P]: %v", options.ident);
         } else if (options.target == "syslog") {
             if (!to.pool) to.pool = std::make_shared<spdlog::details::thread_pool>(8192, 1);
-            auto sink = std::make_shared<spdlog::sinks::syslog_sink_mt>(options.ident, LOG_PID | LOG_NDELAY, LOG_MAIL,
-                                                                        false);
+            auto sink = std::make_shared<SyslogSink>(options.ident);
             logger = std::make_shared<spdlog::async_logger>(options.ident, std::move(sink), to.pool,
                                                             spdlog::async_overflow_policy::overrun_oldest);
         } else if (options.target.starts_with("file:")) {
@@ -144,32 +171,32 @@ Done open(const Options& options) {
 
 bool enabled(Level level) noexcept { return static_cast<int>(level) <= current_level.load(std::memory_order_relaxed); }
 
-void write(Level level, std::string_view id, std::string_view line) noexcept {
+namespace {
+
+// put - a whole line; `most` is its length with the log id, 0 for any
+void put(Level level, std::string_view id, std::string_view line, std::size_t most) noexcept {
     if (!enabled(level)) return;
     try {
         const std::string prefix = id.empty() ? std::string() : fmt::format("({}) ", id);
         const std::string_view mark = level == Level::error ? "(!!)" : level == Level::warning ? "(!)" : "";
+        std::string out = fmt::format("{}{}{}", prefix, mark, line);
+        if (most != 0 && out.size() > most) {
+            constexpr std::size_t note = 40;  // room for what is said about the cut
+            const std::size_t     kept = most - note;
+            out = fmt::format("{}...[{} octets cut]", std::string_view(out).substr(0, kept), out.size() - kept);
+        }
         auto& to = sinks();
         const std::lock_guard lock(to.mutex);
-        std::string out = prefix;
-        out += mark;
-        for (;;) {
-            const std::size_t room = line_limit - out.size();
-            if (line.size() <= room) {
-                out += line;
-                emit(to, level, out);
-                return;
-            }
-            out += line.substr(0, room - 3);
-            out += "...";
-            emit(to, level, out);
-            line.remove_prefix(room - 3);
-            out = prefix + "...";
-        }
+        emit(to, level, out);
     } catch (...) {  // a log that fails must not fail mail; there is nowhere left to say so
         return;
     }
 }
+
+}  // namespace
+
+void write(Level level, std::string_view id, std::string_view line) noexcept { put(level, id, line, line_limit); }
+void record(Level level, std::string_view id, std::string_view line) noexcept { put(level, id, line, 0); }
 
 void capture(bool on) {
     auto& to = sinks();

@@ -2,8 +2,9 @@
 //
 // Never blocks on a slow reader for long and never throws: a line that cannot be written is dropped and counted.
 // Safe from any thread. Levels are amavisd's $log_level (amavis-ops.md section 2): error and warning always appear,
-// notice is level 0 (one line per message), info 1-2, debug 3-5. A line longer than 980 octets is split as amavisd
-// does: "...": the parts end in "..." and go on with "...". The caller escapes what strangers wrote.
+// notice is level 0 (one line per message), info 1-2, debug 3-5. A record is one line, always: amavisd splits what is longer
+// than 980 octets, and then a parser that looks at lines can be made to overlook the end of one. Here a text line is cut
+// to line_limit and says how much is missing; a record() is never cut. The caller escapes what strangers wrote.
 #pragma once
 
 #include <fmt/format.h>
@@ -18,6 +19,9 @@ namespace tamis::log {
 
 enum class Level { error = -2, warning = -1, notice = 0, info = 1, detail = 2, debug = 3, trace = 5 };
 
+constexpr std::size_t line_limit = 980;           // octets of a text line with its log id, amavisd's $logline_maxlen
+constexpr std::size_t syslog_record_limit = 7900;  // what syslog daemons take in one piece (rsyslog: 8 KiB with its own prefix)
+
 struct Options {
     std::string target = "stderr";  // "stderr", "syslog", "journal", "file:/path"
     std::string ident = "amavis";   // as amavisd's $syslog_ident, so that its log parsers find the lines
@@ -29,6 +33,8 @@ Done open(const Options& options);
 bool enabled(Level level) noexcept;
 // write - one line; `id` is the log id "(id) " put before it, empty for none
 void write(Level level, std::string_view id, std::string_view line) noexcept;
+// record - one line of any length, for those that a program reads: a JSON object stays whole
+void record(Level level, std::string_view id, std::string_view line) noexcept;
 
 template <class... Args>
 void error(std::string_view id, fmt::format_string<Args...> format, Args&&... args) {

@@ -54,18 +54,68 @@ std::string attributes(const mail::Part& part) {
     return join(out, ",");
 }
 
-// add_name - the name, and what programs make of it: Windows drops dots and blanks at the end, others stop at a NUL
+// Character - the first one of a text: its code point, or the octet when it is no UTF-8, and how many octets it has
+struct Character {
+    std::uint32_t code = 0;
+    std::size_t   size = 1;
+};
+Character first_character(std::string_view text) {
+    const auto octet = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
+    const std::uint32_t lead = octet(0);
+    const std::size_t   size = lead < 0xc0 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    if (size == 1 || size > text.size()) return {lead, 1};
+    std::uint32_t code = lead & (0x7fU >> size);
+    for (std::size_t i = 1; i < size; ++i) {
+        if ((octet(i) & 0xc0U) != 0x80U) return {lead, 1};
+        code = code << 6 | (octet(i) & 0x3fU);
+    }
+    return {code, size};
+}
+
+// is_invisible - what clients and file systems leave out of a name, or show as nothing: control characters, the soft hyphen,
+// zero-width characters, marks of direction, variation selectors, tags
+bool is_invisible(std::uint32_t code) {
+    struct Range {
+        std::uint32_t first, last;
+    };
+    static constexpr Range ranges[] = {{0, 0x1f}, {0x7f, 0x9f}, {0xad, 0xad}, {0x34f, 0x34f}, {0x61c, 0x61c}, {0x115f, 0x1160}, {0x17b4, 0x17b5},
+                                       {0x180b, 0x180f}, {0x200b, 0x200f}, {0x2028, 0x202e}, {0x2060, 0x206f}, {0x3164, 0x3164}, {0xfe00, 0xfe0f},
+                                       {0xfeff, 0xfeff}, {0xffa0, 0xffa0}, {0xfff0, 0xfffb}, {0xe0000, 0xe0fff}};
+    return std::ranges::any_of(ranges, [&](const auto& range) { return range.first <= code && code <= range.last; });
+}
+
+// is_dropped_at_end - what Windows and mail programs take away from the end of a name: dots, and blanks of every width
+bool is_dropped_at_end(std::uint32_t code) {
+    return code == '.' || code == ' ' || code == 0xa0 || code == 0x1680 || (code >= 0x2000 && code <= 0x200a) || code == 0x202f ||
+           code == 0x205f || code == 0x3000 || is_invisible(code);
+}
+
+// saved_name - the name as a client would save the file: nothing invisible in it, no dots and blanks at its end
+std::string saved_name(std::string_view name) {
+    std::string out;
+    std::size_t end = 0;  // of what stays
+    while (!name.empty()) {
+        const auto next = first_character(name);
+        if (!is_invisible(next.code)) out += name.substr(0, next.size);
+        if (!is_dropped_at_end(next.code)) end = out.size();
+        name.remove_prefix(next.size);
+    }
+    out.resize(end);
+    return out;
+}
+
+// add_name - the name, and what programs make of it: some stop at a NUL, others leave out what nobody sees
 void add_name(std::vector<std::string>& into, const std::string& name) {
-    into.push_back(without_breaks(name));
-    const std::string_view shown = into.back();
-    const auto nul = shown.find('\0');
-    const auto last = shown.find_last_not_of(". ");
-    std::string shorter;
-    if (nul != std::string_view::npos) shorter = shown.substr(0, nul);
-    std::string trimmed;
-    if (last != std::string_view::npos && last + 1 != shown.size()) trimmed = shown.substr(0, last + 1);
-    if (!shorter.empty()) into.push_back(std::move(shorter));
-    if (!trimmed.empty()) into.push_back(std::move(trimmed));
+    const auto add = [&](std::string text) {
+        if (!text.empty() && std::ranges::find(into, text) == into.end()) into.push_back(std::move(text));
+    };
+    add(without_breaks(name));
+    const auto nul = name.find('\0');
+    if (nul != std::string::npos) {
+        add(without_breaks(name.substr(0, nul)));
+        add(saved_name(std::string_view(name).substr(0, nul)));
+    }
+    add(saved_name(name));
 }
 
 NodeTexts texts_of(const mail::Part& part) {

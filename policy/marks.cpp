@@ -2,10 +2,13 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <re2/re2.h>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <memory>
+#include <set>
 
 #include "base/text.h"
 #include "mail/address.h"
@@ -162,22 +165,59 @@ std::string fill_subject_tag(std::string_view tag, const RecipientVerdict& verdi
 
 namespace {
 
-constexpr std::array<std::string_view, 7> spam_headers = {"X-Spam-Status", "X-Spam-Level",  "X-Spam-Flag",
-                                                          "X-Spam-Score",  "X-Spam-Report", "X-Spam-Checker-Version",
-                                                          "X-Spam-Tests"};
+// remove_claims - fields by which a stranger speaks in our name. X-Spam-* and X-Amavis-* go whatever follows: filters behind us
+// look at any of them (Sieve scripts for X-Spam-Bar or X-Spam-Report are as usual as those for X-Spam-Flag).
+void remove_claims(mail::HeaderEdits& edits, const mail::Message& message, const Site& site) {
+    const auto head = message.spool->head();
+    std::set<std::string> names = {"mime-ambiguity-results", "x-quarantine-id", "x-amavis-alert", "x-amavis-hold"};
+    for (const auto& field : message.header.fields) {
+        const auto name = to_lower(mail::HeaderBlock::name(field, head));
+        if (name.starts_with("x-amavis-") || (site.remove_existing_spam_headers && (name.starts_with("x-spam-") || name == "x-spam"))) names.insert(name);
+    }
+    for (const auto& name : names) edits.remove(name);
+}
 
-void tag_subject(mail::HeaderEdits& edits, const std::string& tag, const mail::Message& message) {
+// tag_pattern - finds the tag again in a subject; what was filled in (a score, a date) may differ. Null: too short to look for.
+std::unique_ptr<re2::RE2> tag_pattern(std::string_view tag) {
+    static const re2::RE2 macro("_(?:SCORE|REQD|YESNOCAPS|YESNO|HOSTNAME|DATE|U|SUBJPREFIX|LOGID|MAILID)_");
+    constexpr std::size_t  shortest = 3;
+    const std::string_view shown = trim(tag);
+    re2::StringPiece       rest(shown.data(), shown.size()), match;
+    std::string            pattern;
+    std::size_t            fixed = 0;  // octets that are no macro
+    while (macro.Match(rest, 0, rest.size(), re2::RE2::UNANCHORED, &match, 1)) {
+        const auto before = static_cast<std::size_t>(match.data() - rest.data());
+        pattern += re2::RE2::QuoteMeta(re2::StringPiece(rest.data(), before)) + ".{0,80}?";
+        fixed += before;
+        rest.remove_prefix(before + match.size());
+    }
+    if (fixed + rest.size() < shortest) return nullptr;
+    pattern += re2::RE2::QuoteMeta(rest) + "[ \\t]*";
+    return std::make_unique<re2::RE2>(pattern, re2::RE2::Quiet);
+}
+
+// without_tag - a subject without the tags that earlier mails of the thread were given, as amavisd: everywhere in it, also in
+// encoded words. The bytes stay as they are where there is none.
+std::string without_tag(std::string_view old, std::string_view tag) {
+    std::string plain(old);
+    const auto  pattern = tag_pattern(tag);
+    if (!pattern || !pattern->ok()) return plain;
+    re2::RE2::GlobalReplace(&plain, *pattern, "");
+    if (plain.find("=?") == std::string::npos) return plain;
+    std::string decoded = mail::decode_words(mail::unfolded(plain));
+    if (re2::RE2::GlobalReplace(&decoded, *pattern, "") == 0) return plain;
+    return mail::encode_words(decoded, std::string_view("Subject: ").size());
+}
+
+// tag_subject - `tag` as it was set, `filled` as it is shown
+void tag_subject(mail::HeaderEdits& edits, std::string_view tag, const std::string& filled, const mail::Message& message) {
     const auto head = message.spool->head();
     const auto* field = message.header.find("Subject", head);
-    const std::string encoded = mail::encode_words(tag, std::string_view("Subject: ").size());
+    const std::string encoded = mail::encode_words(filled, std::string_view("Subject: ").size());
     if (field == nullptr) return edits.prepend("Subject", trim(encoded));
-    auto old = mail::HeaderBlock::value(*field, head);
+    const std::string kept = without_tag(mail::HeaderBlock::value(*field, head), tag);
+    std::string_view  old = kept;
     while (!old.empty() && is_blank(old.front())) old.remove_prefix(1);
-    // the original bytes stay as they are behind the tag; a tag that is already there is not put twice
-    while (trim(tag).size() >= 3 && old.starts_with(trim(tag))) {
-        old.remove_prefix(trim(tag).size());
-        while (!old.empty() && is_blank(old.front())) old.remove_prefix(1);
-    }
     // an encoded word is one only between blanks (RFC 2047 section 5)
     const bool apart = encoded.ends_with("?=") || old.starts_with("=?");
     std::string body = encoded.ends_with(' ') ? encoded : encoded + (apart ? " " : "");
@@ -202,17 +242,12 @@ mail::HeaderEdits edits_for(const RecipientVerdict& verdict, const RecipientPoli
         edits.prepend("X-Spam-Status", status_body(verdict, policy));
     }
     if (!verdict.subject_tag.empty())
-        tag_subject(edits, fill_subject_tag(verdict.subject_tag, verdict, policy, message, site), message);
+        tag_subject(edits, verdict.subject_tag, fill_subject_tag(verdict.subject_tag, verdict, policy, message, site), message);
     if (site.add_received) edits.prepend("Received", received_body(envelope, message, site));
     if (!findings.hold.empty()) edits.prepend("X-Amavis-Hold", printable_or(findings.hold, '?').substr(0, 300));
     if (site.ambiguity_header && !findings.ambiguities.empty())
         edits.prepend("MIME-Ambiguity-Results", ambiguity_body(findings, site));
-    if (site.remove_existing_spam_headers)
-        for (const auto name : spam_headers) edits.remove(name);
-    edits.remove("X-Amavis-Hold");
-    edits.remove("MIME-Ambiguity-Results");
-    edits.remove("X-Amavis-Alert");   // a stranger's claim about our findings
-    edits.remove("X-Quarantine-ID");
+    remove_claims(edits, message, site);
     edits.repair(site.repairs);
     return edits;
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <set>
+#include <utility>
 
 #include "base/text.h"
 #include "mail/address.h"
@@ -211,21 +212,24 @@ SenderDecision SenderLists::decide(const AddressPieces& recipient, const std::ve
         const auto& sender = senders[i];
         const RowSearch search = search_rows(rows, i, sender, counted, out);
         wblist_has_score = wblist_has_score || search.has_score;
-        if (search.ended == Ended::allow) out.whitelisted = true;
-        if (search.ended == Ended::deny) out.blacklisted = true;
-        if (search.ended != Ended::no) continue;
-        for (const auto* list : mine) {
+        bool is_allowed = search.ended == Ended::allow, is_denied = search.ended == Ended::deny;
+        for (const auto* list : search.ended == Ended::no ? mine : std::vector<const List*>()) {
             const std::string normal = sender.normal();
             if (mail::matches_address_list(list->whitelist, normal) || any_matches(list->whitelist_patterns, sender.full)) {
-                out.whitelisted = true;
+                is_allowed = true;
                 out.reasons.push_back(fmt::format("{} is whitelisted by {}", shown(sender), list->shown));
             }
             if (mail::matches_address_list(list->blacklist, normal) || any_matches(list->blacklist_patterns, sender.full)) {
-                out.blacklisted = true;
+                is_denied = true;
                 out.reasons.push_back(fmt::format("{} is blacklisted by {}", shown(sender), list->shown));
             }
         }
+        out.whitelisted = out.whitelisted || is_allowed;
+        out.blacklisted = out.blacklisted || (is_denied && !is_allowed);
     }
+    // From is whatever the sender wrote: an address that is allowed must not open the door for another that is denied
+    if (out.blacklisted && std::exchange(out.whitelisted, false))
+        out.reasons.emplace_back("a denied address counts more than an allowed one");
     for (const auto* list : wblist_has_score ? std::vector<const List*>() : mine) {
         std::set<std::string> entries;
         for (const auto& sender : senders) {
@@ -236,7 +240,6 @@ SenderDecision SenderLists::decide(const AddressPieces& recipient, const std::ve
                                               escaped(hit->entry, sender_shown)));
         }
     }
-    if (out.whitelisted) out.blacklisted = false;
     return out;
 }
 

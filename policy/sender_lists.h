@@ -9,7 +9,8 @@
 //     blacklist_patterns = ['...']
 //     score_patterns     = [{ match = '^noreply@', score = 1 }]
 //
-// Senders are the envelope sender, then the addresses of From. Lists speak about spam only, never about viruses. Pure.
+// Senders are the envelope sender, then the addresses of all From fields; neither is authenticated. Lists speak about spam
+// only, never about viruses. Pure.
 #pragma once
 
 #include <memory>
@@ -26,7 +27,7 @@ namespace tamis::policy {
 // SenderDecision - what the lists of one recipient say about the senders of a message
 struct SenderDecision {
     bool                     whitelisted = false;
-    bool                     blacklisted = false;  // never together with whitelisted: that wins, as with amavisd
+    bool                     blacklisted = false;  // never together with whitelisted: a deny of any address wins
     double                   boost = 0;            // sum of the soft scores
     std::vector<std::string> reasons;   // one line each, for explanations
     std::vector<std::string> problems;  // one line each: table, row, column and what is wrong
@@ -40,7 +41,9 @@ public:
 
     // decide - for each sender the rows of wblist are asked in the order of the user rows: a score counts and the search
     // goes on, blank is neutral and ends it, W or B decides and ends it. When they neither decided nor were neutral, the
-    // configuration's lists are asked. The configuration's scores count only when wblist has none. Every entry counts
+    // configuration's lists are asked; for one address an allow of theirs wins over a deny, as with amavisd. Of several
+    // addresses, one that is denied wins over one that is allowed (amavisd: the other way round, so that a second From
+    // lets every denied sender in). The configuration's scores count only when wblist has none. Every entry counts
     // once for a recipient, however many addresses of the sender match it (amavisd counts it for each).
     SenderDecision decide(const AddressPieces& recipient, const std::vector<UserRow>& rows,
                           const std::vector<AddressPieces>& senders) const;

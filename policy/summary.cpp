@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/endpoint.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "mail/address.h"
 
@@ -49,6 +50,28 @@ std::string actions(const SummaryInput& in, std::string_view separator) {
     if (!in.quarantine_locations.empty()) list.emplace_back("Quarantined");
     if (in.archived) list.emplace_back("Archived");
     return join(list, separator);
+}
+
+// Widths - how much of each value a line shows
+struct Widths {
+    std::size_t word = 700, address = 330, recipients = 10'000, id = 250, queued = 300, bank = 10'000;
+};
+// from all there is to what fits in any case: the fixed words of a line and these are shorter than log::line_limit
+constexpr Widths widths[] = {{}, {300, 250, 10, 200, 200, 200}, {200, 120, 4, 120, 100, 60}, {100, 80, 2, 60, 60, 30}, {60, 50, 1, 40, 40, 30}};
+
+// shortened - the end of a value that is too long, and of it only, is replaced by "..."
+std::string shortened(std::string text, std::size_t most) {
+    if (text.size() <= most) return text;
+    std::size_t at = most - std::min<std::size_t>(most, 3);
+    while (at > 0 && (static_cast<unsigned char>(text[at]) & 0xc0U) == 0x80U) --at;  // not inside a character
+    return text.substr(0, at) + "...";
+}
+
+// shortened_list - the first ones, and how many more there are
+std::string shortened_list(const std::vector<std::string>& items, std::size_t most) {
+    if (items.size() <= most) return join(items, ",");
+    return fmt::format("{},...[{} more]", join(std::vector<std::string>(items.begin(), items.begin() + static_cast<std::ptrdiff_t>(most)), ","),
+                       items.size() - most);
 }
 
 std::string category_word(ContentCategory category, const Findings& findings, const BannedHit* banned) {
@@ -175,55 +198,79 @@ std::string oldest_public_address(const mail::Message& message) {
     return oldest;
 }
 
-std::vector<std::string> summary_lines(const SummaryInput& in) {
+namespace {
+
+// lines_of - with the values cut to these widths
+std::vector<std::string> lines_of(const SummaryInput& in, const Widths& width) {
     std::vector<std::string> passed;
     std::vector<std::string> blocked;
     std::vector<std::string> queued;
     for (std::size_t i = 0; i < in.outcomes->size(); ++i) {
         const auto& outcome = (*in.outcomes)[i];
-        const std::string address = log_text(mail::smtp_form(in.envelope->recipients[i].address), 330);
-        (outcome.relayed ? passed : blocked).push_back(address);
+        auto& side = outcome.relayed ? passed : blocked;
+        side.push_back(side.size() < width.recipients ? log_text(mail::smtp_form(in.envelope->recipients[i].address), width.address) : std::string());
         if (outcome.relayed && !outcome.queued_as.empty() &&
             std::ranges::find(queued, outcome.queued_as) == queued.end())
             queued.push_back(outcome.queued_as);
     }
     const auto blocking = worst_blocking(*in.verdicts);
     const auto main = worst_main(*in.verdicts);
+    const auto word = [&](ContentCategory category) {
+        return shortened(category_word(category, *in.findings, first_banned(*in.verdicts)), width.word);
+    };
     const std::string oldest = oldest_public_address(*in.message);
-    std::string middle = in.policy_path.empty() ? "" : " " + in.policy_path;
+    std::string middle = in.policy_path.empty() ? "" : " " + shortened(in.policy_path, width.bank);
     middle += client_part(in);
     if (!oldest.empty()) middle += fmt::format(" [{}]", oldest);
-    middle += " " + log_text(mail::smtp_form(in.envelope->sender), 330);
+    middle += " " + log_text(mail::smtp_form(in.envelope->sender), width.address);
 
     std::string tail;
-    if (!in.quarantine_locations.empty()) tail += ", quarantine: " + join(in.quarantine_locations, ", ");
-    if (in.envelope->client.ident) tail += ", Queue-ID: " + log_text(*in.envelope->client.ident, 60);
-    if (const auto id = message_id(*in.message, "Message-ID"); !id.empty()) tail += ", Message-ID: " + log_text(id, 250);
+    if (!in.quarantine_locations.empty()) tail += ", quarantine: " + shortened(join(in.quarantine_locations, ", "), width.queued);
+    if (in.envelope->client.ident) tail += ", Queue-ID: " + log_text(*in.envelope->client.ident, std::min<std::size_t>(60, width.id));
+    if (const auto id = message_id(*in.message, "Message-ID"); !id.empty()) tail += ", Message-ID: " + log_text(id, width.id);
     if (const auto id = message_id(*in.message, "Resent-Message-ID"); !id.empty())
-        tail += ", Resent-Message-ID: " + log_text(id, 250);
+        tail += ", Resent-Message-ID: " + log_text(id, width.id);
     tail += fmt::format(", mail_id: {}, Hits: {}, size: {}", in.message->mail_id.get(), hits(*in.verdicts),
                         in.message->size);
     const std::string end = fmt::format(", {} ms", in.elapsed.count());
     std::vector<std::string> lines;
     if (!passed.empty()) {
-        const std::string queued_as = queued.empty() ? "" : ", queued_as: " + log_text(join(queued, "/"), 300);
-        lines.push_back(fmt::format("Passed {} {{{}}},{} -> {}{}{}{}", category_word(blocking.value_or(main), *in.findings, first_banned(*in.verdicts)),
-                                    actions(in, ","), middle, join(passed, ","), tail, queued_as, end));
+        const std::string queued_as = queued.empty() ? "" : ", queued_as: " + log_text(join(queued, "/"), width.queued);
+        lines.push_back(fmt::format("Passed {} {{{}}},{} -> {}{}{}{}", word(blocking.value_or(main)), actions(in, ","), middle,
+                                    shortened_list(passed, width.recipients), tail, queued_as, end));
     }
     if (!blocked.empty()) {
         // a recipient that was to pass and did not was stopped by the next hop
-        ContentCategory why = blocking.value_or(ContentCategory{Major::mta, 0});
-        lines.push_back(fmt::format("Blocked {} {{{}}},{} -> {}{}{}", category_word(why, *in.findings, first_banned(*in.verdicts)), actions(in, ","),
-                                    middle, join(blocked, ","), tail, end));
+        const ContentCategory why = blocking.value_or(ContentCategory{Major::mta, 0});
+        lines.push_back(fmt::format("Blocked {} {{{}}},{} -> {}{}{}", word(why), actions(in, ","), middle,
+                                    shortened_list(blocked, width.recipients), tail, end));
+    }
+    return lines;
+}
+
+}  // namespace
+
+std::vector<std::string> summary_lines(const SummaryInput& in) {
+    const std::size_t room = log::line_limit - std::min<std::size_t>(in.message->log_id.get().size() + 3, 100);  // "(id) "
+    std::vector<std::string> lines;
+    for (const auto& width : widths) {
+        lines = lines_of(in, width);
+        if (std::ranges::all_of(lines, [&](const auto& line) { return line.size() <= room; })) break;
     }
     return lines;
 }
 
 namespace {
 
-std::string json_text(std::string_view text) {
+// JsonRoom - how much of a text and how many items of a list an object shows
+struct JsonRoom {
+    std::size_t text = 2000, items = 100'000;
+};
+constexpr JsonRoom json_rooms[] = {{}, {500, 50}, {300, 10}, {150, 5}, {80, 2}};
+
+std::string json_text(std::string_view text, const JsonRoom& room = {}) {
     std::string out = "\"";
-    for (const char c : utf8_or_replaced(text, 2000)) {
+    for (const char c : utf8_or_replaced(text, room.text)) {
         if (c == '"' || c == '\\') {
             out += '\\';
             out += c;
@@ -236,9 +283,10 @@ std::string json_text(std::string_view text) {
     return out + '"';
 }
 
-std::string json_list(const std::vector<std::string>& items) {
+std::string json_list(const std::vector<std::string>& items, const JsonRoom& room) {
     std::vector<std::string> quoted;
-    for (const auto& item : items) quoted.push_back(json_text(item));
+    for (const auto& item : items)
+        if (quoted.size() < room.items) quoted.push_back(json_text(item, room));
     return "[" + join(quoted, ",") + "]";
 }
 
@@ -253,15 +301,13 @@ std::string_view destiny_word(Destiny destiny) {
     return "?";
 }
 
-}  // namespace
-
-std::string summary_json(const SummaryInput& in) {
+std::string json_of(const SummaryInput& in, const JsonRoom& room) {
     std::vector<std::string> fields;
     const auto add = [&](std::string_view key, const std::string& value) {
         fields.push_back(fmt::format("\"{}\":{}", key, value));
     };
     const auto add_text = [&](std::string_view key, std::string_view value) {
-        if (!value.empty()) add(key, json_text(value));
+        if (!value.empty()) add(key, json_text(value, room));
     };
     std::vector<std::string> addresses;
     std::vector<std::string> recipients;
@@ -272,18 +318,19 @@ std::string summary_json(const SummaryInput& in) {
         const auto& address = in.envelope->recipients[i].address;
         addresses.push_back(address);
         if (outcome.relayed && !outcome.queued_as.empty()) queued.push_back(outcome.queued_as);
+        if (recipients.size() == room.items) continue;
         std::vector<std::string> item = {
-            "\"rcpt_to\":" + json_text(address),
+            "\"rcpt_to\":" + json_text(address, room),
             fmt::format("\"rcpt_is_local\":{}", (*in.policies)[i].is_local),
             fmt::format("\"action\":\"{}\"", destiny_word(verdict.destiny)),
-            "\"smtp_response\":" + json_text(outcome.response.line()),
+            "\"smtp_response\":" + json_text(outcome.response.line(), room),
             fmt::format("\"smtp_code\":\"{}\"", outcome.response.code),
             fmt::format("\"ccat_main\":\"{}\"", mail::display_name(verdict.main())),
         };
         if (verdict.blocking) item.push_back(fmt::format("\"ccat_blocking\":\"{}\"", mail::display_name(*verdict.blocking)));
-        if (verdict.banned) item.push_back("\"banning_reason\":" + json_text(verdict.banned->reason));
+        if (verdict.banned) item.push_back("\"banning_reason\":" + json_text(verdict.banned->reason, room));
         if (verdict.score) item.push_back("\"spam_score\":" + format_score(*verdict.score));
-        if (!outcome.queued_as.empty()) item.push_back("\"queued_as\":" + json_text(outcome.queued_as));
+        if (!outcome.queued_as.empty()) item.push_back("\"queued_as\":" + json_text(outcome.queued_as, room));
         recipients.push_back("{" + join(item, ",") + "}");
     }
     add_text("type", "amavis");
@@ -293,37 +340,49 @@ std::string summary_json(const SummaryInput& in) {
     if (in.envelope->client.port) add_text("client_port", *in.envelope->client.port);
     if (in.envelope->client.ident) add_text("queue_id", *in.envelope->client.ident);
     add_text("protocol", in.envelope->protocol);
-    add("mail_from", json_text(in.envelope->sender));
-    add("rcpt_to", json_list(addresses));
+    add("mail_from", json_text(in.envelope->sender, room));
+    add("rcpt_to", json_list(addresses, room));
     add("rcpt_num", std::to_string(addresses.size()));
+    if (addresses.size() > recipients.size()) add("rcpt_omitted", std::to_string(addresses.size() - recipients.size()));
     add("recipients", "[" + join(recipients, ",") + "]");
     add_text("subject", mail::decode_words(header_text(*in.message, "Subject")));
     add_text("message_id", message_id(*in.message, "Message-ID"));
     if (!in.policy_path.empty()) {
         std::vector<std::string> banks;
         for (const auto bank : split(in.policy_path, '/')) banks.emplace_back(bank);
-        add("policy_banks", json_list(banks));
+        add("policy_banks", json_list(banks, room));
     }
     add("size", std::to_string(in.message->size));
     add_text("digest_body", in.message->digest);
-    if (!in.quarantine_locations.empty()) add("quarantine", json_list(in.quarantine_locations));
+    if (!in.quarantine_locations.empty()) add("quarantine", json_list(in.quarantine_locations, room));
     std::vector<std::string> tests;
     if (!in.verdicts->empty())
         for (const auto& test : in.verdicts->front().tests) tests.push_back(test.name + "=" + format_score(test.score));
-    if (!tests.empty()) add("tests", json_list(tests));
-    if (!in.findings->viruses.empty()) add("virusnames", json_list(in.findings->viruses));
+    if (!tests.empty()) add("tests", json_list(tests, room));
+    if (!in.findings->viruses.empty()) add("virusnames", json_list(in.findings->viruses, room));
     std::vector<std::string> causes;
     for (const auto& cause : in.findings->unchecked_causes) causes.push_back(cause.text);
-    if (!causes.empty()) add("unchecked_causes", json_list(causes));
+    if (!causes.empty()) add("unchecked_causes", json_list(causes, room));
     add("originating", in.originating ? "true" : "false");
     add_text("actions_performed", actions(in, " "));
-    if (!queued.empty()) add("queued_as", json_list(queued));
+    if (!queued.empty()) add("queued_as", json_list(queued, room));
     const auto seconds = std::chrono::duration<double>(in.message->received_at.time_since_epoch()).count();
     add("time_unix", fmt::format("{:.3f}", seconds));
     const auto moment = std::chrono::time_point_cast<std::chrono::seconds>(in.message->received_at);
     add_text("@timestamp", fmt::format("{:%Y-%m-%dT%H:%M:%S}Z", fmt::gmtime(std::chrono::system_clock::to_time_t(moment))));
     add("elapsed", fmt::format("{{\"Total\":{:.3f}}}", static_cast<double>(in.elapsed.count()) / 1000.0));
     return "{" + join(fields, ",") + "}";
+}
+
+}  // namespace
+
+std::string summary_json(const SummaryInput& in, std::size_t limit) {
+    std::string out;
+    for (const auto& room : json_rooms) {
+        out = json_of(in, room);
+        if (limit == 0 || out.size() <= limit) break;
+    }
+    return out;
 }
 
 }  // namespace tamis::policy

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <vector>
@@ -42,9 +43,12 @@ struct SummaryInput {
     std::chrono::milliseconds            elapsed{};
 };
 
+// summary_lines - each of at most log::line_limit octets with its log id: where a value is too long for that, it is cut inside
+// ("..."), and recipients that are left out are counted ("...[998 more]"). No field is ever missing, whatever strangers write.
 std::vector<std::string> summary_lines(const SummaryInput& input);
-// summary_json - the same as one JSON object (amavis-ops.md "JSON report", the keys we know)
-std::string summary_json(const SummaryInput& input);
+// summary_json - the same as one JSON object (amavis-ops.md "JSON report", the keys we know). Always a whole object: when it
+// would be longer than `limit` octets (0: none), texts are cut and recipients left out, which "rcpt_omitted" counts.
+std::string summary_json(const SummaryInput& input, std::size_t limit = 0);
 
 // queue_id_of - "3BD2F41C0A" of "250 2.0.0 Ok: queued as 3BD2F41C0A", otherwise the whole reply
 std::string queue_id_of(std::string_view reply);

@@ -208,7 +208,8 @@ Answer Pipeline::answer(State& state) {
                                                                             state.job.received_end);
     if (settings.log.format != "json")
         for (const auto& line : policy::summary_lines(summary)) log::notice(state.log_id, "{}", line);
-    if (settings.log.format != "amavis") log::notice(state.log_id, "{}", policy::summary_json(summary));
+    if (settings.log.format != "amavis")
+        log::record(log::Level::notice, state.log_id, policy::summary_json(summary, settings.log.target == "syslog" ? log::syslog_record_limit : 0));
     if (state.message.normalised != 0)
         log::info(state.log_id, "{} bare CR, bare LF or NUL in this message were put right; a DKIM signature may break",
                   state.message.normalised);

@@ -67,6 +67,27 @@ std::string libpq_complaint(std::string_view message) {
     return "libpq does not understand it";
 }
 
+constexpr std::string_view encode_hint =
+    "percent-encode these in user and password: @ is %40, : is %3A, / is %2F, ? is %3F, # is %23, % is %25; "
+    "or write { dsn = \"...\", user = \"...\", password = \"...\" }";
+
+// misplaced_at - what libpq would take for a host although it is a piece of a password: it ends the password at the first "@"
+// and looks for none behind a "/" or "?". Nothing of the text is ever shown, not even by libpq at the first connect.
+std::optional<Fault> misplaced_at(std::string_view url) {
+    const auto rest = url.substr(url.find("://") + 3);
+    const auto at = rest.rfind('@');
+    if (at == std::string_view::npos || (rest.find('@') == at && rest.find_first_of("/?") > at)) return {};
+    return Fault{make_error_code(Errc::bad_input), fmt::format("an \"@\" that does not end user and password; {}", encode_hint)};
+}
+
+// bad_port - "user:password/database" without a host: the password stands where the port belongs
+std::optional<Fault> bad_port(const Words& words) {
+    const auto port = words.find("port");
+    if (port == words.end() || port->second.find_first_not_of("0123456789,") == std::string::npos) return {};
+    return Fault{make_error_code(Errc::bad_input),
+                 fmt::format("what stands where the port belongs is no number (not shown, it may be a password); {}; {}", expected, encode_hint)};
+}
+
 std::string shown_of(const Words& words) {
     const auto value = [&](std::string_view name) {
         const auto found = words.find(name);
@@ -94,6 +115,7 @@ Result<Words> parse_libpq(const std::string& text) {
 Result<Dsn> postgresql(const std::string& text, std::string_view user, std::string_view password) {
     auto words = parse_libpq(text);
     if (!words) return std::unexpected(std::move(words.error()));
+    if (auto trouble = bad_port(*words)) return std::unexpected(std::move(*trouble));
     Dsn dsn;
     dsn.kind = Dsn::Kind::postgresql;
     if (const auto found = words->find("password"); found != words->end()) {
@@ -204,6 +226,8 @@ Result<Dsn> parse_dsn(std::string_view text, std::string_view user, std::string_
     const bool is_url = scheme != std::string_view::npos && text.substr(0, scheme).find_first_of(" =") == std::string_view::npos;
     if (is_url && !starts_with_fold(text, "postgresql://") && !starts_with_fold(text, "postgres://"))
         return fail(Errc::bad_input, fmt::format("the scheme \"{}\" is not supported; {}", escaped(text.substr(0, scheme), 20), expected));
+    if (is_url)
+        if (auto trouble = misplaced_at(text)) return std::unexpected(std::move(*trouble));
     if (is_url) return postgresql(to_lower(text.substr(0, scheme)) + std::string(text.substr(scheme)), user, password);
     if (text.find('=') == std::string_view::npos) return fail(Errc::bad_input, std::string(expected));
     return postgresql(std::string(text), user, password);

@@ -103,6 +103,15 @@ TEST_CASE("Debian's list, rule by rule") {
         {{.names = {"setup.exe . ."}}, 6},
         {{.names = {std::string("setup.exe\0.txt", 14)}}, 6},
         {{.names = {"setup.exe\n"}}, 6},
+        {{.names = {"setup.exe\xe2\x80\x8b"}}, 6},                  // zero width space
+        {{.names = {"setup.exe\xc2\xa0.\xe3\x80\x80"}}, 6},         // no-break space, dot, ideographic space
+        {{.names = {"setup.exe\xa0"}}, 6},                          // the same no-break space, not in UTF-8
+        {{.names = {"setup.exe\x01\x1f\x7f"}}, 6},
+        {{.names = {"setup.e\xc2\xadx\xe2\x81\xa0""e"}}, 6},        // soft hyphen, word joiner
+        {{.names = {"setup.exe\xef\xbb\xbf.\xe2\x80\xae"}}, 6},    // byte order mark, right-to-left override
+        {{.names = {std::string("setup.exe\xe2\x80\x8b\0.txt", 18)}}, 6},
+        {{.names = {"setup.exe\xc2\xa0(1).txt"}}, 0},
+        {{.names = {"r\xc3\xa9sum\xc3\xa9.pdf\xc2\xa0"}}, 0},
         // decoded and raw spelling are both names
         {{.names = {"=?utf-8?q?setup=2Eexe?=", "setup.exe"}}, 6},
         {{}, 0},

@@ -87,8 +87,21 @@ TEST_CASE("what strangers say about spam and about us goes") {
     for (const char* name : {"X-Spam-Status", "x-spam-level", "X-SPAM-FLAG", "X-Spam-Score", "X-Spam-Report",
                              "X-Spam-Checker-Version", "X-Spam-Tests", "X-Amavis-Hold", "X-Amavis-Alert", "X-Quarantine-ID"})
         text += std::string(name) + ": forged\r\n folded\r\n";
-    const auto out = marked(scored(0, text + "X-Virus-Scanned: by them\r\nX-Spam-Other: stays\r\n\r\nX-Spam-Flag: body\r\n"));
-    CHECK(out == "X-Virus-Scanned: Tamis\r\nX-Virus-Scanned: by them\r\nX-Spam-Other: stays\r\n\r\nX-Spam-Flag: body\r\n");
+    const auto out = marked(scored(0, text + "X-Virus-Scanned: by them\r\nX-Spamish: stays\r\n\r\nX-Spam-Flag: body\r\n"));
+    CHECK(out == "X-Virus-Scanned: Tamis\r\nX-Virus-Scanned: by them\r\nX-Spamish: stays\r\n\r\nX-Spam-Flag: body\r\n");
+}
+
+TEST_CASE("every field in our name goes, whatever follows the pattern, however it is written and wherever it stands") {
+    for (const char* name : {"X-Spam-Bar", "x-spam-anything", "X-SPAM-Flag ", "X-Spam\t", "X-Spam", "X-Amavis-PenPals", "x-amavis-os-fingerprint", "X-Spam-"}) {
+        const std::string field = std::string(name) + ": forged\r\n folded\r\n";
+        CAPTURE(name);
+        CHECK(marked(scored(0, field + "Subject: a\r\nno field at all\r\n" + field + "To: b\r\n" + field + "\r\nbody\r\n")) ==
+              "X-Virus-Scanned: Tamis\r\nSubject: a\r\nno field at all\r\nTo: b\r\n\r\nbody\r\n");
+    }
+    auto site = quiet_site();
+    site.remove_existing_spam_headers = false;
+    CHECK(marked(scored(0, "X-Spam-Bar: +\r\nX-Amavis-PenPals: age\r\n\r\nbody\r\n"), false, site) ==
+          "X-Virus-Scanned: Tamis\r\nX-Spam-Bar: +\r\n\r\nbody\r\n");
 }
 
 TEST_CASE("subjects") {
@@ -99,6 +112,14 @@ TEST_CASE("subjects") {
         Row{"***SPAM*** ", "Subject: old\r\n", "Subject: ***SPAM*** old\r\n"},
         Row{"***SPAM*** ", "Subject: ***SPAM*** old\r\n", "Subject: ***SPAM*** old\r\n"},
         Row{"***SPAM*** ", "Subject: ***SPAM*** ***SPAM*** old\r\n", "Subject: ***SPAM*** old\r\n"},
+        Row{"***SPAM*** ", "Subject: Re: ***SPAM*** offer\r\n", "Subject: ***SPAM*** Re: offer\r\n"},
+        Row{"***SPAM*** ", "Subject: Re: ***SPAM*** Fwd: ***SPAM***offer ***SPAM***\r\n", "Subject: ***SPAM*** Re: Fwd: offer \r\n"},
+        Row{"***SPAM*** ", "Subject: =?UTF-8?B?KioqU1BBTSoqKiBHcsO8w59l?=\r\n", "Subject: ***SPAM*** =?UTF-8?Q?Gr=C3=BC=C3=9Fe?=\r\n"},
+        Row{"***SPAM*** ", "Subject: Re: =?UTF-8?Q?***SPAM***_Gr=C3=BC=C3=9Fe?=\r\n", "Subject: ***SPAM*** =?UTF-8?Q?Re=3A_Gr=C3=BC=C3=9Fe?=\r\n"},
+        Row{"***SPAM*** ", "Subject: =?ISO-8859-1?Q?Gr=FC=DFe?=\r\n", "Subject: ***SPAM*** =?ISO-8859-1?Q?Gr=FC=DFe?=\r\n"},
+        Row{"[SPAM _SCORE_] ", "Subject: Re: [SPAM 12.3] offer\r\n", "Subject: [SPAM 7] Re: offer\r\n"},
+        Row{"** ", "Subject: a ** b\r\n", "Subject: ** a ** b\r\n"},  // too short to be known again
+        Row{"[.*] ", "Subject: Re: [.*] a [x]\r\n", "Subject: [.*] Re: a [x]\r\n"},
         Row{"***SPAM*** ", "subject:old\r\n", "Subject: ***SPAM*** old\r\n"},
         Row{"***SPAM*** ", "Subject:\r\n old\r\n", "Subject: ***SPAM*** \r\n old\r\n"},
         Row{"***SPAM*** ", "", "Subject: ***SPAM***\r\n"},

@@ -122,6 +122,30 @@ TEST_CASE("the configuration's lists are asked when wblist decided nothing") {
     CHECK(decide(site, "r@x.org", {user("1", {hit("3")})}, "news@friend.org").boost == Approx(3));  // SQL scores replace these
 }
 
+TEST_CASE("a denied address is not let in by an allowed one beside it, wherever either was found") {
+    const auto site = lists(R"(
+        [[sender_lists]]
+        whitelist = ["friend@ok.org", "boss@spam.org"]
+        blacklist = [".spam.org"]
+    )");
+    const auto sql = [](const std::vector<std::string>& words) {  // of the senders in order
+        std::vector<std::optional<SenderHit>> out;
+        for (const auto& each : words) out.push_back(each.empty() ? std::nullopt : hit(each));
+        return std::vector<UserRow>{user("1", out)};
+    };
+    CHECK(word(decide(site, "r@x.org", {}, "evil@spam.org", {"friend@ok.org"})) == "black");
+    CHECK(word(decide(site, "r@x.org", {}, "friend@ok.org", {"evil@spam.org"})) == "black");
+    CHECK(word(decide(site, "r@x.org", {}, "a@else.org", {"friend@ok.org", "evil@spam.org"})) == "black");
+    CHECK(word(decide(site, "r@x.org", {}, "a@else.org", {"friend@ok.org", "b@else.org"})) == "white");
+    CHECK(word(decide(site, "r@x.org", {}, "boss@spam.org", {"friend@ok.org"})) == "white");  // one address in both lists
+    CHECK(word(decide(site, "r@x.org", sql({"B", "W"}), "a@else.org", {"b@else.org"})) == "black");
+    CHECK(word(decide(site, "r@x.org", sql({"W", "B"}), "a@else.org", {"b@else.org"})) == "black");
+    CHECK(word(decide(site, "r@x.org", sql({"B", ""}), "a@else.org", {"friend@ok.org"})) == "black");
+    CHECK(word(decide(site, "r@x.org", sql({"", "W"}), "evil@spam.org", {"b@else.org"})) == "black");
+    CHECK(word(decide(site, "r@x.org", sql({"W", ""}), "evil@spam.org", {"b@else.org"})) == "white");  // SQL decided for that address
+    CHECK(decide(site, "r@x.org", {}, "evil@spam.org", {"friend@ok.org"}).reasons.back() == "a denied address counts more than an allowed one");
+}
+
 TEST_CASE("senders are the envelope sender and the addresses of From, without duplicates") {
     const KeyOptions keys;
     CHECK(senders_of("", {}, keys).size() == 1);

@@ -57,6 +57,37 @@ TEST_CASE("what cannot be understood says what is expected and never shows a pas
     CHECK_THAT(dsn.error().detail, !Catch::Contains("hunter2"));
 }
 
+TEST_CASE("no odd password is ever shown, and none is understood as something else") {
+    const std::string odd = "@:/?#%&=+ '\"\\[](){}<>,;!$*~^|`\t\xc3\xa9";
+    std::vector<std::string> passwords = {"first@second", "fi@rst@sec@ond", "first/second", "first?host=second", "first@/second", "first:second@", "first%40second", "first%second", "@first", "first://second"};
+    for (const char c : odd) passwords.push_back(std::string("first") + c + "second");
+    for (const auto& password : passwords) {
+        const auto urls = {"postgresql://me:" + password + "@db.example.com/mail", "postgresql://me:" + password + "@db.example.com", "postgres://me:" + password + "@/mail?host=/run",
+                           "postgresql://me:" + password + "/mail", "postgresql://" + password};
+        for (const auto& url : urls) {
+            if (url.ends_with("/mail") && url.find("@db") == std::string::npos && password.find('@') != std::string::npos) continue;  // a host then
+            const auto dsn = parse_dsn(url);
+            INFO(url);
+            const std::string said = dsn ? dsn->shown : dsn.error().detail;
+            if (url.starts_with("postgresql://me:") || url.starts_with("postgres://me:")) {
+                CHECK_THAT(said, !Catch::Contains("second"));
+                CHECK_THAT(said, !Catch::Contains("first"));
+                if (dsn) CHECK_THAT(dsn->conninfo, !Catch::Contains("second") && !Catch::Contains("first"));
+            }
+            if (dsn && url.find("@db.example.com") != std::string::npos && url.starts_with("postgresql://me:"))
+                CHECK(dsn->password.reveal() == (password == "first%40second" ? "first@second" : password));
+            if (!dsn) CHECK(dsn.error().is(Errc::bad_input));
+        }
+        // beside the text every password is taken as it is
+        const auto beside = parse_dsn("DBI:Pg:dbname=mail;host=db", "me", password);
+        REQUIRE(beside);
+        CHECK(beside->password.reveal() == password);
+        CHECK_THAT(beside->shown + beside->conninfo, !Catch::Contains("first"));
+    }
+    CHECK_THAT(parse_dsn("postgresql://me:first@second@db/mail").error().detail, Catch::Contains("@ is %40"));
+    CHECK_THAT(parse_dsn("postgresql://me:first/mail").error().detail, Catch::Contains("where the port belongs"));
+}
+
 TEST_CASE("a setting is a text, a table, or a list of these") {
     Problems problems("t.toml");
     const auto config = parse_config(
