@@ -77,7 +77,7 @@ std::vector<Decoder> archive_decoders() {
         {"lzfu", wants<"lzfu">, open_compressed_rtf, no},
         {"zlib", wants_zlib, open_zlib, no},
         {"brotli", wants_brotli, open_brotli, no},
-        {"unread", wants_unread, open_unread, no},
+        {"unread", wants_unread, open_unread, no, no},  // it opens nothing: no level more
     };
 }
 
