@@ -184,6 +184,8 @@ private:
         const auto bad = [&](std::string_view why) {
             problems_.add(each.position, fmt::format("{}: {} cannot be written: {}", each.setting, escaped(each.path, shown), why));
         };
+        const bool is_file = each.setting == "server.pid_file" || each.setting == "log.target";
+        if (is_file && fs::is_symlink(each.path, error)) return bad("it is a symbolic link, which is not followed");
         if (!is_whole && !fs::is_directory(there, error)) return bad(fmt::format("{} is no directory", escaped(there.string(), shown)));
         // systemd and the init script make these at the start
         if (!is_whole && (each.path.starts_with("/run/") || each.path.starts_with("/var/run/") || each.path.starts_with("/var/lib/tamis"))) return;

@@ -1,5 +1,6 @@
 """`tamis import-amavisd`: Debian's own configuration and one of 2006 are translated completely, and mail flows with the result"""
 import pathlib
+import re
 import shutil
 import subprocess
 
@@ -33,6 +34,57 @@ class Translated(Tamis):
     def log(self):
         own = self.file.parent / "amavis.log"
         return self.process.log() + (own.read_text(errors="replace") if own.exists() else "")
+
+
+class Configurations(Case):
+    """What public configurations look like: each is translated as it was reviewed (NAME.toml, NAME.report), and tamisd accepts it."""
+    limit = 300
+
+    def on_this_machine(self, toml):
+        """The same for a user and directories that are there."""
+        home = folder("configurations")
+        shutil.chown(home, "nobody", "nogroup")
+        for key in ("state_dir", "quarantine_dir"):
+            toml = re.sub(rf'^{key} = "[^"]*"', f'{key} = "{home}"', toml, flags=re.M)
+        toml = re.sub(r'^user = "[^"]*"', 'user = "nobody"', toml, flags=re.M)
+        toml = re.sub(r'^group = "[^"]*"', 'group = "nogroup"', toml, flags=re.M)
+        toml = re.sub(r'"(file|mbox):/[^"]*"', rf'"\1:{home}/file"', toml)
+        toml = re.sub(r'"unix:/[^"]*/', f'"unix:{home}/', toml)
+        if "state_dir" not in toml:
+            toml = toml.replace("[server]\n", f'[server]\nstate_dir = "{home}"\n', 1)
+        file = home / "tamis.toml"
+        file.write_text(toml)
+        return file
+
+    def test_each_is_translated_as_it_was_reviewed_and_accepted(self):
+        files = sorted(CORPUS.glob("*.conf"))
+        self.assertGreaterEqual(len(files), 15)
+        for file in files:
+            with self.subTest(file=file.name):
+                out = folder("configurations") / "tamis.toml"
+                done = subprocess.run([build_directory() / "tamis", "import-amavisd", "--myhostname", "mail.example.com", "-o", out, file.name], cwd=CORPUS,
+                                      text=True, capture_output=True, timeout=60)
+                self.assertIn(done.returncode, (0, 1), done.stderr)
+                # what stands in the way on this very machine is of this machine
+                report = re.sub(r"\nOn this machine tamisd would not start with it:\n(.+\n)+", "", done.stderr)
+                self.assertNotIn("correct this first", report)
+                self.assertEqual(report, file.with_suffix(".report").read_text())
+                self.assertEqual(out.read_text(), file.with_suffix(".toml").read_text())
+                status, said, complaints = program("tamisd", "-c", self.on_this_machine(out.read_text()), "--check")
+                self.assertEqual(status, 0, said + complaints)
+
+    def test_the_list_of_variables_is_that_of_an_installed_amavisd(self):
+        module = pathlib.Path("/usr/share/perl5/Amavis/Conf.pm")
+        if not module.exists():
+            self.skipTest("no amavisd-new 2.13 here")
+        text = module.read_text(errors="replace")
+        begin = text.index("%EXPORT_TAGS = (")
+        body = re.sub(r"#.*", "", text[begin:text.index(");\n", text.index("'legacy_confvars' =>"))])
+        groups = re.split(r"'(\w*confvars|sa)'\s*=>", body)
+        theirs = {name for key, part in zip(groups[1::2], groups[2::2]) for name in re.findall(r"[$@%][A-Za-z_]\w*", part.split("'platform'")[0])}
+        ours = {line.split()[0] for line in (CORPUS / "variables").read_text().splitlines() if not line.startswith("#")}
+        internal = {name for name in theirs - ours if re.match(r"[$@%](myversion|current_policy_bank|dkim_signing_keys_|spamcontrol_obj)", name)}
+        self.assertEqual(sorted(theirs - ours - internal), [])
 
 
 class Import(Case):

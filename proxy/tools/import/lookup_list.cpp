@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "policy/list_keys.h"
 #include "proxy/tools/import/perl_pattern.h"
 
 namespace tamis::proxy::tools {
@@ -100,6 +101,7 @@ private:
         if (text.empty() || text == "@") return trouble({Kind::undef, place}, "\"\"", "the null address cannot be a key");
         text = to_lower(text);
         if (text == ".") return add({Entry::Kind::everything, {}, std::move(result), place});
+        if (const auto complaint = policy::key_complaint(text, true)) return trouble({Kind::undef, place}, fmt::format("\"{}\"", text), "it never matches, with amavisd neither: " + *complaint);
         if (has_pattern_ && !as_keys_) return add({Entry::Kind::pattern, key_pattern(text), std::move(result), place});
         for (const auto& before : out_.entries)
             if (before.kind == Entry::Kind::key && covers(before.text, text)) return;  // never reached

@@ -34,11 +34,18 @@ bool is_empty(const AmavisdConf& conf, const PerlValue& given, int depth = 0) {
     return value.is(Kind::list) && std::ranges::all_of(value.items, [&](const PerlValue& each) { return is_empty(conf, each, depth + 1); });
 }
 
-// mentions - the place stands in the result, behind a setting that comes from it
-bool mentions(const std::string& toml, const std::string& place) {
-    for (auto at = toml.find(place); at != std::string::npos; at = toml.find(place, at + 1))
-        if (const auto end = at + place.size(); end == toml.size() || !is_digit(toml[end])) return true;
-    return false;
+// mentioned - all places that stand in the result behind a setting
+std::set<Place> mentioned(const std::string& toml, const std::vector<std::string>& files) {
+    std::set<Place> out;
+    for (std::size_t file = 0; file < files.size(); ++file) {
+        const std::string name = files[file] + ":";
+        for (auto at = toml.find(name); at != std::string::npos; at = toml.find(name, at + 1)) {
+            const auto digits = toml.find_first_not_of("0123456789", at + name.size());
+            const auto line = parse_unsigned(std::string_view(toml).substr(at + name.size(), digits == std::string::npos ? digits : digits - at - name.size()), UINT32_MAX);
+            if (line) out.insert({file, static_cast<unsigned>(*line)});
+        }
+    }
+    return out;
 }
 
 }  // namespace
@@ -129,17 +136,32 @@ std::vector<ReportLine> Translation::report() {
 
 void Translation::tell_the_rest(std::vector<ReportLine>& lines) const {
     const std::string text = toml.text([&](Place place) { return conf.shown(place); });
-    std::set<Place> told;
+    // a statement goes on up to the next one: what it holds has places of its own
+    const auto end_of = [&](Place place) {
+        constexpr unsigned most = 500;
+        unsigned end = place.line + most;
+        for (const auto& each : conf.assignments)
+            if (each.place.file == place.file && each.place.line > place.line) end = std::min(end, each.place.line);
+        for (const auto& each : conf.calls)
+            if (each.place.file == place.file && each.place.line > place.line) end = std::min(end, each.place.line);
+        return end;
+    };
+    std::set<Place> told = mentioned(text, conf.files);
     for (const auto& line : lines)
         if (!line.text.empty()) told.insert(line.place);
     for (auto& line : lines) {
-        if (line.outcome != Outcome::translated || !line.text.empty() || told.contains(line.place) || mentions(text, conf.shown(line.place))) continue;
+        if (line.outcome != Outcome::translated || !line.text.empty()) continue;
+        const auto first = told.lower_bound(line.place);
+        if (first != told.end() && first->file == line.place.file && first->line < std::max(end_of(line.place), line.place.line + 1)) continue;
         const auto assignment = std::ranges::find_if(conf.assignments, [&](const Assignment& each) { return each.place == line.place && what_of(each) == line.what; });
         if (assignment == conf.assignments.end()) continue;
         const bool sets_nothing = is_empty(conf, conf.value(assignment->name));
         const bool is_for_control = assignment->name == "$auth_required_release" || assignment->name == "$protocol" || assignment->name == "$unix_socket_mode";
-        line.outcome = sets_nothing || is_for_control || !assignment->key.empty() ? Outcome::needless : Outcome::missing;
+        const bool is_overridden = (assignment->name.starts_with("$final_") && (is_assigned("%final_destiny_by_ccat") || is_assigned("%final_destiny_maps_by_ccat"))) ||
+                                   (assignment->name.ends_with("_quarantine_method") && is_assigned("%quarantine_method_by_ccat"));
+        line.outcome = sets_nothing || is_for_control || is_overridden || !assignment->key.empty() ? Outcome::needless : Outcome::missing;
         line.text = sets_nothing     ? "it sets nothing"
+                    : is_overridden  ? "overridden by what is said by category"
                     : is_for_control ? "no socket is there that it would be for"
                     : !assignment->key.empty() ? "that is what Tamis does"
                                      : "nothing in the result comes of this value; look at what it was for";

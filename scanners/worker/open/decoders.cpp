@@ -80,7 +80,7 @@ std::vector<Decoder> archive_decoders() {
         {"lzfu", wants<"lzfu">, open_compressed_rtf, no},
         {"zlib", wants_zlib, open_zlib, no},
         {"brotli", wants_brotli, open_brotli, no},
-        {"unread", wants_unread, open_unread, no},
+        {"unread", wants_unread, open_unread, no, no},  // it opens nothing: no level more
         {"appended", may_have_strays, open_strays, no, no},  // the last: by then every other one has said what it owns
     };
 }

@@ -71,8 +71,8 @@ TEST_CASE("every key of a policy bank is translated or reported") {
     for (const auto& variable : variables()) {
         if (!variable.is_bank_key) continue;
         ++keys;
-        for (const std::string value : {"1", "0", "undef", "'x@example.com'", "['10.0.0.1']", "{ 6 => 1 }", "[undef]", "[{ 'u@example.com' => 3 }]"})
-            for (const std::string before : {"", "$inet_socket_port = 10026; $interface_policy{'10026'} = 'A';\n", "@lookup_sql_dsn = (['DBI:SQLite:/v/a.db']);\n"}) {
+        for (const std::string value : {"1", "undef", "'x@example.com'", "['10.0.0.1']", "[{ 'u@example.com' => 3 }]"})
+            for (const std::string before : {"", "$inet_socket_port = 10026; $interface_policy{'10026'} = 'A';\n"}) {
                 const auto text = fmt::format("{}$policy_bank{{'A'}} = {{\n {} => {} }};", before, variable.name.substr(1), value);
                 if (!is_told(import(text), before.empty() ? 2 : 3)) lost += text + "\n";
             }
