@@ -118,7 +118,7 @@ Task<void> Pipeline::open(State& state, Deadline deadline) {
     job.extract = extract_for(state.shared.scanners);
     auto& scan = begin_scan(state);
     state.evidence.contents = co_await workers_->open(state.message.spool, job, deadline, [&scan, deadline](mail::ShownParts parts) {
-        return scan.show(std::move(parts), deadline);
+        return scan.show(std::move(parts), scanners::InParts::yes, deadline);
     });
     const auto& contents = state.evidence.contents;
     if (!contents.limit.empty()) log::info(state.log_id, "opening: {}", escaped(contents.limit, 200));
@@ -141,7 +141,8 @@ scanners::MessageScan& Pipeline::begin_scan(State& state) {
 Task<Done> Pipeline::scan(State& state, Deadline deadline) {
     const auto& settings = *state.shared.settings;
     auto& scan = begin_scan(state);
-    (void)co_await scan.show(std::exchange(state.evidence.contents.shown, {}), deadline);
+    const auto in_parts = state.evidence.contents.was_opened ? scanners::InParts::yes : scanners::InParts::no;
+    (void)co_await scan.show(std::exchange(state.evidence.contents.shown, {}), in_parts, deadline);
     state.evidence.scans = scan.reports();
     state.findings = policy::findings_from(state.evidence);
     policy::combine_scores(state.evidence, settings.spam_scores, state.findings);

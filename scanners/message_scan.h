@@ -14,6 +14,10 @@
 
 namespace tamis::scanners {
 
+// InParts - whether the message's parts are shown, too: then an engine for which the whole is too large is not asked about that
+// (ScanRequest::in_parts). An opening that fails or meets a limit later makes the message unchecked in any case.
+enum class InParts : bool { no, yes };
+
 class MessageScan {
 public:
     // `whole` is about the message itself; what it points to outlives this. `limit`: for all calls together.
@@ -21,7 +25,7 @@ public:
         : scanners_(std::move(scanners)), whole_(whole), left_(limit) {}
 
     // show - false: something was found, nothing more need be shown
-    Task<bool> show(mail::ShownParts parts, Deadline deadline);
+    Task<bool> show(mail::ShownParts parts, InParts in_parts, Deadline deadline);
     // reports - one for each scanner, in their order; empty before the first show()
     const std::vector<mail::ScanReport>& reports() const noexcept { return reports_; }
 

@@ -18,6 +18,7 @@ public:
     bool opens_plain_mail() const noexcept override { return opens_plain_; }
     bool takes_parts_too() const noexcept override { return takes_all_; }
     bool is_required() const noexcept override { return true; }
+    std::uint64_t max_size() const noexcept override { return most; }
     Task<mail::ScanOutcome> scan(const ScanRequest& request, Deadline) override {
         const auto head = request.message->spool->head();
         if (takes_all_) {
@@ -37,6 +38,7 @@ public:
     std::string health() const override { return "ok"; }
     std::vector<std::string> parts;
     int                      whole = 0;
+    std::uint64_t            most = 0;
 
 private:
     bool viruses_, opens_plain_, takes_all_;
@@ -52,20 +54,21 @@ mail::ShownParts parts_of(const std::vector<std::pair<std::string, bool>>& parts
     return out;
 }
 
-Task<std::vector<mail::ScanReport>> scan_all_batches(const ScannerList& list, const ScanRequest& request, std::vector<mail::ShownParts> batches) {
+Task<std::vector<mail::ScanReport>> scan_all_batches(const ScannerList& list, const ScanRequest& request, std::vector<mail::ShownParts> batches,
+                                                     InParts in_parts) {
     MessageScan scan(list, request, 10s);
     for (auto& each : batches)
-        if (!co_await scan.show(std::move(each), Deadline::in(10s))) break;
+        if (!co_await scan.show(std::move(each), in_parts, Deadline::in(10s))) break;
     co_return scan.reports();
 }
 
-std::vector<mail::ScanReport> scan(const ScannerList& list, std::vector<mail::ShownParts> batches) {
+std::vector<mail::ScanReport> scan(const ScannerList& list, std::vector<mail::ShownParts> batches, InParts in_parts = InParts::yes) {
     const auto        message = make_message(clean_text);
     const auto        envelope = make_envelope();
     const ScanRequest request{&message, &envelope, "", ""};
-    return run(scan_all_batches(list, request, std::move(batches)));
+    return run(scan_all_batches(list, request, std::move(batches), in_parts));
 }
-std::vector<mail::ScanReport> scan(const ScannerList& list, mail::ShownParts parts) { return scan(list, std::vector{std::move(parts)}); }
+std::vector<mail::ScanReport> scan(const ScannerList& list, mail::ShownParts parts) { return scan(list, std::vector<mail::ShownParts>(1, std::move(parts))); }
 
 using Texts = std::vector<std::string>;
 
@@ -90,6 +93,16 @@ TEST_CASE("in batches: the message once, before the first; every part of every b
     CHECK(engine->parts == Texts{"a", "b", "c"});
     CHECK(program->parts == Texts{"message a b", " c"});
     for (const auto& report : reports) CHECK(told(report.outcome) == "clean");
+}
+
+TEST_CASE("a message that is too large for an engine is shown to it in its parts, if they are shown") {
+    auto engine = std::make_shared<Finder>(true, true);
+    engine->most = 1;
+    const auto found = scan({engine}, std::vector<mail::ShownParts>(1, parts_of({{"EICAR", false}})), InParts::yes);
+    CHECK(engine->whole == 0);
+    CHECK(told(found[0].outcome) == "infected Eicar");
+    (void)scan({engine}, std::vector<mail::ShownParts>(1), InParts::no);
+    CHECK(engine->whole == 1);
 }
 
 TEST_CASE("in batches: after something is found nothing more is shown") {
