@@ -42,12 +42,6 @@ void replace_unknown(Kind& kind, std::string_view what, std::string_view descrip
     add(kind, what);
 }
 
-std::uint32_t word(std::string_view bytes, std::size_t at) {
-    std::uint32_t out = 0;
-    for (std::size_t i = 0; i < 4; ++i) out |= static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[at + i])) << (8 * i);
-    return out;
-}
-
 // without_program - what a part is that is called a program and is none
 void without_program(Kind& kind, std::string_view head) {
     const bool is_binary = std::ranges::any_of(head.substr(0, 4096), [](unsigned char c) { return c < 0x20 && c != '\t' && c != '\n' && c != '\r' && c != '\f'; });

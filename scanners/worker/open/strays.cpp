@@ -19,7 +19,7 @@ constexpr auto        who = "appended";
 constexpr std::size_t step = 256 * 1024;  // bytes between two looks at the clock
 
 // kinds that are one file to one program and another file to another when both are there
-constexpr std::string_view families[] = {"pdf", "tar", "iso", "udf", "rar", "7z", "cab", "image", "html", "exe", "cdf-ms", "gz", "lha", "audio", "movie"};
+constexpr std::string_view families[] = {"pdf", "tar", "rar", "7z", "cab", "image", "html", "exe", "cdf-ms", "gz", "lha", "audio", "movie"};
 // what holds other files by its nature: without an owner (damaged, encrypted, not opened here) all of it belongs to the format
 constexpr std::string_view containers[] = {"zip", "ooxml", "odf", "jar", "apk", "kmz", "epub", "7z", "rar", "tar", "bz2", "xz", "lzma", "lz",
                                            "zst", "lz4", "lzo", "Z", "cab", "iso", "udf", "cpio", "a", "deb", "rpm", "lha", "xar", "tnef",
@@ -47,7 +47,7 @@ public:
         if (family_count(part) > 1) opener_.add_anomaly(AnomalyKind::polyglot, part_, "two kinds at once");
         const auto    owned = opener_.owned(part_);
         const bool    is_container = owned.empty() && is_any(part, containers);
-        look_for_image(owned, is_container);
+        look_for_image(owned);
         std::uint64_t at = 0;
         for (const auto& range : owned) {
             if (!look(at, range.begin, false)) return;
@@ -85,9 +85,9 @@ private:
     }
 
     // look_for_image - ISO 9660 says what it is at one place only, far from the beginning, and its files lie behind it
-    void look_for_image(const std::vector<OwnedRange>& owned, bool is_container) {
+    void look_for_image(const std::vector<OwnedRange>& owned) {
         constexpr std::uint64_t place = 32769;
-        if (window(bytes_, place, 5) != "CD001" || has_kind(opener_.part(part_), "iso") || is_container) return;
+        if (window(bytes_, place, 5) != "CD001" || family_count(opener_.part(part_)) == 0) return;
         if (std::ranges::any_of(owned, [](const OwnedRange& range) { return range.begin <= place && place < range.end; })) return;
         add_kind(opener_.part(part_), "iso");
         opener_.part(part_).set(PartFlag::undecipherable);
