@@ -29,8 +29,10 @@ std::optional<std::string> key_complaint(std::string_view key, bool with_user) {
     const auto outside = is_quoted ? domain : key;
     if (outside.find('<') != std::string_view::npos || outside.find('>') != std::string_view::npos)
         return "an address is written without \"<\" and \">\"";
-    if (outside.find_first_of(" \t,;") != std::string_view::npos) {
-        const auto bare = trim(key);
+    // tables hold local parts without their quotes: a blank or semicolon there is the address's own, unless a second address stands there
+    const bool is_list = !is_quoted && has_at && local.find('@') != std::string_view::npos && local.find_first_of(" \t,;") != std::string_view::npos;
+    const auto bare = trim(key);
+    if (is_list || bare.size() != key.size() || (has_at ? domain : key).find_first_of(" \t,;") != std::string_view::npos) {
         if (bare.size() != key.size() && !key_complaint(bare, with_user)) return fmt::format("blanks around it; write \"{}\"", escaped(bare, 400));
         return "one address or domain for each entry of the list";
     }

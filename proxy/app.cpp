@@ -1,6 +1,7 @@
 #include "proxy/app.h"
 
 #include <fmt/format.h>
+#include <malloc.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -76,11 +77,16 @@ struct App::Thread {
         thread = std::thread([this] { run_loop(context); });
     }
     Task<void> sweep() {
+        bool was_busy = false;
         for (;;) {
             sweep_timer.expires_after(std::chrono::seconds(5));
             auto [error] = co_await sweep_timer.async_wait(as_result);
             if (error) co_return;
             reinjector.close_idle();
+            // what a crowd of large messages used goes back to the system when the crowd has gone; malloc would keep it
+            const bool is_busy = load.load(std::memory_order_relaxed) != 0;
+            if (was_busy && !is_busy) ::malloc_trim(0);
+            was_busy = is_busy;
         }
     }
     // stream_of - null when the loop cannot watch the connection; it is closed then, and the client tries again

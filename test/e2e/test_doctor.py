@@ -71,7 +71,7 @@ class RunningSetUp(Doctor):
         self.addCleanup(self.postfix.stop)
         self.daemon = self.tamis(f"smtp:[127.0.0.1]:{self.postfix.back_port}", {"scanners": {
             "clamd": {"socket": clamd["socket"]}, "spamd": {"socket": spamd["tcp"]}, "rspamd": {"url": rspamd["url"]}, "yara": {},
-            "command": {"cat": {"program": "/bin/cat", "clean": [0], "infected": [1]}}}}, storage=dsn, port=port, start=False)
+            "command": {"cat": {"program": "/bin/cat", "clean": [0], "infected": [1]}}}, "policy": {"spam_scores": "sum"}}, storage=dsn, port=port, start=False)
         self.daemon.config["control"] = {"listen": [f"unix:{self.daemon.home}/ampdp.sock"]}
         self.daemon.start()
         self.daemon.wait_log("started, listening on")
@@ -95,7 +95,10 @@ class RunningSetUp(Doctor):
     def test_what_is_right_and_each_fault_of_postfix(self):
         back = f"127\\.0\\.0\\.1:{self.postfix.back_port}/inet"
         findings = self.look(self.file, postfix=self.postfix.config, status=0)
-        self.assertEqual([f for f in findings if f["level"] in ("problem", "warning")], [])
+        bad = [f for f in findings if f["level"] in ("problem", "warning")]
+        # the clamd of the tests knows two signatures of its own, and doctor says so
+        self.assertEqual([f for f in bad if "none of ClamAV's official signatures" not in f["what"]], [])
+        self.assertEqual(len(bad), 1, bad)
         for what in ("tamisd answers at 127", "tamisd answers at /", "AM.PDP answers", "clamd .*ClamAV|ClamAV", "spamd .* answers", "rspamd .* answers", "yara: the rules compile",
                      "command.cat: /bin/cat", "a decoder process starts, confined by seccomp", "PostgreSQL 1", "server.forward .* answers", "content_filter = tamis-lmtp",
                      f"{back} takes mail back", "server.state_dir", "no mistakes; 5 scanners"):

@@ -82,7 +82,7 @@ void notice_senders(Translation& into) {
         if (!into.is_assigned(name)) continue;
         const auto text = text_of(into.value(name));
         if (text && (*text == first || text->empty())) {
-            into.settle(name, Outcome::translated);
+            into.settle(name, Outcome::needless, "notices have one envelope sender, and it is this one");
         } else if (text && !has_sender) {
             into.put("notices", "sender", toml_string(*text), into.places(name));
             into.settle(name, Outcome::translated);

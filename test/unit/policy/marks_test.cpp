@@ -115,7 +115,7 @@ TEST_CASE("subjects") {
         Row{"***SPAM*** ", "Subject: Re: ***SPAM*** offer\r\n", "Subject: ***SPAM*** Re: offer\r\n"},
         Row{"***SPAM*** ", "Subject: Re: ***SPAM*** Fwd: ***SPAM***offer ***SPAM***\r\n", "Subject: ***SPAM*** Re: Fwd: offer \r\n"},
         Row{"***SPAM*** ", "Subject: =?UTF-8?B?KioqU1BBTSoqKiBHcsO8w59l?=\r\n", "Subject: ***SPAM*** =?UTF-8?Q?Gr=C3=BC=C3=9Fe?=\r\n"},
-        Row{"***SPAM*** ", "Subject: Re: =?UTF-8?Q?***SPAM***_Gr=C3=BC=C3=9Fe?=\r\n", "Subject: ***SPAM*** =?UTF-8?Q?Re=3A_Gr=C3=BC=C3=9Fe?=\r\n"},
+        Row{"***SPAM*** ", "Subject: Re: =?UTF-8?Q?***SPAM***_Gr=C3=BC=C3=9Fe?=\r\n", "Subject: ***SPAM*** Re: =?UTF-8?Q?_Gr=C3=BC=C3=9Fe?=\r\n"},
         Row{"***SPAM*** ", "Subject: =?ISO-8859-1?Q?Gr=FC=DFe?=\r\n", "Subject: ***SPAM*** =?ISO-8859-1?Q?Gr=FC=DFe?=\r\n"},
         Row{"[SPAM _SCORE_] ", "Subject: Re: [SPAM 12.3] offer\r\n", "Subject: [SPAM 7] Re: offer\r\n"},
         Row{"** ", "Subject: a ** b\r\n", "Subject: ** a ** b\r\n"},  // too short to be known again
