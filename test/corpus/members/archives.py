@@ -143,7 +143,7 @@ def seven(*switches):
 
 
 for method in ("Copy", "LZMA", "LZMA2", "BZip2", "PPMd", "Deflate", "Deflate64"):
-    enter(f"7z-{method.lower()}", "7z", seven(f"-m0={method}"), core=method in ("LZMA", "BZip2", "PPMd"), ordinary=True)
+    enter(f"7z-{method.lower()}", "7z", seven(f"-m0={method}"), core=method in ("LZMA", "BZip2", "PPMd"), ordinary=method != "Deflate64")
 for method in ("BCJ", "BCJ2", "PPC", "ARM", "ARMT", "ARM64", "SPARC", "IA64", "RISCV", "Delta:4"):
     enter(f"7z-{method.lower().replace(':', '-')}", "7z", seven(f"-mf={method}"), core=method in ("PPC", "Delta:4"), ordinary=method not in ("ARM64", "RISCV"))
 enter("7z-delta-copy", "7z", seven("-m0=Delta:2", "-m1=Copy"))
@@ -392,7 +392,6 @@ def bz(data):
 enter("gz", "gz", lambda n, d: gz(d), core=True, ordinary=True)
 enter("gz-name", "gz", lambda n, d: gz(d, 8, octets(n) + b"\0"), ordinary=True)
 enter("gz-all-fields", "gz", lambda n, d: gz(d, 0x1C, b"\4\0AB\0\0" + octets(n) + b"\0" + b"comment\0"), ordinary=True)
-enter("gz-two-members", "gz", lambda n, d: gz(o.FILLER) + gz(d))
 enter("gz-empty-first", "gz", lambda n, d: gz(b"") + gz(d))
 enter("gz-behind-junk", "gz", lambda n, d: gz(o.FILLER) + b"junk" + gz(d))
 enter("gz-wrong-crc", "gz", lambda n, d: gz(d)[:-8] + bytes(8))
@@ -400,14 +399,13 @@ enter("gz-no-trailer", "gz", lambda n, d: gz(d)[:-8])
 enter("gz-padded", "gz", lambda n, d: gz(d) + bytes(512), ordinary=True)
 enter("bz2", "bz2", lambda n, d: bz(d), core=True, ordinary=True)
 enter("bz2-two-streams", "bz2", lambda n, d: bz(b"") + bz(d))
-enter("bz2-behind-stream", "bz2", lambda n, d: bz(o.FILLER) + bz(d))
 enter("xz", "xz", lambda n, d: lzma.compress(d), core=True, ordinary=True)
 enter("xz-crc32", "xz", lambda n, d: lzma.compress(d, check=lzma.CHECK_CRC32), ordinary=True)
 enter("xz-sha256", "xz", lambda n, d: lzma.compress(d, check=lzma.CHECK_SHA256), ordinary=True)
 enter("xz-no-check", "xz", lambda n, d: lzma.compress(d, check=lzma.CHECK_NONE))
 enter("xz-delta", "xz", lambda n, d: lzma.compress(d, filters=[{"id": lzma.FILTER_DELTA, "dist": 4}, {"id": lzma.FILTER_LZMA2}]))
 enter("xz-x86", "xz", lambda n, d: lzma.compress(d, filters=[{"id": lzma.FILTER_X86}, {"id": lzma.FILTER_LZMA2}]))
-enter("xz-two-streams", "xz", lambda n, d: lzma.compress(o.FILLER) + bytes(8) + lzma.compress(d))
+enter("xz-two-streams", "xz", lambda n, d: lzma.compress(b"") + bytes(8) + lzma.compress(d))
 enter("lzma", "lzma", lambda n, d: lzma.compress(d, lzma.FORMAT_ALONE), core=True, ordinary=True)
 
 
@@ -418,10 +416,10 @@ def lzma_known_size(name, data):
 
 
 enter("lzip", "lz", lambda n, d: lzip(d), core=True, ordinary=True)
-enter("lzip-two-members", "lz", lambda n, d: lzip(o.FILLER) + lzip(d))
+enter("lzip-two-members", "lz", lambda n, d: lzip(b"") + lzip(d))
 enter("zstd", "zst", lambda n, d: zstd(d), core=True, ordinary=True)
 enter("zstd-skippable-first", "zst", lambda n, d: b"\x50\x2a\x4d\x18" + struct.pack("<I", 5) + b"hello" + zstd(d))
-enter("zstd-two-frames", "zst", lambda n, d: zstd(o.FILLER) + zstd(d))
+enter("zstd-two-frames", "zst", lambda n, d: zstd(b"") + zstd(d))
 enter("zstd-raw-block", "zst", lambda n, d: b"\x28\xb5\x2f\xfd\x00\x58" + struct.pack("<I", len(d) << 3 | 1)[:3] + d)
 enter("lz4", "lz4", lambda n, d: by_program(["lz4", "-q", "-c", "{}"], n, d, "-"), core=True, ordinary=True)
 enter("lz4-legacy", "lz4", lambda n, d: by_program(["lz4", "-q", "-l", "-c", "{}"], n, d, "-"))

@@ -212,10 +212,8 @@ enter("tnef-ole-object", "dat", lambda n, d: TNEF + attachment("object", propert
 enter("tnef-body", "dat", lambda n, d: TNEF + c.tnef_attribute(1, 0x0002800C, d))
 enter("tnef-html-body", "dat", lambda n, d: TNEF + properties(1, [(0x102, 0x1013, d)]))
 enter("tnef-rtf-body", "dat", lambda n, d: TNEF + properties(1, [(0x102, 0x1009, struct.pack("<III", len(d) + 12, len(d), 0x414C454D) + bytes(4) + d)]))
-enter("tnef-any-property", "dat", lambda n, d: TNEF + properties(1, [(0x102, 0x7F00, d)]))
 enter("tnef-no-render-data", "dat", lambda n, d: TNEF + file_data(d))
 enter("tnef-wrong-sum", "dat", lambda n, d: TNEF + attachment(n, c.tnef_attribute(2, 0x0006800F, d, 1)))
-enter("tnef-meta-file", "dat", lambda n, d: TNEF + attachment(n, c.tnef_attribute(2, 0x00068011, d), file_data(b"hello")))
 enter("tnef-behind-junk", "dat", lambda n, d: TNEF + attachment("a.txt", file_data(b"hello")) + b"\7junk" + attachment(n, file_data(d)))
 
 
