@@ -166,7 +166,8 @@ class Restarts(Case):
         arrived = collections.Counter(message.field("Message-ID")[0] for message in sink.messages)
         self.assertEqual((len(arrived), set(arrived.values())), (total, {1}))
         trouble = [line for line in postfix.log().splitlines()
-                   if any(sign in line for sign in ("status=deferred", "lost connection", "Connection reset", "refused", "421 ", "timed out"))]
+                   # the harness looks whether an smtpd answers, and says nothing to it
+                   if "lost connection after CONNECT" not in line and any(sign in line for sign in ("status=deferred", "lost connection", "Connection reset", "refused", "421 ", "timed out"))]
         self.assertEqual(trouble, [], f"{len(trouble)} lines of trouble in Postfix's log")
         print(f"    {self.count} restarts, {total} messages, each delivered once, nothing deferred, no connection lost")
 

@@ -1,4 +1,5 @@
 // The scanners against the real engines. Run by test/lib/with_engines, which starts them and says where they are.
+#include <type_traits>
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -24,9 +25,14 @@ std::string where(const char* name) {
     return value;
 }
 
-std::shared_ptr<Scanner> open_by(std::shared_ptr<Scanner> (*open)(const ConfigTable&, Problems&), const std::string& text) {
+template <class Open>
+std::shared_ptr<Scanner> open_by(Open open, const std::string& text) {
     Problems problems("test");
-    auto scanner = open(parse_config(text, problems), problems);
+    std::shared_ptr<Scanner> scanner;
+    if constexpr (std::is_invocable_v<Open, const ConfigTable&, Problems&>)
+        scanner = open(parse_config(text, problems), problems);
+    else
+        scanner = open(parse_config(text, problems), problems, Surroundings{});
     if (!scanner) FAIL(problems.lines().at(0));
     return scanner;
 }
