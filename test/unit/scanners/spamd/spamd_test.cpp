@@ -53,7 +53,7 @@ TEST_CASE("the recipients' common user goes before the configured one, unless it
         Spamd spamd({peer.endpoint()}, settings);
         const auto message = make_message(clean_text, Head::all);
         const auto envelope = make_envelope();
-        const ScanRequest request{&message, &envelope, "filter.example.com", "192.0.2.1", false, row.user};
+        const ScanRequest request{&message, &envelope, "filter.example.com", "192.0.2.1", false, false, row.user};
         CHECK(std::holds_alternative<mail::Scored>(run(spamd.scan(request, Deadline::in(20s)))));
     }
     CHECK(heard.header.find("\r\nUser: " + row.want + "\r\n") != std::string::npos);
