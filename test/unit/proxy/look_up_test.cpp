@@ -110,8 +110,8 @@ TEST_CASE("what sender lists say becomes part of the recipient's policy") {
     CHECK(spam[0].effective.policy.score_boost == 2);
     CHECK_FALSE(spam[1].effective.policy.blacklisted);
     const auto mixed = wishes("x@spam.org", {"friend@good.org"});
-    CHECK(mixed[0].effective.policy.whitelisted);
-    CHECK_FALSE(mixed[0].effective.policy.blacklisted);
+    CHECK_FALSE(mixed[0].effective.policy.whitelisted);
+    CHECK(mixed[0].effective.policy.blacklisted);
 }
 
 TEST_CASE("senders and references of a message's header") {
