@@ -262,8 +262,10 @@ Done DaemonSide::finish(Opened opened, bool is_last) {
     auto packed = has_enough_ ? Packed{} : pack(opened.contents, opened.shown);
     if (!packed) {
         for (const auto& each : opened.shown) opened.contents.parts[each.part - 1].shown = mail::Shown::kept_back;
-        opened.contents.limit = "Not shown to the virus scanners: " + describe(packed.error());
-        opened.contents.limit_part = opened.shown.front().part;
+        if (opened.contents.limit.empty()) {
+            opened.contents.limit = "Not shown to the virus scanners: " + describe(packed.error());
+            opened.contents.limit_part = opened.shown.front().part;
+        }
         packed = Packed{};
     }
     Answer out{job_, is_last, std::move(opened.contents), std::move(packed->shown)};

@@ -77,20 +77,25 @@ using WorkerPtr = std::unique_ptr<Worker>;
 // Watched - the channel on an executor for as long as somebody waits there
 class Watched {
 public:
-    Watched(asio::any_io_executor executor, int number) : channel_(std::make_shared<Channel>(std::move(executor), number)) {}
-    ~Watched() { channel_->release(); }
+    Watched(asio::any_io_executor executor, int number) : channel_(std::make_shared<Channel>(std::move(executor))) { channel_->assign(number, error_); }
+    ~Watched() {
+        if (channel_->is_open()) channel_->release();
+    }
     Watched(const Watched&) = delete;
     Watched& operator=(const Watched&) = delete;
     const std::shared_ptr<Channel>& get() const { return channel_; }
+    const boost::system::error_code& error() const { return error_; }  // the system cannot watch it
 
 private:
-    std::shared_ptr<Channel> channel_;
+    std::shared_ptr<Channel>  channel_;
+    boost::system::error_code error_;
 };
 
 // receive - the next packet of the worker; Errc::timeout at the deadline
 Task<Result<open::Packet>> receive(Worker& worker, Deadline deadline) {
     const auto         executor = co_await asio::this_coro::executor;
     const Watched      watched(executor, worker.channel.get());
+    if (watched.error()) co_return fail(watched.error(), "waiting for a process that matches YARA rules");
     asio::steady_timer alarm(executor, deadline.at);
     alarm.async_wait([channel = std::weak_ptr(watched.get())](const boost::system::error_code& stopped) {
         boost::system::error_code ignored;
@@ -103,6 +108,11 @@ Task<Result<open::Packet>> receive(Worker& worker, Deadline deadline) {
         auto [ignored] = co_await watched.get()->async_wait(Channel::wait_read, as_result);
         (void)ignored;
     }
+}
+
+// is_of_system - what our own system refused, in distinction to what the worker said or did
+bool is_of_system(const Fault& fault) {
+    return fault.code.category() == std::system_category() || fault.code.category() == boost::system::system_category();
 }
 
 // death_of - the packet's words when it is a death notice
@@ -170,7 +180,8 @@ struct MatchPool::Impl {
 
     // Lost - the worker is of no use any more
     struct Lost {
-        std::string why;
+        std::string          why;
+        std::optional<Fault> ours = {};  // our own system was in the way: what was looked at is not to blame
     };
 
     std::vector<AskPtr>     take_batch(const std::string& message, const AskPtr& own);
@@ -350,6 +361,7 @@ Task<std::optional<MatchPool::Impl::Lost>> MatchPool::Impl::attempt(std::span<co
         finish_all(asks, {make_error_code(Errc::timeout), "the rules were not matched in time; the process was ended"});
         co_return std::nullopt;
     }
+    if (!packet && is_of_system(packet.error())) co_return Lost{describe(packet.error()), packet.error()};
     if (!packet) co_return Lost{packet.error().is(Errc::closed) ? "closed its connection" : "answered what cannot be understood"};
     if (auto death = death_of(*packet)) co_return Lost{std::move(*death)};
     auto answer = open::parse_match_answer(packet->bytes, asks.size(), rules->count());
@@ -368,6 +380,7 @@ Task<void> MatchPool::Impl::look(const std::string& message, std::span<const Ask
     log::warning(message, "a process that matches YARA rules failed with {}: {}; {}",
                  asks.size() == 1 ? std::string("something of this message") : fmt::format("one of {} things of this message", asks.size()),
                  lost->why, is_over ? "not tried again" : "tried with another one");
+    if (is_over && lost->ours) co_return finish_all(asks, *lost->ours);
     if (is_over) co_return finish_all(asks, {make_error_code(Errc::bad_input), fmt::format("the process that matches the rules crashed twice ({})", lost->why)});
     for (std::size_t i = 0; i < asks.size(); ++i) co_await look(message, asks.subspan(i, 1), asks.size() == 1 ? attempts + 1 : 0);
 }

@@ -124,43 +124,52 @@ Result<int> Blob::to_descriptor() const {
 }
 
 BlobWriter::~BlobWriter() {
-    if (descriptor_ < 0) return;
-    ::close(descriptor_);
+    if (descriptor_ >= 0) ::close(descriptor_);
     give_back(charged_);
 }
 
 // admit - asks for more room than is wanted now, so that a part that grows in small steps asks seldom
-Done BlobWriter::admit() {
+Done BlobWriter::admit(std::uint64_t size) {
     constexpr std::uint64_t step = 1 << 20;
-    if (gate() == nullptr || size_ <= charged_) return {};
-    const auto wanted = size_ - charged_ + std::min(size_, step);
+    if (gate() == nullptr || size <= charged_) return {};
+    const auto wanted = size - charged_ + std::min(size, step);
     if (!gate()->grow(wanted)) return fail(Errc::over_limit, "no memory");
     charged_ += wanted;
     return {};
 }
 
+// append - what was appended before stays whole when this fails
 Done BlobWriter::append(std::string_view bytes) {
-    size_ += bytes.size();
-    if (descriptor_ < 0 && size_ <= blob_in_memory) {
+    const auto size = size_ + bytes.size();
+    if (descriptor_ < 0 && size <= blob_in_memory) {
         memory_.append(bytes);
+        size_ = size;
         return {};
     }
+    if (auto admitted = admit(size); !admitted) return admitted;
     if (descriptor_ < 0) {
         auto made = new_memfd();
         if (!made) return std::unexpected(std::move(made.error()));
+        if (auto done = write_all(*made, memory_); !done) {
+            ::close(*made);
+            return done;
+        }
         descriptor_ = *made;
-        if (auto admitted = admit(); !admitted) return admitted;
-        if (auto done = write_all(descriptor_, memory_); !done) return done;
         std::string().swap(memory_);
     }
-    if (auto admitted = admit(); !admitted) return admitted;
-    return write_all(descriptor_, bytes);
+    auto done = write_all(descriptor_, bytes);
+    if (done) size_ = size;
+    return done;
 }
 
 Result<Blob> BlobWriter::finish() {
-    if (descriptor_ < 0) return Blob::of(std::exchange(memory_, {}));
-    if (charged_ > size_) give_back(charged_ - size_);
-    return Blob::map(std::exchange(descriptor_, -1), size_, charged_ != 0);
+    const auto charged = std::exchange(charged_, 0);
+    if (descriptor_ < 0) {
+        give_back(charged);
+        return Blob::of(std::exchange(memory_, {}));
+    }
+    if (charged > size_) give_back(charged - size_);
+    return Blob::map(std::exchange(descriptor_, -1), size_, charged != 0);
 }
 
 }  // namespace tamis::open

@@ -59,7 +59,7 @@ public:
     Result<Blob>  finish();
 
 private:
-    Done          admit();
+    Done          admit(std::uint64_t size);
 
     std::string   memory_;
     int           descriptor_ = -1;

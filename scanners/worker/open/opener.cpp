@@ -113,7 +113,7 @@ Opened Opener::open(const Blob& message) {
     show_the_rest(message);
     settle_anomalies();
     if (!budget_.reason().empty()) contents_.limit = budget_.reason();
-    if (!kept_back_.empty()) {  // of the two it is the graver one
+    if (contents_.limit.empty() && !kept_back_.empty()) {  // else it may be the other's consequence
         contents_.limit = kept_back_;
         contents_.limit_part = kept_back_part_;
     }

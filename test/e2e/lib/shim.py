@@ -10,10 +10,14 @@ ERRORS = (errno.EIO, errno.ENOSPC, errno.EMFILE)
 
 
 class Shim:
-    """arm(n, error): from now on calls are counted and the n-th fails (0: none); disarm(); count; failed: its name or ""."""
+    """arm(n, error): from now on calls are counted and the n-th fails (0: none); disarm(); count; failed: its name or "".
+
+    locks: record locks are among the calls.
+    """
     LAYOUT = struct.Struct("6I40s")
 
-    def __init__(self):
+    def __init__(self, locks=True):
+        self.locks = locks
         path = folder("shim") / "control"
         path.write_bytes(bytes(4096))
         path.chmod(0o666)
@@ -22,7 +26,10 @@ class Shim:
             self.page = mmap.mmap(file.fileno(), 4096)
 
     def environment(self):
-        return {"LD_PRELOAD": str(build_directory() / "libfault_shim.so"), "TAMIS_FAULT_FILE": str(self.path)}
+        library = build_directory() / "libfault_shim.so"
+        if not library.exists():     # the loader would only warn, and no call would ever fail
+            raise RuntimeError(f"{library} is missing; build the target fault_shim")
+        return {"LD_PRELOAD": str(library), "TAMIS_FAULT_FILE": str(self.path)} | ({"TAMIS_FAULT_LOCKS": "1"} if self.locks else {})
 
     def arm(self, number, error=errno.EIO, sticky=False):
         self.page[:self.LAYOUT.size] = self.LAYOUT.pack(0, number, error, int(sticky), 0, 0, b"")

@@ -276,6 +276,11 @@ TEST_CASE("memory files are asked for and given back; without room a part is cut
         CHECK(gate.left != gate.all);  // the slice holds it
         BlobWriter refused;
         CHECK_FALSE(refused.append(large));
+        REQUIRE(refused.append("small"));
+        CHECK_FALSE(refused.append(large));
+        const auto rest = refused.finish();
+        REQUIRE(rest);
+        CHECK(rest->bytes() == "small");
     }
     CHECK(gate.left == gate.all);
     Kinds kinds;
@@ -284,6 +289,8 @@ TEST_CASE("memory files are asked for and given back; without room a part is cut
     const auto text = "[" + large + "y" + large + "]";
     const auto out = open_message(ask, Blob::borrow(text));
     CHECK(out.contents.limit.starts_with("No memory for a decoded part"));
+    CHECK(out.shown.size() == 1);  // the message; of the part, written at once, nothing is there
+    CHECK(out.contents.parts[1].shown == mail::Shown::kept_back);
 }
 
 TEST_CASE("a decoder without memory ends the opening; what was found before stays") {
