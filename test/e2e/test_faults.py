@@ -159,6 +159,7 @@ class Faults(Case):
 
 class FullDisk(Case):
     """A file system of a few MB under the database"""
+    release_only = True      # about the disk
     limit = 240
 
     def setUp(self):

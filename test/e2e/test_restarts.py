@@ -134,6 +134,7 @@ class Running:
 
 
 class Restarts(Case):
+    release_only = True                                     # about time, and what the sanitizers look at is in the other tests
     count = int(os.environ.get("TAMIS_RESTARTS", "12"))     # 100 for the figures
 
     def restart_under_load(self, restart, postfix, sink):
