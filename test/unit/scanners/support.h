@@ -173,7 +173,7 @@ public:
     }
     // wait_for_close - throws away what the other side says and stays silent until the test is over
     void wait_for_close() const {
-        while (!hear(1).empty()) continue;
+        while (!hear(64 * 1024).empty()) continue;  // in large pieces: 30 MB octet by octet take longer than a scanner waits
         while (still_open(60'000)) continue;
     }
     // still_open - whether the connection stands after a while; the other side may have stopped sending
