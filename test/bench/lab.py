@@ -365,6 +365,8 @@ $virus_quarantine_method=$spam_quarantine_method=$banned_files_quarantine_method
         """mode "yara": as "full", with the embedded rules instead of clamd"""
         state, port = self.dir / f"tamis-{mode}-{free_port()}", free_port()
         state.mkdir()
+        if os.geteuid() == 0:  # tamisd becomes that user before it makes anything there
+            shutil.chown(state, "nobody", "nogroup")
         config = state / "tamis.toml"
         dsn = f'"postgresql://amavis@127.0.0.1:{self.postgres.port}/tamis"' if mode != "relay" else "[]"
         own = f'"postgresql://amavis@127.0.0.1:{self.postgres.port}/tamis"'
