@@ -110,8 +110,9 @@ Task<Result<open::Packet>> receive(Worker& worker, Deadline deadline) {
     }
 }
 
-// is_of_system - what our own system refused, in distinction to what the worker said or did
+// is_of_system - what our own system refused, in distinction to what the worker said or did: one that was killed resets the connection
 bool is_of_system(const Fault& fault) {
+    if (fault.code == std::errc::connection_reset || fault.code == std::errc::broken_pipe) return false;
     return fault.code.category() == std::system_category() || fault.code.category() == boost::system::system_category();
 }
 

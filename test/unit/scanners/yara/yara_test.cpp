@@ -152,7 +152,7 @@ TEST_CASE("a scan that takes too long fails; the message is not clean, and the s
 TEST_CASE("a worker that is killed in the middle of a scan is replaced; killed again, the message is not clean") {
     log::capture(true);
     TempDir dir;
-    const auto yara = open_rules(dir, slow_rule, "max_scans = 1\n");
+    const auto yara = open_rules(dir, slow_rule, "max_scans = 1\ntimeout = 240\n");
     CHECK(is_clean(scan_text(*yara, clean_text)));
     std::atomic<int> killed = 0;
     const auto outcome = [&] {
@@ -168,6 +168,7 @@ TEST_CASE("a worker that is killed in the middle of a scan is replaced; killed a
         return scan_text(*yara, std::string(200'000, 'x'), Head::none, Deadline::in(250s));
     }();
     CHECK(killed == 2);
+    INFO(told(outcome));
     CHECK(is_failed(outcome, Errc::bad_input));
     CHECK(told(outcome).find("crashed twice (SIGKILL") != std::string::npos);
     CHECK(is_clean(scan_text(*yara, clean_text)));
