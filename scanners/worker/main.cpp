@@ -3,7 +3,7 @@
 // Started by tamisd's spawner with a SEQPACKET socket as descriptor 3. The first packet there says what it is to do for all
 // its life (`roles`): to open messages (wire.h, here) or to match YARA rules (match_role.h). It reads everything it will ever
 // need from files, confines itself for good (sandbox.h), and answers jobs until the socket closes. A job that uses its quantum of CPU
-// goes on at low priority; one that exceeds its CPU limit by an eighth (within one call of a library) ends the process. Memory that runs out is
+// goes on at low priority; one that exceeds its CPU limit by half of it (within one call of a library) ends the process. Memory that runs out is
 // an answer ("over limits"), after which the process asks to be replaced.
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -77,7 +77,7 @@ public:
         const auto note = encode_long_job(job.number);
         alarm.note_size = note.copy(alarm.note.data(), alarm.note.size());
         // decoders look at the clock themselves; only a single call of a library may get here, and it is not to cost much more
-        const auto most = job.limits.cpu + std::max<std::chrono::milliseconds>(job.limits.cpu / 8, std::chrono::milliseconds(100));
+        const auto most = job.limits.cpu + std::max<std::chrono::milliseconds>(job.limits.cpu / 2, std::chrono::milliseconds(100));
         if (job.is_long) {
             alarm.is_long = 1;
             ::setpriority(PRIO_PROCESS, 0, low_priority);

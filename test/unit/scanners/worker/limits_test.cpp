@@ -34,7 +34,7 @@ TEST_CASE("worker limits: memory that runs out is an answer, over limits, and th
 }
 #endif
 
-TEST_CASE("worker limits: a decoder that loops is ended, once, an eighth after its CPU time") {
+TEST_CASE("worker limits: a decoder that loops is ended, once, half of it after its CPU time") {
     PoolOptions options;
     options.workers = 1;
     options.time = 300s;
