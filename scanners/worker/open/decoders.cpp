@@ -6,6 +6,7 @@
 #include "scanners/worker/open/archive.h"
 #include "scanners/worker/open/carriers.h"
 #include "scanners/worker/open/chm.h"
+#include "scanners/worker/open/flat_xml.h"
 #include "scanners/worker/open/gzip.h"
 #include "scanners/worker/open/known_formats.h"
 #include "scanners/worker/open/lzop.h"
@@ -80,6 +81,7 @@ std::vector<Decoder> archive_decoders() {
         {"lzfu", wants<"lzfu">, open_compressed_rtf, no},
         {"zlib", wants_zlib, open_zlib, no},
         {"brotli", wants_brotli, open_brotli, no},
+        {"flatxml", may_be_flat_xml, open_flat_xml, no, no},
         {"unread", wants_unread, open_unread, no, no},  // it opens nothing: no level more
         {"appended", may_have_strays, open_strays, no, no},  // the last: by then every other one has said what it owns
     };

@@ -326,7 +326,8 @@ bool may_hold_files(const mail::Part& part) {
     if (part.kinds.empty() || (is_mime && has_kind(part, "dat"))) return is_mime;
     const bool is_readable = std::ranges::any_of(part.kinds, [&](const auto& kind) { return is_among(kind, texts); });
     const bool is_named = std::ranges::any_of(part.names, [&](const auto& name) { return is_among(extension_of(name), endings); });
-    return is_readable && (is_mime || is_named);
+    if (is_mime) return is_readable;
+    return is_named && (is_readable || has_kind(part, "dat"));  // yEnc holds octets that no text has
 }
 
 void open_text(Opener& opener, std::uint32_t number, const Blob& bytes) {

@@ -137,6 +137,10 @@ std::size_t size_of_cpio(std::string_view bytes, std::size_t at) {
 std::size_t size_of_xar(std::string_view bytes, std::size_t at) {
     return big(bytes, at + 4, 2) >= 28 && big(bytes, at + 4, 2) < 256 && big(bytes, at + 6, 2) == 1 ? unknown : 0;
 }
+std::size_t size_of_ace(std::string_view bytes, std::size_t at) {  // texts and tables of file types hold the mark as well
+    const unsigned size = little16(bytes, at + 2), needed = byte_at(bytes, at + 14), made_with = byte_at(bytes, at + 15);
+    return size >= 27 && size < 4096 && byte_at(bytes, at + 4) == 0 && needed >= 10 && needed <= 30 && made_with >= needed && made_with <= 30 && byte_at(bytes, at + 16) <= 12 ? unknown : 0;
+}
 std::size_t size_if_there(std::string_view, std::size_t) { return unknown; }  // a mark that is long enough by itself
 
 struct Mark {
@@ -168,7 +172,7 @@ constexpr Mark marks[] = {
     {"-lh"sv, 2, "lha", size_of_lha},
     {"-lz"sv, 2, "lha", size_of_lha},
     {"\x60\xea"sv, 0, "arj", size_of_arj},
-    {"**ACE**"sv, 7, "ace", size_if_there},
+    {"**ACE**"sv, 7, "ace", size_of_ace},
     {"!<arch>\n"sv, 0, "a", size_of_ar},
     {"070701"sv, 0, "cpio", size_of_cpio},
     {"070702"sv, 0, "cpio", size_of_cpio},

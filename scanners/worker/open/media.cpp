@@ -25,11 +25,12 @@ std::uint64_t png_size(std::string_view bytes) {
     return at;
 }
 
-// jpeg_size - segments, and the coded data behind a start of scan: there, FF is followed by 00 or a restart marker
+// jpeg_size - segments, and the coded data behind a start of scan: there, FF is followed by 00 or a restart marker. What is broken
+// owns nothing: something else may have been put into it
 std::uint64_t jpeg_size(std::string_view bytes) {
     std::uint64_t at = 2;
     while (at + 4 <= bytes.size()) {
-        if (byte_at(bytes, at) != 0xff) return at;
+        if (byte_at(bytes, at) != 0xff) return 0;
         const auto marker = byte_at(bytes, at + 1);
         if (marker == 0xff) {
             ++at;
@@ -52,6 +53,7 @@ std::uint64_t jpeg_size(std::string_view bytes) {
     return window(bytes, at, 2) == "\xff\xd9" ? at + 2 : std::min<std::uint64_t>(at, bytes.size());
 }
 
+// gif_size - as jpeg_size, broken ones own nothing
 std::uint64_t gif_size(std::string_view bytes) {
     const auto table = [](unsigned flags) { return (flags & 0x80U) != 0 ? 3ULL << ((flags & 7U) + 1U) : 0ULL; };
     std::uint64_t at = 13 + table(byte_at(bytes, 10));
@@ -70,7 +72,7 @@ std::uint64_t gif_size(std::string_view bytes) {
         } else if (kind == 0x2c) {
             at += 9 + table(byte_at(bytes, at + 8)) + 1;
         } else {
-            return at - 1;
+            return 0;
         }
         skip_blocks();
     }

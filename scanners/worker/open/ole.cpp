@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "scanners/worker/open/byte_order.h"
 #include "scanners/worker/open/compound_file.h"
+#include "scanners/worker/open/inflate.h"
 #include "scanners/worker/open/members.h"
 #include "scanners/worker/open/vba.h"
 
@@ -108,6 +109,7 @@ private:
             if (head.size() >= 12 && (little16(head, 10) & 0x0100U) != 0) mark_encrypted(opener_, part_);
             return true;
         }
+        if (entry.name == "PowerPoint Document") return look_at_slides(entry);
         if (entry.name == "Current User" && little32(file_.read(entry, 32), 12) == 0xf3d1c4df) mark_encrypted(opener_, part_);
         if (entry.name == "__substg1.0_37010102") return add_stream(entry, attachment_names(entry));
         if (entry.name == "__substg1.0_10090102" || entry.name == "__substg1.0_10130102")  // the bodies: compressed RTF, HTML
@@ -126,6 +128,35 @@ private:
         macros_.present = true;
         macros_.auto_exec = macros_.auto_exec || signs.auto_open;
         macros_.stream = entry.path;
+        return true;
+    }
+
+    // look_at_slides - objects and VBA projects are OLE2 files in records of their own, compressed (behind their size, by zlib) or
+    // not (MS-PPT 2.10.34)
+    bool look_at_slides(const CompoundEntry& entry) {
+        constexpr unsigned    storage = 0x1011;
+        constexpr std::size_t header = 8, before_deflate = 6;
+        const auto stream = file_.read(entry, std::min(entry.size, opener_.budget().bytes_left() + 1));
+        for (std::size_t at = 0; at + header <= stream.size();) {
+            const auto size = little32(stream, at + 4);
+            const auto record = window(stream, at + header, size);
+            if (little16(stream, at + 2) == storage) {
+                if (record.size() < size) mark_damaged(opener_, part_, "an embedded object that is cut");
+                const bool is_compressed = (little16(stream, at) >> 4U) == 1;
+                if (!(is_compressed ? add_deflated(window(record, before_deflate)) : add_part({entry.path}, record))) return false;
+            }
+            at += header + size;
+        }
+        return true;
+    }
+
+    bool add_deflated(std::string_view deflated) {
+        auto writer = opener_.new_part({.parent = part_, .container = who}, who);
+        if (!writer) return false;
+        const auto how = Inflater().run(deflated, writer);
+        if (how == Inflated::stopped) return false;
+        if (how == Inflated::whole) writer.finish();
+        else mark_damaged(opener_, part_, "an embedded object that cannot be decompressed");
         return true;
     }
 

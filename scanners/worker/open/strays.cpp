@@ -1,6 +1,7 @@
 #include "scanners/worker/open/strays.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -63,12 +64,15 @@ private:
         end = std::min<std::uint64_t>(end, bytes_.size());
         auto at = static_cast<std::size_t>(begin);
         if (begin == 0) at = 1;  // what begins at the beginning is the part itself
+        constexpr std::size_t longest_header = 64;
         const auto lowest = at;
+        const auto tail = static_cast<std::size_t>(end - std::min<std::uint64_t>(end, longest_header));
         auto       rest = lowest;  // behind what was found so far
         while (at < end) {
             if (!opener_.budget().check_time()) return false;
             const auto until = std::min<std::size_t>(at + step, static_cast<std::size_t>(end));
-            const auto found = find_file(bytes_.substr(0, static_cast<std::size_t>(end)), std::max(lowest, rest), at, until);
+            auto found = find_file(bytes_.substr(0, static_cast<std::size_t>(end)), std::max(lowest, rest), at, until);
+            if (carried && (!found || !is_sure(found))) found = reaching_out(found, std::max(lowest, rest), std::max(at, tail), until).value_or(found);
             if (!found) {
                 at = until;
                 continue;
@@ -77,11 +81,20 @@ private:
                 at = found.mark + 1;
                 continue;
             }
-            const auto size = std::min(found.size, static_cast<std::size_t>(end) - found.begin);
-            if (!add(found, size, carried)) return false;
+            const bool reaches_out = carried && found.size != std::string_view::npos && found.size > end - found.begin;
+            const auto size = reaches_out ? found.size : std::min(found.size, static_cast<std::size_t>(end) - found.begin);
+            if (!add(found, size, carried && !reaches_out)) return false;
             at = rest = found.begin + size;
         }
         return look_for_end(rest, static_cast<std::size_t>(end), carried);
+    }
+
+    // reaching_out - a file that begins in a range and is known to end behind it: what `found` is then, or one whose header lies across
+    // the end of the range
+    std::optional<FoundFile> reaching_out(const FoundFile& found, std::size_t lowest, std::size_t tail, std::size_t until) const {
+        const auto out = found ? find_file(bytes_, lowest, found.mark, found.mark + 1) : find_file(bytes_, lowest, tail, until);
+        const bool is_known = out && out.size != std::string_view::npos && out.kind != "zip";  // those are seen by their end
+        return is_known ? std::optional(out) : std::nullopt;
     }
 
     // look_for_image - ISO 9660 says what it is at one place only, far from the beginning, and its files lie behind it
@@ -108,8 +121,11 @@ private:
     }
 
     // is_sure - within a range that belongs to the format, only a file whose end is known, or one that does not mind what is behind it
-    static bool is_sure(const FoundFile& found) {
-        return found.size != std::string_view::npos || found.kind == "rar" || found.kind == "cdf-ms" || found.is_weak;
+    // and whose header has a sum; an archive's own members begin with such headers
+    bool is_sure(const FoundFile& found) const {
+        constexpr std::string_view summed[] = {"lha", "arj"};
+        const bool is_summed = std::ranges::find(summed, found.kind) != std::end(summed) && !has_kind(opener_.part(part_), found.kind);
+        return found.size != std::string_view::npos || found.kind == "rar" || found.kind == "cdf-ms" || found.is_weak || is_summed;
     }
 
     bool add(const FoundFile& found, std::size_t size, bool carried) {

@@ -5,6 +5,7 @@ Those of real programs (lzop, gcab, jlha, rpmbuild, 7z) are only renewed where t
 """
 import pathlib
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -57,6 +58,9 @@ def samples():
     yield "encrypted.docx", c.compound({"EncryptedPackage": bytes(900), "EncryptionInfo": bytes(200)})
     yield "embedded.doc", c.compound({"WordDocument": bytes(600), "ObjectPool": {"_1": {
         "\x01Ole10Native": c.native(b"invoice.exe", b"C:\\tmp\\invoice.exe", b"MZ embedded"), "\x03ObjInfo": bytes(6)}}})
+    objects = [c.compound({"\x01Ole10Native": c.native(name, b"C:\\" + name, b"MZ " + name)}) for name in (b"packed.exe", b"plain.exe")]
+    records = [(0x0F, 1000, bytes(200)), (0x10, 0x1011, struct.pack("<I", len(objects[0])) + zlib.compress(objects[0])), (0, 0x1011, bytes(objects[1]))]
+    yield "objects.ppt", c.compound({"Current User": bytes(60), "PowerPoint Document": b"".join(struct.pack("<HHI", *head, len(data)) + data for *head, data in records)})
     yield "message.msg", c.compound({"__properties_version1.0": bytes(64), "__substg1.0_0037001F": "Subject".encode("utf-16-le"),
                                      "__attach_version1.0_#00000000": {"__substg1.0_37010102": b"MZ attached",
                                                                        "__substg1.0_3707001F": "attached \u65e5.exe".encode("utf-16-le")}})

@@ -7,6 +7,7 @@ from .kinds import CONTAINERS, Missing
 from .mails import MATRIX, WRAPPINGS
 from .objects import OBJECTS
 
+ONE_FILE = ("gz", "bz2", "xz", "lzma", "lzip", "zstd", "lz4", "lzop", "compress")     # compressed, and called so behind its own name
 IN_MESSAGES = ("eicar", "exe", "doc-embeds", "exe-with-zip")
 
 
@@ -24,7 +25,7 @@ class Member:
         for link in self.chain:
             made = CONTAINERS[link]
             data = made.make(name, data)
-            name = f"x.{made.extension}"
+            name = f"{name}.{made.extension}" if link in ONE_FILE else f"x.{made.extension}"
         return name, bytes(data)
 
     def message(self, content=None):

@@ -267,6 +267,8 @@ TEST_CASE("within archives, files that are named so are looked into") {
     REQUIRE(kinds);
     REQUIRE(prepare_archives());
     CHECK(finds_evil(opened(base64_part("application/zip", pack("zip", "none", {{"x.uue", text}})), kinds->get())));
+    const auto yenc = "=ybegin line=128 size=68 name=a.exe\n" + yenc_lines(evil) + "=yend size=68\n";  // octets that no text has
+    CHECK(finds_evil(opened(base64_part("application/zip", pack("zip", "none", {{"x.yenc", yenc}})), kinds->get())));
     // nobody opens it as anything but a text
     CHECK_FALSE(finds_evil(opened(base64_part("application/zip", pack("zip", "none", {{"manual.txt", text}})), kinds->get())));
 }

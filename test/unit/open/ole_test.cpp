@@ -95,6 +95,21 @@ TEST_CASE("files inside documents become parts") {
         CHECK(part_named(out.contents, "invoice.exe")->size == 11);
         CHECK(part_named(out.contents, "C:\\tmp\\invoice.exe") != nullptr);
     }
+    SECTION("objects in records of a presentation, compressed or not") {
+        const auto out = of("objects.ppt");
+        CHECK(has(out.contents.parts[0], "ppt"));
+        CHECK(part_named(out.contents, "packed.exe") != nullptr);
+        CHECK(part_named(out.contents, "plain.exe") != nullptr);
+        CHECK_FALSE(out.contents.is_undecipherable());
+    }
+    SECTION("a record of a presentation that is cut") {
+        auto presentation = of_corpus("archives/objects.ppt");
+        const auto record = presentation.find(std::string("\x10\0\x11\x10", 4));
+        REQUIRE(record != std::string::npos);
+        presentation[record + 12] = 'x';  // no zlib stream begins so: its two bytes are passed over, what follows is damaged
+        presentation[record + 14] = '\xff';
+        CHECK(open_bytes(presentation, "objects.ppt").contents.is_undecipherable());
+    }
     SECTION("an attachment of an Outlook message") {
         const auto out = of("message.msg");
         REQUIRE(part_named(out.contents, "attached \xe6\x97\xa5.exe") != nullptr);

@@ -184,3 +184,24 @@ TEST_CASE("a mark that is passed over is passed over once") {
     CHECK(out.contents.limit.empty());
     CHECK_FALSE(out.contents.is_ambiguous());
 }
+
+TEST_CASE("a file that begins in a picture and ends behind it is a second one") {
+    const auto archive = pack("7zip", "none", {{"inside.exe", "MZ hello"}}, "compression=store");
+    const auto within = GENERATE_COPY(as<std::size_t>{}, archive.size() / 2, 10U);
+    const auto out = open_bytes("RIFF" + little(4 + within, 4) + "WAVE" + archive);
+    CHECK(out.contents.is_ambiguous());
+    CHECK(part_named(out.contents, "inside.exe") != nullptr);
+}
+
+TEST_CASE("a picture that is broken owns nothing") {
+    const auto jpeg = "\xff\xd8\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0\xff\xdb\0\x43\0"s + std::string(64, '\x10') + "\xff\xd9"s;
+    CHECK_FALSE(open_bytes(jpeg).contents.is_ambiguous());
+    CHECK_FALSE(open_bytes(jpeg.substr(0, 60)).contents.is_ambiguous());
+    CHECK(open_bytes(jpeg.substr(0, 60) + pdf() + jpeg.substr(60)).contents.is_ambiguous());
+}
+
+TEST_CASE("a text that names the mark of a format is no such file") {
+    CHECK_FALSE(open_bytes("offset 7: **ACE** is an archive of WinAce, and behind it stand versions\n").contents.is_ambiguous());
+    const auto header = "\x12\x34\x1f\0\0\0\x90**ACE**\x14\x14\2\0"s + std::string(40, '\0');
+    CHECK(open_bytes("words, and then " + header).contents.is_ambiguous());
+}
