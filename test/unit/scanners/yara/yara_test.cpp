@@ -1,5 +1,6 @@
 #include "scanners/yara/yara.h"
 
+#include <set>
 #include <csignal>
 #include <fstream>
 
@@ -158,9 +159,11 @@ TEST_CASE("a worker that is killed in the middle of a scan is replaced; killed a
     const auto outcome = [&] {
         // the killer: whoever works on the slow message and has used half a second of CPU for it
         const std::jthread killer([&](const std::stop_token& stop) {
+            std::set<int> dead;  // one that nobody has waited for yet can still be "killed", and must not count again
             while (!stop.stop_requested() && killed < 2)
                 for (const auto pid : open::test::children_of(yara.spawner->pid()))
-                    if (open::test::cpu_ticks(pid) > 50 && ::kill(pid, SIGKILL) == 0) {
+                    if (!dead.contains(pid) && open::test::cpu_ticks(pid) > 50 && ::kill(pid, SIGKILL) == 0) {
+                        dead.insert(pid);
                         ++killed;
                         while (open::test::is_running(pid)) std::this_thread::yield();
                     }
