@@ -107,7 +107,8 @@ class Figures(Case):
             self.assertCode(reply, 250)
             daemon.stop()
         print(f"        start to first 250: {', '.join(f'{t * 1000:.0f}' for t in sorted(times))} ms")
-        self.assertLess(min(times), 0.2)
+        # what is caught: a start that waits for something (a probe, a pool, a name); the figure itself is the benchmark's
+        self.assertLess(min(times), 1)
 
     def test_memory_stays_when_many_messages_pass(self):
         sink = self.hop(keep=False)
