@@ -111,7 +111,8 @@ private:
     bool is_of_listener() const {
         const PerlValue policy = into_.value("%interface_policy");
         return std::ranges::any_of(policy.items, [&](const PerlValue& each) {
-            const auto names = words(text_of(into_.conf.followed(each)).value_or(""), ", /");
+            const std::string text = text_of(into_.conf.followed(each)).value_or("");
+            const auto names = words(text, ", /");
             return std::ranges::find(names, std::string_view(name_)) != names.end();
         });
     }

@@ -7,6 +7,7 @@
 #include <random>
 
 #include "base/text.h"
+#include "lib/growth.h"
 #include "unit/policy/fixture.h"
 
 namespace tamis::policy {
@@ -280,9 +281,9 @@ TEST_CASE("a header of brackets costs linear time") {
     std::string header;
     while (header.size() < mail::header_limit - 2000) header += "Received: from " + std::string(900, '[') + "]\r\n";
     Story story(1, header + "\r\n");
-    const auto start = std::chrono::steady_clock::now();
+    const double start = tamis::test::cpu_seconds();
     CHECK(oldest_public_address(story.message).empty());
-    CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(3));
+    CHECK(tamis::test::cpu_seconds() - start < 3);
 }
 
 }  // namespace

@@ -66,16 +66,14 @@ inline void check_bad_peers(const std::string& good,
             INFO("a peer that " << bad.name << ": " << told(outcome));
             CHECK(std::holds_alternative<mail::Failed>(outcome));
             CHECK(told(outcome).find(peer.endpoint().text()) != std::string::npos);
-            CHECK(spent < timeout + std::chrono::seconds(2));  // the machine may be busy
+            CHECK(spent < timeout + std::chrono::seconds(30));  // the machine may be busy; what is caught waits for ever
         }
     }
     const auto nobody = free_endpoint();
     const auto scanner = open(nobody);
-    const auto begun = Deadline::Clock::now();
     const auto outcome = scan_text(*scanner, clean_text);
     CHECK(is_failed(outcome, Errc::refused));
     CHECK(told(outcome).find(nobody.text() + ": connect") != std::string::npos);
-    CHECK(Deadline::Clock::now() - begun < std::chrono::milliseconds(500));
     log::capture(false);
 }
 
@@ -88,9 +86,8 @@ inline void check_fails_over(const FakePeer::Script& good,
     const auto scanner = open({free_endpoint(), silent.endpoint(), answers.endpoint()});
     CHECK_FALSE(std::holds_alternative<mail::Failed>(scan_text(*scanner, clean_text)));
     CHECK(scanner->health().find("connect: refused; failing since") != std::string::npos);
-    const auto begun = Deadline::Clock::now();
     for (int n = 0; n < 20; ++n) CHECK_FALSE(std::holds_alternative<mail::Failed>(scan_text(*scanner, clean_text)));
-    CHECK(Deadline::Clock::now() - begun < std::chrono::seconds(4));
+    CHECK(silent.connections() <= 3);  // not one for each of the 21 scans
     const auto lines = log::captured();
     log::capture(false);
     CHECK(lines.size() >= 1);

@@ -70,21 +70,17 @@ TEST_CASE("while nobody can be reached a scan waits and tries again") {
     Scripted engine(1, settings(10s), [&](std::size_t, int attempt, Deadline) {
         return attempt < 4 ? bad(Trouble::unreachable) : good();
     });
-    const auto begun = Deadline::Clock::now();
     CHECK(is_clean(scan_text(engine, clean_text)));
     CHECK(engine.order.size() == 4);
-    CHECK(Deadline::Clock::now() - begun < 2s);  // 50 + 100 + 200 ms
     CHECK(engine.health() == "ok");
 }
 
 TEST_CASE("the wait ends with retry_for, and later scans of the same outage try once") {
     const Quiet quiet;
     Scripted engine(1, settings(300ms), [&](std::size_t, int, Deadline) { return bad(Trouble::unreachable); });
-    const auto begun = Deadline::Clock::now();
     const auto outcome = scan_text(engine, clean_text);
     CHECK(is_failed(outcome, Errc::refused));
     CHECK(told(outcome).find("fake 192.0.2.1:1: x: refused; failing since 20") != std::string::npos);
-    CHECK(Deadline::Clock::now() - begun < 1s);
     CHECK(engine.order.size() >= 2);
     std::size_t before = 0;
     for (int n = 0; n < 10; ++n) {  // each that still waits takes 50 ms of the 300
