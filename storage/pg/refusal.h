@@ -16,4 +16,7 @@ enum class Refusal {
 
 Refusal refusal_of(std::string_view sqlstate);
 
+// may_blame_data - the same message may be taken with poorer texts (storage::Concession)
+bool may_blame_data(std::string_view sqlstate);
+
 }  // namespace tamis::storage::pg
