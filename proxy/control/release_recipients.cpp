@@ -184,7 +184,7 @@ std::vector<ReleaseRecipient> release_recipients(const std::vector<std::string>&
     std::vector<ReleaseRecipient> out;
     std::set<std::string> seen;
     const auto add = [&](const std::string& address, std::optional<storage::RecipientState> row, std::string left_out) {
-        if (seen.insert(key_of(address)).second) out.push_back({address, std::move(row), std::move(left_out)});
+        if (seen.insert(address).second) out.push_back({address, std::move(row), std::move(left_out)});
     };
     const auto add_entry = [&](const Matching::Entry& entry) { add(entry.address, matching.row(entry), trouble_of(entry.address)); };
     if (asked.empty()) {

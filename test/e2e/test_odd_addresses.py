@@ -7,6 +7,7 @@ import sqlite3
 from e2e.lib import SOURCE, mail
 from e2e.lib.case import Case
 from e2e.lib.control import Ampdp, amavisd_release, quarantine, quarantine_json
+from e2e.lib.postfix import Postfix
 from e2e.lib.process import free_port, until
 from e2e.lib.servers import Amavisd, shared, shared_postgres
 from fakes.client import Client
@@ -110,6 +111,15 @@ class RoundTrip(Odd):
             self.assertIn(b"<" + address.encode("utf-8", "surrogateescape") + b">", text)
 
 
+class Passed(Odd):
+    def test_mail_that_passes_keeps_the_octets(self):
+        for extensions in (("PIPELINING",), ("PIPELINING", "8BITMIME", "SMTPUTF8")):
+            with self.subTest(extensions=extensions):
+                daemon = self.start(extensions=extensions)
+                self.assertCode(daemon.send(mail.clean(), sender=octets(b"a\xff@example.net"), recipients=family()), 250)
+                self.released(octets(b"a\xff@example.net"), family())
+
+
 class Released(Odd):
     def test_one_odd_recipient_stops_no_other(self):
         daemon = self.start()
@@ -168,6 +178,28 @@ class Released(Odd):
         with sqlite3.connect(f"{daemon.config['server']['state_dir']}/tamis.db", timeout=30) as base:
             [[secret]] = base.execute("select secret_id from msgs where mail_id = ?", (mail_id,)).fetchall()
         return secret.decode() if isinstance(secret, bytes) else secret
+
+
+class ThroughPostfix(Odd):
+    def test_a_postfix_without_smtputf8_passes_octets_on_and_takes_them_back(self):
+        port = free_port()
+        sink = self.sink = self.hop(extensions=("PIPELINING", "8BITMIME"))
+        postfix = Postfix(f"127.0.0.1:{port}", sink.address, smtputf8=False)
+        self.addCleanup(postfix.stop)
+        daemon = self.tamis(f"smtp:[127.0.0.1]:{postfix.back_port}", {"scanners": {"yara": {}}}, port=port)
+        sender, recipients = octets(b"a\xff@example.net"), [octets(b"\xe9u@example.com"), '"a b@c >>=d"@example.com', '"q\\"\\\\,"@example.com', "v@example.com"]
+        for data, quarantined in ((mail.gtube(), True), (mail.clean(), False)):
+            with Client(postfix.front) as client:
+                client.hello()
+                self.assertCode(client.transaction(sender, recipients, data), 250)
+                client.quit()
+            if quarantined:
+                daemon.wait_log("Blocked SPAM")
+                text = self.did(daemon, "release", self.only_id(daemon))
+                self.assertEqual(text.count(": delivered"), len(recipients), text)
+            until(lambda: sum(len(message.recipients) for message in sink.messages) >= len(recipients), 60, "Postfix's delivery")
+            self.released(sender, recipients)
+            sink.clear()
 
 
 class WrittenByAmavisd(Odd):
