@@ -260,7 +260,8 @@ Task<Pool::Outcome> Records::write_group(Connection& connection, InHand& hand, J
         for (const auto& job : group) job->uncertain = job->uncertain || attempt.commit_sent;
         co_return Pool::Outcome::reconnect;
     }
-    if (is_refused && session.has_proven && is_stale(attempt.sqlstate)) {
+    const bool blames_data = is_refused && may_blame_data(attempt.sqlstate, attempt.is_in_function);
+    if (is_refused && session.has_proven && is_stale(attempt.sqlstate) && !blames_data) {
         log::info({}, "storage: {} (the tables are looked at again)", attempt.why.detail);
         co_return Pool::Outcome::reconnect;
     }
@@ -281,11 +282,11 @@ Task<Pool::Outcome> Records::write_group(Connection& connection, InHand& hand, J
                                        : Done());
         co_return Pool::Outcome::done;
     }
-    if (is_refused && group.size() == 1 && concedes(*group.front(), session, attempt)) {
+    if (blames_data && group.size() == 1 && concedes(*group.front(), session, attempt)) {
         more.push_front(std::move(group));
         co_return Pool::Outcome::done;
     }
-    const bool is_alone = group.size() == 1 || refusal == Refusal::message || !may_blame_data(attempt.sqlstate);
+    const bool is_alone = group.size() == 1 || !blames_data;
     if (is_alone && (refusal == Refusal::trouble || refusal == Refusal::again)) co_return give_up(hand, attempt.why);
     if (refusal == Refusal::no_room) co_return put_off(hand, group, attempt.why, more);
     if (group.size() == 1) {
@@ -306,7 +307,7 @@ Task<Pool::Outcome> Records::write_group(Connection& connection, InHand& hand, J
 
 // concedes - gives up so much of the message that its rows are others than those that were refused; false when nothing is left
 bool Records::concedes(Job& job, RecordSession& session, const Attempt& attempt) {
-    if (!may_blame_data(attempt.sqlstate) || attempt.is_about_copy) return false;
+    if (attempt.is_about_copy) return false;
     const MessageRows before = rows_for(job, session);
     while (const auto next = next_concession(job.concession, attempt.sqlstate == "22001")) {
         job.concession = *next;

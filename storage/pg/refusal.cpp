@@ -19,7 +19,10 @@ Refusal refusal_of(std::string_view sqlstate) {
     return Refusal::trouble;
 }
 
-// XX000: what a trigger in Perl or Python says when it cannot decode something; it can be the server's own trouble, too
-bool may_blame_data(std::string_view sqlstate) { return refusal_of(sqlstate) == Refusal::message || sqlstate == "XX000"; }
+// XX000: what a trigger in Perl or Python says when it cannot decode something; it can be the server's own trouble, too.
+// 42601 and others of syntax and names: of a trigger that puts a text into a statement of its own.
+bool may_blame_data(std::string_view sqlstate, bool is_in_function) {
+    return refusal_of(sqlstate) == Refusal::message || sqlstate == "XX000" || (is_in_function && sqlstate.starts_with("42"));
+}
 
 }  // namespace tamis::storage::pg

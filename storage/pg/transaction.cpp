@@ -236,6 +236,7 @@ void Transaction::take(const PGresult* reply) {
                                 advice.empty() ? "" : ": ", advice)};
     if (expected.job != no_job) attempt_.guilty = expected.job;
     attempt_.is_about_copy = expected.step == Step::chunk;
+    attempt_.is_in_function = PQresultErrorField(reply, PG_DIAG_CONTEXT) != nullptr;
 }
 
 void Transaction::fail_locally(std::size_t job, const Fault& why) {

@@ -30,6 +30,7 @@ struct Attempt {
     std::string                sqlstate;        // empty: the fault is ours (`why`)
     Fault                      why;
     std::optional<std::size_t> guilty;          // index of the job whose statement failed
+    bool                       is_in_function = false;  // a trigger's, or another function in the database, said so
     bool                       is_about_copy = false;  // it was the text of the quarantined message that was refused
     std::vector<std::size_t>   not_found;       // committed: `finish` jobs without a record
 };

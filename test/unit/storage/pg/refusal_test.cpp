@@ -17,7 +17,9 @@ TEST_CASE("an SQLSTATE decides what becomes of the transaction") {
                               Row{"42501", Refusal::trouble}, Row{"XX000", Refusal::trouble});
     INFO(row.code);
     CHECK(refusal_of(row.code) == row.want);
-    CHECK(may_blame_data(row.code) == (row.want == Refusal::message || row.code == std::string("XX000")));
+    CHECK(may_blame_data(row.code, false) == (row.want == Refusal::message || row.code == std::string("XX000")));
+    CHECK(may_blame_data("42601", true));
+    CHECK_FALSE(may_blame_data("57014", true));
 }
 
 TEST_CASE("arrays hold any address") {
