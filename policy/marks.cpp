@@ -12,6 +12,7 @@
 
 #include "base/text.h"
 #include "mail/address.h"
+#include "mail/path.h"
 
 namespace tamis::policy {
 
@@ -255,7 +256,7 @@ mail::HeaderEdits edits_for(const RecipientVerdict& verdict, const RecipientPoli
 std::string quarantine_prefix(const std::vector<RecipientVerdict>& verdicts,
                               const std::vector<RecipientPolicy>& policies, const Findings& findings,
                               const mail::Envelope& envelope, const mail::Message& message, const Site& site) {
-    std::string out = mail::field_text("X-Envelope-From", mail::smtp_form(envelope.sender));
+    std::string out = mail::field_text("X-Envelope-From", mail::stored_path(envelope.sender));
     std::string all;
     std::string blocked;
     std::vector<mail::ContentCategory> categories;
@@ -271,7 +272,7 @@ std::string quarantine_prefix(const std::vector<RecipientVerdict>& verdicts,
     };
     for (std::size_t i = 0; i < verdicts.size(); ++i) {
         const auto& verdict = verdicts[i];
-        const std::string shown = mail::smtp_form(envelope.recipients[i].address);
+        const std::string shown = mail::stored_path(envelope.recipients[i].address);
         all += (all.empty() ? "" : ",\n ") + shown;
         if (!verdict.passes()) blocked += (blocked.empty() ? "" : ",\n ") + shown;
         categories.insert(categories.end(), verdict.categories.begin(), verdict.categories.end());

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "storage/address_key.h"
+#include "storage/rows.h"
 
 namespace tamis::storage {
 namespace {
@@ -243,13 +244,16 @@ std::size_t scan_limit(const PageRequest& request, const SqlShape& shape) {
 SqlQuery address_query(const SqlShape& shape, std::string_view address) {
     Text text(shape);
     std::string email = address == "<>" ? std::string() : address_key(address).email;
-    if (shape.is_postgresql() && shape.address_type != "bytea") email = printable_or(email, '?');  // as they are stored there
+    // as it is stored where the database, or a trigger in it, takes no other octets
+    const std::string printable = printable_address(email);
+    if (shape.is_postgresql() && shape.address_type != "bytea") email = printable;
     constexpr int most = 200;  // one per partition
-    const auto place = text.bytes(std::move(email));
+    std::string place = "= " + text.bytes(email);
+    if (printable != email) place = fmt::format("IN ({}, {})", place.substr(2), text.bytes(printable));
     if (shape.has("maddr.partition_tag"))
-        text << partitions("maddr") << "SELECT a.id FROM maddr a WHERE a.partition_tag " << of_partitions << fmt::format(" AND a.email = {} LIMIT {}", place, most);
+        text << partitions("maddr") << "SELECT a.id FROM maddr a WHERE a.partition_tag " << of_partitions << fmt::format(" AND a.email {} LIMIT {}", place, most);
     else
-        text << fmt::format("SELECT a.id FROM maddr a WHERE a.email = {} LIMIT {}", place, most);
+        text << fmt::format("SELECT a.id FROM maddr a WHERE a.email {} LIMIT {}", place, most);
     return text.take();
 }
 

@@ -18,6 +18,7 @@
 #include "base/slots.h"
 #include "mail/record.h"
 #include "storage/completion.h"
+#include "storage/rows.h"
 
 namespace tamis::storage {
 
@@ -40,6 +41,7 @@ struct Job {
     bool          uncertain = false;  // a commit was sent and its answer lost
     bool          was_refused = false;  // a `read` that the server refused: the tables may have changed
     std::uint64_t bytes = 0;          // of the quarantine copy
+    Concession    concession;         // what the database did not take of it
 
     std::string_view log_id() const { return record.log_id.get(); }
 };

@@ -52,16 +52,32 @@ bool is_latin1(std::string_view text) {
     return is_utf8(text) && std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) > 0xc3; });
 }
 
+using Octets = Concession::Octets;
+
 // stored_address - the key as the columns can take it: without NUL, and what is no text of the charset in ASCII
 AddressKey stored_address(std::string_view address, const TextRules& rules) {
     AddressKey key = address_key(address);
+    const auto octets = rules.concession.octets;
     const bool is_text = is_utf8(key.email) && can_hold(key.email, rules.charset);
-    if (rules.eight_bit_addresses)
+    const bool is_given_up = octets >= Octets::ascii || (octets == Octets::utf8_addresses && !is_utf8(key.email));
+    if (is_given_up)
+        key.email = printable_address(key.email);
+    else if (rules.eight_bit_addresses)
         std::ranges::replace(key.email, '\0', '?');
     else
         key.email = is_text ? fitted(key.email, rules.widths.email, rules) : printable(key.email, rules.widths.email);
+    if (octets == Octets::plain) key.email = plain_text(key.email);
+    const std::size_t width = rules.eight_bit_addresses ? rules.concession.most : std::min(rules.concession.most, rules.widths.email);
+    key.email = cut_bytes(std::move(key.email), width);
     key.domain = fitted(key.domain, rules.widths.domain, rules);
     return key;
+}
+
+// poorer - a text that fits its column, as far as the concession lets it
+std::string poorer(std::string text, const Concession& concession) {
+    if (concession.octets >= Octets::ascii && !is_ascii(text)) text = fitted(text, text.size(), {.charset = TextRules::Charset::ascii});
+    if (concession.octets == Octets::plain) text = plain_text(text);
+    return concession.most == Concession().most ? text : cut_bytes(std::move(text), concession.most);
 }
 
 }  // namespace
@@ -84,23 +100,53 @@ bool can_hold(std::string_view text, TextRules::Charset charset) {
     return false;
 }
 
-std::string fitted(std::string_view text, std::size_t width, const TextRules& rules) {
+namespace {
+
+// in_charset - as the column can take it
+std::string in_charset(std::string_view text, std::size_t width, const TextRules& rules) {
     std::string out = utf8_or_replaced(text, width);
     if (rules.charset == TextRules::Charset::any_bytes) return cut_bytes(std::move(out), width);
     if (rules.charset == TextRules::Charset::utf8 || is_ascii(out)) return out;
     const unsigned highest_lead = rules.charset == TextRules::Charset::latin1 ? 0xc3 : 0x7f;
-    std::string poorer;
+    std::string poorer_text;
     bool kept = true;  // the character whose bytes follow
     for (const char c : out) {
         const auto byte = static_cast<unsigned char>(c);
         const bool starts = (byte & 0xc0) != 0x80;
         if (starts) kept = byte <= highest_lead;
         if (kept)
-            poorer += c;
+            poorer_text += c;
         else if (starts)
-            poorer += '?';
+            poorer_text += '?';
     }
-    return poorer;
+    return poorer_text;
+}
+
+}  // namespace
+
+std::string fitted(std::string_view text, std::size_t width, const TextRules& rules) {
+    return poorer(in_charset(text, width, rules), rules.concession);
+}
+
+std::optional<Concession> next_concession(Concession before, bool is_too_long) {
+    constexpr std::size_t shortest = 32;
+    const bool may_shorten = before.most > shortest, may_replace = before.octets != Octets::plain;
+    if (!may_shorten && !may_replace) return {};
+    if (may_shorten && (is_too_long || !may_replace))
+        before.most = (before.most + 1) / 2;
+    else
+        before.octets = static_cast<Octets>(static_cast<int>(before.octets) + 1);
+    return before;
+}
+
+std::string printable_address(std::string_view email) { return printable_or(email, '?'); }
+
+std::string plain_text(std::string_view text) {
+    constexpr std::string_view signs = " .,:;@<>()[]_+-=?!/#*&~";
+    std::string out(text);
+    for (char& c : out)
+        if (!is_alpha(c) && !is_digit(c) && signs.find(c) == std::string_view::npos) c = '?';
+    return out;
 }
 
 std::string stored_message_id(std::string_view message_id, std::size_t width) { return printable(message_id, width); }
@@ -127,7 +173,7 @@ MessageRows make_rows(const mail::MessageRecord& record, const TextRules& rules)
     rows.quar_loc = printable(record.quarantine_location, width.quar_loc);
     rows.dsn_sent = code(record.dsn_sent);
     rows.spam_level = score_text(record.spam_level);
-    rows.message_id = stored_message_id(record.message_id, width.message_id);
+    rows.message_id = poorer(stored_message_id(record.message_id, width.message_id), rules.concession);
     rows.from_addr = fitted(record.from, width.from_addr, rules);
     rows.subject = fitted(record.subject, width.subject, rules);
     rows.host = fitted(record.host, width.host, rules);
@@ -140,11 +186,11 @@ MessageRows make_rows(const mail::MessageRecord& record, const TextRules& rules)
         ++sequence;
         if (recipient.address.empty()) continue;
         AddressKey key = stored_address(recipient.address, rules);
-        rows.recipients.push_back({fmt::format("{}", sequence), key.email, yes_no(recipient.is_local),
+        rows.recipients.push_back({fmt::format("{}", sequence), key.email, printable_address(key.email), yes_no(recipient.is_local),
                                    code(recipient.content == '\0' ? ' ' : recipient.content),
                                    code(recipient.disposition), code(recipient.release_state),
                                    yes_no(recipient.blacklisted), yes_no(recipient.whitelisted),
-                                   score_text(recipient.score), printable(recipient.response, width.smtp_resp)});
+                                   score_text(recipient.score), poorer(printable(recipient.response, width.smtp_resp), rules.concession)});
         rows.addresses.push_back(std::move(key));
     }
     std::ranges::sort(rows.addresses);

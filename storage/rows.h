@@ -4,6 +4,8 @@
 // wider than the column. Codes are one character.
 #pragma once
 
+#include <compare>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +14,28 @@
 #include "storage/address_key.h"
 
 namespace tamis::storage {
+
+// Concession - what a record gives up because the database refused it: a trigger, a check or a function of the site's own may
+// take less than the columns do
+struct Concession {
+    enum class Octets {
+        all,
+        utf8_addresses,  // an address that is no UTF-8 gets "?" for every octet that is no printable ASCII, as amavisd writes it
+        ascii,           // all addresses and texts do
+        plain,           // quotes, backslashes and other signs of SQL become "?", too
+    };
+    Octets      octets = Octets::all;
+    std::size_t most = 255;  // octets of an address or a text
+    auto operator<=>(const Concession&) const = default;
+};
+
+// next_concession - the next step, which gives up more; nothing after the last one. `is_too_long`: it was refused for its length.
+std::optional<Concession> next_concession(Concession before, bool is_too_long);
+
+// printable_address - how an address is stored where it cannot be as it is
+std::string printable_address(std::string_view email);
+// plain_text - with "?" for everything but letters, digits, blanks and the signs that addresses and sentences have
+std::string plain_text(std::string_view text);
 
 // TextRules - what the text columns of the database can take
 struct TextRules {
@@ -29,8 +53,9 @@ struct TextRules {
     Charset charset = Charset::utf8;
     // addresses are byte strings: stored as they are. Else they are texts, and one that is no text of that charset gets
     // '?' for every byte that is not printable ASCII.
-    bool   eight_bit_addresses = true;
-    Widths widths = {};
+    bool       eight_bit_addresses = true;
+    Widths     widths = {};
+    Concession concession = {};
 };
 
 // charset_of - by PostgreSQL's name of an encoding
@@ -45,7 +70,9 @@ std::string fitted(std::string_view text, std::size_t width, const TextRules& ru
 struct RecipientRow {
     std::string sequence;      // rseqnum: 1, 2, ...
     std::string email;         // refers to an address of MessageRows::addresses
+    std::string printable;     // the same as printable_address(): it may be stored so already
     std::string is_local, content, ds, rs, bl, wl, bspam_level, smtp_resp;
+    bool operator==(const RecipientRow&) const = default;
 };
 
 struct MessageRows {
@@ -55,6 +82,7 @@ struct MessageRows {
     std::string               sender;     // maddr.email
     std::vector<RecipientRow> recipients; // those with an address; sequence counts all
     std::vector<AddressKey>   addresses;  // sorted by email, each once
+    bool operator==(const MessageRows&) const = default;
 };
 
 // stored_message_id - as msgs.message_id of that width has it

@@ -176,8 +176,12 @@ Task<AmpdpAnswer> ControlSession::answer_release(AmpdpRequest request, std::stri
         co_return release_failure(results.error());
     }
     AmpdpAnswer out;
-    if (results->empty()) out.set_reply(250, "2.5.0", "No recipients, nothing to do");
-    for (const auto& result : *results) out.set_reply(result.code, result.enhanced, result.text + (result.trouble.empty() ? "" : "; not recorded: " + result.trouble));
+    if (results->empty()) out.set_reply(250, "2.5.0", "Ok, no recipients, nothing to do");
+    for (const auto& result : *results) {
+        // front ends look for the "Ok" that amavisd says whenever a 250 is its own
+        const std::string_view own = result.end == ReleaseResult::End::already ? "Ok, " : "";
+        out.set_reply(result.code, result.enhanced, fmt::format("{}{}{}", own, result.text, result.trouble.empty() ? "" : "; not recorded: " + result.trouble));
+    }
     co_return out;
 }
 

@@ -12,7 +12,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
-#include "mail/address.h"
+#include "mail/path.h"
 #include "proxy/control/work_directory.h"
 
 namespace tamis::proxy {
@@ -49,6 +49,9 @@ std::optional<std::string> given(const AmpdpRequest& request, std::string_view n
     return value;
 }
 
+// needs_smtputf8 - octets that are no UTF-8 came from a mail server without that extension
+bool needs_smtputf8(const std::string& address) { return !is_ascii(address) && is_utf8(address); }
+
 Result<mail::Envelope> envelope_of(const AmpdpRequest& request, const PolicyCaller& caller, std::size_t most_recipients) {
     mail::Envelope envelope;
     envelope.sender = bare_address(request.first("sender"));
@@ -58,10 +61,10 @@ Result<mail::Envelope> envelope_of(const AmpdpRequest& request, const PolicyCall
     bool plain = envelope.sender.find_first_of("\r\n") == std::string::npos;
     for (const auto& recipient : envelope.recipients) {
         plain = plain && !recipient.address.empty() && recipient.address.find_first_of("\r\n") == std::string::npos;
-        envelope.smtputf8 = envelope.smtputf8 || !is_ascii(recipient.address);
+        envelope.smtputf8 = envelope.smtputf8 || needs_smtputf8(recipient.address);
     }
     if (!plain) return fail(Errc::bad_input, "an address is empty or holds a line end");
-    envelope.smtputf8 = envelope.smtputf8 || !is_ascii(envelope.sender);
+    envelope.smtputf8 = envelope.smtputf8 || needs_smtputf8(envelope.sender);
     if (const auto address = given(request, "client_address")) envelope.client.address = normal_address(*address);
     if (envelope.client.address && envelope.client.address->empty()) envelope.client.address.reset();
     envelope.client.port = given(request, "client_port");
@@ -120,8 +123,8 @@ AmpdpAnswer answer_of(const Answer& done, const Job& job, const Chosen& chosen, 
     for (std::size_t i = 0; i < done.outcomes.size(); ++i) {
         const auto& outcome = done.outcomes[i];
         const bool moves = outcome.relayed && !outcome.final_address.empty();
-        if (!outcome.relayed || moves) out.add("delrcpt", {mail::smtp_form(job.envelope.recipients[i].address)});
-        if (moves) out.add("addrcpt", {mail::smtp_form(outcome.final_address)});
+        if (!outcome.relayed || moves) out.add("delrcpt", {mail::stored_path(job.envelope.recipients[i].address)});
+        if (moves) out.add("addrcpt", {mail::stored_path(outcome.final_address)});
     }
     add_edits(out, chosen.edits, job.message);
     return end("continue", 0);

@@ -5,15 +5,18 @@
 #include <algorithm>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <map>
+#include <utility>
 
 #include "base/log.h"
 #include "base/text.h"
 #include "mail/address.h"
 #include "mail/ids.h"
+#include "mail/path.h"
 #include "policy/summary.h"
+#include "proxy/control/release_recipients.h"
 #include "proxy/control/release_state.h"
 #include "proxy/control/released_message.h"
-#include "storage/address_key.h"
 #include "storage/retention.h"
 
 namespace tamis::proxy {
@@ -25,8 +28,6 @@ using Kind = ReleaseRequest::Kind;
 constexpr std::chrono::seconds      patience{5};        // with another release of the same row
 constexpr std::chrono::milliseconds look_again{100};
 constexpr std::chrono::seconds      settle_time{30};    // to note what was delivered
-
-std::string key_of(std::string_view address) { return storage::address_key(address).email; }
 
 std::string_view kind_word(Kind kind) {
     return kind == Kind::release ? "release" : kind == Kind::requeue ? "requeue" : "report";
@@ -105,40 +106,32 @@ Task<Result<StoredText>> Releaser::read(std::optional<storage::QuarantineItem> i
     co_return text;
 }
 
-// targets - whom to deliver to: those asked for, else those from whom the message was kept
-Result<std::vector<Releaser::Target>> Releaser::targets(const ReleaseRequest& request, const StoredCopy& copy,
-                                                        const std::optional<storage::QuarantineItem>& item) const {
-    const auto& kept_from = copy.blocked ? *copy.blocked : copy.recipients;
-    std::vector<Target> out;
-    std::vector<std::string> seen;
-    const auto row_of = [&](const std::string& key) -> std::optional<storage::RecipientState> {
-        if (!item) return {};
-        for (const auto& row : item->recipients)
-            if (row.address == key || row.address == printable_or(key, '?')) return row;
-        return {};
-    };
-    const auto& wanted = request.recipients.empty() ? kept_from : request.recipients;
-    for (const auto& address : wanted) {
-        const auto key = key_of(address);
-        if (std::ranges::find(seen, key) != seen.end()) continue;
-        seen.push_back(key);
-        if (address.find_first_of(std::string_view("\r\n\0<>", 5)) != std::string::npos || address.empty())
-            return fail(Errc::bad_input, fmt::format("\"{}\" is no address", escaped(address, 200)));
-        auto row = row_of(key);
-        // a copy names nobody to whom the message was not sent, whatever its text says
-        if (request.recipients.empty() && item && !item->recipients.empty() && !row) continue;
+// targets - whom to deliver to: those asked for, else those from whom the message was kept; at the end those left out
+std::vector<Releaser::Target> Releaser::targets(const ReleaseRequest& request, const StoredCopy& copy, const std::optional<storage::QuarantineItem>& item) const {
+    std::optional<std::vector<storage::RecipientState>> rows;
+    if (item) rows = item->recipients;
+    std::vector<Target> out, left_out;
+    for (auto& recipient : release_recipients(request.recipients, copy, rows)) {
         Target target;
-        target.address = target.result.address = address;
-        if (request.kind != Kind::report) target.row = std::move(row);
+        target.address = target.result.address = recipient.address;
+        if (request.kind != Kind::report) target.row = std::move(recipient.row);
         if (item) target.message = item->key;
-        out.push_back(std::move(target));
+        if (!recipient.left_out.empty()) {
+            target.row.reset();
+            target.result.end = End::left_out;
+            target.result.code = 553;
+            target.result.enhanced = "5.1.3";
+            target.result.text = "left out: " + recipient.left_out;
+        }
+        (recipient.left_out.empty() ? out : left_out).push_back(std::move(target));
     }
+    for (auto& target : left_out) out.push_back(std::move(target));
     return out;
 }
 
 // claim - makes the recipient's row ours, or says why not in the target's result
 Task<Done> Releaser::claim(ReleaseRequest& request, Target& target, Deadline deadline) {
-    target.is_ours = !target.row;
+    target.is_ours = !target.row && target.result.end != End::left_out;
     if (!target.row) co_return Done{};
     bool force = request.again;
     const Deadline until = deadline.sooner(patience);
@@ -160,7 +153,7 @@ Task<Done> Releaser::claim(ReleaseRequest& request, Target& target, Deadline dea
         if (standing.kind == Standing::Kind::released) {
             target.result.end = End::already;
             target.result.code = 250;
-            target.result.enhanced = "2.0.0";
+            target.result.enhanced = "2.5.0";
             target.result.text = fmt::format("already {}; not delivered again", describe_note(standing.note));
             target.result.queue_id = standing.note.queue_id;
             co_return Done{};
@@ -181,6 +174,28 @@ Task<Done> Releaser::claim(ReleaseRequest& request, Target& target, Deadline dea
     }
 }
 
+// claim_all - each row once: tables older than amavisd 2.7 have one for all recipients whose address was stored alike
+Task<Done> Releaser::claim_all(ReleaseRequest& request, std::vector<Target>& targets, Deadline deadline) {
+    std::map<std::pair<std::int64_t, std::int64_t>, const Target*> claimed;
+    for (auto& target : targets) {
+        const Target* sharing = nullptr;
+        if (target.row) {
+            const auto [first, is_new] = claimed.try_emplace({target.row->sequence, target.row->address_id}, &target);
+            if (!is_new) sharing = first->second;
+        }
+        if (sharing == nullptr) {
+            auto done = co_await claim(request, target, deadline);
+            if (!done) co_return done;
+            continue;
+        }
+        target.row.reset();
+        target.is_ours = sharing->is_ours;
+        target.result = sharing->result;
+        target.result.address = target.address;
+    }
+    co_return Done{};
+}
+
 // settle - what became of a claimed row: released, or as it was before
 Task<void> Releaser::settle(ReleaseRequest& request, Target& target) {
     if (!target.is_ours || !target.row || target.result.end == End::unknown) co_return;
@@ -198,40 +213,44 @@ Task<void> Releaser::settle(ReleaseRequest& request, Target& target) {
                request.mail_id, mail::smtp_form(target.address), target.result.end == End::delivered ? "delivered," : "not delivered,", target.result.trouble);
 }
 
+// deliver - addresses that are no UTF-8 go in a transaction of their own: in one of SMTPUTF8 they would be refused, or spoil it
 Task<void> Releaser::deliver(ReleaseRequest& request, const StoredCopy& copy, const std::optional<storage::QuarantineItem>& item,
                              std::vector<Target>& targets, NextHop to, Deadline deadline) {
-    std::vector<Target*> ours;
-    for (auto& target : targets)
-        if (target.is_ours) ours.push_back(&target);
-    if (ours.empty()) co_return;
-    const auto ids = mail::draw_message_ids();
+    std::vector<Target*> texts, octets;
     ReleaseFacts facts;
+    for (auto& target : targets) {
+        if (!target.is_ours) continue;
+        (is_utf8(target.address) ? texts : octets).push_back(&target);
+        facts.recipients.push_back(target.address);
+    }
     facts.format = format_of(settings_, request.kind);
     facts.mail_id = request.mail_id;
-    facts.new_id = ids.mail_id.get();
     facts.hostname = settings_.server.hostname;
     facts.from = settings_.notices.from;
     facts.requested_by = request.requested_by;
     facts.feedback_type = request.kind == Kind::report ? "abuse" : "miscategorized";
-    facts.boundary = "=_" + ids.secret_id.get() + mail::draw_message_ids().secret_id.get();
     facts.now = std::chrono::system_clock::now();
     facts.received_at = item ? std::chrono::system_clock::time_point(std::chrono::seconds(item->time)) : facts.now;
     if (item) facts.client_address = item->client_address;
-    for (const auto* target : ours) facts.recipients.push_back(target->address);
+    if (!texts.empty()) co_await submit(request, copy, facts, texts, to, deadline);
+    if (!octets.empty()) co_await submit(request, copy, facts, octets, to, deadline);
+}
+
+// submit - one transaction with the next hop
+Task<void> Releaser::submit(ReleaseRequest& request, const StoredCopy& copy, ReleaseFacts facts, std::vector<Target*> ours, NextHop to, Deadline deadline) {
+    const auto ids = mail::draw_message_ids();
+    facts.new_id = ids.mail_id.get();
+    facts.boundary = "=_" + ids.secret_id.get() + mail::draw_message_ids().secret_id.get();
     mail::Envelope envelope;
     envelope.sender = facts.format == ReleaseFormat::resend ? *copy.sender : settings_.notices.sender;
-    if (request.sender) envelope.sender = *request.sender;
+    if (request.sender) envelope.sender = mail::quoted_path(*request.sender);
     if (copy.has_8bit) envelope.body = mail::BodyType::eight_bit;
     Submission submission;
     submission.envelope = &envelope;
     submission.sender = envelope.sender;
-    submission.needs_smtputf8 = !is_ascii(envelope.sender);
-    for (const auto* target : ours) {
-        submission.recipients.push_back({target->address, {}, {}});
-        submission.needs_smtputf8 = submission.needs_smtputf8 || !is_ascii(target->address);
-    }
+    for (const auto* target : ours) submission.recipients.push_back({target->address, {}, {}});
     submission.text = released_message(copy, facts);
-    submission.has_8bit = copy.has_8bit;
+    submission.has_8bit = copy.has_8bit || std::ranges::any_of(submission.text.pieces, [](const auto& piece) { return !is_ascii(piece.literal); });
     submission.has_8bit_header = copy.has_8bit_header && facts.format == ReleaseFormat::resend;
     submission.log_id = "rel-" + facts.new_id;
     auto results = co_await reinjector_->submit(std::move(to), std::move(submission), deadline);
@@ -259,27 +278,24 @@ Task<Result<std::vector<ReleaseResult>>> Releaser::release(ReleaseRequest reques
     if (!copy) co_return std::unexpected(std::move(copy.error()));
     if (copy->mail_id != request.mail_id)
         co_return fail(Errc::bad_input, fmt::format("the stored copy is that of \"{}\", not of {}", escaped(copy->mail_id), request.mail_id));
+    if (*item) copy->sender = release_sender(*copy->sender, (*item)->sender);
     auto wanted = targets(request, *copy, *item);
-    if (!wanted) co_return std::unexpected(std::move(wanted.error()));
     std::vector<std::string> shown;
-    for (const auto& target : *wanted) shown.push_back(mail::smtp_form(target.address));
+    for (const auto& target : wanted) {
+        if (target.result.end != End::left_out) shown.push_back(mail::smtp_form(target.address));
+        else log::warning(request.mail_id, "{} of {} to {}: {}", kind_word(request.kind), request.mail_id, mail::smtp_form(target.address), target.result.text);
+    }
     log::notice(request.mail_id, "Quarantined message {} ({}): {} {} -> {}", kind_word(request.kind), request.kind == Kind::report ? "abuse" : "miscategorized",
                 request.mail_id, mail::smtp_form(*copy->sender), join(shown, ","));
-    std::optional<Fault> trouble;
-    for (auto& target : *wanted) {
-        auto claimed = co_await claim(request, target, deadline);
-        if (claimed) continue;
-        trouble = std::move(claimed.error());
-        break;
-    }
+    const auto claimed = co_await claim_all(request, wanted, deadline);
     // what was claimed before the trouble is put back: nobody got anything
-    if (!trouble) co_await deliver(request, *copy, *item, *wanted, to, deadline);
+    if (claimed) co_await deliver(request, *copy, *item, wanted, to, deadline);
     std::vector<ReleaseResult> results;
-    for (auto& target : *wanted) {
+    for (auto& target : wanted) {
         co_await settle(request, target);
         results.push_back(target.result);
     }
-    if (trouble) co_return std::unexpected(std::move(*trouble));
+    if (!claimed) co_return std::unexpected(claimed.error());
     co_return results;
 }
 

@@ -14,6 +14,7 @@
 #include "base/deadline.h"
 #include "base/result.h"
 #include "proxy/control/copy_reader.h"
+#include "proxy/control/released_message.h"
 #include "proxy/control/stored_copy.h"
 #include "proxy/deliver/reinject.h"
 #include "proxy/settings.h"
@@ -41,6 +42,7 @@ struct ReleaseResult {
         releasing,  // somebody releases it right now, or began to and never ended
         refused,    // by the next hop; as it was before
         unknown,    // the connection died after the message was sent
+        left_out,   // not even tried: `text` says why. Those come last
     };
     std::string address;
     End         end = End::refused;
@@ -77,7 +79,9 @@ private:
     struct Target;
     Task<Done>          claim(ReleaseRequest& request, Target& target, Deadline deadline);
     Task<void>          settle(ReleaseRequest& request, Target& target);
-    Result<std::vector<Target>> targets(const ReleaseRequest& request, const StoredCopy& copy, const std::optional<storage::QuarantineItem>& item) const;
+    std::vector<Target> targets(const ReleaseRequest& request, const StoredCopy& copy, const std::optional<storage::QuarantineItem>& item) const;
+    Task<Done>          claim_all(ReleaseRequest& request, std::vector<Target>& targets, Deadline deadline);
+    Task<void>          submit(ReleaseRequest& request, const StoredCopy& copy, ReleaseFacts facts, std::vector<Target*> ours, NextHop to, Deadline deadline);
     Task<void>          deliver(ReleaseRequest& request, const StoredCopy& copy, const std::optional<storage::QuarantineItem>& item,
                                 std::vector<Target>& targets, NextHop to, Deadline deadline);
 

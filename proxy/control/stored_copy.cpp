@@ -1,10 +1,12 @@
 #include "proxy/control/stored_copy.h"
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include "base/text.h"
 #include "mail/header.h"
+#include "mail/path.h"
 
 namespace tamis::proxy {
 namespace {
@@ -14,6 +16,27 @@ bool is_finding(std::string_view name) {
         if (starts_with_fold(name, prefix)) return true;
     for (const auto known : {"X-Amavis-Hold", "X-Amavis-Alert", "X-Amavis-Modified", "X-Amavis-PenPals", "X-Amavis-PolicyBank", "X-Amavis-OS-Fingerprint"})
         if (equal_fold(name, known)) return true;
+    return false;
+}
+
+// without_folds - every blank of an address belongs to it
+std::string without_folds(std::string_view text) {
+    std::string out;
+    for (const char c : text)
+        if (c != '\r' && c != '\n') out += c;
+    return out;
+}
+
+// is_8bit_from - whether the message itself has octets above 127; those of the fields put on top are no matter of its own
+Result<bool> is_8bit_from(const mail::SealedSpool& spool, std::uint64_t begin) {
+    std::array<char, 65536> buffer{};
+    for (auto offset = begin; offset < spool.size();) {
+        const auto piece = spool.view(offset, buffer);
+        if (!piece) return std::unexpected(piece.error());
+        if (piece->empty()) break;
+        if (!is_ascii(*piece)) return true;
+        offset += piece->size();
+    }
     return false;
 }
 
@@ -27,19 +50,18 @@ std::string unbracketed(std::string text) {
 std::vector<std::string> angle_addresses(std::string_view value) {
     std::vector<std::string> out;
     constexpr std::size_t most = 20'000;
-    if (value.find('<') == std::string_view::npos) return mail::addresses_of(value, most);
-    for (std::size_t i = value.find('<'); i != std::string_view::npos && out.size() < most; i = value.find('<', i)) {
-        bool quoted = false;
-        std::size_t end = ++i;
-        for (; end < value.size() && (quoted || value[end] != '>'); ++end) {
-            if (value[end] == '\\' && quoted)
-                ++end;
-            else if (value[end] == '"')
-                quoted = !quoted;
+    while (out.size() < most) {
+        const auto begin = value.find_first_not_of(" \t\r\n,");
+        if (begin == std::string_view::npos) break;
+        value.remove_prefix(begin);
+        if (!value.starts_with('<')) {  // of an old amavisd: an address list as in From
+            for (auto& address : mail::addresses_of(value, most - out.size())) out.push_back(std::move(address));
+            break;
         }
-        if (end >= value.size()) break;
-        out.push_back(mail::unfolded(value.substr(i, end - i)));
-        i = end;
+        value.remove_prefix(1);
+        const auto end = std::min(mail::path_end(value), value.size());
+        out.push_back(without_folds(value.substr(0, end)));
+        value.remove_prefix(std::min(end + 1, value.size()));
     }
     return out;
 }
@@ -76,8 +98,13 @@ Result<StoredCopy> parse_stored_copy(std::shared_ptr<const mail::SealedSpool> sp
     if (copy.mail_id.empty()) return fail(Errc::bad_input, "the stored copy has no X-Quarantine-ID: it is no quarantined mail");
     if (!copy.sender) return fail(Errc::bad_input, "the stored copy says no sender (X-Envelope-From or Return-Path)");
     copy.has_8bit = has_8bit;
+    if (has_8bit && !is_ascii(head.substr(0, copy.begin))) {
+        const auto message_has = is_8bit_from(*spool, copy.begin);
+        if (!message_has) return std::unexpected(message_has.error());
+        copy.has_8bit = *message_has;
+    }
     const auto original = mail::parse_header(head.substr(copy.begin));
-    copy.has_8bit_header = has_8bit && !is_ascii(head.substr(copy.begin, original.size));
+    copy.has_8bit_header = copy.has_8bit && !is_ascii(head.substr(copy.begin, original.size));
     copy.spool = std::move(spool);
     return copy;
 }

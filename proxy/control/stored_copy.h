@@ -22,7 +22,7 @@ struct StoredCopy {
     std::optional<std::string>               sender;     // X-Envelope-From, else Return-Path
     std::vector<std::string>                 recipients;  // X-Envelope-To
     std::optional<std::vector<std::string>>  blocked;     // X-Envelope-To-Blocked; nothing: all of them
-    bool                                     has_8bit = false;
+    bool                                     has_8bit = false;  // the message; not the fields on top of it
     bool                                     has_8bit_header = false;
 };
 
@@ -32,7 +32,8 @@ enum class Findings : bool { strip, keep };
 // parse_stored_copy - a Fault (bad_input) when it is none: no X-Quarantine-ID, no X-Envelope-From
 Result<StoredCopy> parse_stored_copy(std::shared_ptr<const mail::SealedSpool> spool, bool has_8bit, Findings findings = Findings::strip);
 
-// angle_addresses - the addresses in "<a@b>,\n <c@d>", quoted local parts understood; without "<" like a From field
+// angle_addresses - the addresses in "<a@b>,\n <c@d>", octet by octet, quoted local parts understood; without "<" like a From
+// field. One that never ends is given as it is: nobody is left out unsaid.
 std::vector<std::string> angle_addresses(std::string_view value);
 
 }  // namespace tamis::proxy

@@ -8,12 +8,12 @@
 #include <memory>
 
 #include "base/text.h"
+#include "mail/path.h"
 #include "proxy/deliver/data_writer.h"
 
 namespace tamis::proxy {
 namespace {
 
-constexpr std::size_t longest_path = 1000;       // RFC 5321 says 256; longer ones exist, lines of 2048 are common
 constexpr std::size_t longest_parameter = 1000;  // ENVID has 100 and ORCPT 500 in RFC 3461
 constexpr std::size_t longest_xforward = 255;    // Postfix XFORWARD_README
 constexpr std::size_t longest_line = 512;
@@ -22,27 +22,6 @@ constexpr std::size_t longest_line = 512;
 bool is_plain(char c) noexcept {
     const auto byte = static_cast<unsigned char>(c);
     return byte > 0x20 && byte != 0x7f && c != '<' && c != '>';
-}
-
-// is_safe_path - inside a well-formed quoted string (RFC 5321 4.1.2) blanks and angle brackets may stand, too
-bool is_safe_path(std::string_view address) {
-    if (address.size() > longest_path || !is_utf8(address)) return false;
-    bool quoted = false;
-    for (std::size_t i = 0; i < address.size(); ++i) {
-        const char c = address[i];
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x20 || byte == 0x7f) return false;
-        if (quoted && c == '\\') {
-            if (++i == address.size() || static_cast<unsigned char>(address[i]) < 0x20 || address[i] == 0x7f) return false;
-        } else if (c == '"') {
-            if (!quoted && i != 0) return false;  // a quoted string is the whole local part
-            if (quoted && i + 1 != address.size() && address[i + 1] != '@') return false;
-            quoted = !quoted;
-        } else if (!quoted && !is_plain(c)) {
-            return false;
-        }
-    }
-    return !quoted;
 }
 
 // is_safe_xtext - "<" and ">" are fine here: they are written encoded
@@ -86,7 +65,7 @@ PathParts parts_of(std::string_view address) {
     return {address.substr(0, at), address.substr(at + 1)};
 }
 
-// path_for - the address as this server can take it; nothing when it cannot
+// path_for - the address as this server can take it by the standards; nothing when it cannot
 std::optional<std::string> path_for(const std::string& address, const Extensions& offered) {
     if (offered.smtputf8 || is_ascii(address)) return address;
     const auto [local, domain] = parts_of(address);
@@ -96,9 +75,15 @@ std::optional<std::string> path_for(const std::string& address, const Extensions
     return fmt::format("{}@{}", local, *ascii);
 }
 
+// has_asked - the client wants SMTPUTF8 (RFC 6531): the message must not go where that is not understood
+bool has_asked(const Submission& what) { return what.needs_smtputf8 || what.envelope->smtputf8; }
+
+// wants_smtputf8 - asked for, or something in it is UTF-8; addresses that are none are sent as they came, without a promise
 bool wants_smtputf8(const Submission& what) {
-    return what.needs_smtputf8 || !is_ascii(what.sender) ||
-           std::ranges::any_of(what.recipients, [](const auto& recipient) { return !is_ascii(recipient.address); });
+    if (what.needs_smtputf8) return true;
+    std::vector<std::string_view> addresses = {what.sender};
+    for (const auto& recipient : what.recipients) addresses.push_back(recipient.address);
+    return std::ranges::all_of(addresses, is_utf8) && !std::ranges::all_of(addresses, is_ascii);
 }
 
 std::string_view body_parameter(const Submission& what) {
@@ -185,9 +170,11 @@ SubmissionResult refused(int code, std::string_view enhanced, std::string text) 
     return result;
 }
 
+Smtputf8 smtputf8_wish(const Submission& what) { return has_asked(what) ? Smtputf8::asked : Smtputf8::not_asked; }
+
 std::optional<SubmissionResult> transaction_refusal(const Submission& what, const Extensions& offered) {
     const auto& envelope = *what.envelope;
-    if (!is_safe_path(what.sender))
+    if (!mail::is_path(what.sender))
         return refused(553, "5.1.7", fmt::format("Bad sender address syntax: <{}>", escaped(what.sender)));
     if (!is_safe_xtext(envelope.envelope_id) || !is_ascii(envelope.envelope_id))
         return refused(501, "5.5.4", fmt::format("Bad ENVID parameter: {}", escaped(envelope.envelope_id)));
@@ -195,7 +182,7 @@ std::optional<SubmissionResult> transaction_refusal(const Submission& what, cons
         return refused(501, "5.5.4", fmt::format("Bad AUTH parameter: {}", escaped(envelope.auth)));
     if (!envelope.ret.empty() && !equal_fold(envelope.ret, "FULL") && !equal_fold(envelope.ret, "HDRS"))
         return refused(501, "5.5.4", fmt::format("Bad RET parameter: {}", escaped(envelope.ret)));
-    if (!offered.smtputf8 && !path_for(what.sender, offered))
+    if (has_asked(what) && !path_for(what.sender, offered))
         return refused(550, "5.6.7", "Non-ASCII addresses not permitted for sender");
     if (!offered.smtputf8 && envelope.smtputf8 && what.has_8bit_header)
         return refused(554, "5.6.9",
@@ -205,22 +192,22 @@ std::optional<SubmissionResult> transaction_refusal(const Submission& what, cons
     return {};
 }
 
-std::optional<SubmissionResult> recipient_refusal(const mail::Recipient& recipient, const Extensions& offered) {
-    if (recipient.address.empty() || !is_safe_path(recipient.address))
+std::optional<SubmissionResult> recipient_refusal(const mail::Recipient& recipient, const Extensions& offered, Smtputf8 wish) {
+    if (recipient.address.empty() || !mail::is_path(recipient.address))
         return refused(553, "5.1.3", fmt::format("Bad recipient address syntax: <{}>", escaped(recipient.address)));
     const auto& original = recipient.original_recipient;
     if (!is_safe_xtext(original) || (!original.empty() && original.find(';') == std::string::npos))
         return refused(501, "5.5.4", fmt::format("Bad ORCPT parameter: {}", escaped(original)));
     if (!is_notify(recipient.notify))
         return refused(501, "5.5.4", fmt::format("Bad NOTIFY parameter: {}", escaped(recipient.notify)));
-    if (!path_for(recipient.address, offered))
+    if (wish == Smtputf8::asked && !path_for(recipient.address, offered))
         return refused(553, "5.6.7", "Non-ASCII addresses not permitted for recipient");
     return {};
 }
 
 std::string mail_command(const Submission& what, const Extensions& offered) {
     const auto& envelope = *what.envelope;
-    std::string line = fmt::format("MAIL FROM:<{}>", path_for(what.sender, offered).value_or(""));
+    std::string line = fmt::format("MAIL FROM:<{}>", path_for(what.sender, offered).value_or(what.sender));
     if (offered.size) line += fmt::format(" SIZE={}", DataWriter::octets(what.text));
     if (offered.eight_bit) line += body_parameter(what);
     if (offered.smtputf8 && wants_smtputf8(what)) line += " SMTPUTF8";
@@ -232,7 +219,7 @@ std::string mail_command(const Submission& what, const Extensions& offered) {
 }
 
 std::string rcpt_command(const mail::Recipient& recipient, const Extensions& offered) {
-    std::string line = fmt::format("RCPT TO:<{}>", path_for(recipient.address, offered).value_or(""));
+    std::string line = fmt::format("RCPT TO:<{}>", path_for(recipient.address, offered).value_or(recipient.address));
     if (offered.dsn && !recipient.notify.empty()) line += " NOTIFY=" + to_upper(recipient.notify);
     if (offered.dsn && !recipient.original_recipient.empty())
         line += " ORCPT=" + armoured(recipient.original_recipient);

@@ -1,8 +1,8 @@
 // client_command - what a server offers, and the commands for it: XFORWARD, MAIL, RCPT with their parameters
 //
-// Nothing that came from a stranger reaches a command line unchecked: an address, ENVID, ORCPT or AUTH value with CR,
-// LF, NUL, another control character, a space, "<" or ">" makes a refusal instead of a command (security-cases.md S9);
-// XFORWARD values are replaced by [UNAVAILABLE] or "?" and xtext-encoded. Pure functions; trust nothing.
+// Nothing that came from a stranger reaches a command line unchecked: an address that is no mail::is_path(), an ENVID,
+// ORCPT or AUTH value with a control character, a space, "<" or ">" makes a refusal instead of a command
+// (security-cases.md S9); XFORWARD values are replaced by [UNAVAILABLE] or "?" and xtext-encoded. Pure functions; trust nothing.
 #pragma once
 
 #include <bitset>
@@ -34,11 +34,16 @@ Extensions parse_extensions(const RemoteReply& reply);
 // refused - a result of our own making: nothing was sent to the next hop
 SubmissionResult refused(int code, std::string_view enhanced, std::string text);
 
+// Smtputf8 - whether the client asked for it. Octets above 127 that came without it leave without it, as they came: only
+// servers that take them so give them so.
+enum class Smtputf8 { not_asked, asked };
+Smtputf8 smtputf8_wish(const Submission& what);
+
 // transaction_refusal - why this message cannot be sent to such a server at all: 8-bit data or a UTF-8 header without
 // the extension for it, a sender or parameter that must not be written (amavis-smtp.md 3.1; RFC 6152, RFC 6531)
 std::optional<SubmissionResult> transaction_refusal(const Submission& what, const Extensions& offered);
 // recipient_refusal - the same for one recipient
-std::optional<SubmissionResult> recipient_refusal(const mail::Recipient& recipient, const Extensions& offered);
+std::optional<SubmissionResult> recipient_refusal(const mail::Recipient& recipient, const Extensions& offered, Smtputf8 wish = Smtputf8::asked);
 
 // mail_command, rcpt_command - with CRLF; only for what was not refused above
 std::string mail_command(const Submission& what, const Extensions& offered);

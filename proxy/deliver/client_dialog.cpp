@@ -231,7 +231,7 @@ void ClientDialog::on_ready() {
     std::vector<std::size_t> recipients;
     for (std::size_t i = 0; i < results_.size(); ++i) {
         if (decided_[i]) continue;
-        if (auto refusal = recipient_refusal(what_->recipients[i], offered_))
+        if (auto refusal = recipient_refusal(what_->recipients[i], offered_, smtputf8_wish(*what_)))
             decide(i, std::move(*refusal));
         else
             recipients.push_back(i);

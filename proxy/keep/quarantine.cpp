@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "mail/address.h"
 #include "mail/header_edit.h"
+#include "mail/path.h"
 #include "storage/week_tag.h"
 
 namespace tamis::proxy {
@@ -68,7 +69,7 @@ FileCopy file_copy(const PlannedCopy& copy, const QuarantineOptions& options) {
 
 // local_prefix - a file begins with what a delivery agent would write
 std::string local_prefix(const mail::Envelope& envelope, const PlannedCopy& copy) {
-    std::string out = mail::field_text("Return-Path", mail::smtp_form(envelope.sender)) +
+    std::string out = mail::field_text("Return-Path", mail::stored_path(envelope.sender)) +
                       mail::field_text("Delivered-To", copy.location);
     std::erase(out, '\r');
     return out;

@@ -3,11 +3,11 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "mail/path.h"
 
 namespace tamis::proxy {
 namespace {
 
-constexpr std::size_t path_limit = 1000;
 constexpr std::size_t parameter_limit = 50;  // of one command; each is looked for among all of them
 
 // parameter_value - esmtp-value of RFC 5321 with UTF-8 (RFC 6531): no "=", blank or control
@@ -21,26 +21,6 @@ bool is_value(std::string_view text) {
 bool is_keyword(std::string_view text) {
     return !text.empty() && (is_alpha(text.front()) || is_digit(text.front())) &&
            std::ranges::all_of(text, [](char c) { return is_alpha(c) || is_digit(c) || c == '-'; });
-}
-
-// path_end - index of the closing ">" of a path that starts behind "<"; npos when there is none or it is malformed
-std::size_t path_end(std::string_view text) {
-    bool quoted = false;
-    for (std::size_t i = 0; i < text.size() && i <= path_limit; ++i) {
-        const char c = text[i];
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x20 || byte == 0x7f) return std::string_view::npos;
-        if (quoted) {
-            if (c == '\\' && i + 1 < text.size()) ++i;
-            else if (c == '"') quoted = false;
-            if (static_cast<unsigned char>(text[i]) < 0x20) return std::string_view::npos;
-            continue;
-        }
-        if (c == '"') quoted = true;
-        else if (c == '>') return i;
-        else if (c == ' ' || c == '<') return std::string_view::npos;
-    }
-    return std::string_view::npos;
 }
 
 }  // namespace
@@ -67,14 +47,15 @@ std::optional<PathArgument> parse_path(std::string_view arguments, std::string_v
     while (!arguments.empty() && is_blank(arguments.front())) arguments.remove_prefix(1);
     if (!arguments.starts_with('<')) return {};
     arguments.remove_prefix(1);
-    const std::size_t end = path_end(arguments);
+    const std::size_t end = mail::path_end(arguments);
     if (end == std::string_view::npos) return {};
     std::string_view path = arguments.substr(0, end);
     if (path.starts_with('@')) {  // source route
         const auto colon = path.find(':');
-        if (colon == std::string_view::npos) return {};
+        if (colon == std::string_view::npos || path.substr(0, colon).find('"') != std::string_view::npos || !mail::is_path(path.substr(0, colon))) return {};
         path.remove_prefix(colon + 1);
     }
+    if (!mail::is_path(path)) return {};
     PathArgument out;
     out.address = path;
     std::string_view rest = arguments.substr(end + 1);

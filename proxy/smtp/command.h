@@ -27,9 +27,9 @@ struct PathArgument {
     bool                   bad_parameters = false;  // the path was fine, what follows was not
 };
 
-// parse_path - "FROM:<a@b> SIZE=1" or "TO:<a@b>"; `keyword` is "FROM" or "TO". Angle brackets are required; a quoted
-// local part may hold anything printable; a source route (RFC 5321 appendix C) is dropped; CR, LF, NUL, control
-// characters and unquoted blanks make it no path. At most 1000 octets, and 50 parameters.
+// parse_path - "FROM:<a@b> SIZE=1" or "TO:<a@b>"; `keyword` is "FROM" or "TO". Angle brackets are required; what is
+// in them must be a mail::is_path(), of at most 1000 octets; a source route (RFC 5321 appendix C) is dropped. At most 50
+// parameters.
 std::optional<PathArgument> parse_path(std::string_view arguments, std::string_view keyword);
 
 }  // namespace tamis::proxy

@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "mail/ids.h"
+#include "proxy/control/ampdp_dialog.h"
 #include "proxy/control/release.h"
 #include "proxy/reinject_options.h"
 #include "proxy/tools/command.h"
@@ -263,7 +264,7 @@ Task<int> release(const Tool& tool, const Options& options, ReleaseRequest::Kind
         request.kind = kind;
         request.mail_id = id;
         request.partition_tag = options.partition;
-        request.recipients = options.to;
+        for (const auto& to : options.to) request.recipients.push_back(bare_address(to));
         request.again = options.again;
         request.mail_file = options.mail_file;
         request.requested_by = options.by;
@@ -407,7 +408,7 @@ void add_release(CLI::App& options, const Given& given, const std::shared_ptr<st
                                            requeue ? "hand messages in again to be filtered anew (release.requeue)" : "deliver messages to those from whom they were kept");
     add_common(*command, given);
     add_id(*command, given, true);
-    command->add_option("--to", given->to, "a recipient; may be given again; instead of those from whom it was kept")->expected(1);
+    command->add_option("--to", given->to, "a recipient; may be given again; instead of those from whom it was kept")->allow_extra_args(false);
     command->add_option("--requested-by", given->by, "address of who asked for it, for Resent-From");
     command->add_option("--file", given->mail_file, "file below policy.quarantine_dir, for a message that no database knows");
     command->add_flag("--again", given->again, "also when it was released before");

@@ -51,9 +51,12 @@ json::string utf8(std::string_view text) {
     return json::string(clean.data(), clean.size());
 }
 
+// named - an address in the form in which a command takes it: octets that are no UTF-8 as \xHH
+json::string named(std::string_view address) { return utf8(is_utf8(address) ? std::string(address) : escaped(address, address.size() * 4)); }
+
 json::object object_of(const storage::RecipientState& to) {
     json::object out;
-    out["address"] = utf8(to.address);
+    out["address"] = named(to.address);
     out["state"] = utf8(state_words(to.state));
     out["rs"] = utf8(to.state);
     out["ds"] = utf8(std::string(1, to.disposition));
@@ -79,7 +82,7 @@ json::object object_of(const storage::QuarantineItem& item) {
     out["category"] = utf8(category_word(item.content));
     out["content"] = utf8(std::string(1, item.content));
     out["score"] = item.score;
-    out["sender"] = utf8(item.sender);
+    out["sender"] = named(item.sender);
     out["from"] = utf8(item.from);
     out["subject"] = utf8(item.subject);
     out["message_id"] = utf8(item.message_id);
@@ -104,6 +107,7 @@ std::string_view end_word(ReleaseResult::End end) {
         case ReleaseResult::End::releasing: return "releasing";
         case ReleaseResult::End::refused: return "refused";
         case ReleaseResult::End::unknown: return "unknown";
+        case ReleaseResult::End::left_out: return "left out";
     }
     return "unknown";
 }
@@ -295,7 +299,7 @@ std::string json_of(const storage::QuarantineItem& item, const MailView& view) {
 std::string json_of(const std::string& mail_id, const std::vector<ReleaseResult>& results) {
     json::array recipients;
     for (const auto& result : results)
-        recipients.push_back(json::object{{"address", utf8(result.address)}, {"result", utf8(end_word(result.end))}, {"code", result.code},
+        recipients.push_back(json::object{{"address", named(result.address)}, {"result", utf8(end_word(result.end))}, {"code", result.code},
                                           {"enhanced", utf8(result.enhanced)}, {"text", utf8(result.text)}, {"queue_id", utf8(result.queue_id)},
                                           {"trouble", utf8(result.trouble)}});
     return json::serialize(json::object{{"mail_id", utf8(mail_id)}, {"recipients", std::move(recipients)}});

@@ -123,11 +123,15 @@ private:
     Task<Result<std::vector<std::string>>> select(Connection& connection, const Statement& statement, const MessageRows& rows);
     void answer(InHand& hand, const std::shared_ptr<Job>& job, Done done);
 
+    bool          concedes(Job& job, RecordSession& session, const Attempt& attempt);
+    void          note_concession(const Jobs& group, RecordSession& session);
     Pool::Outcome put_off(InHand& hand, const Jobs& group, const Fault& why, std::deque<Jobs>& more);
 
-    Backoff                     backoff_;          // only the pool's thread, as are the next two
+    Backoff                     backoff_;          // only the pool's thread, as are the next four
     Deadline::Clock::time_point remember_after_{};  // records that did not fit
     bool                        is_full_ = false;  // the operator knows
+    std::string                 refused_;           // why the database did not take something as it was; empty: it took all
+    bool                        has_said_ = false;  // that it did not
     Pool pool_;  // last: its thread uses the rest
 };
 
@@ -256,12 +260,14 @@ Task<Pool::Outcome> Records::write_group(Connection& connection, InHand& hand, J
         for (const auto& job : group) job->uncertain = job->uncertain || attempt.commit_sent;
         co_return Pool::Outcome::reconnect;
     }
-    if (is_refused && session.has_proven && is_stale(attempt.sqlstate)) {
+    const bool blames_data = is_refused && may_blame_data(attempt.sqlstate, attempt.is_in_function);
+    if (is_refused && session.has_proven && is_stale(attempt.sqlstate) && !blames_data) {
         log::info({}, "storage: {} (the tables are looked at again)", attempt.why.detail);
         co_return Pool::Outcome::reconnect;
     }
     if (attempt.end == Attempt::End::committed) {
         session.has_proven = true;
+        note_concession(group, session);
         if (std::exchange(is_full_, false)) {
             backoff_.reset();
             remember_after_ = {};
@@ -276,7 +282,12 @@ Task<Pool::Outcome> Records::write_group(Connection& connection, InHand& hand, J
                                        : Done());
         co_return Pool::Outcome::done;
     }
-    if (refusal == Refusal::trouble || refusal == Refusal::again) co_return give_up(hand, attempt.why);
+    if (blames_data && group.size() == 1 && concedes(*group.front(), session, attempt)) {
+        more.push_front(std::move(group));
+        co_return Pool::Outcome::done;
+    }
+    const bool is_alone = group.size() == 1 || !blames_data;
+    if (is_alone && (refusal == Refusal::trouble || refusal == Refusal::again)) co_return give_up(hand, attempt.why);
     if (refusal == Refusal::no_room) co_return put_off(hand, group, attempt.why, more);
     if (group.size() == 1) {
         auto settled = co_await settle_one(connection, group.front(), attempt);
@@ -292,6 +303,29 @@ Task<Pool::Outcome> Records::write_group(Connection& connection, InHand& hand, J
     group.erase(group.begin() + static_cast<std::ptrdiff_t>(*attempt.guilty));
     more.push_front(std::move(group));
     co_return Pool::Outcome::done;
+}
+
+// concedes - gives up so much of the message that its rows are others than those that were refused; false when nothing is left
+bool Records::concedes(Job& job, RecordSession& session, const Attempt& attempt) {
+    if (attempt.is_about_copy) return false;
+    const MessageRows before = rows_for(job, session);
+    while (const auto next = next_concession(job.concession, attempt.sqlstate == "22001")) {
+        job.concession = *next;
+        if (rows_for(job, session) == before) continue;
+        refused_ = attempt.why.detail;
+        return true;
+    }
+    return false;
+}
+
+// note_concession - something was stored otherwise than it came: the operator is told once, and the session learns
+void Records::note_concession(const Jobs& group, RecordSession& session) {
+    if (group.size() != 1 || group.front()->concession == Concession()) return;
+    const auto& gave_up = group.front()->concession;
+    if (gave_up == Concession{Concession::Octets::utf8_addresses, Concession().most}) session.takes_utf8_only = true;
+    if (std::exchange(has_said_, true)) return;
+    log::warning(group.front()->log_id(), "storage: {}: this address or text was not taken as it came; it is stored with \"?\" in place of what was refused, "
+                                          "or shorter, and so is any other that is refused. This is said once", refused_);
 }
 
 // is_stored - whether the message is there already: the same mail_id with the same secret

@@ -16,4 +16,8 @@ enum class Refusal {
 
 Refusal refusal_of(std::string_view sqlstate);
 
+// may_blame_data - the same message may be taken with poorer texts (storage::Concession). `is_in_function`: a function in the
+// database said it.
+bool may_blame_data(std::string_view sqlstate, bool is_in_function);
+
 }  // namespace tamis::storage::pg

@@ -190,10 +190,11 @@ void add_updates(RecordStatements& all, const Dialect& dialect) {
         if (is_among(final_of_recipient, column) && dialect.has("msgrcpt", column))
             sets.push_back(fmt::format("{} = {}", column, recipient.recipient("msgrcpt", column, from)));
     const auto recipient_key = recipient.key("msgrcpt");
-    // before 2.7 recipients of a message had no numbers, only their addresses
+    // before 2.7 recipients of a message had no numbers, only their addresses, which may have been refused as they are
     const auto which = dialect.has("msgrcpt", "rseqnum")
                            ? "rseqnum = " + recipient.recipient("msgrcpt", "rseqnum", &RecipientRow::sequence)
-                           : "rid = " + recipient.address({nullptr, &RecipientRow::email, false});
+                           : fmt::format("rid IN ({}, {})", recipient.address({nullptr, &RecipientRow::email, false}),
+                                         recipient.address({nullptr, &RecipientRow::printable, false}));
     all.update_recipient = std::move(recipient.out);
     all.update_recipient.name = "tamis_update_recipient";
     all.update_recipient.sql = fmt::format("UPDATE msgrcpt SET {} WHERE {} AND {}", join(sets, ", "), recipient_key, which);

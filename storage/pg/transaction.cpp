@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -44,9 +45,16 @@ std::string array_literal(const std::vector<std::string>& values, bool bytea) {
     return array_of(std::vector<std::string_view>(values.begin(), values.end()), bytea);
 }
 
+MessageRows rows_for(const Job& job, const RecordSession& session) {
+    TextRules rules = session.dialect.text;
+    rules.concession = job.concession;
+    if (session.takes_utf8_only) rules.concession.octets = std::max(rules.concession.octets, Concession::Octets::utf8_addresses);
+    return make_rows(job.record, rules);
+}
+
 Task<Attempt> Transaction::run() {
     rows_.reserve(jobs_.size());
-    for (const auto& job : jobs_) rows_.push_back(make_rows(job->record, dialect_.text));
+    for (const auto& job : jobs_) rows_.push_back(rows_for(*job, session_));
     auto done = co_await send_all();
     if (done) done = co_await end_it();
     if (committed_)
@@ -165,7 +173,7 @@ Task<Done> Transaction::send_chunks(std::size_t job) {
         bound.add(Value::bytes(chunker.chunk()));
         const std::string as_is = statements_.chunk_has_flag && dialect_.is_plain(chunker.chunk()) ? "t" : "f";
         if (statements_.chunk_has_flag) bound.add(Value::text(as_is));
-        if (auto sent = send(Step::row, job, statements_.insert_chunk.name, bound.values(), chunker.chunk().size()); !sent) co_return sent;
+        if (auto sent = send(Step::chunk, job, statements_.insert_chunk.name, bound.values(), chunker.chunk().size()); !sent) co_return sent;
         if (auto sent = co_await relieve(); !sent) co_return sent;
         if (!full) break;
     }
@@ -227,6 +235,8 @@ void Transaction::take(const PGresult* reply) {
                                 one_line(text != nullptr ? text : PQresultErrorMessage(reply)), attempt_.sqlstate,
                                 advice.empty() ? "" : ": ", advice)};
     if (expected.job != no_job) attempt_.guilty = expected.job;
+    attempt_.is_about_copy = expected.step == Step::chunk;
+    attempt_.is_in_function = PQresultErrorField(reply, PG_DIAG_CONTEXT) != nullptr;
 }
 
 void Transaction::fail_locally(std::size_t job, const Fault& why) {

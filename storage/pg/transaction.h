@@ -30,6 +30,8 @@ struct Attempt {
     std::string                sqlstate;        // empty: the fault is ours (`why`)
     Fault                      why;
     std::optional<std::size_t> guilty;          // index of the job whose statement failed
+    bool                       is_in_function = false;  // a trigger's, or another function in the database, said so
+    bool                       is_about_copy = false;  // it was the text of the quarantined message that was refused
     std::vector<std::size_t>   not_found;       // committed: `finish` jobs without a record
 };
 
@@ -38,17 +40,22 @@ struct RecordSession {
     Dialect          dialect;
     RecordStatements statements;
     bool             has_proven = false;  // something was committed: the dialect is right
+    // the database has refused an address that is no UTF-8 (iRedMail's trigger): no other one is tried
+    bool             takes_utf8_only = false;
 };
+
+// rows_for - the rows of a job as this database takes them
+MessageRows rows_for(const Job& job, const RecordSession& session);
 
 class Transaction {
 public:
     Transaction(Connection& connection, const RecordSession& session, const Jobs& jobs)
-        : connection_(connection), dialect_(session.dialect), statements_(session.statements), jobs_(jobs) {}
+        : connection_(connection), session_(session), dialect_(session.dialect), statements_(session.statements), jobs_(jobs) {}
 
     Task<Attempt> run();
 
 private:
-    enum class Step { begin, addresses, row, update, commit, rollback };
+    enum class Step { begin, addresses, row, chunk, update, commit, rollback };
     struct Expected {
         Step        step;
         std::size_t job;  // no_job when the statement serves all
@@ -71,6 +78,7 @@ private:
     void       fail_locally(std::size_t job, const Fault& why);
 
     Connection&              connection_;
+    const RecordSession&     session_;
     const Dialect&           dialect_;
     const RecordStatements&  statements_;
     const Jobs&              jobs_;

@@ -226,6 +226,7 @@ Fault Database::fault(int code) const {
         case SQLITE_NOMEM: return say(Errc::unavailable, message);
         case SQLITE_CONSTRAINT:
             return say(code == SQLITE_CONSTRAINT_PRIMARYKEY || code == SQLITE_CONSTRAINT_UNIQUE ? Errc::conflict : Errc::bad_input, message);
+        case SQLITE_MISMATCH:  // a STRICT table of the site's
         case SQLITE_TOOBIG: return say(Errc::bad_input, message);
         default: return say(Errc::unavailable, fmt::format("{} (SQLite error {})", message, code));
     }

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <utility>
 
+#include "base/log.h"
 #include "storage/chunks.h"
 #include "storage/no_room.h"
 #include "storage/sqlite/catalogue.h"
@@ -68,7 +70,8 @@ Done Writer::prepare() {
         std::unique_ptr<Statement>& statement;
         std::string                 sql;
     };
-    const std::string which = is.column("msgrcpt", "rseqnum") != nullptr ? "rseqnum = ?3" : "rid = " + address(is, "?7");
+    // without numbers the recipient is found by his address, which may have been refused as it is
+    const std::string which = is.column("msgrcpt", "rseqnum") != nullptr ? "rseqnum = ?3" : fmt::format("rid IN ({}, {})", address(is, "?7"), address(is, "?8"));
     for (const Row& row : std::initializer_list<Row>{
              {insert_address_, insert_into(is, "maddr", {{"partition_tag", "?1"}, {"email", "?2"}, {"domain", "?3"}}) +
                                    " WHERE NOT EXISTS " + address(is, "?2")},
@@ -118,6 +121,10 @@ Done Writer::write_all(const Jobs& jobs, std::vector<Done>& answers) {
         auto result = database_->run("SAVEPOINT message");
         if (!result) return result;
         Done answer = write_one(*job);
+        while (concedes(*job, answer)) {
+            if (result = database_->run("ROLLBACK TO message"); !result) return result;
+            answer = write_one(*job);
+        }
         // the store's trouble, not the message's; and a transaction that SQLite has rolled back by itself
         if (!answer && (answer.error().is(Errc::unavailable) || !database_->in_transaction())) return answer;
         if (!answer) result = database_->run("ROLLBACK TO message");
@@ -128,8 +135,35 @@ Done Writer::write_all(const Jobs& jobs, std::vector<Done>& answers) {
     return {};
 }
 
+namespace {
+
+MessageRows rows_for(const Job& job) {
+    TextRules rules;
+    rules.concession = job.concession;
+    return make_rows(job.record, rules);
+}
+
+}  // namespace
+
+// concedes - a trigger or a check of the site's refused the message: gives up so much of it that its rows are others; false when
+// it was something else, or nothing is left
+bool Writer::concedes(Job& job, const Done& answer) {
+    if (answer && job.concession != Concession() && !std::exchange(has_said_, true))
+        log::warning(job.log_id(), "storage: {}: this address or text was not taken as it came; it is stored with \"?\" in place of what was refused, or "
+                                   "shorter, and so is any other that is refused. This is said once", refused_);
+    if (answer || !answer.error().is(Errc::bad_input) || !database_->in_transaction()) return false;
+    const MessageRows before = rows_for(job);
+    while (const auto next = next_concession(job.concession, false)) {
+        job.concession = *next;
+        if (rows_for(job) == before) continue;
+        refused_ = answer.error().detail;
+        return true;
+    }
+    return false;
+}
+
 Done Writer::write_one(const Job& job) {
-    const MessageRows rows = make_rows(job.record, {});
+    const MessageRows rows = rows_for(job);
     return job.kind == Job::Kind::finish ? update(rows) : insert(rows, job);
 }
 
@@ -168,8 +202,8 @@ Done Writer::insert_chunks(const MessageRows& rows, const mail::QuarantineCopy& 
     const std::uint64_t size = copy.spool ? copy.spool->size() : 0;
     for (std::uint64_t offset = 0; offset < size;) {
         const auto piece = copy.spool->view(offset, buffer);
-        if (!piece) return fail(Errc::bad_input, "reading the message for quarantine: " + describe(piece.error()));
-        if (piece->empty()) return fail(Errc::bad_input, "the spooled message is shorter than it should be");
+        if (!piece) return fail(Errc::broken, "reading the message for quarantine: " + describe(piece.error()));
+        if (piece->empty()) return fail(Errc::broken, "the spooled message is shorter than it should be");
         offset += piece->size();
         chunker.add(*piece);
         while (chunker.next())
@@ -186,7 +220,7 @@ Done Writer::update(const MessageRows& rows) {
     if (database_->changes() == 0)
         return fail(Errc::not_found, fmt::format("no record of mail_id {} (partition {}) to finish", rows.mail_id, rows.partition_tag));
     for (const auto& to : rows.recipients) {
-        bind_all(*update_recipient_, {rows.partition_tag, rows.mail_id, to.sequence, to.content, to.ds, to.smtp_resp, to.email});
+        bind_all(*update_recipient_, {rows.partition_tag, rows.mail_id, to.sequence, to.content, to.ds, to.smtp_resp, to.email, to.printable});
         if (auto done = update_recipient_->run(); !done) return done;
     }
     return {};

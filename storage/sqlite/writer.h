@@ -28,11 +28,14 @@ private:
     Done prepare();
     Done write_all(const Jobs& jobs, std::vector<Done>& answers);
     Done write_one(const Job& job);
+    bool concedes(Job& job, const Done& answer);
     Done insert(const MessageRows& rows, const Job& job);
     Done update(const MessageRows& rows);
     Done insert_chunks(const MessageRows& rows, const mail::QuarantineCopy& copy);
 
     std::unique_ptr<Database>  database_;
+    std::string                refused_;           // why the database did not take something as it was
+    bool                       has_said_ = false;  // that it did not
     std::unique_ptr<Statement> insert_address_, insert_message_, insert_recipient_, insert_chunk_, update_message_,
         update_recipient_, select_chunks_;
 };

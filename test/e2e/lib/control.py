@@ -23,7 +23,7 @@ def quarantine_json(config, *words):
 
 
 def encode(value):
-    return "".join(chr(octet) if 0x21 <= octet <= 0x7e and octet != 0x25 else f"%{octet:02x}" for octet in value.encode())
+    return "".join(chr(octet) if 0x21 <= octet <= 0x7e and octet != 0x25 else f"%{octet:02x}" for octet in value.encode("utf-8", "surrogateescape"))
 
 
 class Ampdp:

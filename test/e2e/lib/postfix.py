@@ -44,8 +44,9 @@ class Postfix:
     """filter: "127.0.0.1:PORT" or a unix path of ours; protocol: "lmtp" or "smtp"; sink: address of a NextHop."""
     name = "postfix"
 
-    def __init__(self, filter_address, sink, protocol="lmtp", parallel=20, lenient=False):
-        """lenient: the re-injection smtpd takes bare newlines, as Postfix 3.7 does when nobody tells it otherwise."""
+    def __init__(self, filter_address, sink, protocol="lmtp", parallel=20, lenient=False, smtputf8=True):
+        """lenient: the re-injection smtpd takes bare newlines, as Postfix 3.7 does when nobody tells it otherwise. Without smtputf8
+        it passes octets above 127 on as they are."""
         self.home = folder("postfix")
         self.config = self.home / "etc"
         self.queue = self.home / "queue"
@@ -82,7 +83,7 @@ class Postfix:
             smtpd_soft_error_limit = 1000
             smtpd_hard_error_limit = 2000
             append_dot_mydomain = no
-            smtputf8_enable = yes
+            smtputf8_enable = {'yes' if smtputf8 else 'no'}
             smtpd_tls_security_level = none
             smtp_tls_security_level = none
             smtp_dns_support_level = disabled

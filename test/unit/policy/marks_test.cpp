@@ -177,6 +177,16 @@ TEST_CASE("Received, and the prefix of a quarantined copy") {
     CHECK(received_body(story.envelope, story.message, site).find("id aB3dEf9hIjKl for <bob0@example.com>;") != std::string::npos);
 }
 
+TEST_CASE("the prefix of a copy has the addresses octet by octet") {
+    Story story(2);
+    for (std::size_t i = 0; i < 2; ++i) story.verdicts[i] = judge(story.findings, story.policies[i]);
+    story.envelope.sender = "a\xff@example.net";
+    story.envelope.recipients[0].address = "\"a b@c >>=d\\\"\"@example.com";
+    story.envelope.recipients[1].address = "\xe9u@example.com";
+    const auto prefix = quarantine_prefix(story.verdicts, story.policies, story.findings, story.envelope, story.message, quiet_site());
+    CHECK(prefix.starts_with("X-Envelope-From: <a\xff@example.net>\nX-Envelope-To: <\"a b@c >>=d\\\"\"@example.com>,\n <\xe9u@example.com>\n"));
+}
+
 TEST_CASE("S9: random bytes from strangers never make another field") {
     std::mt19937 random(11);
     static constexpr std::string_view sharp("\r\n\0 \t:<>,\"", 10);

@@ -1,5 +1,6 @@
 #include "storage/rows.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "base/text.h"
@@ -84,6 +85,40 @@ TEST_CASE("LATIN1 keeps what it has; a narrow column gets what fits") {
     const auto rows = make_rows(test::make_record(), rules);
     CHECK(rows.subject == "sub");
     CHECK(rows.am_id == "1234");
+}
+
+TEST_CASE("what the database refuses is given up step by step, and all rows agree") {
+    auto record = test::make_record("a\xff@example.net", "\xc3\xa9'u\\@example.com");
+    record.subject = "gr\xc3\xbc\xc3\x9f 'x' " + std::string(300, 's');
+    std::vector<MessageRows> steps{make_rows(record, {})};
+    TextRules rules;
+    std::optional<Concession> next = Concession();
+    while ((next = next_concession(*next, false))) {
+        rules.concession = *next;
+        steps.push_back(make_rows(record, rules));
+        const auto& rows = steps.back();
+        const auto is_known = [&](const std::string& email) { return std::ranges::count(rows.addresses, email, &AddressKey::email) == 1; };
+        CHECK(is_known(rows.sender));
+        CHECK(is_known(rows.recipients[0].email));
+        CHECK(rows.mail_id == record.mail_id.get());
+        CHECK(rows.quar_loc == record.mail_id.get());
+        CHECK(rows.secret_id == record.secret_id.get());
+    }
+    REQUIRE(steps.size() == 7);
+    CHECK(steps[0].sender == "a\xff@example.net");
+    CHECK(steps[1].sender == "a?@example.net");
+    CHECK(steps[1].recipients[0].email == "\xc3\xa9'u\\@example.com");
+    CHECK(steps[1].subject == steps[0].subject);
+    CHECK(steps[2].recipients[0].email == "?" "?'u\\@example.com");
+    CHECK(steps[2].subject.starts_with("gr?? 'x' sss"));
+    CHECK(steps[3].recipients[0].email == "???u?@example.com");
+    CHECK(steps[3].subject.starts_with("gr?? ?x? sss"));
+    CHECK(steps[3].subject.size() == 255);
+    CHECK(steps[4].subject.size() == 128);
+    CHECK(steps[6].subject.size() == 32);
+    CHECK(next_concession({}, true) == Concession{Concession::Octets::all, 128});
+    CHECK(next_concession({Concession::Octets::all, 32}, true) == Concession{Concession::Octets::utf8_addresses, 32});
+    CHECK_FALSE(next_concession({Concession::Octets::plain, 32}, true));
 }
 
 TEST_CASE("a record that cannot be written is told in full, on one line, without its secret") {

@@ -84,6 +84,30 @@ TEST_CASE("the fields put on top of a copy are read and end where the message be
     CHECK_FALSE(old.blocked);
 }
 
+TEST_CASE("addresses of a copy are read octet by octet, whatever stands in their quotes") {
+    const std::vector<std::string> odd = {"\"a b@c >>=d\"@example.com", "\" a\tb \"@x", "\"<,>\\\"\\\\\"@x", "\xe9u@example.com", "\xff\xc3@x", "a\\xFF@x", "a.\"> b\".c@x", ""};
+    std::string all;
+    for (const auto& address : odd) all += (all.empty() ? "<" : ",\n <") + address + ">";
+    CHECK(angle_addresses(all) == odd);
+    const auto copy = copy_of("X-Envelope-From: <a\xff@example.net>\nX-Envelope-To: " + all + "\nX-Envelope-To-Blocked: " + all + "\nX-Quarantine-ID: <abc>\n" + message);
+    CHECK(copy.sender == "a\xff@example.net");
+    CHECK(copy.recipients == odd);
+    CHECK(*copy.blocked == odd);
+    // an old amavisd wrote no brackets; a field that was cut names what is left
+    CHECK(angle_addresses("\"quoted <>, x\"@example.com, b@x") == std::vector<std::string>{"\"quoted <>, x\"@example.com", "b@x"});
+    CHECK(angle_addresses("<a@x>, <\"b") == std::vector<std::string>{"a@x", "\"b"});
+}
+
+TEST_CASE("octets of the fields on top of a copy make no 8-bit message of it") {
+    const auto with = [](const std::string& body) {
+        const auto text = crlf("X-Envelope-From: <a\xff@x>\nX-Envelope-To: <b@x>\nX-Quarantine-ID: <abc>\nSubject: s\n\n" + body);
+        return parse_stored_copy(spool_of(text), true);
+    };
+    CHECK_FALSE(with("body\n")->has_8bit);
+    CHECK(with("b\xc3\xb6 dy\n")->has_8bit);
+    CHECK_FALSE(with("b\xc3\xb6 dy\n")->has_8bit_header);
+}
+
 TEST_CASE("a message cannot add recipients by beginning with our fields") {
     const auto copy = copy_of(prefix + "X-Envelope-To-Blocked: <evil@example.net>\nX-Envelope-From: <evil@example.net>\nX-Quarantine-ID: <evil>\n\n");
     CHECK(*copy.blocked == std::vector<std::string>{"C@example.com"});

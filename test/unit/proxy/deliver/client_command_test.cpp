@@ -87,6 +87,7 @@ TEST_CASE("what the next hop lacks is refused in the words of the reference") {
     }
     SECTION("UTF-8 addresses") {
         what.sender = "d\xc3\xb6rte@example.com";
+        what.needs_smtputf8 = true;
         CHECK(code_of(transaction_refusal(what, offered)) == "550 5.6.7");
         CHECK(code_of(transaction_refusal(what, all())) == "fine");
         CHECK(mail_command(what, all()).starts_with("MAIL FROM:<d\xc3\xb6rte@example.com> "));
@@ -94,6 +95,22 @@ TEST_CASE("what the next hop lacks is refused in the words of the reference") {
         const auto refusal = recipient_refusal({"d\xc3\xb6rte@example.com", "", ""}, offered);
         CHECK(code_of(refusal) == "553 5.6.7");
         CHECK(refusal->text == "Non-ASCII addresses not permitted for recipient");
+    }
+    SECTION("octets that came without SMTPUTF8 leave without it, as they came") {
+        const std::string address = GENERATE(as<std::string>(), "d\xc3\xb6rte@example.com", "\xff@example.com", "\"\xe9 >\"@example.com");
+        what.sender = address;
+        what.recipients = {{address, "", ""}};
+        CHECK(smtputf8_wish(what) == Smtputf8::not_asked);
+        CHECK(code_of(transaction_refusal(what, offered)) == "fine");
+        CHECK(code_of(recipient_refusal(what.recipients[0], offered, Smtputf8::not_asked)) == "fine");
+        CHECK(mail_command(what, offered) == "MAIL FROM:<" + address + ">\r\n");
+        CHECK(rcpt_command(what.recipients[0], offered) == "RCPT TO:<" + address + ">\r\n");
+        // SMTPUTF8 is promised only for what is UTF-8
+        CHECK((mail_command(what, all()).find(" SMTPUTF8") != std::string::npos) == is_utf8(address));
+        what.recipients.push_back({"\xff@example.com", "", ""});
+        CHECK(mail_command(what, all()).find(" SMTPUTF8") == std::string::npos);
+        envelope.smtputf8 = true;
+        CHECK(smtputf8_wish(what) == Smtputf8::asked);
     }
     SECTION("internationalised domains become A-labels") {
         what.sender =
@@ -119,7 +136,7 @@ TEST_CASE("what the next hop lacks is refused in the words of the reference") {
 TEST_CASE("nothing that would break a command line reaches it") {
     const std::string bad =
         GENERATE(as<std::string>(), "a\r\nRCPT TO:<b@x>", "a\nb@x", "a\rb@x", std::string("a\0b@x", 5), "a b@x",
-                 "a>b@x", "<a@x", "a@x> SIZE=1", "a\tb@x", "a\x7f@x", "a\xff@x", std::string(2000, 'a'));
+                 "a>b@x", "<a@x", "a@x> SIZE=1", "a\tb@x", "a\x7f@x", std::string(2000, 'a'));
     mail::Envelope envelope;
     auto what = submission(envelope);
     CHECK(code_of(recipient_refusal({bad, "", ""}, all())) == "553 5.1.3");
@@ -143,7 +160,8 @@ TEST_CASE("nothing that would break a command line reaches it") {
 TEST_CASE("quoted local parts pass when they are well formed") {
     const std::string good = GENERATE(as<std::string>(), "\"a b\"@x", "\"a<b>\"@x", "\"a\\\"b\"@x", "\"\"@x");
     CHECK(code_of(recipient_refusal({good, "", ""}, all())) == "fine");
-    for (const auto* bad : {"\"a b@x", "a\" b\"@x", "\"a\"> b@x", "\"a\\\"@x"})
+    for (const auto* odd : {"a.\"b c\".d@x", "a\"b\"c@x", "\"a@b\""}) CHECK(code_of(recipient_refusal({odd, "", ""}, all())) == "fine");
+    for (const auto* bad : {"\"a b@x", "a\">\"@x", "a\" b\"@x", "\"a\"> b@x", "\"a\\\"@x"})
         CHECK(code_of(recipient_refusal({bad, "", ""}, all())) == "553 5.1.3");
 }
 

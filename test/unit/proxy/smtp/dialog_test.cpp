@@ -304,6 +304,8 @@ TEST_CASE("paths with everything RFC 5321 allows and nothing it forbids") {
     const auto row = GENERATE(Row{"FROM:<a@b>", true}, Row{"FROM:<\"a\\\"b\"@c>", true}, Row{"FROM:<\xc3\xa4@b>", true},
                               Row{"FROM:<a@[1.2.3.4]>", true}, Row{"FROM:<a@[IPv6:::1]>", true}, Row{"FROM: <a@b>", true},
                               Row{"FROM<a@b>", false}, Row{"FROM:<a@b>>", true}, Row{"FROM:<<a@b>>", false},
+                              Row{"FROM:<\"a b@c >>=d\"@e>", true}, Row{"FROM:<\xe9\xff@b>", true}, Row{"FROM:<a\"b >\"@c>", false},
+                              Row{"FROM:<\"a\\\x7f\"@b>", false}, Row{"FROM:<@r,@s:\"a b\"@c>", true}, Row{"FROM:<@r >:a@b>", false},
                               Row{"FROM:<\"a@b>", false}, Row{"FROM:<a\x01@b>", false}, Row{"FROM:<@x>", false},
                               Row{"TO:<a@b>", false});
     const auto path = parse_path(row.in, "FROM");

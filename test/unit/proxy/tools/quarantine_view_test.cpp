@@ -53,6 +53,23 @@ TEST_CASE("a record is shown as text and as JSON, whatever is in it") {
     CHECK(object.find(R"("queue_id":"4Nk")") != std::string::npos);
 }
 
+TEST_CASE("an address that is no UTF-8 is shown so that a command takes it; who was left out is named") {
+    storage::QuarantineItem item;
+    item.sender = "a\xff@x";
+    item.recipients.push_back({1, 2, "\xe9u@x", " ", "", 'D', 'S', 9});
+    const auto object = json_of(item);
+    CHECK(object.find(R"("sender":"a\\xFF@x")") != std::string::npos);
+    CHECK(object.find(R"("address":"\\xE9u@x")") != std::string::npos);
+    ReleaseResult left;
+    left.address = "\xe9u@x";
+    left.end = ReleaseResult::End::left_out;
+    left.code = 553;
+    left.enhanced = "5.1.3";
+    left.text = "left out: because";
+    CHECK(release_text("abc", {left}) == "abc to <\\xe9u@x>: NOT delivered: 553 5.1.3 left out: because\n");
+    CHECK(json_of("abc", std::vector{left}).find(R"("result":"left out")") != std::string::npos);
+}
+
 TEST_CASE("words for categories and states, and letters of other front ends") {
     CHECK(category_letter("Virus") == 'V');
     CHECK(category_letter("H") == 'H');

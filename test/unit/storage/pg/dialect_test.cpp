@@ -63,7 +63,8 @@ TEST_CASE("statements name only what is there") {
     CHECK(statements.insert_message.sql ==
           "INSERT INTO msgs (mail_id, secret_id, time_num, content, sid) VALUES ($1, $2, $3, $4, (SELECT id FROM maddr WHERE email = $5 LIMIT 1))");
     CHECK(statements.update_recipient.sql ==
-          "UPDATE msgrcpt SET ds = $1 WHERE mail_id = $2 AND rid = (SELECT id FROM maddr WHERE email = $3 LIMIT 1)");
+          "UPDATE msgrcpt SET ds = $1 WHERE mail_id = $2 AND rid IN ((SELECT id FROM maddr WHERE email = $3 LIMIT 1), "
+                                         "(SELECT id FROM maddr WHERE email = $4 LIMIT 1))");
     CHECK(statements.insert_recipient.sql ==
           "INSERT INTO msgrcpt (mail_id, ds, rs, rid) VALUES ($1, $2, $3, (SELECT id FROM maddr WHERE email = $4 LIMIT 1))");
     for (const auto* statement : statements.all()) CHECK(statement->sql.find("partition_tag") == std::string::npos);

@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <filesystem>
@@ -300,4 +301,32 @@ TEST_CASE("SQLite: a store that is destroyed tells whoever still waits, and logs
     REQUIRE_FALSE(answer);
     CHECK(answer.error().is(Errc::stopping));
     CHECK_THAT(fmt::format("{}", fmt::join(log::captured(), "\n")), Catch::Contains("shutting down") && Catch::Contains(record.mail_id.get()));
+}
+
+TEST_CASE("SQLite: whatever a trigger refuses of an address or a text, the message is stored, and it is told of once") {
+    const Captured captured;
+    const Folder folder;
+    const auto file = folder.file();
+    { REQUIRE(keep(*open(file), make_record())); }
+    const auto* trigger = GENERATE("CREATE TRIGGER no BEFORE INSERT ON maddr WHEN instr(CAST(NEW.email AS BLOB), x'FF') BEGIN SELECT RAISE(ABORT, 'no text'); END",
+                                   "CREATE TRIGGER no BEFORE INSERT ON maddr WHEN NEW.email LIKE '%\"%' BEGIN SELECT RAISE(FAIL, 'quotes'); END",
+                                   "CREATE TRIGGER no BEFORE INSERT ON msgs WHEN length(NEW.subject) > 40 BEGIN SELECT RAISE(ABORT, 'too long'); END");
+    INFO(trigger);
+    {
+        auto database = sqlite::Database::open(file, file);
+        REQUIRE(database);
+        REQUIRE((*database)->run(trigger));
+    }
+    const auto store = open(file);
+    for (int i = 0; i < 3; ++i) {
+        auto record = make_record("a\xff@example.net", "\"\xff\"@example.com");
+        record.subject = std::string(200, 's');
+        const auto kept = keep(*store, record, mail::QuarantineCopy{"X: y\n", make_spool("text\r\n")});
+        INFO((kept ? "" : kept.error().detail));
+        REQUIRE(kept);
+    }
+    CHECK(query(file, "SELECT count(*) FROM msgs JOIN maddr s ON s.id = sid JOIN msgrcpt USING (mail_id) JOIN maddr r ON r.id = rid", 1) == std::vector<std::string>{"4"});
+    CHECK(query(file, "SELECT count(*) FROM quarantine", 1) == std::vector<std::string>{"3"});
+    const auto& lines = log::captured();
+    CHECK(std::ranges::count_if(lines, [](const std::string& line) { return line.find("This is said once") != std::string::npos; }) == 1);
 }
