@@ -406,10 +406,9 @@ MatchPool::MatchPool(open::Spawner* spawner, std::shared_ptr<const YaraRules> ru
 
 MatchPool::~MatchPool() = default;
 
-Task<Matched> MatchPool::match(std::string_view message_id, std::shared_ptr<const mail::SealedSpool> bytes, Deadline deadline) {
-    const auto        pool = impl_;
-    const std::string message(message_id);
-    const auto        own = std::make_shared<Ask>(co_await asio::this_coro::executor, std::move(bytes), deadline);
+Task<Matched> MatchPool::match(std::string message, std::shared_ptr<const mail::SealedSpool> bytes, Deadline deadline) {
+    const auto pool = impl_;
+    const auto own = std::make_shared<Ask>(co_await asio::this_coro::executor, std::move(bytes), deadline);
     {
         const std::lock_guard lock(pool->mutex);
         pool->waiting[message].push_back(own);

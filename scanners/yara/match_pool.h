@@ -44,7 +44,7 @@ public:
     // match - numbers of the rules that match, ascending. `message` says which message the bytes are of: for the log, and for
     // what may go together. Errc::timeout, Errc::over_limit (memory, too many matches), Errc::bad_input (two workers
     // failed with it: it is to blame), Errc::unavailable (no worker can be started).
-    Task<Result<std::vector<std::uint32_t>>> match(std::string_view message, std::shared_ptr<const mail::SealedSpool> bytes,
+    Task<Result<std::vector<std::uint32_t>>> match(std::string message, std::shared_ptr<const mail::SealedSpool> bytes,
                                                    Deadline deadline);
 
 private:
