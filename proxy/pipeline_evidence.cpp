@@ -193,6 +193,7 @@ Task<Done> Pipeline::ask_pen_pals(State& state, Deadline deadline) {
         if (!(*times)[k]) continue;
         const auto age = std::chrono::duration_cast<std::chrono::seconds>(now - *(*times)[k]);
         state.policies[asked[k]].pen_pal_bonus = policy::pen_pal_bonus(age, settings.pen_pals);
+        state.policies[asked[k]].pen_pal_age = std::max(age, std::chrono::seconds::zero());
     }
     co_return Done{};
 }
