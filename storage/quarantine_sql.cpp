@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "policy/lookup_keys.h"
 #include "storage/address_key.h"
 
 namespace tamis::storage {
@@ -164,8 +165,9 @@ std::string stream_sql(const SqlShape& shape, Text& text, const PageRequest& req
 }
 
 std::string domain_test(const SqlShape& shape, Text& text, std::string_view alias, std::string_view address) {
-    if (!shape.has("maddr.domain")) return fmt::format("lower({}.email) LIKE {}", alias, text.text("%" + to_lower(address)));
-    return fmt::format("{}.domain = {}", alias, text.text(reversed_labels(to_lower(address.substr(1)))));
+    const auto domain = policy::ascii_domain(address.substr(1));  // as it is stored
+    if (!shape.has("maddr.domain")) return fmt::format("lower({}.email) LIKE {}", alias, text.text("%@" + domain));
+    return fmt::format("{}.domain = {}", alias, text.text(reversed_labels(domain)));
 }
 
 std::string like_pattern(std::string_view part) {
@@ -242,14 +244,19 @@ std::size_t scan_limit(const PageRequest& request, const SqlShape& shape) {
 
 SqlQuery address_query(const SqlShape& shape, std::string_view address) {
     Text text(shape);
-    std::string email = address == "<>" ? std::string() : address_key(address).email;
-    if (shape.is_postgresql() && shape.address_type != "bytea") email = printable_or(email, '?');  // as they are stored there
     constexpr int most = 200;  // one per partition
-    const auto place = text.bytes(std::move(email));
+    std::vector<std::string> keys;  // records may keep the letters of local parts (policy.local_part_is_case_sensitive)
+    for (const auto local_case : {LocalCase::lower, LocalCase::kept}) {
+        std::string email = address == "<>" ? std::string() : address_key(address, local_case).email;
+        if (shape.is_postgresql() && shape.address_type != "bytea") email = printable_or(email, '?');  // as they are stored there
+        if (std::ranges::find(keys, email) == keys.end()) keys.push_back(std::move(email));
+    }
+    std::string places;
+    for (auto& key : keys) places += (places.empty() ? "" : ", ") + text.bytes(std::move(key));
     if (shape.has("maddr.partition_tag"))
-        text << partitions("maddr") << "SELECT a.id FROM maddr a WHERE a.partition_tag " << of_partitions << fmt::format(" AND a.email = {} LIMIT {}", place, most);
+        text << partitions("maddr") << "SELECT a.id FROM maddr a WHERE a.partition_tag " << of_partitions << fmt::format(" AND a.email IN ({}) LIMIT {}", places, most);
     else
-        text << fmt::format("SELECT a.id FROM maddr a WHERE a.email = {} LIMIT {}", place, most);
+        text << fmt::format("SELECT a.id FROM maddr a WHERE a.email IN ({}) LIMIT {}", places, most);
     return text.take();
 }
 

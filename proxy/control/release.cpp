@@ -26,7 +26,9 @@ constexpr std::chrono::seconds      patience{5};        // with another release 
 constexpr std::chrono::milliseconds look_again{100};
 constexpr std::chrono::seconds      settle_time{30};    // to note what was delivered
 
-std::string key_of(std::string_view address) { return storage::address_key(address).email; }
+std::string key_of(std::string_view address, storage::LocalCase local_case = storage::LocalCase::lower) {
+    return storage::address_key(address, local_case).email;
+}
 
 std::string_view kind_word(Kind kind) {
     return kind == Kind::release ? "release" : kind == Kind::requeue ? "requeue" : "report";
@@ -111,20 +113,22 @@ Result<std::vector<Releaser::Target>> Releaser::targets(const ReleaseRequest& re
     const auto& kept_from = copy.blocked ? *copy.blocked : copy.recipients;
     std::vector<Target> out;
     std::vector<std::string> seen;
-    const auto row_of = [&](const std::string& key) -> std::optional<storage::RecipientState> {
+    const auto local_case = settings_.policy.local_part_is_case_sensitive ? storage::LocalCase::kept : storage::LocalCase::lower;
+    const auto row_of = [&](const std::string& address) -> std::optional<storage::RecipientState> {
         if (!item) return {};
-        for (const auto& row : item->recipients)
-            if (row.address == key || row.address == printable_or(key, '?')) return row;
+        for (const auto& key : {key_of(address, storage::LocalCase::kept), key_of(address)})  // rows may be older than the setting
+            for (const auto& row : item->recipients)
+                if (row.address == key || row.address == printable_or(key, '?')) return row;
         return {};
     };
     const auto& wanted = request.recipients.empty() ? kept_from : request.recipients;
     for (const auto& address : wanted) {
-        const auto key = key_of(address);
+        const auto key = key_of(address, local_case);
         if (std::ranges::find(seen, key) != seen.end()) continue;
         seen.push_back(key);
         if (address.find_first_of(std::string_view("\r\n\0<>", 5)) != std::string::npos || address.empty())
             return fail(Errc::bad_input, fmt::format("\"{}\" is no address", escaped(address, 200)));
-        auto row = row_of(key);
+        auto row = row_of(address);
         // a copy names nobody to whom the message was not sent, whatever its text says
         if (request.recipients.empty() && item && !item->recipients.empty() && !row) continue;
         Target target;
