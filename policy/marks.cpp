@@ -218,18 +218,22 @@ std::string without_tag(std::string_view old, std::string_view tag) {
 
 // tag_subject - `tag` as it was set, `filled` as it is shown
 void tag_subject(mail::HeaderEdits& edits, std::string_view tag, const std::string& filled, const mail::Message& message) {
+    constexpr std::size_t most = 20;  // programs show the first or the last; what has more is no mail
     const auto head = message.spool->head();
-    const auto* field = message.header.find("Subject", head);
+    auto fields = message.header.find_all("Subject", head);
     const std::string encoded = mail::encode_words(filled, std::string_view("Subject: ").size());
-    if (field == nullptr) return edits.prepend("Subject", trim(encoded));
-    const std::string kept = without_tag(mail::HeaderBlock::value(*field, head), tag);
-    std::string_view  old = kept;
-    while (!old.empty() && is_blank(old.front())) old.remove_prefix(1);
-    // an encoded word is one only between blanks (RFC 2047 section 5)
-    const bool apart = encoded.ends_with("?=") || old.starts_with("=?");
-    std::string body = encoded.ends_with(' ') ? encoded : encoded + (apart ? " " : "");
-    body += old;
-    edits.replace_first("Subject", body);
+    if (fields.empty()) return edits.prepend("Subject", trim(encoded));
+    fields.resize(std::min(fields.size(), most));
+    for (const auto* field : fields) {
+        const std::string kept = without_tag(mail::HeaderBlock::value(*field, head), tag);
+        std::string_view  old = kept;
+        while (!old.empty() && is_blank(old.front())) old.remove_prefix(1);
+        // an encoded word is one only between blanks (RFC 2047 section 5)
+        const bool apart = encoded.ends_with("?=") || old.starts_with("=?");
+        std::string body = encoded.ends_with(' ') ? encoded : encoded + (apart ? " " : "");
+        body += old;
+        edits.replace_next("Subject", body);
+    }
 }
 
 }  // namespace

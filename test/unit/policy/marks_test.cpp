@@ -177,6 +177,7 @@ TEST_CASE("subjects") {
         Row{"** ", "Subject: a ** b\r\n", "Subject: ** a ** b\r\n"},  // too short to be known again
         Row{"[.*] ", "Subject: Re: [.*] a [x]\r\n", "Subject: [.*] Re: a [x]\r\n"},
         Row{"***SPAM*** ", "subject:old\r\n", "Subject: ***SPAM*** old\r\n"},
+        Row{"***SPAM*** ", "Subject: old\r\nTo: b\r\nSUBJECT: older\r\n", "Subject: ***SPAM*** old\r\nTo: b\r\nSubject: ***SPAM*** older\r\n"},
         Row{"***SPAM*** ", "Subject:\r\n old\r\n", "Subject: ***SPAM*** \r\n old\r\n"},
         Row{"***SPAM*** ", "", "Subject: ***SPAM***\r\n"},
         Row{"***SPAM***", "Subject: =?utf-8?q?=C3=A9?=\r\n", "Subject: ***SPAM*** =?utf-8?q?=C3=A9?=\r\n"},
