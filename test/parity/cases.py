@@ -5,6 +5,7 @@ or not, X-Spam-Flag, X-Amavis-Alert, a subject tag, content and ds; and quar_typ
 log line. `differs` names the fields that are known to differ, with the reason; docs/policy.md lists the same.
 """
 import collections
+import gzip
 import io
 import zipfile
 
@@ -95,6 +96,17 @@ def zipped(**members):
     return out.getvalue()
 
 
+def encrypted(archive):
+    """A zip file whose members say that they are encrypted."""
+    out = bytearray(archive)
+    for mark, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = out.find(mark)
+        while at >= 0:
+            out[at + flags] |= 1
+            at = out.find(mark, at + 4)
+    return bytes(out)
+
+
 def rules(names):
     return user({"banned_rulenames": names})
 
@@ -111,6 +123,10 @@ BANNED = [
     Case("banned: type msdownload", attached("a.txt", kind="application/x-msdownload"), ""),
     Case("banned: inside a zip", attached("a.zip", zipped(setup_exe="text"), "application/zip"), ""),
     Case("banned: a zip in a zip", attached("a.zip", zipped(b_zip=zipped(run_bat="dir")), "application/zip"), ""),
+    Case("banned: of two programs the one that lies less deep",
+         attached("a.zip", zipped(b_zip=zipped(run_bat="dir"), setup_exe="text"), "application/zip"), ""),
+    Case("banned: gzip data under a program's name", attached("setup.exe", gzip.compress(b"just text\n", mtime=0)), ""),
+    Case("banned: an encrypted member", attached("a.zip", encrypted(zipped(setup_exe="text")), "application/zip"), ""),
     Case("a harmless zip", attached("a.zip", zipped(a_txt="text", b_html="<p>"), "application/zip"), ""),
     Case("rules that allow all for one", attached("setup.exe"), rules("ALLOW_ALL")),
     Case("a list that is not there for one", attached("setup.exe"), rules("NONSENSE")),
