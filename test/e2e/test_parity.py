@@ -48,7 +48,7 @@ class Parity(Case):
         self.compare(CASES, self.outcome)
 
     def test_one_reply_for_all(self):
-        self.start("smtp", {"recipients": {f'"{address}"': {"final_spam_destiny": destiny, "final_virus_destiny": destiny}
+        self.start("smtp", {"recipients": {f'"{address}"': {"final_spam_destiny": destiny, "final_virus_destiny": destiny, "final_bad_header_destiny": destiny}
                                            for address, destiny in smtp_cases.DESTINIES.items()},
                             "server": {"mynetworks": ["127.0.0.0/8", "192.0.2.0/24"]}}, smtp_cases.AMAVISD)
         self.compare(smtp_cases.SMTP_CASES, self.smtp_outcome)
@@ -117,7 +117,8 @@ class Parity(Case):
         with Client(self.servers[name].address, timeout=60) as client:
             client.hello()
             client.command(f"XFORWARD ADDR={case.client or smtp_cases.OUTSIDE} NAME=client.example.org")
-            code, lines = client.transaction(case.sender, case.recipients, getattr(mail, case.message)())
+            data = case.message() if callable(case.message) else getattr(mail, case.message)()
+            code, lines = client.transaction(case.sender, case.recipients, data)
             client.quit()
         rows = self.recorded(name, case, len(case.recipients))
         ends = {"reply": f"{code} {same_shape(' '.join(lines))}", "quar_type": rows[0][1].strip(), "msgs.content": rows[0][0],
