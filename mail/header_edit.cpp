@@ -92,7 +92,7 @@ void HeaderEdits::prepend(std::string_view name, std::string_view body) { prepen
 
 void HeaderEdits::remove(std::string_view name) { removed_.emplace_back(name); }
 
-void HeaderEdits::replace_first(std::string_view name, std::string_view body) {
+void HeaderEdits::replace_next(std::string_view name, std::string_view body) {
     replaced_.push_back({std::string(name), field_text(name, body)});
 }
 

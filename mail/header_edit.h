@@ -33,8 +33,8 @@ public:
     void prepend(std::string_view name, std::string_view body);
     // remove - every field of that name (ASCII case-insensitive)
     void remove(std::string_view name);
-    // replace_first - the first field of that name gets a new body in its place; a missing field is prepended
-    void replace_first(std::string_view name, std::string_view body);
+    // replace_next - the first field of that name that was not replaced yet gets a new body in its place; a missing one is prepended
+    void replace_next(std::string_view name, std::string_view body);
 
     // repair - of all fields that stay, also of those that were replaced; a field without a defect stays byte for byte
     void repair(HeaderRepairs what) { repairs_ = what; }

@@ -47,6 +47,7 @@ struct MessageRecord {
     std::string                           subject;        // decoded, UTF-8
     std::string                           host;
     std::int64_t                          partition_tag = 0;
+    bool                                  local_case_matters = false;  // maddr keeps the letters of local parts as they came
     std::vector<RecipientRecord>          recipients;     // rseqnum counts from 1 in this order
 };
 

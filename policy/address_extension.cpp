@@ -47,16 +47,14 @@ std::string extension_for(const RecipientVerdict& verdict, const RecipientPolicy
     if (!policy.is_local || !verdict.passes()) return {};
     const auto& [virus, spam, banned, bad_header] = policy.address_extension;
     for (const auto category : verdict.categories) {
-        std::string_view extension;
         switch (category.major) {
-            case Major::virus: extension = virus; break;
-            case Major::banned: extension = banned; break;
+            case Major::virus: return virus;
+            case Major::banned: return banned;
             case Major::spam:
-            case Major::spammy: extension = spam; break;
-            case Major::bad_header: extension = bad_header; break;
-            default: break;
+            case Major::spammy: return spam;
+            case Major::bad_header: return bad_header;
+            default: break;  // has none, the next one decides
         }
-        if (!extension.empty()) return std::string(extension);
     }
     return {};
 }
@@ -65,8 +63,6 @@ std::string extended_address(std::string_view address, std::string_view extensio
     constexpr std::size_t limit = 320;
     const std::string unchanged(address);
     if (extension.empty() || rules.delimiter.empty()) return unchanged;
-    if (rules.delimiter.find(extension.front()) != std::string::npos)
-        extension.remove_prefix(1);  // "+spam" is meant as "spam"
     if (!is_dot_atom(extension)) return unchanged;
     const auto parts = mail::split_address(address);
     std::string local = mail::unquoted_local(parts.local);

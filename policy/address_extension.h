@@ -16,11 +16,11 @@ struct ExtensionRules {
     bool replace_existing = true;  // an extension that is there gives way; false: ours is appended
 };
 
-// extension_for - the extension of the worst category that has one (virus, banned, spam and spammy, bad header); empty
-// for recipients that are not local or do not get the message
+// extension_for - the one of the worst category that can have one (virus, banned, spam and spammy, bad header), also when that is
+// empty; nothing for recipients that are not local or do not get the message
 std::string extension_for(const RecipientVerdict& verdict, const RecipientPolicy& policy);
 
-// extended_address - the address with that extension; unchanged when there is nothing to do, when the address has no
+// extended_address - the address with the delimiter and that extension, as it was set; unchanged when there is nothing to do, when the address has no
 // local part, or when the result would be no address or longer than 320 octets. With the delimiter "-", "owner-list"
 // and "list-request" have no extension. A quoted local part stays quoted.
 std::string extended_address(std::string_view address, std::string_view extension, const ExtensionRules& rules);

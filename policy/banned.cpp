@@ -189,6 +189,14 @@ struct BannedCheck::Tree {
         }
     }
 
+    // in_order_of_depth - indices into `leaves`: what lies less deep is named first, as with amavisd
+    std::vector<std::size_t> in_order_of_depth() const {
+        std::vector<std::size_t> out(leaves.size());
+        for (std::size_t i = 0; i < out.size(); ++i) out[i] = i;
+        std::ranges::sort(out, {}, [&](std::size_t leaf) { return std::pair(nodes[leaves[leaf]].depth, leaf); });
+        return out;
+    }
+
     // parent_of - its index; a parent stands before its children
     static std::optional<std::size_t> parent_of(const std::vector<mail::Part>& parts, std::size_t i) {
         const auto parent = parts[i].parent;
@@ -268,7 +276,7 @@ std::shared_ptr<const BannedHit> BannedCheck::hit(const std::vector<std::string>
     std::shared_ptr<BannedHit> hit;
     std::set<std::uint32_t>    told;
     const auto found = verdicts(sets);
-    for (std::size_t leaf = 0; leaf < found.size(); ++leaf) {
+    for (const auto leaf : tree_->in_order_of_depth()) {
         if (found[leaf].set == nullptr) continue;
         const auto& rule = found[leaf].set->rules()[found[leaf].rule];
         if (rule.action == BannedAction::allow) continue;

@@ -92,7 +92,8 @@ bool is_lover(const RecipientPolicy& policy, ContentCategory category) {
 
 void set_levels(const Findings& findings, const RecipientPolicy& policy, RecipientVerdict& verdict) {
     constexpr double whitelist_bonus = -10;
-    if (policy.bypass_spam_checks) return;
+    // who bypasses has the score that others asked for, and no levels
+    if (policy.bypass_spam_checks && !findings.score) return;
     const std::array<mail::SpamTest, 3> own = {{{"AM.BOUNCE", policy.bounce_score},
                                                 {"AM.PENPAL", policy.pen_pal_bonus},
                                                 {"AM.WBL", policy.score_boost}}};
@@ -101,6 +102,7 @@ void set_levels(const Findings& findings, const RecipientPolicy& policy, Recipie
         if (test.score != 0) verdict.tests.push_back(test);
     for (const auto& test : verdict.tests) verdict.score = verdict.score.value_or(0) + test.score;
     verdict.tests.insert(verdict.tests.end(), findings.tests.begin(), findings.tests.end());
+    if (policy.bypass_spam_checks) return;
     const double score = verdict.score.value_or(0);
     const auto reached = [&](const std::optional<double>& level) {
         if (policy.whitelisted) return false;
@@ -141,6 +143,15 @@ void set_categories(const Findings& findings, const RecipientPolicy& policy, Rec
     list.erase(std::unique(list.begin(), list.end()), list.end());
 }
 
+// as_blocking - what blocks is the category, as with amavisd: which bad header, or why unchecked, counts only where a destiny
+// of its own was set. Mail that could not be opened has a quarantine of its own.
+ContentCategory as_blocking(ContentCategory category, const RecipientPolicy& policy) {
+    if (category.major == Major::bad_header) return {Major::bad_header, 0};
+    if (category.major != Major::unchecked || category.minor == mail::unchecked_unopened) return category;
+    const bool has_own = policy.destinies.unchecked_by_minor.at(static_cast<std::size_t>(category.minor)).has_value();
+    return has_own ? category : ContentCategory{Major::unchecked, 0};
+}
+
 void set_outcome(const Findings& findings, const RecipientPolicy& policy, RecipientVerdict& verdict) {
     for (const auto category : verdict.categories) {
         const Destiny destiny = policy.destinies.of(category);
@@ -148,37 +159,46 @@ void set_outcome(const Findings& findings, const RecipientPolicy& policy, Recipi
         if (category.major == Major::bad_header && destiny == Destiny::bounce &&
             (findings.null_sender || findings.is_bulk))
             continue;
-        verdict.blocking = category;
+        verdict.blocking = as_blocking(category, policy);
         verdict.destiny = destiny;
         return;
     }
 }
 
-void set_quarantine(const RecipientPolicy& policy, RecipientVerdict& verdict) {
-    const auto category = verdict.blocking.value_or(verdict.main());
-    const auto choose = [&](const std::string& method, const std::string& to) {
-        if (method.empty() || to.empty()) return;
-        verdict.quarantine = method;
-        verdict.quarantine_to = to;
-    };
+// quarantine_for - method and name of a category; nothing for those that are never kept (amavis-policy.md section 8)
+std::optional<std::pair<const std::string&, const std::string&>> quarantine_for(ContentCategory category, const RecipientPolicy& policy) {
+    using Target = std::pair<const std::string&, const std::string&>;
     const auto& method = policy.quarantine;
     const auto& to = policy.quarantine_to;
     switch (category.major) {
-        case Major::virus: choose(method.virus, to.virus); break;
-        case Major::banned: choose(method.banned, to.banned); break;
+        case Major::virus: return Target(method.virus, to.virus);
+        case Major::banned: return Target(method.banned, to.banned);
         case Major::unchecked:
-            choose(category.minor == mail::unchecked_unopened ? method.unopened : method.unchecked, to.unchecked);
-            break;
-        case Major::spam: choose(method.spam, to.spam); break;
-        case Major::bad_header: choose(method.bad_header, to.bad_header); break;
-        case Major::clean: choose(method.clean, to.clean); break;
-        default: break;  // none for spammy, oversized and mta (amavis-policy.md section 8)
+            return Target(category.minor == mail::unchecked_unopened ? method.unopened : method.unchecked, to.unchecked);
+        case Major::spam: return Target(method.spam, to.spam);
+        case Major::bad_header: return Target(method.bad_header, to.bad_header);
+        case Major::clean: return Target(method.clean, to.clean);
+        default: return {};
+    }
+}
+
+// set_quarantine - the blocking category decides; of mail that passes the worst one that can be kept at all
+void set_quarantine(const RecipientPolicy& policy, RecipientVerdict& verdict) {
+    const auto categories = verdict.blocking ? std::vector<ContentCategory>{*verdict.blocking} : verdict.categories;
+    for (const auto category : categories) {
+        const auto target = quarantine_for(category, policy);
+        if (!target) continue;
+        if (target->first.empty() || target->second.empty()) return;
+        verdict.quarantine = target->first;
+        verdict.quarantine_to = target->second;
+        break;
     }
     // without a cutoff everything is kept, from blacklisted senders as well
+    const auto  major = categories.front().major;
     const auto& cutoff = policy.levels.quarantine_cutoff;
     const bool  is_blacklisted = policy.blacklisted && !policy.whitelisted;
     const bool  above_cutoff = cutoff && (is_blacklisted || verdict.score.value_or(0) >= *cutoff);
-    if (category.major == Major::spam && above_cutoff) {
+    if ((major == Major::spam || major == Major::spammy) && above_cutoff) {
         verdict.quarantine.clear();
         verdict.quarantine_to.clear();
     }
@@ -278,7 +298,7 @@ Response blocked_response(const RecipientVerdict& verdict, std::string_view log_
         case Destiny::bounce: verb = "Bounce"; break;
         case Destiny::discard:
             verb = "Ok, discarded";
-            out.code = 250;
+            if (!soft_bounce) out.code = 250;  // amavisd: mail is not given up while soft_bounce is on
             break;
         case Destiny::tempfail:
             verb = "Temporary failure";
@@ -293,11 +313,9 @@ Response blocked_response(const RecipientVerdict& verdict, std::string_view log_
     // names of strangers: a reply is ASCII, and shows what cannot be seen
     const bool plain = std::ranges::all_of(reason, [](char c) { return c >= 0x20 && c < 0x7f; });
     if (!plain) reason = escaped(reason, 450);
-    out.text = fmt::format("{}, {}", verb, reason);
-    if (soft_bounce && out.code >= 500) {
-        out.code = 450;
-        out.text += " (soft_bounce)";
-    }
+    const bool is_soft = soft_bounce && out.code >= 500;
+    if (is_soft) out.code = 450;
+    out.text = fmt::format("{}{}, {}", verb, is_soft ? " (soft_bounce)" : "", reason);
     out.enhanced[0] = static_cast<char>('0' + out.code / 100);
     return out;
 }

@@ -41,7 +41,7 @@ Findings findings_from(const mail::Evidence& evidence);
 
 struct RecipientVerdict {
     std::vector<mail::ContentCategory>    categories;  // worst first, always ends in clean
-    std::optional<mail::ContentCategory>  blocking;    // nothing: passes
+    std::optional<mail::ContentCategory>  blocking;    // nothing: passes; without the minor unless that has a destiny of its own
     Destiny                               destiny = Destiny::pass;
     std::optional<double>                 score;       // with this recipient's boost
     std::vector<mail::SpamTest>           tests;
@@ -74,7 +74,7 @@ struct Response {
 
 // blocked_reason - "id=<id> - INFECTED: Eicar-Test-Signature" (amavis-smtp.md section 2.11); `banned` may be null
 std::string blocked_reason(mail::ContentCategory category, std::string_view log_id, const Findings& findings, const BannedHit* banned);
-// blocked_response - code, enhanced code and text of a blocked recipient; with `soft_bounce` a 5xx is a 450
+// blocked_response - code, enhanced code and text of a blocked recipient; with `soft_bounce` a 5xx or a discard is a 450
 Response blocked_response(const RecipientVerdict& verdict, std::string_view log_id, const Findings& findings,
                           bool soft_bounce = false);
 

@@ -15,17 +15,6 @@ namespace {
 constexpr std::size_t level_limit = 20;      // domain levels that are looked up, from the right
 constexpr std::size_t idn_level_limit = 8;   // with both forms of each
 
-// ascii_domain - lower case and A-labels (RFC 5891 with the mapping of UTS 46)
-std::string ascii_domain(std::string_view domain) {
-    while (domain.ends_with('.')) domain.remove_suffix(1);
-    std::string lowered = to_lower(domain);
-    if (is_ascii(lowered) || !is_utf8(lowered) || lowered.find('\0') != std::string::npos) return lowered;
-    char* converted = nullptr;
-    const int code = idn2_to_ascii_8z(lowered.c_str(), &converted, IDN2_NONTRANSITIONAL);
-    const std::unique_ptr<char, void (*)(void*)> owner(converted, idn2_free);
-    return code == IDN2_OK ? to_lower(converted) : lowered;
-}
-
 // unicode_domain - the form that people read, of a domain with A-labels; "" when there is none
 std::string unicode_domain(const std::string& domain) {
     if (domain.find("xn--") == std::string::npos || domain.find('\0') != std::string::npos) return {};
@@ -103,6 +92,16 @@ std::vector<std::string> make_keys(const AddressPieces& address, const KeyForm& 
 }
 
 }  // namespace
+
+std::string ascii_domain(std::string_view domain) {
+    while (domain.ends_with('.')) domain.remove_suffix(1);
+    std::string lowered = to_lower(domain);
+    if (is_ascii(lowered) || !is_utf8(lowered) || lowered.find('\0') != std::string::npos) return lowered;
+    char* converted = nullptr;
+    const int code = idn2_to_ascii_8z(lowered.c_str(), &converted, IDN2_NONTRANSITIONAL);
+    const std::unique_ptr<char, void (*)(void*)> owner(converted, idn2_free);
+    return code == IDN2_OK ? to_lower(converted) : lowered;
+}
 
 AddressPieces address_pieces(std::string_view address, const KeyOptions& options) {
     const auto [local, domain] = mail::split_address(address);

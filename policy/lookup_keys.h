@@ -34,6 +34,10 @@ struct AddressPieces {
 // with "-" neither are owner-x and x-request. A domain that is no valid IDN stays as it is, in lower case.
 AddressPieces address_pieces(std::string_view address, const KeyOptions& options);
 
+// ascii_domain - in lower case and A-labels (RFC 5891 with the mapping of UTS 46), without dots at its end; what is no valid IDN
+// stays as it is, in lower case
+std::string ascii_domain(std::string_view domain);
+
 // table_keys - for the tables of the configuration: user+ext@sub.example.com, user@sub.example.com, user+ext@, user@,
 // sub.example.com, .sub.example.com, .example.com, .com, "." (the catch-all). The address as given comes first.
 std::vector<std::string> table_keys(const AddressPieces& address);

@@ -30,14 +30,21 @@ std::string level_bar(double score, const std::string& character) {
     return bar;
 }
 
-double shown_score(const RecipientVerdict& verdict, const RecipientPolicy& policy) {
-    double score = verdict.score.value_or(0);
-    if (policy.blacklisted) score = std::max(score, blacklisted_score);
-    if (policy.whitelisted) score = std::min(score, 0.0);
+// shown_score - X-Spam-Score: what was found, but 64 at least for denied senders and 0 at most for allowed ones
+double shown_score(double score, bool blacklisted, bool whitelisted) {
+    if (blacklisted) score = std::max(score, blacklisted_score);
+    if (whitelisted) score = std::min(score, 0.0);
     return score;
 }
 
 std::string level_text(const std::optional<double>& level) { return level ? format_score(*level) : "x"; }
+
+// age_text - "2 3:04:05": days, hours, minutes, seconds
+std::string age_text(std::chrono::seconds age) {
+    const auto days = std::chrono::floor<std::chrono::days>(age);
+    const std::chrono::hh_mm_ss clock(age - days);
+    return fmt::format("{} {}:{:02}:{:02}", days.count(), clock.hours().count(), clock.minutes().count(), clock.seconds().count());
+}
 
 // test_items - "tests=[A=1," "B=2]" as items to be folded between
 void add_test_items(std::vector<std::string>& items, const std::vector<mail::SpamTest>& tests) {
@@ -55,7 +62,7 @@ void add_test_items(std::vector<std::string>& items, const std::vector<mail::Spa
 
 std::string status_body(const RecipientVerdict& verdict, const RecipientPolicy& policy) {
     std::vector<std::string> items = {verdict.tag2 ? "Yes," : "No,",
-                                      "score=" + (verdict.score ? format_score(shown_score(verdict, policy)) : "x")};
+                                      "score=" + (verdict.score ? format_score(*verdict.score) : "x")};
     if (policy.levels.tag) items.push_back("tagged_above=" + format_score(*policy.levels.tag));
     if (policy.levels.tag2) items.push_back("required=" + format_score(*policy.levels.tag2));
     if (policy.blacklisted) items.emplace_back("BLACKLISTED");
@@ -151,7 +158,7 @@ std::string fill_subject_tag(std::string_view tag, const RecipientVerdict& verdi
                              const mail::Message& message, const Site& site) {
     std::string out(tag);
     if (out.find('_') == std::string::npos) return out;
-    replace_all(out, "_SCORE_", format_score(shown_score(verdict, policy)));
+    replace_all(out, "_SCORE_", format_score(verdict.score.value_or(0)));
     replace_all(out, "_REQD_", policy.levels.tag2 ? format_score(*policy.levels.tag2) : "-");
     replace_all(out, "_YESNOCAPS_", verdict.tag2 ? "YES" : "NO");
     replace_all(out, "_YESNO_", verdict.tag2 ? "Yes" : "No");
@@ -212,18 +219,22 @@ std::string without_tag(std::string_view old, std::string_view tag) {
 
 // tag_subject - `tag` as it was set, `filled` as it is shown
 void tag_subject(mail::HeaderEdits& edits, std::string_view tag, const std::string& filled, const mail::Message& message) {
+    constexpr std::size_t most = 20;  // programs show the first or the last; what has more is no mail
     const auto head = message.spool->head();
-    const auto* field = message.header.find("Subject", head);
+    auto fields = message.header.find_all("Subject", head);
     const std::string encoded = mail::encode_words(filled, std::string_view("Subject: ").size());
-    if (field == nullptr) return edits.prepend("Subject", trim(encoded));
-    const std::string kept = without_tag(mail::HeaderBlock::value(*field, head), tag);
-    std::string_view  old = kept;
-    while (!old.empty() && is_blank(old.front())) old.remove_prefix(1);
-    // an encoded word is one only between blanks (RFC 2047 section 5)
-    const bool apart = encoded.ends_with("?=") || old.starts_with("=?");
-    std::string body = encoded.ends_with(' ') ? encoded : encoded + (apart ? " " : "");
-    body += old;
-    edits.replace_first("Subject", body);
+    if (fields.empty()) return edits.prepend("Subject", trim(encoded));
+    fields.resize(std::min(fields.size(), most));
+    for (const auto* field : fields) {
+        const std::string kept = without_tag(mail::HeaderBlock::value(*field, head), tag);
+        std::string_view  old = kept;
+        while (!old.empty() && is_blank(old.front())) old.remove_prefix(1);
+        // an encoded word is one only between blanks (RFC 2047 section 5)
+        const bool apart = encoded.ends_with("?=") || old.starts_with("=?");
+        std::string body = encoded.ends_with(' ') ? encoded : encoded + (apart ? " " : "");
+        body += old;
+        edits.replace_next("Subject", body);
+    }
 }
 
 }  // namespace
@@ -235,13 +246,15 @@ mail::HeaderEdits edits_for(const RecipientVerdict& verdict, const RecipientPoli
     if (policy.is_local && quarantined) edits.prepend("X-Quarantine-ID", "<" + message.mail_id.get() + ">");
     if (findings.virus_check_done && !policy.bypass_virus_checks) edits.prepend(site.virus_header, site.virus_header_text);
     for (const auto& text : alert_texts(verdict.categories, findings, verdict.banned.get())) edits.prepend("X-Amavis-Alert", text);
-    if (policy.is_local && verdict.tag && (verdict.score || policy.blacklisted)) {
-        const double score = shown_score(verdict, policy);
+    // without a score: the lists decided and no engine was asked
+    if (policy.is_local && verdict.tag && (verdict.score || policy.blacklisted || policy.whitelisted)) {
+        const double score = shown_score(verdict.score.value_or(0), policy.blacklisted, policy.whitelisted);
         edits.prepend("X-Spam-Flag", verdict.tag2 ? "YES" : "NO");
         edits.prepend("X-Spam-Score", format_score(score));
         edits.prepend("X-Spam-Level", policy.whitelisted ? "" : level_bar(score, site.spam_level_character));
         edits.prepend("X-Spam-Status", status_body(verdict, policy));
     }
+    if (policy.pen_pal_age) edits.prepend("X-Amavis-PenPals", "age " + age_text(*policy.pen_pal_age));
     if (!verdict.subject_tag.empty())
         tag_subject(edits, verdict.subject_tag, fill_subject_tag(verdict.subject_tag, verdict, policy, message, site), message);
     if (site.add_received) edits.prepend("Received", received_body(envelope, message, site));
@@ -253,6 +266,64 @@ mail::HeaderEdits edits_for(const RecipientVerdict& verdict, const RecipientPoli
     return edits;
 }
 
+namespace {
+
+// CopyMarks - what the X-Spam fields of a copy say for all recipients together
+struct CopyMarks {
+    bool tag2 = false, kill = false, blacklisted = false, whitelisted = false;
+    std::optional<double> lowest, highest;
+    SpamLevels levels;                            // the lowest ones of those who were tagged
+    std::vector<mail::SpamTest> tests;
+};
+
+CopyMarks copy_marks(const std::vector<RecipientVerdict>& verdicts, const std::vector<RecipientPolicy>& policies) {
+    CopyMarks out;
+    const auto least = [](std::optional<double>& into, const std::optional<double>& value) {
+        if (value && (!into || *value < *into)) into = value;
+    };
+    for (std::size_t i = 0; i < verdicts.size(); ++i) {
+        const auto& verdict = verdicts[i];
+        const auto& levels = policies[i].levels;
+        out.tag2 = out.tag2 || verdict.tag2;
+        out.kill = out.kill || verdict.kill;
+        out.blacklisted = out.blacklisted || policies[i].blacklisted;
+        out.whitelisted = out.whitelisted || policies[i].whitelisted;
+        if (verdict.tag || verdict.tag2 || verdict.kill) {
+            least(out.levels.tag, levels.tag);
+            least(out.levels.tag2, levels.tag2);
+            least(out.levels.kill, levels.kill);
+        }
+        if (!verdict.score) continue;
+        out.lowest = std::min(out.lowest.value_or(*verdict.score), *verdict.score);
+        out.highest = std::max(out.highest.value_or(*verdict.score), *verdict.score);
+        out.tests.insert(out.tests.end(), verdict.tests.begin(), verdict.tests.end());
+    }
+    const auto text = [](const mail::SpamTest& test) { return test.name + "=" + format_score(test.score); };
+    std::ranges::sort(out.tests, {}, text);
+    const auto [first, last] = std::ranges::unique(out.tests, {}, text);
+    out.tests.erase(first, last);
+    return out;
+}
+
+// copy_spam_fields - the X-Spam fields of a copy; also without a score, for programs that filter what is kept
+std::string copy_spam_fields(const CopyMarks& marks, const Site& site) {
+    const auto lowest = format_score(marks.lowest.value_or(0)), highest = format_score(marks.highest.value_or(0));
+    const auto range = !marks.highest ? std::string("x") : lowest == highest ? lowest : fmt::format("{}..{}", lowest, highest);
+    std::vector<std::string> items = {marks.tag2 || marks.kill ? "Yes," : "No,", "score=" + range, "tag=" + level_text(marks.levels.tag),
+                                      "tag2=" + level_text(marks.levels.tag2), "kill=" + level_text(marks.levels.kill)};
+    if (marks.blacklisted) items.emplace_back("BLACKLISTED");
+    if (marks.whitelisted) items.emplace_back("WHITELISTED");
+    add_test_items(items, marks.tests);
+    items.emplace_back("autolearn=unavailable");
+    const double score = shown_score(marks.highest.value_or(0), marks.blacklisted, marks.whitelisted);
+    const double stars = marks.blacklisted ? blacklisted_score : marks.highest.value_or(0);
+    return mail::field_text("X-Spam-Flag", marks.tag2 ? "YES" : "NO") + mail::field_text("X-Spam-Score", format_score(score)) +
+           mail::field_text("X-Spam-Level", marks.whitelisted ? "" : level_bar(stars, site.spam_level_character)) +
+           mail::field_text("X-Spam-Status", mail::fold_items("X-Spam-Status", items));
+}
+
+}  // namespace
+
 std::string quarantine_prefix(const std::vector<RecipientVerdict>& verdicts,
                               const std::vector<RecipientPolicy>& policies, const Findings& findings,
                               const mail::Envelope& envelope, const mail::Message& message, const Site& site) {
@@ -260,56 +331,18 @@ std::string quarantine_prefix(const std::vector<RecipientVerdict>& verdicts,
     std::string all;
     std::string blocked;
     std::vector<mail::ContentCategory> categories;
-    std::optional<double> lowest;
-    std::optional<double> highest;
-    std::vector<mail::SpamTest> tests;
-    SpamLevels levels;
-    bool tag2 = false;
-    bool blacklisted = false;
-    bool whitelisted = false;
-    const auto least = [](std::optional<double>& into, const std::optional<double>& value) {
-        if (value && (!into || *value < *into)) into = value;
-    };
     for (std::size_t i = 0; i < verdicts.size(); ++i) {
         const auto& verdict = verdicts[i];
         const std::string shown = mail::stored_path(envelope.recipients[i].address);
         all += (all.empty() ? "" : ",\n ") + shown;
         if (!verdict.passes()) blocked += (blocked.empty() ? "" : ",\n ") + shown;
         categories.insert(categories.end(), verdict.categories.begin(), verdict.categories.end());
-        tag2 = tag2 || verdict.tag2;
-        blacklisted = blacklisted || policies[i].blacklisted;
-        whitelisted = whitelisted || policies[i].whitelisted;
-        least(levels.tag, policies[i].levels.tag);
-        least(levels.tag2, policies[i].levels.tag2);
-        least(levels.kill, policies[i].levels.kill);
-        if (!verdict.score) continue;
-        const double score = shown_score(verdict, policies[i]);
-        lowest = std::min(lowest.value_or(score), score);
-        highest = std::max(highest.value_or(score), score);
-        for (const auto& test : verdict.tests)
-            if (std::ranges::none_of(tests, [&](const auto& known) { return known.name == test.name; }))
-                tests.push_back(test);
     }
     out += mail::field_text("X-Envelope-To", all);
     out += mail::field_text("X-Envelope-To-Blocked", blocked);
     out += mail::field_text("X-Quarantine-ID", "<" + message.mail_id.get() + ">");
     for (const auto& text : alert_texts(categories, findings, first_banned(verdicts))) out += mail::field_text("X-Amavis-Alert", text);
-    if (highest) {
-        std::ranges::sort(tests, {}, &mail::SpamTest::name);
-        const std::string range = *lowest == *highest
-                                      ? format_score(*lowest)
-                                      : fmt::format("{}..{}", format_score(*lowest), format_score(*highest));
-        std::vector<std::string> items = {tag2 ? "Yes," : "No,", "score=" + range, "tag=" + level_text(levels.tag),
-                                          "tag2=" + level_text(levels.tag2), "kill=" + level_text(levels.kill)};
-        if (blacklisted) items.emplace_back("BLACKLISTED");
-        if (whitelisted) items.emplace_back("WHITELISTED");
-        add_test_items(items, tests);
-        items.emplace_back("autolearn=unavailable");
-        out += mail::field_text("X-Spam-Flag", tag2 ? "YES" : "NO");
-        out += mail::field_text("X-Spam-Score", format_score(*highest));
-        out += mail::field_text("X-Spam-Level", level_bar(*highest, site.spam_level_character));
-        out += mail::field_text("X-Spam-Status", mail::fold_items("X-Spam-Status", items));
-    }
+    out += copy_spam_fields(copy_marks(verdicts, policies), site);
     if (site.add_received) out += mail::field_text("Received", received_body(envelope, message, site));
     std::erase(out, '\r');
     return out;

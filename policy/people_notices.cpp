@@ -72,7 +72,7 @@ std::optional<Concern> concern_of(const PeopleInput& in, std::size_t i) {
     const auto& policy = (*in.policies)[i];
     const auto& texts = *in.texts;
     for (const auto category : verdict.categories) {
-        if (verdict.blocking && verdict.blocking->major != Major::mta && category > *verdict.blocking) continue;
+        if (verdict.blocking && verdict.blocking->major != Major::mta && category.major > verdict.blocking->major) continue;
         switch (category.major) {
             case Major::virus:
                 return Concern{category,           "virus_admin",          "virus recipient",

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -82,6 +83,7 @@ struct RecipientPolicy {
     bool                blacklisted = false, whitelisted = false;
     double              score_boost = 0;           // soft white/blacklisting
     double              pen_pal_bonus = 0;         // 0 or less: the recipient wrote to the sender before
+    std::optional<std::chrono::seconds> pen_pal_age; // how long ago that was
     double              bounce_score = 0;          // 0 or more: a bounce of mail that we never sent
 };
 

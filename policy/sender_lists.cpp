@@ -26,47 +26,6 @@ bool any_matches(const std::vector<std::shared_ptr<const re2::RE2>>& patterns, c
 
 std::string shown(const AddressPieces& sender) { return "<" + escaped(sender.full, sender_shown) + ">"; }
 
-// Ended - what ended the search for one sender
-enum class Ended { no, neutral, allow, deny };
-
-struct RowSearch {
-    Ended ended = Ended::no;
-    bool  has_score = false;
-};
-
-// search_rows - the rows of wblist for one sender; scores are added to the decision once per user and entry
-RowSearch search_rows(const std::vector<UserRow>& rows, std::size_t sender, const AddressPieces& address,
-                      std::set<std::pair<std::string, std::string>>& counted, SenderDecision& into) {
-    RowSearch search;
-    for (const auto& row : rows) {
-        if (sender >= row.sender_hits.size() || !row.sender_hits[sender]) continue;
-        const auto& hit = *row.sender_hits[sender];
-        const auto meaning = list_meaning(hit.wb);
-        const std::string where = fmt::format("wblist of {}, sender \"{}\"", describe_row(row), escaped(hit.key, sender_shown));
-        switch (meaning.word) {
-            case ListWord::score:
-                search.has_score = true;
-                if (!counted.insert({std::string(row.id()), hit.key.empty() ? hit.wb : hit.key}).second) continue;
-                into.boost += std::clamp(meaning.score, -score_limit, score_limit);
-                into.reasons.push_back(fmt::format("{} scores {} by {}", shown(address), meaning.score, where));
-                continue;
-            case ListWord::unknown:
-                into.problems.push_back(fmt::format("{}: column wb holds \"{}\", which is neither W, B, blank nor a number; "
-                                                    "taken as NULL",
-                                                    where, escaped(hit.wb)));
-                continue;
-            case ListWord::neutral: search.ended = Ended::neutral; break;
-            case ListWord::allow: search.ended = Ended::allow; break;
-            case ListWord::deny: search.ended = Ended::deny; break;
-        }
-        static constexpr std::array<std::string_view, 4> words = {"", "neutral", "whitelisted", "blacklisted"};
-        into.reasons.push_back(fmt::format("{} is {} by {}", shown(address),
-                                           words[static_cast<std::size_t>(search.ended)], where));
-        break;
-    }
-    return search;
-}
-
 struct ListSettings {
     std::vector<std::string> recipients, whitelist, blacklist, whitelist_patterns, blacklist_patterns;
 };
@@ -199,47 +158,95 @@ std::optional<SenderLists::Hit> SenderLists::score_in(const List& list, const Ad
     return {};
 }
 
+SenderLists::RowSearch SenderLists::search_rows(std::span<const UserRow> rows, std::size_t sender, const AddressPieces& address, Counted& counted, SenderDecision& into) {
+    RowSearch search;
+    for (const auto& row : rows) {
+        if (sender >= row.sender_hits.size() || !row.sender_hits[sender]) continue;
+        const auto& hit = *row.sender_hits[sender];
+        const auto meaning = list_meaning(hit.wb);
+        const std::string where = fmt::format("wblist of {}, sender \"{}\"", describe_row(row), escaped(hit.key, sender_shown));
+        switch (meaning.word) {
+            case ListWord::score:
+                search.has_score = true;
+                if (!counted.insert({std::string(row.id()), hit.key.empty() ? hit.wb : hit.key}).second) continue;
+                into.boost += std::clamp(meaning.score, -score_limit, score_limit);
+                into.reasons.push_back(fmt::format("{} scores {} by {}", shown(address), meaning.score, where));
+                continue;
+            case ListWord::unknown:
+                into.problems.push_back(fmt::format("{}: column wb holds \"{}\", which is neither W, B, blank nor a number; "
+                                                    "taken as NULL",
+                                                    where, escaped(hit.wb)));
+                continue;
+            case ListWord::neutral: search.ended = Ended::neutral; break;
+            case ListWord::allow: search.ended = Ended::allow; break;
+            case ListWord::deny: search.ended = Ended::deny; break;
+        }
+        static constexpr std::array<std::string_view, 4> words = {"", "neutral", "whitelisted", "blacklisted"};
+        into.reasons.push_back(fmt::format("{} is {} by {}", shown(address),
+                                           words[static_cast<std::size_t>(search.ended)], where));
+        break;
+    }
+    return search;
+}
+
+SenderLists::Ended SenderLists::ended_by(const Lists& lists, const AddressPieces& sender, SenderDecision& into) {
+    const std::string normal = sender.normal();
+    Ended ended = Ended::no;
+    for (const auto* list : lists) {
+        if (mail::matches_address_list(list->blacklist, normal) || any_matches(list->blacklist_patterns, sender.full)) {
+            if (ended != Ended::allow) ended = Ended::deny;
+            into.reasons.push_back(fmt::format("{} is blacklisted by {}", shown(sender), list->shown));
+        }
+        if (mail::matches_address_list(list->whitelist, normal) || any_matches(list->whitelist_patterns, sender.full)) {
+            ended = Ended::allow;
+            into.reasons.push_back(fmt::format("{} is whitelisted by {}", shown(sender), list->shown));
+        }
+    }
+    return ended;
+}
+
+bool SenderLists::add_scores(const Lists& lists, const AddressPieces& sender, SenderDecision& into) {
+    bool has_score = false;
+    for (const auto* list : lists) {
+        const auto hit = score_in(*list, sender);
+        if (!hit || hit->score == 0) continue;
+        has_score = true;
+        into.boost += hit->score;
+        into.reasons.push_back(fmt::format("{} scores {} by {}, \"{}\"", shown(sender), hit->score, list->shown, escaped(hit->entry, sender_shown)));
+    }
+    return has_score;
+}
+
 SenderDecision SenderLists::decide(const AddressPieces& recipient, const std::vector<UserRow>& rows,
                                    const std::vector<AddressPieces>& senders) const {
     SenderDecision out;
-    std::vector<const List*> mine;
+    Lists mine;
     for (const auto& list : lists_)
         if (list.recipients.empty() || mail::matches_address_list(list.recipients, recipient.normal())) mine.push_back(&list);
 
-    bool wblist_has_score = false;
-    std::set<std::pair<std::string, std::string>> counted;
+    const std::span<const UserRow> all(rows), first = all.first(std::min<std::size_t>(rows.size(), 1));
+    bool is_decided = false, has_score = false;
+    Counted counted;
     for (std::size_t i = 0; i < senders.size(); ++i) {
         const auto& sender = senders[i];
-        const RowSearch search = search_rows(rows, i, sender, counted, out);
-        wblist_has_score = wblist_has_score || search.has_score;
-        bool is_allowed = search.ended == Ended::allow, is_denied = search.ended == Ended::deny;
-        for (const auto* list : search.ended == Ended::no ? mine : std::vector<const List*>()) {
-            const std::string normal = sender.normal();
-            if (mail::matches_address_list(list->whitelist, normal) || any_matches(list->whitelist_patterns, sender.full)) {
-                is_allowed = true;
-                out.reasons.push_back(fmt::format("{} is whitelisted by {}", shown(sender), list->shown));
-            }
-            if (mail::matches_address_list(list->blacklist, normal) || any_matches(list->blacklist_patterns, sender.full)) {
-                is_denied = true;
-                out.reasons.push_back(fmt::format("{} is blacklisted by {}", shown(sender), list->shown));
-            }
+        auto search = search_rows(is_decided ? first : all, i, sender, counted, out);
+        if (!is_decided && search.ended == Ended::no) search.ended = ended_by(mine, sender, out);
+        // From is whatever the sender wrote: an address that is allowed must not open the door for another that is denied
+        if (is_decided && out.whitelisted && search.ended != Ended::deny) {
+            SenderDecision rest;
+            Counted ignored = counted;
+            auto again = search_rows(all, i, sender, ignored, rest);
+            if (again.ended == Ended::no) again.ended = ended_by(mine, sender, rest);
+            if (again.ended == Ended::deny) out.reasons.insert(out.reasons.end(), rest.reasons.begin(), rest.reasons.end());
+            if (again.ended == Ended::deny) search.ended = Ended::deny;
         }
-        out.whitelisted = out.whitelisted || is_allowed;
-        out.blacklisted = out.blacklisted || (is_denied && !is_allowed);
+        is_decided = is_decided || search.ended != Ended::no;
+        out.whitelisted = out.whitelisted || search.ended == Ended::allow;
+        out.blacklisted = out.blacklisted || search.ended == Ended::deny;
+        has_score = has_score || search.has_score || add_scores(mine, sender, out);
     }
-    // From is whatever the sender wrote: an address that is allowed must not open the door for another that is denied
     if (out.blacklisted && std::exchange(out.whitelisted, false))
         out.reasons.emplace_back("a denied address counts more than an allowed one");
-    for (const auto* list : wblist_has_score ? std::vector<const List*>() : mine) {
-        std::set<std::string> entries;
-        for (const auto& sender : senders) {
-            const auto hit = score_in(*list, sender);
-            if (!hit || !entries.insert(hit->entry).second) continue;
-            out.boost += hit->score;
-            out.reasons.push_back(fmt::format("{} scores {} by {}, \"{}\"", shown(sender), hit->score, list->shown,
-                                              escaped(hit->entry, sender_shown)));
-        }
-    }
     return out;
 }
 

@@ -14,7 +14,10 @@
 #pragma once
 
 #include <memory>
+#include <set>
+#include <span>
 #include <string>
+#include <utility>
 #include <string_view>
 #include <vector>
 
@@ -43,8 +46,10 @@ public:
     // goes on, blank is neutral and ends it, W or B decides and ends it. When they neither decided nor were neutral, the
     // configuration's lists are asked; for one address an allow of theirs wins over a deny, as with amavisd. Of several
     // addresses, one that is denied wins over one that is allowed (amavisd: the other way round, so that a second From
-    // lets every denied sender in). The configuration's scores count only when wblist has none. Every entry counts
-    // once for a recipient, however many addresses of the sender match it (amavisd counts it for each).
+    // lets every denied sender in). Once an address was decided, the next ones are asked about in the first row only, as with
+    // amavisd; of allowed mail also whether anything denies them. The configuration's scores count for the first address that
+    // has one, and only when wblist had none before. An entry of wblist counts once for a recipient, however many addresses
+    // of the sender match it (amavisd counts it for each).
     SenderDecision decide(const AddressPieces& recipient, const std::vector<UserRow>& rows,
                           const std::vector<AddressPieces>& senders) const;
 
@@ -63,6 +68,21 @@ private:
         std::string entry;
         double      score = 0;
     };
+    using Lists = std::vector<const List*>;
+    using Counted = std::set<std::pair<std::string, std::string>>;  // user and entry
+    // Ended - what ended the search for one address
+    enum class Ended { no, neutral, allow, deny };
+    struct RowSearch {
+        Ended ended = Ended::no;
+        bool  has_score = false;
+    };
+    // search_rows - the rows of wblist for one address; scores are added to the decision once per user and entry
+    static RowSearch search_rows(std::span<const UserRow> rows, std::size_t sender, const AddressPieces& address, Counted& counted,
+                                 SenderDecision& into);
+    // ended_by - what the hard lists of the configuration say of one address: an allow wins over a deny
+    static Ended ended_by(const Lists& lists, const AddressPieces& sender, SenderDecision& into);
+    // add_scores - of the configuration; whether there was one
+    static bool add_scores(const Lists& lists, const AddressPieces& sender, SenderDecision& into);
     static List               load_list(const ConfigTable& from, const KeyOptions& keys, Problems& problems);
     static std::optional<Hit> score_in(const List& list, const AddressPieces& sender);
 

@@ -85,6 +85,14 @@ std::string category_word(ContentCategory category, const Findings& findings, co
     return fmt::format("{} ({})", word, causes);
 }
 
+// told_in_full - the category with what it is exactly, also where that decided nothing: which bad header, why unchecked
+ContentCategory told_in_full(ContentCategory category, const std::vector<RecipientVerdict>& verdicts) {
+    for (const auto& verdict : verdicts)
+        for (const auto each : verdict.categories)
+            if (each.major == category.major) category.minor = std::max(category.minor, each.minor);
+    return category;
+}
+
 std::string hits(const std::vector<RecipientVerdict>& verdicts) {
     std::optional<double> lowest;
     std::optional<double> highest;
@@ -216,6 +224,7 @@ std::vector<std::string> lines_of(const SummaryInput& in, const Widths& width) {
     const auto blocking = worst_blocking(*in.verdicts);
     const auto main = worst_main(*in.verdicts);
     const auto word = [&](ContentCategory category) {
+        if (category.minor == 0 && category.major != Major::mta) category = told_in_full(category, *in.verdicts);
         return shortened(category_word(category, *in.findings, first_banned(*in.verdicts)), width.word);
     };
     const std::string oldest = oldest_public_address(*in.message);

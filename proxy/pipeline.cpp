@@ -101,11 +101,12 @@ mail::MessageRecord Pipeline::State::make_record() const {
     out.received_at = message.received_at;
     out.sender = envelope.sender;
     out.policy_path = policy_path;
-    out.client_address = envelope.client.address.value_or("");
+    out.client_address = envelope.client.address.value_or(envelope.peer_address);  // without XFORWARD: who connected, as amavisd
     out.size = message.size;
     out.originating = originating;
     out.content = mail::sql_letter(policy::worst_blocking(verdicts).value_or(policy::worst_main(verdicts)));
     out.partition_tag = shared.settings->storage.partition_tag;
+    out.local_case_matters = shared.settings->policy.local_part_is_case_sensitive;
     out.quarantine_type = plan.type();
     out.quarantine_location = plan.location();
     std::optional<double> lowest;

@@ -112,11 +112,13 @@ Task<void> Pipeline::deliver(State& state, Deadline deadline) {
             verdict.destiny = state.policies[i].destinies.of(*verdict.blocking);
             if (minor == 1) giving_up = !state.job.per_recipient_replies;
             const bool discards = minor == 2 && verdict.destiny == Destiny::discard;
-            outcome.response.text = fmt::format("{}id={} - {}, {}", discards ? "Discarded, " : "", state.log_id,
+            outcome.response.text = fmt::format("{}id={} - {}, {}", discards ? "Discarded " : "", state.log_id,
                                                 minor == 1 ? "Temporary MTA failure on relaying" : "Rejected by next-hop MTA on relaying",
                                                 result.text);
-            if (discards) outcome.response = {250, "2.5.0", outcome.response.text};
-            else if (minor == 2 && settings.policy.soft_bounce) outcome.response = {450, "4.5.0", outcome.response.text + " (soft_bounce)"};
+            if (discards || (minor == 2 && settings.policy.soft_bounce)) {
+                outcome.response.code = discards ? 250 : 450;
+                if (!outcome.response.enhanced.empty()) outcome.response.enhanced[0] = discards ? '2' : '4';
+            }
             log::warning(state.log_id, "not relayed: {} -> {}: {}", mail::smtp_form(state.envelope.sender),
                          mail::smtp_form(state.envelope.recipients[i].address), escaped(outcome.response.line(), 400));
         }

@@ -32,6 +32,11 @@ scanners::ScannerList wanted_scanners(const scanners::ScannerList& all, const st
     return out;
 }
 
+// local_case - how the records hold local parts
+storage::LocalCase local_case(const Settings& settings) {
+    return settings.policy.local_part_is_case_sensitive ? storage::LocalCase::kept : storage::LocalCase::lower;
+}
+
 // scan_user - whose preferences SpamAssassin applies: only when all who want to know the score agree
 std::string scan_user(const std::vector<policy::RecipientPolicy>& policies) {
     const std::string* user = nullptr;
@@ -185,6 +190,7 @@ Task<Done> Pipeline::ask_pen_pals(State& state, Deadline deadline) {
     constexpr int half_lives_asked = 10;  // the bonus is below a thousandth then
     const auto now = std::chrono::system_clock::now();
     question.sender = state.envelope.sender;
+    question.local_case = local_case(settings);
     question.references = referenced_message_ids(state.message);
     question.since = now - half_lives_asked * settings.pen_pals.half_life;
     auto times = co_await services_.pen_pals->last_written(std::move(question), deadline);
@@ -193,6 +199,7 @@ Task<Done> Pipeline::ask_pen_pals(State& state, Deadline deadline) {
         if (!(*times)[k]) continue;
         const auto age = std::chrono::duration_cast<std::chrono::seconds>(now - *(*times)[k]);
         state.policies[asked[k]].pen_pal_bonus = policy::pen_pal_bonus(age, settings.pen_pals);
+        state.policies[asked[k]].pen_pal_age = std::max(age, std::chrono::seconds::zero());
     }
     co_return Done{};
 }
@@ -213,7 +220,7 @@ Task<Done> Pipeline::ask_about_bounce(State& state, Deadline deadline) {
     const bool is_local_domain = settings.tables.is_local(
         policy::address_pieces("x@" + facts.original_message_id_domain, settings.tables.keys));
     if (policy::bounce_score(facts, killer_score, is_local_domain)) {
-        storage::OriginalQuestion question{bounce->original, {}};
+        storage::OriginalQuestion question{bounce->original, {}, local_case(settings)};
         for (const auto& recipient : state.envelope.recipients) question.recipients.push_back(recipient.address);
         auto known = co_await services_.pen_pals->knows_original(std::move(question), deadline);
         if (!known) co_return std::unexpected(std::move(known.error()));

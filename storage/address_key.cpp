@@ -1,6 +1,7 @@
 #include "storage/address_key.h"
 
 #include "base/text.h"
+#include "policy/lookup_keys.h"
 
 namespace tamis::storage {
 
@@ -17,13 +18,12 @@ std::string reversed_labels(std::string_view domain) {
     return out;
 }
 
-AddressKey address_key(std::string_view address) {
+AddressKey address_key(std::string_view address, LocalCase local_case) {
     if (address.empty()) return {};
     const auto at = address.rfind('@');
-    std::string_view domain = at == std::string_view::npos ? std::string_view() : address.substr(at + 1);
-    while (domain.ends_with('.')) domain.remove_suffix(1);
-    const std::string lowered = to_lower(domain);
-    AddressKey key{to_lower(address.substr(0, at)) + '@' + lowered, reversed_labels(lowered)};
+    const std::string domain = policy::ascii_domain(at == std::string_view::npos ? std::string_view() : address.substr(at + 1));
+    const auto local = address.substr(0, at);
+    AddressKey key{(local_case == LocalCase::kept ? std::string(local) : to_lower(local)) + '@' + domain, reversed_labels(domain)};
     if (key.email.size() > address_width) key.email.resize(address_width);
     return key;
 }

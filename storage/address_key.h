@@ -1,7 +1,7 @@
 // address_key - how an envelope address is stored in maddr (amavis-sql.md section 5): pure functions
 //
-// Local part and domain in lower case (ASCII; the domain is expected as the envelope has it), trailing dots of the
-// domain removed, joined with "@", cut to 255 bytes. The null sender is "" with the domain "". An address without "@"
+// The local part in lower case (ASCII) or as it came, the domain in lower case and A-labels, without dots at its end, joined
+// with "@", cut to 255 bytes. The null sender is "" with the domain "". An address without "@"
 // gets an empty domain, as with amavisd ("postmaster" is stored as "postmaster@").
 #pragma once
 
@@ -15,11 +15,14 @@ constexpr std::size_t address_width = 255;
 
 struct AddressKey {
     std::string email;   // any bytes
-    std::string domain;  // labels reversed ("com.example.sub"), printable ASCII and UTF-8 as given
+    std::string domain;  // labels reversed ("com.example.sub"), as in email
     auto operator<=>(const AddressKey&) const = default;
 };
 
-AddressKey address_key(std::string_view address);
+// LocalCase - what becomes of the letters of a local part; kept with policy.local_part_is_case_sensitive
+enum class LocalCase : bool { lower, kept };
+
+AddressKey address_key(std::string_view address, LocalCase local_case = LocalCase::lower);
 
 // reversed_labels - "sub.example.com" as "com.example.sub", cut to 255 bytes
 std::string reversed_labels(std::string_view domain);

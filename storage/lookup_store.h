@@ -16,6 +16,7 @@
 #include "base/result.h"
 #include "policy/lookup_keys.h"
 #include "policy/user_rows.h"
+#include "storage/address_key.h"
 #include "storage/dsn.h"
 
 namespace tamis::storage {
@@ -71,12 +72,14 @@ struct PenPalQuestion {
     std::vector<std::string>              recipients;
     std::vector<std::string>              references;   // Message-IDs this message answers, at most 30
     std::chrono::system_clock::time_point since;        // older mail does not count
+    LocalCase                             local_case = LocalCase::lower;  // as the records were written
 };
 
 // OriginalQuestion - whether we sent the mail that a bounce claims to be about
 struct OriginalQuestion {
     std::string              message_id;  // of the original, with angle brackets
     std::vector<std::string> recipients;  // of the bounce: the original's sender should be one of them
+    LocalCase                local_case = LocalCase::lower;
 };
 
 // PenPalStore - over the tables maddr, msgs and msgrcpt

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "policy/lookup_keys.h"
 #include "storage/address_key.h"
 #include "storage/rows.h"
 
@@ -165,8 +166,9 @@ std::string stream_sql(const SqlShape& shape, Text& text, const PageRequest& req
 }
 
 std::string domain_test(const SqlShape& shape, Text& text, std::string_view alias, std::string_view address) {
-    if (!shape.has("maddr.domain")) return fmt::format("lower({}.email) LIKE {}", alias, text.text("%" + to_lower(address)));
-    return fmt::format("{}.domain = {}", alias, text.text(reversed_labels(to_lower(address.substr(1)))));
+    const auto domain = policy::ascii_domain(address.substr(1));  // as it is stored
+    if (!shape.has("maddr.domain")) return fmt::format("lower({}.email) LIKE {}", alias, text.text("%@" + domain));
+    return fmt::format("{}.domain = {}", alias, text.text(reversed_labels(domain)));
 }
 
 std::string like_pattern(std::string_view part) {
@@ -243,17 +245,22 @@ std::size_t scan_limit(const PageRequest& request, const SqlShape& shape) {
 
 SqlQuery address_query(const SqlShape& shape, std::string_view address) {
     Text text(shape);
-    std::string email = address == "<>" ? std::string() : address_key(address).email;
-    // as it is stored where the database, or a trigger in it, takes no other octets
-    const std::string printable = printable_address(email);
-    if (shape.is_postgresql() && shape.address_type != "bytea") email = printable;
     constexpr int most = 200;  // one per partition
-    std::string place = "= " + text.bytes(email);
-    if (printable != email) place = fmt::format("IN ({}, {})", place.substr(2), text.bytes(printable));
+    std::vector<std::string> keys;
+    const auto add = [&](std::string key) {
+        if (std::ranges::find(keys, key) == keys.end()) keys.push_back(std::move(key));
+    };
+    for (const auto local_case : {LocalCase::lower, LocalCase::kept}) {  // policy.local_part_is_case_sensitive keeps the letters
+        const std::string email = address == "<>" ? std::string() : address_key(address, local_case).email;
+        if (!shape.is_postgresql() || shape.address_type == "bytea") add(email);
+        add(printable_address(email));  // as it is stored where the database, or a trigger in it, takes no other octets
+    }
+    std::string places;
+    for (auto& key : keys) places += (places.empty() ? "" : ", ") + text.bytes(std::move(key));
     if (shape.has("maddr.partition_tag"))
-        text << partitions("maddr") << "SELECT a.id FROM maddr a WHERE a.partition_tag " << of_partitions << fmt::format(" AND a.email {} LIMIT {}", place, most);
+        text << partitions("maddr") << "SELECT a.id FROM maddr a WHERE a.partition_tag " << of_partitions << fmt::format(" AND a.email IN ({}) LIMIT {}", places, most);
     else
-        text << fmt::format("SELECT a.id FROM maddr a WHERE a.email {} LIMIT {}", place, most);
+        text << fmt::format("SELECT a.id FROM maddr a WHERE a.email IN ({}) LIMIT {}", places, most);
     return text.take();
 }
 

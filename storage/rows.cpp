@@ -55,8 +55,8 @@ bool is_latin1(std::string_view text) {
 using Octets = Concession::Octets;
 
 // stored_address - the key as the columns can take it: without NUL, and what is no text of the charset in ASCII
-AddressKey stored_address(std::string_view address, const TextRules& rules) {
-    AddressKey key = address_key(address);
+AddressKey stored_address(std::string_view address, LocalCase local_case, const TextRules& rules) {
+    AddressKey key = address_key(address, local_case);
     const auto octets = rules.concession.octets;
     const bool is_text = is_utf8(key.email) && can_hold(key.email, rules.charset);
     const bool is_given_up = octets >= Octets::ascii || (octets == Octets::utf8_addresses && !is_utf8(key.email));
@@ -178,14 +178,15 @@ MessageRows make_rows(const mail::MessageRecord& record, const TextRules& rules)
     rows.subject = fitted(record.subject, width.subject, rules);
     rows.host = fitted(record.host, width.host, rules);
 
-    AddressKey sender = stored_address(record.sender, rules);
+    const auto local_case = record.local_case_matters ? LocalCase::kept : LocalCase::lower;
+    AddressKey sender = stored_address(record.sender, local_case, rules);
     rows.sender = sender.email;
     rows.addresses.push_back(std::move(sender));
     int sequence = 0;
     for (const auto& recipient : record.recipients) {
         ++sequence;
         if (recipient.address.empty()) continue;
-        AddressKey key = stored_address(recipient.address, rules);
+        AddressKey key = stored_address(recipient.address, local_case, rules);
         rows.recipients.push_back({fmt::format("{}", sequence), key.email, printable_address(key.email), yes_no(recipient.is_local),
                                    code(recipient.content == '\0' ? ' ' : recipient.content),
                                    code(recipient.disposition), code(recipient.release_state),

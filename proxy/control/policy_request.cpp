@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <map>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -166,9 +167,10 @@ void add_edits(AmpdpAnswer& answer, const mail::HeaderEdits& edits, const mail::
     };
     for (const auto& name : edits.removed())
         for (auto index = message.header.find_all(name, head).size(); index > 0; --index) answer.add("delheader", {fmt::format("{}", index), name});
+    std::map<std::string, int> seen;
     for (const auto& [name, text] : edits.replaced()) {
         if (message.header.find(name, head) != nullptr)
-            answer.add("chgheader", {"1", name, body_of(text)});
+            answer.add("chgheader", {fmt::format("{}", ++seen[to_lower(name)]), name, body_of(text)});
         else
             answer.add("insheader", {"0", name, body_of(text)});
     }

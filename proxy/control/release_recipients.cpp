@@ -19,6 +19,7 @@ namespace {
 using Rows = std::vector<storage::RecipientState>;
 
 std::string key_of(std::string_view address) { return storage::address_key(address).email; }
+std::string kept_key_of(std::string_view address) { return storage::address_key(address, storage::LocalCase::kept).email; }
 
 // with_ascii_domain - with A-labels, as amavisd stores domains
 std::string with_ascii_domain(std::string_view address) {
@@ -29,14 +30,18 @@ std::string with_ascii_domain(std::string_view address) {
 }
 
 // forms_of - the address in each way of storing it, always in the same order: ours and amavisd's, as it is, with "?" for what is
-// no UTF-8, no LATIN1, no ASCII, and for signs of SQL. The recipients of one message are all stored in one way.
-constexpr std::size_t ways = 7;
+// no UTF-8, no LATIN1, no ASCII, and for signs of SQL; then with the letters of the local part as they came
+// (policy.local_part_is_case_sensitive). The recipients of one message are all stored in one way.
+constexpr std::size_t ways = 11;
 std::array<std::string, ways> forms_of(std::string_view address) {
     const auto ours = key_of(address), amavisds = key_of(mail::unquoted_path(with_ascii_domain(address)));
     const auto printable = storage::printable_address(ours);
+    const auto kept = kept_key_of(address), amavisds_kept = kept_key_of(mail::unquoted_path(with_ascii_domain(address)));
+    const auto printable_kept = storage::printable_address(kept);
     using Charset = storage::TextRules::Charset;
     return {ours,      amavisds, is_utf8(ours) ? ours : printable, storage::can_hold(ours, Charset::latin1) ? ours : printable,
-            printable, storage::printable_address(amavisds), storage::plain_text(printable)};
+            printable, storage::printable_address(amavisds), storage::plain_text(printable),
+            kept,      amavisds_kept, printable_kept, storage::printable_address(amavisds_kept)};
 }
 
 // Matching - which row belongs to which recipient of the copy
@@ -83,7 +88,8 @@ public:
     // meant - the recipients that somebody means by a text
     std::vector<const Entry*> meant(const std::string& text) const {
         const auto octets = mail::unescaped(text);
-        for (const auto& [index, wanted] : {std::pair{&by_spelling_, text}, std::pair{&by_key_, key_of(text)}, std::pair{&by_row_, key_of(text)},
+        for (const auto& [index, wanted] : {std::pair{&by_spelling_, text}, std::pair{&by_row_, kept_key_of(text)}, std::pair{&by_key_, key_of(text)},
+                                            std::pair{&by_row_, key_of(text)},
                                             std::pair{&by_key_, key_of(octets.value_or(text))}, std::pair{&by_unquoted_, key_of(mail::unquoted_path(text))}}) {
             const auto found = index->find(wanted);
             if (found == index->end()) continue;

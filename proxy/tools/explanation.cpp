@@ -131,9 +131,12 @@ std::string explain_outcome(const Explained& of, const Example& found) {
         out += fmt::format("           {}\n           {}\n           {}\n", level("spam_tag_level", wanted.levels.tag, verdict.score),
                            level("spam_tag2_level", wanted.levels.tag2, verdict.score),
                            level("spam_kill_level", wanted.levels.kill, verdict.score));
-    for (const auto category : verdict.categories)
-        out += fmt::format("category   {}: {}{}\n", mail::display_name(category), reason(category, wanted),
-                           verdict.blocking == category ? " -> blocks" : "");
+    bool is_told = verdict.passes();  // of what blocks
+    for (const auto category : verdict.categories) {
+        const bool blocks = !is_told && verdict.blocking->major == category.major && (verdict.blocking->minor == 0 || verdict.blocking == category);
+        is_told = is_told || blocks;
+        out += fmt::format("category   {}: {}{}\n", mail::display_name(category), reason(category, wanted), blocks ? " -> blocks" : "");
+    }
     if (verdict.passes())
         out += "outcome    passes\n";
     else

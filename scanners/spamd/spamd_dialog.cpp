@@ -41,9 +41,10 @@ std::size_t table_begin(std::string_view report) {
     return found;
 }
 
-// table_row - " 0.0 MSGID_SHORT            Message-ID is unusually short"; nothing for any other line
+// table_row - " 0.0 MSGID_SHORT            Message-ID is unusually short"; nothing for any other line. The score has four
+// columns: "-0.1", " 5.2", "  15", "1000".
 std::optional<mail::SpamTest> table_row(std::string_view line) {
-    if (line.starts_with("  ")) return {};
+    if (line.starts_with("    ")) return {};
     const auto columns = words(line);
     if (columns.size() < 2) return {};
     const auto score = parse_score(columns[0]);

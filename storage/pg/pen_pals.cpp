@@ -57,8 +57,8 @@ public:
     Result<std::size_t> ask(Connection& connection) override {
         const auto& facts = std::any_cast<Facts&>(connection.notes());
         std::vector<std::string> recipients;
-        for (const auto& recipient : asked_.recipients) recipients.push_back(address_key(recipient).email);
-        const std::string sender = address_key(asked_.sender).email;
+        for (const auto& recipient : asked_.recipients) recipients.push_back(address_key(recipient, asked_.local_case).email);
+        const std::string sender = address_key(asked_.sender, asked_.local_case).email;
         const bool bytes = facts.types.at(1) == oid_bytea;
         if (!bytes && !facts.session.can_hold(sender)) return 0;  // take() then gets no result
         const auto ours = facts.session.array(recipients, facts.types.at(0));
@@ -77,7 +77,7 @@ public:
             const auto email = cell(replies[0].get(), row, 0);
             const auto seconds = parse_unsigned(cell(replies[0].get(), row, 1).value_or(""));
             for (std::size_t i = 0; email && seconds && i < times.size(); ++i) {
-                if (address_key(asked_.recipients[i]).email != *email) continue;
+                if (address_key(asked_.recipients[i], asked_.local_case).email != *email) continue;
                 const std::chrono::system_clock::time_point when{std::chrono::seconds(*seconds)};
                 times[i] = std::max(times[i].value_or(when), when);
             }
@@ -104,7 +104,7 @@ public:
         can_tell_ = !facts.original_types.empty();
         if (!can_tell_) return 0;
         std::vector<std::string> recipients;
-        for (const auto& recipient : asked_.recipients) recipients.push_back(address_key(recipient).email);
+        for (const auto& recipient : asked_.recipients) recipients.push_back(address_key(recipient, asked_.local_case).email);
         const auto ours = facts.session.array(recipients, facts.original_types.at(1));
         const std::string id = stored_message_id(asked_.message_id, facts.message_id_width);  // printable ASCII: every column can hold it
         const Value values[] = {facts.original_types.at(0) == oid_bytea ? Value::bytes(id) : Value::text(id), Value::text(ours)};

@@ -349,7 +349,7 @@ private:
         if (!original_) return Known();
         const std::string id = stored_message_id(question.message_id, TextRules().widths.message_id);
         for (const auto& recipient : question.recipients) {
-            const std::string ours = address_key(recipient).email;
+            const std::string ours = address_key(recipient, question.local_case).email;
             original_->bind_text(1, id);
             original_->bind_text(2, ours);
             const auto row = original_->step();
@@ -361,8 +361,8 @@ private:
     }
 
     Result<Times::value_type> newest(const std::string& recipient, const PenPalQuestion& question) {
-        const std::string ours = address_key(recipient).email;
-        const std::string sender = address_key(question.sender).email;
+        const std::string ours = address_key(recipient, question.local_case).email;
+        const std::string sender = address_key(question.sender, question.local_case).email;
         const std::string since = fmt::format("{}", std::chrono::duration_cast<std::chrono::seconds>(question.since.time_since_epoch()).count());
         Times::value_type best;
         const auto look = [&](Statement& statement, int last, std::string_view extra) -> Done {

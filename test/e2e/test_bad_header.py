@@ -38,7 +38,7 @@ class BadHeader(Case):
         bad = with_header(b"Subject: once more")
         replies = daemon.send(bad, [BOB, CAROL, "dan@example.com", "erin@example.com"], lmtp=True)
         self.assertCode(replies[0], 554, "5.6.0 Reject")
-        self.assertIn("BAD HEADER: duplicate header field", replies[0][1][0])
+        self.assertRegex(replies[0][1][0], r"- BAD HEADER$")  # as amavisd: which one is in the log line
         self.assertCode(replies[1], 250, "queued as")
         self.assertCode(replies[2], 250, "Ok, discarded")
         self.assertCode(replies[3], 250, "queued as")

@@ -135,3 +135,15 @@ class Sqlite(Case):
             return run(["sqlite3", "-cmd", ".timeout 5000", path, "select group_concat(content, '') from (select content from msgs order by 1)"]).strip()
         until(lambda: contents().endswith("CSV"), 10, "three records")
         self.assertEqual(run(["sqlite3", "-cmd", ".timeout 5000", path, "select count(distinct mail_id) from quarantine"]).strip(), "2")
+        # without XFORWARD: who connected, as amavisd
+        self.assertEqual(run(["sqlite3", "-cmd", ".timeout 5000", path, "select distinct client_addr from msgs"]).strip(), "127.0.0.1")
+
+    def test_letters_of_local_parts_are_kept_where_they_matter(self):
+        from e2e.lib.process import run, until
+        daemon = self.tamis(self.hop(), {"policy": {"local_part_is_case_sensitive": True}})
+        self.assertCode(daemon.send(mail.clean(), ["Bob@Example.com", "bob@B\u00fccher.example"], parameters=" SMTPUTF8"), 250)
+        path = daemon.config["storage"]["storage_dsn"].removeprefix("sqlite:")
+        def addresses():
+            return run(["sqlite3", "-cmd", ".timeout 5000", path, "select email from maddr where email like 'bob%' order by email"]).split()
+        until(lambda: len(addresses()) == 2, 10, "two addresses")
+        self.assertEqual(addresses(), ["Bob@example.com", "bob@xn--bcher-kva.example"])

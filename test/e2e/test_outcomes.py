@@ -33,6 +33,18 @@ class Outcomes(Case):
             return [tuple(v.decode() if isinstance(v, bytes) else v for v in row) for row in base.execute(statement)]
 
 
+class SoftBounce(Outcomes):
+    def test_nothing_is_given_up_while_it_is_on(self):
+        daemon = self.start({"soft_bounce": True, "final_spam_destiny": "discard", "final_virus_destiny": "reject"})
+        self.assertCode(daemon.send(mail.gtube()), 450, "4.7.0 Ok, discarded (soft_bounce), id=")
+        self.assertCode(daemon.send(mail.eicar()), 450, "4.7.0 Reject (soft_bounce), id=")
+        self.sink.on("dot", "554 5.7.1 not this")
+        code, lines = daemon.send(mail.clean())
+        self.assertEqual(code, 450)
+        self.assertRegex(lines[0], r"^4\.7\.1 id=\S+ - Rejected by next-hop MTA on relaying, from MTA\(.*: 554 5\.7\.1 not this$")
+        self.assertEqual(self.sink.messages, [])
+
+
 class Quarantine(Outcomes):
     def test_a_file_for_each_message(self):
         daemon = self.start({"virus_quarantine": "local:virus-%m", "quarantine_subdir_levels": 1})

@@ -48,7 +48,7 @@ class Parity(Case):
         self.compare(CASES, self.outcome)
 
     def test_one_reply_for_all(self):
-        self.start("smtp", {"recipients": {f'"{address}"': {"final_spam_destiny": destiny, "final_virus_destiny": destiny}
+        self.start("smtp", {"recipients": {f'"{address}"': {"final_spam_destiny": destiny, "final_virus_destiny": destiny, "final_bad_header_destiny": destiny}
                                            for address, destiny in smtp_cases.DESTINIES.items()},
                             "server": {"mynetworks": ["127.0.0.0/8", "192.0.2.0/24"]}}, smtp_cases.AMAVISD)
         self.compare(smtp_cases.SMTP_CASES, self.smtp_outcome)
@@ -61,7 +61,7 @@ class Parity(Case):
     def recorded(self, name, case, count):
         """The rows of the one message, when all of them are there."""
         def rows():
-            found = self.postgres.rows("select m.content, m.quar_type, encode(a.email, 'escape'), r.content, r.ds, r.bl, r.wl, m.dsn_sent from msgs m "
+            found = self.postgres.rows("select m.content, m.quar_type, encode(a.email, 'escape'), r.content, r.ds, r.bl, r.wl, m.dsn_sent, m.client_addr, r.bspam_level from msgs m "
                                         "join msgrcpt r using (partition_tag, mail_id) join maddr a on a.id = r.rid "
                                         "where m.content is not null order by r.rseqnum", self.databases[name])
             return found if len(found) == count else None
@@ -82,16 +82,31 @@ class Parity(Case):
         def words():
             return re.findall(r"\) (?:Passed|Blocked) ([A-Z]\S*(?: \(.*?\))?) \{", server.log()[before:])
         until(words, 60, f"{name}: the log line of {case.name!r}")
-        ends = {"quar_type": rows[0][1].strip(), "msgs.content": rows[0][0], "log": words()[0]}
-        for (_, _, email, content, ds, bl, wl, _), reply in zip(rows, replies):
-            got = [message for message in self.sinks[name].messages if email in message.recipients]
+        ends = {"quar_type": rows[0][1].strip(), "msgs.content": rows[0][0], "log": words()[0], "client_addr": rows[0][8],
+                "copy": self.copy_marks(name)}
+        for (_, _, email, content, ds, bl, wl, _, _, score), reply in zip(rows, replies):
             who = email.partition("@")[0]
+            mine = re.compile(re.escape(who) + r"[+@]")
+            got = [message for message in self.sinks[name].messages if any(map(mine.match, message.recipients))]
             ends.update({f"{who} delivered": len(got), f"{who} reply": reply[0], f"{who} content": content, f"{who} ds": ds,
-                         f"{who} bl": bl, f"{who} wl": wl,
+                         f"{who} bl": bl, f"{who} wl": wl, f"{who} has a spam score": abs(float(score)) > 50,
+                         f"{who} address": [address for message in got for address in message.recipients if mine.match(address)],
+                         f"{who} status": [status_shape(text) for message in got for text in message.field("X-Spam-Status")],
                          f"{who} alert": [" ".join(text.split()) for message in got for text in message.field("X-Amavis-Alert")],
                          f"{who} flag": [message.field("X-Spam-Flag") for message in got],
                          f"{who} subject": [message.field("Subject") for message in got]})
         return ends
+
+    def copy_marks(self, name):
+        """What the X-Spam fields of the copy in the table say, without what two engines need not have in common."""
+        marks = []
+        for (text,) in self.postgres.rows("select encode(mail_text, 'hex') from quarantine where chunk_ind = 1", self.databases[name]):
+            header = re.sub(r"\n[ \t]+", " ", bytes.fromhex(text).decode("latin-1"))
+            status = re.search(r"^X-Spam-Status: (.*)$", header, re.MULTILINE)
+            flag = re.search(r"^X-Spam-Flag: (.*)$", header, re.MULTILINE)
+            # amavisd does not ask for a score when the mail is blocked already: scan-blocked in docs/policy.md
+            marks.append((flag and flag[1], status and re.sub("score=[nx]", "score", status_shape(status[1]))))
+        return marks
 
     def smtp_outcome(self, name, case):
         """{what: value} of the one reply, of what was handed over, and of the records"""
@@ -102,7 +117,8 @@ class Parity(Case):
         with Client(self.servers[name].address, timeout=60) as client:
             client.hello()
             client.command(f"XFORWARD ADDR={case.client or smtp_cases.OUTSIDE} NAME=client.example.org")
-            code, lines = client.transaction(case.sender, case.recipients, getattr(mail, case.message)())
+            data = case.message() if callable(case.message) else getattr(mail, case.message)()
+            code, lines = client.transaction(case.sender, case.recipients, data)
             client.quit()
         rows = self.recorded(name, case, len(case.recipients))
         ends = {"reply": f"{code} {same_shape(' '.join(lines))}", "quar_type": rows[0][1].strip(), "msgs.content": rows[0][0],
@@ -112,6 +128,12 @@ class Parity(Case):
         for _, _, email, content, ds, *_ in rows:
             ends.update({f"{email} delivered": delivered.count(email), f"{email} content": content, f"{email} ds": ds})
         return ends
+
+
+def status_shape(text):
+    """X-Spam-Status without the tests, and with "n" for the numbers of a score."""
+    text = re.sub(r"score=[-\d.]+", "score=n", " ".join(text.split()))
+    return re.sub(r" ?tests=.*", "", text)
 
 
 def same_shape(text):

@@ -186,6 +186,7 @@ class Today(Wiki, Case):
         send(mail.gtube(sender=pal), "203.0.113.5", pal, [BOB, CAROL])
         self.assertEqual([message.recipients for message in self.sink.messages], [[BOB]])
         self.assertIn("AM.PENPAL=-99", self.sink.messages[0].field("X-Spam-Status")[0])
+        self.assertRegex(self.sink.messages[0].field("X-Amavis-PenPals")[0], r"^age 0 0:\d\d:\d\d$")
         self.assertEqual(sorted(row[2] for row in self.record(4)), ["", "", "MYNETS", "PARTNER"])
 
 

@@ -5,6 +5,7 @@ or not, X-Spam-Flag, X-Amavis-Alert, a subject tag, content and ds; and quar_typ
 log line. `differs` names the fields that are known to differ, with the reason; docs/policy.md lists the same.
 """
 import collections
+import gzip
 import io
 import zipfile
 
@@ -24,6 +25,20 @@ def user(policy, email=BOB, number=1, priority=7, local=None):
 
 def listed(wb, number=1, sender="alice@sender.example.org"):
     return f"insert into mailaddr (id, email) values ({number}, '{sender}'); insert into wblist (rid, sid, wb) values ({number}, {number}, '{wb}');"
+
+
+def listed_by_all(wb):
+    return user({}, "@example.com") + listed(wb)
+
+
+def two_rows(envelope, from_, row):
+    """Two rows of bob; the first knows the envelope sender, the one with the number `row` who stands in From."""
+    return (user({}) + user({}, "@example.com", 2, 5) + listed(envelope) +
+            f"insert into mailaddr (id, email) values (9, 'from@other.example.org'); insert into wblist (rid, sid, wb) values ({row}, 9, '{from_}');")
+
+
+def other_from():
+    return header([b"From: from@other.example.org"], ("From",))()
 
 
 def header(lines, without=()):
@@ -57,6 +72,7 @@ BAD_HEADERS = [
 ]
 # what Debian's 20-debian_defaults says, and two lists to name in SQL
 BANNED_RULES = r"""
+$recipient_delimiter = '+';
 $banned_filename_re = new_RE(
   qr'\.[^./]*\.(exe|vbs|pif|scr|bat|cmd|com|cpl|dll)\.?$'i, qr'\{[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\}?$'i,
   qr'^application/x-msdownload$'i, qr'^application/x-msdos-program$'i, qr'^application/hta$'i,
@@ -80,6 +96,17 @@ def zipped(**members):
     return out.getvalue()
 
 
+def encrypted(archive):
+    """A zip file whose members say that they are encrypted."""
+    out = bytearray(archive)
+    for mark, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = out.find(mark)
+        while at >= 0:
+            out[at + flags] |= 1
+            at = out.find(mark, at + 4)
+    return bytes(out)
+
+
 def rules(names):
     return user({"banned_rulenames": names})
 
@@ -96,6 +123,10 @@ BANNED = [
     Case("banned: type msdownload", attached("a.txt", kind="application/x-msdownload"), ""),
     Case("banned: inside a zip", attached("a.zip", zipped(setup_exe="text"), "application/zip"), ""),
     Case("banned: a zip in a zip", attached("a.zip", zipped(b_zip=zipped(run_bat="dir")), "application/zip"), ""),
+    Case("banned: of two programs the one that lies less deep",
+         attached("a.zip", zipped(b_zip=zipped(run_bat="dir"), setup_exe="text"), "application/zip"), ""),
+    Case("banned: gzip data under a program's name", attached("setup.exe", gzip.compress(b"just text\n", mtime=0)), ""),
+    Case("banned: an encrypted member", attached("a.zip", encrypted(zipped(setup_exe="text")), "application/zip"), ""),
     Case("a harmless zip", attached("a.zip", zipped(a_txt="text", b_html="<p>"), "application/zip"), ""),
     Case("rules that allow all for one", attached("setup.exe"), rules("ALLOW_ALL")),
     Case("a list that is not there for one", attached("setup.exe"), rules("NONSENSE")),
@@ -133,4 +164,22 @@ CASES = [
     Case("sender's domain allowed", "gtube", user({}) + listed("W", sender="@.example.org")),
     *BAD_HEADERS,
     *BANNED,
+    Case("extension", "gtube", user({"spam_lover": "Y", "addr_extension_spam": "spam"})),
+    Case("extension with the delimiter in front", "gtube", user({"spam_lover": "Y", "addr_extension_spam": "+spam"})),
+    Case("extension of the lesser category only", attached("setup.exe"),
+         user({"banned_files_lover": "Y", "spam_tag2_level": "-500", "addr_extension_spam": "spam"})),
+    Case("spammy with a bad header is kept for that", header([b"Subject: once more"]),
+         user({"spam_tag2_level": "-500", "spam_kill_level": "999"}, "@example.com")),
+    Case("spammy, and nothing else to keep it for", "clean", user({"spam_tag2_level": "-500", "spam_kill_level": "999"}, "@example.com")),
+    Case("sender allowed by all, spam that is not looked at", "gtube", listed_by_all("W")),
+    Case("sender denied by all", "clean", listed_by_all("B")),
+    Case("kill without tag2", "gtube", user({"spam_tag2_level": "5000", "spam_kill_level": "1"}, "@example.com")),
+    Case("a copy although nobody was tagged", attached("setup.exe"), user({"spam_tag_level": "500"}, "@example.com")),
+    Case("bypass_spam_checks for all, a copy for another reason", attached("setup.exe"), user({"bypass_spam_checks": "Y"}, "@example.com")),
+    Case("From is denied in the second row, the envelope sender neutral", other_from, two_rows(" ", "B", 2)),
+    Case("From is denied in the first row, the envelope sender neutral", other_from, two_rows(" ", "B", 1)),
+    Case("From is scored in the second row, the envelope sender denied", other_from, two_rows("B", "-2000", 2)),
+    Case("From is denied in the second row, the envelope sender allowed", other_from, two_rows("W", "B", 2),
+         dict.fromkeys(("bob bl", "bob wl", "bob content", "bob ds", "bob delivered", "bob address", "bob status", "bob flag", "bob subject",
+                        "copy"), "deny-wins: a denied address wins over an allowed one")),
 ]

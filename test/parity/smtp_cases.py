@@ -1,13 +1,13 @@
 """smtp_cases - messages over SMTP, which has one reply for all recipients, to recipients whose outcomes differ
 
 Each case: a message, its recipients, rows of the tables, and how the next hop behaves. The recipients' names say what
-happens to spam and viruses for them (DESTINIES; both filters have the same static tables). Compared: the reply with ids and
+happens to spam, viruses and bad headers for them (DESTINIES; both filters have the same static tables). Compared: the reply with ids and
 ports taken out, what every recipient and the sender got, content and ds of every recipient, content, quar_type and dsn_sent
 of the message. `differs` is {key: reason} of what is known to differ; docs/policy.md lists the same.
 """
 import collections
 
-from .cases import user
+from .cases import header, user
 
 BOB, CAROL = "bob@example.com", "carol@example.com"                       # discard, as the site
 REJECT, REJECT2 = "reject@example.com", "reject2@example.com"
@@ -51,11 +51,14 @@ def at(stage, reply, when=""):
 AMAVISD = """
 $policy_bank{'MYNETS'} = { originating => 1 };
 @mynetworks = qw(127.0.0.0/8 192.0.2.0/24);
-for my $category (CC_SPAM, CC_VIRUS) {
-  my $site = $category eq CC_SPAM ? sub { c('final_spam_destiny') } : sub { c('final_virus_destiny') };
+for my $category (CC_SPAM, CC_VIRUS, CC_BADH) {
+  my $setting = $category eq CC_SPAM ? 'final_spam_destiny' : $category eq CC_VIRUS ? 'final_virus_destiny' : 'final_bad_header_destiny';
+  my $site = sub { c($setting) };
   $final_destiny_maps_by_ccat{$category} = [ { %s }, $site ];
 }
 """ % ", ".join(f"'{address}' => D_{destiny.upper()}" for address, destiny in DESTINIES.items())
+
+EIGHT_BIT_HEADER = header([b"X-A: caf\xe9"])
 
 SMTP_CASES = [
     SmtpCase("clean for both", "clean", [BOB, CAROL]),
@@ -70,6 +73,10 @@ SMTP_CASES = [
     SmtpCase("bypass for one", "gtube", [BOB, CAROL], user({"bypass_spam_checks": "Y"})),
     SmtpCase("no quarantine for one", "gtube", [BOB, CAROL], user({"spam_quarantine_to": ""})),
     SmtpCase("no quarantine for all", "gtube", [BOB, CAROL], user({"spam_quarantine_to": ""}, "@.example.com")),
+    SmtpCase("bad header rejected for all", EIGHT_BIT_HEADER, [REJECT, REJECT2]),
+    SmtpCase("bad header rejected and passed", EIGHT_BIT_HEADER, [REJECT, BOB]),
+    SmtpCase("bad header bounced", EIGHT_BIT_HEADER, [BOUNCE]),
+    SmtpCase("bad header tempfailed", EIGHT_BIT_HEADER, [TEMPFAIL]),
     SmtpCase("spam rejected for one", "gtube", [REJECT]),
     SmtpCase("spam rejected for all", "gtube", [REJECT, REJECT2]),
     SmtpCase("virus rejected for all", "eicar", [REJECT, REJECT2]),

@@ -93,8 +93,9 @@ std::vector<std::string> unpacked_names(const mail::Part& packed) {
     std::vector<std::string> out;
     for (const auto& name : packed.names) {
         const auto* ending = std::ranges::find_if(endings, [&](const Ending& each) { return ends_with_fold(name, each.packed); });
-        if (ending == std::ranges::end(endings)) continue;
-        out.push_back(name.substr(0, name.size() - ending->packed.size()) + std::string(ending->unpacked));
+        const bool has_ending = ending != std::ranges::end(endings);
+        auto unpacked = has_ending ? name.substr(0, name.size() - ending->packed.size()) + std::string(ending->unpacked) : name;
+        if (std::ranges::find(out, unpacked) == out.end()) out.push_back(std::move(unpacked));
     }
     return out;
 }

@@ -286,9 +286,10 @@ bool Opener::check_level(std::uint32_t part) { return budget_.check_level(places
 std::uint32_t Opener::mime_depth(std::uint32_t part) const { return part == 0 ? 0 : places_[part - 1].mime_depth; }
 
 void Opener::name_kind(std::uint32_t number, std::string_view head, std::uint64_t size) {
-    if (setup_.kinds == nullptr) return;
-    auto kind = setup_.kinds->find(head, size);
     auto& part = contents_.parts[number - 1];
+    // an encrypted member is not empty: nothing of it could be looked at
+    if (setup_.kinds == nullptr || (size == 0 && (part.has(mail::PartFlag::encrypted) || part.has(mail::PartFlag::directory)))) return;
+    auto kind = setup_.kinds->find(head, size);
     part.kinds = std::move(kind.kinds);
     part.description = kind.description.substr(0, 200);
 }

@@ -77,10 +77,12 @@ TEST_CASE("edits change what they say and nothing else") {
     edits.prepend("P", "1");
     edits.prepend("Q", "2");
     edits.remove("X-SPAM-FLAG");
-    edits.replace_first("Subject", "new");
-    edits.replace_first("Missing", "m");
+    edits.replace_next("Subject", "new");
+    edits.replace_next("Missing", "m");
+    edits.replace_next("A", "first");
+    edits.replace_next("a", "second");
     CHECK(bytes_of(edits.apply(message_of(text))) ==
-          "P: 1\r\nQ: 2\r\nMissing: m\r\nA: 1\r\nSubject: new\r\nA: 2\r\n\r\nbody\r\n");
+          "P: 1\r\nQ: 2\r\nMissing: m\r\nA: first\r\nSubject: new\r\na: second\r\n\r\nbody\r\n");
 }
 
 TEST_CASE("a first line that begins with a blank does not join a field of ours") {
@@ -151,12 +153,12 @@ TEST_CASE("repairs reach a field that was replaced, and no field can grow out of
     const auto message = message_of("Subject: " + std::string(1200, 's') + "\r\nA: b\r\n \r\n\r\nbody");
     HeaderEdits edits;
     edits.prepend("New", "n");
-    edits.replace_first("Subject", "*** " + std::string(1200, 's'));
+    edits.replace_next("Subject", "*** " + std::string(1200, 's'));
     edits.repair({true, true});
     CHECK(bytes_of(edits.apply(message)) == "New: n\r\nSubject: *** " + std::string(982, 's') + "...\r\nA: b\r\n\r\nbody");
     HeaderEdits without;
     without.prepend("New", "n");
-    without.replace_first("Subject", "*** " + std::string(1200, 's'));
+    without.replace_next("Subject", "*** " + std::string(1200, 's'));
     CHECK_FALSE(without == edits);  // recipients with different repairs are different groups
     std::mt19937 random(3);
     static constexpr std::string_view sharp("a:\r\n \t", 6);

@@ -101,7 +101,7 @@ TEST_CASE("a header above the limit ends before the field that reaches it") {
     HeaderEdits edits;
     edits.prepend("New", "x");
     edits.remove("X-Spam-Flag");
-    edits.replace_first("A", "c");
+    edits.replace_next("A", "c");
     CHECK(bytes_of(edits.apply(message_of(text))) == "New: x\r\nA: c\r\n" + text.substr(6));
 }
 

@@ -74,6 +74,9 @@ TEST_CASE("each compressed format gives its data under the outer name") {
     CHECK(out.contents.parts[1].size == 26);
     CHECK(out.contents.parts[1].names == std::vector<std::string>{"report.txt"});
     CHECK(out.contents.anomalies.empty());
+    const auto without_ending = open_bytes(packed, "report");  // then it is the name of what is in it
+    REQUIRE(without_ending.contents.parts.size() == 2);
+    CHECK(without_ending.contents.parts[1].names == std::vector<std::string>{"report"});
 }
 
 TEST_CASE("cut archives are damaged, never quietly clean") {

@@ -132,6 +132,7 @@ TEST_CASE("encrypted members are known by name and flagged") {
     REQUIRE(part != nullptr);
     CHECK(part->has(PartFlag::encrypted));
     CHECK(part->has(PartFlag::undecipherable));
+    CHECK(part->kinds.empty());  // not ".empty": nobody could look
     CHECK(out.contents.is_encrypted());
     CHECK_FALSE(part_named(out.contents, "open.txt")->has(PartFlag::encrypted));
     CHECK_FALSE(out.contents.is_ambiguous());

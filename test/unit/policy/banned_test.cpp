@@ -199,6 +199,22 @@ name = '(?# a   worm )\.(scr|pif)$'
     CHECK(check.unknown_names() == std::vector<std::string>{"NOPE"});
 }
 
+TEST_CASE("the first banned part is the one that lies least deep") {
+    const auto message = contents_of({{.types = {"multipart/mixed"}},
+                                      {.parent = 1, .kinds = {"zip"}, .names = {"a.zip"}},
+                                      {.parent = 2, .kinds = {"zip"}, .names = {"inner.zip"}},
+                                      {.parent = 3, .names = {"deep.exe"}},
+                                      {.parent = 2, .names = {"flat.exe"}},
+                                      {.parent = 2, .names = {"later.exe"}}});
+    const auto rules = rules_of("");
+    BannedCheck check(rules, message);
+    const auto hit = check.hit({"DEFAULT"});
+    REQUIRE(hit);
+    CHECK(hit->reason == "flat.exe");
+    CHECK(hit->parts == std::vector<std::string>{"multipart/mixed | .zip,a.zip | flat.exe", "multipart/mixed | .zip,a.zip | later.exe",
+                                                 "multipart/mixed | .zip,a.zip | .zip,inner.zip | deep.exe"});
+}
+
 TEST_CASE("the reason names the part that the rule found, never a leaf of it that is innocent") {
     const auto message = contents_of({{.types = {"multipart/mixed"}},
                                       {.parent = 1, .types = {"text/plain"}, .kinds = {"asc"}},

@@ -222,7 +222,6 @@ TEST_CASE("what is quarantined, and where to") {
     spam.score = 9;
     infected.viruses = {"x"};
     CHECK(of(clean) == "c:");
-    CHECK(of(spammy).empty());
     CHECK(of(spam) == "s:");
     CHECK(of(infected) == "v:");
     policy.spam_lover = true;
@@ -241,6 +240,69 @@ TEST_CASE("what is quarantined, and where to") {
     policy.spam_lover = false;
     policy.levels.quarantine_cutoff = {};
     CHECK(of(infected) == "s:");  // the blocking category decides, not the main one
+}
+
+TEST_CASE("spammy and oversized mail that passes is kept as the next lesser category says") {
+    RecipientPolicy policy;
+    policy.quarantine = {"v:", "b:", "s:", "u:", "o:", "h:", "c:", "a:"};
+    policy.levels.tag2 = 6;
+    policy.size_limit = 70'000;
+    policy.destinies.oversized = Destiny::pass;
+    Findings findings;
+    findings.score = 7;
+    findings.size = 100'000;
+    CHECK(judge(findings, policy).quarantine == "c:");
+    CHECK(judge(findings, policy).quarantine_to == "clean-quarantine");
+    findings.header_problems = {{8, "twice"}};
+    CHECK(judge(findings, policy).quarantine == "h:");
+    policy.levels.quarantine_cutoff = 7;  // also of a copy that is kept for another reason
+    CHECK(judge(findings, policy).quarantine.empty());
+    policy.levels.quarantine_cutoff = {};
+    policy.quarantine.bad_header.clear();  // the first that could be kept decides
+    CHECK(judge(findings, policy).quarantine.empty());
+    findings.header_problems.clear();
+    findings.score = 0;
+    CHECK(judge(findings, policy).quarantine == "c:");
+    policy.destinies.oversized = Destiny::bounce;
+    CHECK(judge(findings, policy).quarantine.empty());  // blocked: that category only
+}
+
+TEST_CASE("what blocks is the category; which of its kinds counts only with a destiny of its own") {
+    Findings        findings;
+    RecipientPolicy policy;
+    findings.header_problems = {{2, "8-bit"}};
+    policy.destinies.bad_header = Destiny::reject;
+    auto verdict = judge(findings, policy);
+    CHECK(verdict.main() == ContentCategory{Major::bad_header, 2});
+    CHECK(verdict.blocking == ContentCategory{Major::bad_header, 0});
+    CHECK(mail::sql_letter(*verdict.blocking) == 'H');
+    CHECK(blocked_response(verdict, "1-01", findings).line() == "554 5.6.0 Reject, id=1-01 - BAD HEADER");
+    findings.unchecked = {mail::unchecked_encrypted};
+    policy.destinies.unchecked = Destiny::reject;
+    verdict = judge(findings, policy);
+    CHECK(blocked_response(verdict, "1-01", findings).line() == "554 5.7.0 Reject, id=1-01 - UNCHECKED");
+    policy.destinies.unchecked_by_minor[mail::unchecked_encrypted] = Destiny::reject;
+    verdict = judge(findings, policy);
+    CHECK(blocked_response(verdict, "1-01", findings).line() == "554 5.7.0 Reject, id=1-01 - UNCHECKED: encrypted");
+    findings.unchecked = {mail::unchecked_unopened};
+    CHECK(judge(findings, policy).blocking == ContentCategory{Major::unchecked, mail::unchecked_unopened});
+}
+
+TEST_CASE("who bypasses spam checks has the score that others asked for, and no level") {
+    Findings findings;
+    findings.score = 9;
+    findings.tests = {{"A", 9}};
+    RecipientPolicy policy;
+    policy.bypass_spam_checks = true;
+    policy.score_boost = 2;
+    policy.levels = {-99, 1, 2, 3, {}, {}};
+    const auto verdict = judge(findings, policy);
+    CHECK(verdict.score == 11.0);
+    CHECK(verdict.tests.size() == 2);
+    CHECK_FALSE((verdict.tag || verdict.tag2 || verdict.tag3 || verdict.kill));
+    CHECK(verdict.main() == ContentCategory{Major::clean, 0});
+    findings.score = {};
+    CHECK_FALSE(judge(findings, policy).score);  // nobody asked: nor do the lists
 }
 
 TEST_CASE("the subject tag is the first that is not empty, for local recipients") {
@@ -368,8 +430,9 @@ TEST_CASE("the blocked response, by category and destiny") {
         Row{{Major::virus, 0}, Destiny::reject, false, "554 5.7.0 Reject, id=1-01 - INFECTED: Eicar-Test-Signature"},
         Row{{Major::spam, 0}, Destiny::discard, false, "250 2.7.0 Ok, discarded, id=1-01 - spam"},
         Row{{Major::spam, 0}, Destiny::bounce, false, "554 5.7.0 Bounce, id=1-01 - spam"},
-        Row{{Major::spam, 0}, Destiny::reject, true, "450 4.7.0 Reject, id=1-01 - spam (soft_bounce)"},
-        Row{{Major::spam, 0}, Destiny::discard, true, "250 2.7.0 Ok, discarded, id=1-01 - spam"},
+        Row{{Major::spam, 0}, Destiny::reject, true, "450 4.7.0 Reject (soft_bounce), id=1-01 - spam"},
+        Row{{Major::spam, 0}, Destiny::discard, true, "450 4.7.0 Ok, discarded (soft_bounce), id=1-01 - spam"},
+        Row{{Major::spam, 0}, Destiny::tempfail, true, "450 4.7.0 Temporary failure, id=1-01 - spam"},
         Row{{Major::banned, 0}, Destiny::tempfail, false, "450 4.7.0 Temporary failure, id=1-01 - BANNED: .exe"},
         Row{{Major::bad_header, 2}, Destiny::reject, false, "554 5.6.3 Reject, id=1-01 - BAD HEADER: nonencoded 8-bit character"},
         Row{{Major::bad_header, 7}, Destiny::reject, false, "554 5.6.0 Reject, id=1-01 - BAD HEADER: missing required header field"},
@@ -441,8 +504,8 @@ TEST_CASE("lists, pen pals and bounces change the score of one recipient and sho
     CHECK(verdict.tests[0].name == "AM.BOUNCE");
     policy.bypass_spam_checks = true;
     verdict = judge(findings, policy);
-    CHECK_FALSE(verdict.score);
-    CHECK(verdict.tests.empty());
+    CHECK(verdict.score == 104.0);
+    CHECK_FALSE(verdict.kill);
 }
 
 }  // namespace

@@ -69,7 +69,7 @@ TEST_CASE("levels that are not set are not shown; lists bound the score") {
     story.policies[0].blacklisted = true;
     story.verdicts[0] = judge(story.findings, story.policies[0]);
     CHECK(marked(story).find("X-Spam-Score: 64\r\nX-Spam-Level: " + std::string(64, '*') +
-                             "\r\nX-Spam-Status: Yes, score=64 BLACKLISTED tests=") != std::string::npos);
+                             "\r\nX-Spam-Status: Yes, score=3 BLACKLISTED tests=") != std::string::npos);
     story.findings.score = {};
     story.findings.tests = {};
     story.verdicts[0] = judge(story.findings, story.policies[0]);
@@ -79,7 +79,63 @@ TEST_CASE("levels that are not set are not shown; lists bound the score") {
     story.policies[0].whitelisted = true;
     story.findings.score = 30;
     story.verdicts[0] = judge(story.findings, story.policies[0]);
-    CHECK(marked(story).find("X-Spam-Score: 0\r\nX-Spam-Level:\r\nX-Spam-Status: No, score=0 WHITELISTED") != std::string::npos);
+    CHECK(marked(story).find("X-Spam-Score: 0\r\nX-Spam-Level:\r\nX-Spam-Status: No, score=30 WHITELISTED") != std::string::npos);
+    story.findings.score = {};
+    story.findings.tests = {};
+    story.verdicts[0] = judge(story.findings, story.policies[0]);
+    CHECK(marked(story).find("X-Spam-Flag: NO\r\nX-Spam-Score: 0\r\nX-Spam-Level:\r\nX-Spam-Status: No, score=x WHITELISTED tests=[]") != std::string::npos);
+    CHECK(fill_subject_tag("_SCORE_", story.verdicts[0], story.policies[0], story.message, {}) == "0");
+    story.verdicts[0].score = 30;
+    CHECK(fill_subject_tag("_SCORE_", story.verdicts[0], story.policies[0], story.message, {}) == "30");
+}
+
+TEST_CASE("a pen pal is named with the time since he was written to") {
+    auto story = scored(1);
+    story.policies[0].pen_pal_age = std::chrono::days(2) + std::chrono::hours(3) + std::chrono::minutes(4) + std::chrono::seconds(5);
+    CHECK(marked(story).find("X-Amavis-PenPals: age 2 3:04:05\r\n") != std::string::npos);
+    story.policies[0].pen_pal_age = std::chrono::seconds(0);
+    CHECK(marked(story).find("X-Amavis-PenPals: age 0 0:00:00\r\n") != std::string::npos);
+}
+
+namespace {
+
+// status_of_copy - the X-Spam fields of a copy kept of this story, its status unfolded
+std::string spam_fields_of_copy(const Story& story) {
+    auto prefix = quarantine_prefix(story.verdicts, story.policies, story.findings, story.envelope, story.message, quiet_site());
+    const auto at = prefix.find("X-Spam-Flag");
+    if (at == std::string::npos) return {};
+    prefix = prefix.substr(at);
+    for (std::size_t i = 0; (i = prefix.find("\n\t", i)) != std::string::npos;) prefix.replace(i, 2, " ");
+    return prefix;
+}
+
+}  // namespace
+
+TEST_CASE("the X-Spam fields of a copy, with and without a score") {
+    Story story(2);
+    CHECK(spam_fields_of_copy(story) == "X-Spam-Flag: NO\nX-Spam-Score: 0\nX-Spam-Level:\nX-Spam-Status: No, score=x tag=x tag2=x kill=x tests=[] autolearn=unavailable\n");
+    const auto judge_all = [&](double score, SpamLevels levels) {
+        story.findings.score = score;
+        story.findings.tests = {{"A", score}};
+        for (std::size_t i = 0; i < 2; ++i) {
+            story.policies[i].levels = levels;
+            story.verdicts[i] = judge(story.findings, story.policies[i]);
+        }
+        return spam_fields_of_copy(story);
+    };
+    // killed but not spammy: no flag, and yet Yes
+    CHECK(judge_all(5, {2, 6, {}, 4, {}, {}}) ==
+          "X-Spam-Flag: NO\nX-Spam-Score: 5\nX-Spam-Level: *****\nX-Spam-Status: Yes, score=5 tag=2 tag2=6 kill=4 tests=[A=5] autolearn=unavailable\n");
+    // nobody was tagged: no levels
+    CHECK(judge_all(1, {2, 6, {}, 8, {}, {}}).ends_with("X-Spam-Status: No, score=1 tag=x tag2=x kill=x tests=[A=1] autolearn=unavailable\n"));
+    story.policies[1].blacklisted = true;  // the score is what was found, X-Spam-Score what the lists make of it
+    CHECK(judge_all(1, {2, 6, {}, 8, {}, {}}) ==
+          "X-Spam-Flag: YES\nX-Spam-Score: 64\nX-Spam-Level: " + std::string(64, '*') +
+              "\nX-Spam-Status: Yes, score=1 tag=2 tag2=6 kill=8 BLACKLISTED tests=[A=1] autolearn=unavailable\n");
+    story.policies[1].blacklisted = false;
+    story.policies[0].whitelisted = true;
+    CHECK(judge_all(30, {2, 6, {}, 8, {}, {}}) ==
+          "X-Spam-Flag: YES\nX-Spam-Score: 0\nX-Spam-Level:\nX-Spam-Status: Yes, score=30 tag=2 tag2=6 kill=8 WHITELISTED tests=[A=30] autolearn=unavailable\n");
 }
 
 TEST_CASE("what strangers say about spam and about us goes") {
@@ -121,6 +177,7 @@ TEST_CASE("subjects") {
         Row{"** ", "Subject: a ** b\r\n", "Subject: ** a ** b\r\n"},  // too short to be known again
         Row{"[.*] ", "Subject: Re: [.*] a [x]\r\n", "Subject: [.*] Re: a [x]\r\n"},
         Row{"***SPAM*** ", "subject:old\r\n", "Subject: ***SPAM*** old\r\n"},
+        Row{"***SPAM*** ", "Subject: old\r\nTo: b\r\nSUBJECT: older\r\n", "Subject: ***SPAM*** old\r\nTo: b\r\nSubject: ***SPAM*** older\r\n"},
         Row{"***SPAM*** ", "Subject:\r\n old\r\n", "Subject: ***SPAM*** \r\n old\r\n"},
         Row{"***SPAM*** ", "", "Subject: ***SPAM***\r\n"},
         Row{"***SPAM***", "Subject: =?utf-8?q?=C3=A9?=\r\n", "Subject: ***SPAM*** =?utf-8?q?=C3=A9?=\r\n"},

@@ -123,6 +123,29 @@ TEST_CASE("recipients are told about what was kept from them, when they are ours
     CHECK_FALSE(holds(all[0].notice.text, "bob1@"));
 }
 
+TEST_CASE("a local part in quotes is an address like any other") {
+    Case story(1);
+    story.block(0, virus, Destiny::discard);
+    story.envelope.recipients[0].address = "\"bob \\\"b\\\" @\"@example.com";
+    story.policies[0].warn_virus = true;
+    story.policies[0].virus_admin = "\"post master\"@example.com";
+    const auto all = story.notices();
+    REQUIRE(all.size() == 2);
+    CHECK(all[0].notice.recipients == std::vector<std::string>{"\"post master\"@example.com"});
+    CHECK(all[1].notice.recipients == std::vector<std::string>{story.envelope.recipients[0].address});
+}
+
+TEST_CASE("mail blocked for a bad header is told of by what it was") {
+    Case story(1);
+    story.findings.viruses.clear();
+    story.findings.header_problems = {{8, "Duplicate header field"}};
+    story.policies[0].bad_header_admin = "h@example.com";
+    story.policies[0].destinies.bad_header = Destiny::discard;
+    story.verdicts[0] = judge(story.findings, story.policies[0]);
+    REQUIRE(story.notices().size() == 1);
+    CHECK(holds(story.notices()[0].notice.text, "BAD HEADER: duplicate header field"));
+}
+
 TEST_CASE("there is no notice about a notice, and none that every try would repeat") {
     Case story(2, "Auto-Submitted: auto-generated\r\n" + std::string(test::plain_text));
     story.block(0, virus, Destiny::discard);

@@ -76,10 +76,14 @@ TEST_CASE("wblist is asked in the order of the user rows") {
     CHECK(decision.problems.size() == row.problems);
 }
 
-TEST_CASE("an entry that envelope and From both match scores once") {
-    const auto site = lists("[[sender_lists]]\nscores = { \".spam.org\" = 4, \"s@\" = 1 }\n");
-    CHECK(decide(site, "r@x.org", {}, "a@spam.org", {"b@spam.org", "B@SPAM.org"}).boost == Approx(4));
-    CHECK(decide(site, "r@x.org", {}, "a@spam.org", {"s@else.org"}).boost == Approx(5));
+TEST_CASE("scores of the configuration count for the first address that has one, an entry of wblist counts once") {
+    const auto site = lists("[[sender_lists]]\nscores = { \".spam.org\" = 4, \"s@\" = 1, \"n@\" = 0 }\n[[sender_lists]]\nscores = { \"a@\" = 2 }\n");
+    CHECK(decide(site, "r@x.org", {}, "a@spam.org", {"b@spam.org", "B@SPAM.org"}).boost == Approx(6));
+    CHECK(decide(site, "r@x.org", {}, "b@spam.org", {"s@else.org"}).boost == Approx(4));
+    CHECK(decide(site, "r@x.org", {}, "x@else.org", {"s@else.org", "b@spam.org"}).boost == Approx(1));
+    CHECK(decide(site, "r@x.org", {}, "n@else.org", {"s@else.org"}).boost == Approx(1));  // 0 is no score
+    CHECK(decide(site, "r@x.org", {user("1", {std::nullopt, hit("5")})}, "s@else.org", {"b@other.org"}).boost == Approx(6));
+    CHECK(decide(site, "r@x.org", {user("1", {hit("0"), std::nullopt})}, "z@else.org", {"s@else.org"}).boost == Approx(0));
     const std::vector<UserRow> rows = {user("1", {hit("5", "@.org"), hit("5", "@.org")})};
     CHECK(decide(lists(""), "r@x.org", rows, "a@spam.org", {"b@other.org"}).boost == Approx(5));
     const std::vector<UserRow> two = {user("1", {hit("5", "@.org"), hit("2", "@.de")})};
@@ -143,7 +147,26 @@ TEST_CASE("a denied address is not let in by an allowed one beside it, wherever 
     CHECK(word(decide(site, "r@x.org", sql({"B", ""}), "a@else.org", {"friend@ok.org"})) == "black");
     CHECK(word(decide(site, "r@x.org", sql({"", "W"}), "evil@spam.org", {"b@else.org"})) == "black");
     CHECK(word(decide(site, "r@x.org", sql({"W", ""}), "evil@spam.org", {"b@else.org"})) == "white");  // SQL decided for that address
-    CHECK(decide(site, "r@x.org", {}, "evil@spam.org", {"friend@ok.org"}).reasons.back() == "a denied address counts more than an allowed one");
+    CHECK(decide(site, "r@x.org", {}, "friend@ok.org", {"evil@spam.org"}).reasons.back() == "a denied address counts more than an allowed one");
+}
+
+TEST_CASE("once an address was decided the next ones are asked about in the first row only") {
+    const auto site = lists("[[sender_lists]]\nwhitelist = [\"friend@ok.org\"]\nblacklist = [\".spam.org\"]\n");
+    const auto two = [](const char* first, const char* first_from, const char* second_from) {
+        const auto of = [](const char* wb) { return *wb == '-' ? std::nullopt : hit(wb); };
+        return std::vector<UserRow>{user("1", {of(first), of(first_from)}), user("2", {std::nullopt, of(second_from)})};
+    };
+    CHECK(word(decide(site, "r@x.org", two(" ", "-", "B"), "a@else.org", {"b@else.org"})) == "none");
+    CHECK(word(decide(site, "r@x.org", two(" ", "-", "W"), "a@else.org", {"b@else.org"})) == "none");
+    CHECK(word(decide(site, "r@x.org", two(" ", "-", "-"), "a@else.org", {"evil@spam.org"})) == "none");
+    CHECK(word(decide(site, "r@x.org", two(" ", "B", "-"), "a@else.org", {"b@else.org"})) == "black");
+    CHECK(word(decide(site, "r@x.org", two("-", "-", "B"), "a@else.org", {"b@else.org"})) == "black");
+    CHECK(decide(site, "r@x.org", two("B", "-", "7"), "a@else.org", {"b@else.org"}).boost == Approx(0));
+    CHECK(decide(site, "r@x.org", two("B", "7", "-"), "a@else.org", {"b@else.org"}).boost == Approx(7));
+    // allowed mail: a deny is looked for everywhere all the same, a score is not
+    CHECK(word(decide(site, "r@x.org", two("W", "-", "B"), "a@else.org", {"b@else.org"})) == "black");
+    CHECK(word(decide(site, "r@x.org", two("W", "-", "-"), "a@else.org", {"evil@spam.org"})) == "black");
+    CHECK(decide(site, "r@x.org", two("W", "-", "7"), "a@else.org", {"b@else.org"}).boost == Approx(0));
 }
 
 TEST_CASE("senders are the envelope sender and the addresses of From, without duplicates") {

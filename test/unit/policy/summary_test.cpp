@@ -68,6 +68,15 @@ TEST_CASE("the blocked line of the reference") {
               "quarantine: virus-1, virus-2, mail_id: aB3dEf9hIjKl, Hits: -, size: 900, 812 ms"});
 }
 
+TEST_CASE("the line says which bad header it was, also of blocked mail") {
+    Story story(1, "Subject: x\r\n\r\n");
+    story.findings.header_problems = {{2, "8-bit"}, {7, "no Date"}};
+    story.policies[0].destinies.bad_header = Destiny::reject;
+    story.verdicts[0] = judge(story.findings, story.policies[0]);
+    story.outcomes[0] = {blocked_response(story.verdicts[0], "12345-01", story.findings), false, ""};
+    CHECK(summary_lines(input_of(story)).at(0).starts_with("Blocked BAD-HEADER-7 {RejectedInbound}"));
+}
+
 TEST_CASE("some passed and some blocked: two lines, both with the blocking category") {
     Story story(2);
     story.block(1, spam, Destiny::reject);

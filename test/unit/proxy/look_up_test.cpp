@@ -149,7 +149,7 @@ TEST_CASE("explain: settings with their origin, and the outcome with its reasons
     const auto request = make_lookup(*settings, to, {});
     const std::vector<policy::UserRow> rows = {row("7", "u@example.com", "N"), row("8", "@example.com", "what")};
     const auto wishes = resolve(*settings, banks, request, {rows});
-    const tools::Explained explained{settings.get(), &to, &banks, &request, &rows, &wishes.front()};
+    tools::Explained explained{settings.get(), &to, &banks, &request, &rows, &wishes.front()};
     const auto text = tools::explain_settings(explained);
     for (const auto* line : {"banks      MYNETS (originating)\n", "rows       users row 8 (\"@example.com\")\n",
                              "bypass_spam_checks           false                    users row 7 (\"u@example.com\"), column bypass_spam_checks\n",
@@ -175,4 +175,10 @@ TEST_CASE("explain: settings with their origin, and the outcome with its reasons
     REQUIRE(example);
     CHECK_THAT(tools::explain_outcome(explained, *example), Catch::Contains(std::string(outcome.want)));
     CHECK_FALSE(tools::example_of("vires", {}, wishes.front().effective.policy));
+    auto strict = wishes;  // what blocks is the category, and it is said of the problem that was found
+    strict.front().effective.policy.destinies.bad_header = policy::Destiny::reject;
+    explained.wishes = &strict.front();
+    const auto bad_header = tools::example_of("bad-header", {}, strict.front().effective.policy);
+    REQUIRE(bad_header);
+    CHECK_THAT(tools::explain_outcome(explained, *bad_header), Catch::Contains("final_bad_header_destiny is \"reject\" -> blocks"));
 }

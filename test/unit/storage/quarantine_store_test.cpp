@@ -94,7 +94,7 @@ TEST_CASE("the quarantine is listed newest first by every filter") {
         REQUIRE(keep(*records, record(1, "one 100% a_b", 'S', "a@one.example.org", {"bob@example.com"})));
         REQUIRE(keep(*records, record(2, "two", 'V', "B@Two.example.org", {"bob@example.com", "Bob@example.com", "carol@other.example.com"})));
         REQUIRE(keep(*records, record(3, "three", 'S', "", {"carol@other.example.com"})));
-        REQUIRE(keep(*records, record(4, "four \xe2\x82\xac", 'B', "a@one.example.org", {"dave@example.com"})));
+        REQUIRE(keep(*records, record(4, "four \xe2\x82\xac", 'B', "a@one.example.org", {"dave@example.com", "fred@B\xc3\xbc" "cher.example"})));
         auto clean = record(5, "clean", 'C', "a@one.example.org", {"bob@example.com"});
         clean.quarantine_type = ' ';
         REQUIRE(keep(*records, clean));
@@ -103,6 +103,8 @@ TEST_CASE("the quarantine is listed newest first by every filter") {
         CHECK(subjects(*store, {.recipient = "BOB@example.com"}) == Names{"two", "one 100% a_b"});
         CHECK(subjects(*store, {.recipient = "nobody@example.com"}).empty());
         CHECK(subjects(*store, {.recipient = "@other.example.com"}) == Names{"three", "two"});
+        for (const char* same : {"@b\xc3\xbc" "cher.example", "@xn--bcher-kva.example", "fred@b\xc3\xbc" "cher.example", "Fred@xn--bcher-kva.example"})
+            CHECK(subjects(*store, {.recipient = same}) == Names{"four \xe2\x82\xac"});
         CHECK(subjects(*store, {.sender = "b@two.example.org"}) == Names{"two"});
         CHECK(subjects(*store, {.sender = "<>"}) == Names{"three"});
         CHECK(subjects(*store, {.sender = "@one.example.org"}) == Names{"four \xe2\x82\xac", "one 100% a_b"});

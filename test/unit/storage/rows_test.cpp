@@ -51,6 +51,17 @@ TEST_CASE("a record becomes the rows that amavisd would write") {
     CHECK(rows.addresses == std::vector<AddressKey>{{"sender@example.org", "org.example"}, {"user@example.com", "com.example"}});
 }
 
+TEST_CASE("maddr keeps the letters of local parts when the site says that they matter") {
+    auto record = test::make_record();
+    record.sender = "Sender@Example.ORG";
+    record.recipients.front().address = "User@example.com";
+    CHECK(make_rows(record, {}).sender == "sender@example.org");
+    record.local_case_matters = true;
+    const auto rows = make_rows(record, {});
+    CHECK(rows.sender == "Sender@example.org");
+    CHECK(rows.recipients.front().email == "User@example.com");
+}
+
 TEST_CASE("a message that is still processed has no content, odd numbers and codes are tamed") {
     auto record = test::make_record();
     record.content = '\0';

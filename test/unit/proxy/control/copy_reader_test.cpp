@@ -151,7 +151,7 @@ TEST_CASE("a milter's file must belong to whoever asks and be a plain file") {
 }
 
 TEST_CASE("header edits are told to a milter: delete from the last one up, the topmost field last") {
-    const std::string text = "X-Spam-Flag: NO\r\nSubject: x\r\nX-Spam-Flag: MAYBE\r\n\r\nbody\r\n";
+    const std::string text = "X-Spam-Flag: NO\r\nSubject: x\r\nX-Spam-Flag: MAYBE\r\nSubject: y\r\n\r\nbody\r\n";
     mail::Message message;
     message.spool = std::make_shared<mail::SealedSpool>(-1, text.size(), text);
     message.header = mail::parse_header(text);
@@ -160,9 +160,11 @@ TEST_CASE("header edits are told to a milter: delete from the last one up, the t
     edits.prepend("Received", "by us");
     edits.prepend("X-Spam-Status", "Yes,\n\tscore=9");
     edits.remove("X-Spam-Flag");
-    edits.replace_first("Subject", "***SPAM*** x");
+    edits.replace_next("Subject", "***SPAM*** x");
+    edits.replace_next("Subject", "***SPAM*** y");
     AmpdpAnswer answer;
     add_edits(answer, edits, message);
     CHECK(answer.lines() == std::vector<std::string>{"delheader=2 X-Spam-Flag", "delheader=1 X-Spam-Flag", "chgheader=1 Subject ***SPAM***%20x",
+                                                     "chgheader=2 Subject ***SPAM***%20y",
                                                      "insheader=0 X-Spam-Status Yes,%0a%09score=9", "insheader=0 X-Virus-Scanned Tamis"});
 }

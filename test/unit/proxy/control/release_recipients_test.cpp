@@ -56,6 +56,9 @@ TEST_CASE("each recipient of a copy has a row of his own, however it was stored"
           Addresses{octet + "=1", other + "=2", "?u@example.com=3"});
     // a server may tell local parts apart by their case, the record does not
     CHECK(shown(release_recipients({}, copy_to({"Bob@x", "bob@x", "bob@x"}), rows_of({"bob@x", "bob@x", "bob@x"}))) == Addresses{"Bob@x=1", "bob@x=2"});
+    // with policy.local_part_is_case_sensitive it does
+    CHECK(shown(release_recipients({}, copy_to({"Bob@X", "bob@X"}), rows_of({"bob@x", "Bob@x"}))) == Addresses{"Bob@X=2", "bob@X=1"});
+    CHECK(shown(release_recipients({"Bob@x"}, copy_to({"Bob@X", "bob@X"}), rows_of({"bob@x", "Bob@x"}))) == Addresses{"Bob@X=2"});
     // amavisd: unquoted, A-labels, 255 octets
     CHECK(shown(release_recipients({}, copy_to({angle, idn}), rows_of({"a b@c >>=d@example.com", "x@xn--bcher-kva.example"}))) == Addresses{angle + "=1", idn + "=2"});
     const std::string wide = std::string(300, 'w') + "@example.com";

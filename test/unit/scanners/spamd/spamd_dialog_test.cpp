@@ -95,6 +95,17 @@ TEST_CASE("the table of the report gives tests with their scores") {
     CHECK(list[2].score == 1000);
 }
 
+TEST_CASE("a score has four columns: a row that begins with two blanks does not end the table") {
+    const auto tests = parse_report_table(" pts rule name              description\n---- ---------------------- ----------\n"
+                                          " 1.5 SMALL                  a\n                            [goes on]\n  15 LARGE                  b\n 100 LARGER                 c\n"
+                                          "1000 HUGE                   d\n-100 LOW                    e\n -10 LOWER                  f\n");
+    REQUIRE(tests);
+    REQUIRE(tests->has_value());
+    std::string shown;
+    for (const auto& test : **tests) shown += test.name + "=" + std::to_string(static_cast<int>(test.score)) + " ";
+    CHECK(shown == "SMALL=1 LARGE=15 LARGER=100 HUGE=1000 LOW=-100 LOWER=-10 ");
+}
+
 TEST_CASE("a table in the message's own text does not count") {
     const std::string forged =
         "Content preview:\n pts rule name              description\n"
