@@ -28,10 +28,6 @@ constexpr std::chrono::seconds      settle_time{30};    // to note what was deli
 
 std::string key_of(std::string_view address) { return storage::address_key(address).email; }
 
-std::string_view kind_word(Kind kind) {
-    return kind == Kind::release ? "release" : kind == Kind::requeue ? "requeue" : "report";
-}
-
 ReleaseFormat format_of(const Settings& settings, Kind kind) {
     if (kind == Kind::report) return ReleaseFormat::arf;
     if (settings.release.format == "attach") return ReleaseFormat::attach;
@@ -39,6 +35,10 @@ ReleaseFormat format_of(const Settings& settings, Kind kind) {
 }
 
 }  // namespace
+
+std::string_view kind_word(Kind kind) {
+    return kind == Kind::release ? "release" : kind == Kind::requeue ? "requeue" : "report";
+}
 
 struct Releaser::Target {
     std::string                            address;
