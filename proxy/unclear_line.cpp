@@ -64,6 +64,9 @@ std::string hint_on(const UnclearLine& unclear, const Listeners& listeners) {
 std::string text_of(const UnclearLine& unclear, const Listeners& listeners) {
     constexpr std::size_t shown = 80;
     const auto hint = hint_on(unclear, listeners);
+    if (unclear.line.empty() && unclear.protocol != "SMTP")
+        return fmt::format("{} listener {}: {} said nothing; a mail server waits for a greeting, which comes where SMTP is spoken: {}", unclear.protocol, unclear.listener,
+                           unclear.peer, place("SMTP and LMTP", "server.listen", listeners.smtp));
     return fmt::format("{} listener {}: {} sent a line that is not understood: \"{}\"{}{}", unclear.protocol, unclear.listener,
                        unclear.peer.empty() ? "somebody at the unix socket" : unclear.peer, escaped(unclear.line, shown), hint.empty() ? "" : "; ", hint);
 }

@@ -18,7 +18,7 @@ struct UnclearLine {
     std::string_view protocol;  // "SMTP" or "AM.PDP": what the listener speaks
     std::string_view listener;  // "10024" or a path
     std::string_view peer;      // an address, "uid 33", or empty: somebody at a unix socket
-    std::string_view line;      // as it came
+    std::string_view line;      // as it came; on AM.PDP empty: it waited for us to speak first, as a mail server does
 };
 
 // Listeners - where the two protocols are spoken, as they are configured

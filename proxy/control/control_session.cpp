@@ -111,6 +111,7 @@ Task<void> ControlSession::talk() {
         auto line = co_await input.read_line(*stream_, request_end);
         waiting_ = false;
         if (begins) request_end = idle;
+        if (!line && line.error().is(Errc::timeout) && begins && !has_asked) tell_of({});
         if (!line && !line.error().is(Errc::over_limit)) co_return;
         if (line && begins && is_other_protocol(*line)) {  // no empty line will come to end it: it waits for our answer
             tell_of(*line);

@@ -126,6 +126,12 @@ class UnclearLines(Quarantined):
         self.assertEqual(self.count(daemon, '"request=nonsense"'), 1)
         self.assertEqual(self.count(daemon, "is not understood"), 5)
 
+    def test_a_mail_server_that_waits_for_the_greeting_of_am_pdp(self):
+        daemon = self.with_control(control={"allowed_peers": ["127.0.0.1"]})
+        with Ampdp(f"127.0.0.1:{self.port}", timeout=60) as control:
+            self.assertEqual(control.socket.recv(10), b"", "after half a minute the connection ends")
+        self.assertEqual(self.count(daemon, f"AM.PDP listener {self.port}: 127.0.0.1 said nothing; a mail server waits for a greeting"), 1)
+
     def test_many_of_them_do_not_fill_the_log(self):
         daemon = self.with_control()
         for _ in range(30):

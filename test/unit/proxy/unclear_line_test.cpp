@@ -39,6 +39,12 @@ TEST_CASE("the log line names listener, peer and 80 characters of the line, esca
     CHECK(text_of({"SMTP", "/run/x", "", "fly"}, listeners) == "SMTP listener /run/x: somebody at the unix socket sent a line that is not understood: \"fly\"");
 }
 
+TEST_CASE("who waits for a greeting on AM.PDP is told of as well") {
+    CHECK(text_of({"AM.PDP", "9998", "192.0.2.1", ""}, listeners) ==
+          "AM.PDP listener 9998: 192.0.2.1 said nothing; a mail server waits for a greeting, which comes where SMTP is spoken: "
+          "the SMTP and LMTP listener is 127.0.0.1:10024 (server.listen)");
+}
+
 TEST_CASE("nobody fills the log with them") {
     using namespace std::chrono_literals;
     UnclearBudget budget(2);
