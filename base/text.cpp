@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <utility>
 
 namespace tamis {
 namespace {
@@ -262,16 +263,15 @@ std::optional<std::string> nearest(std::string_view wanted, const std::vector<st
     std::optional<std::string> best;
     std::size_t best_distance = wanted.size() / 3 + 2;  // farther than this is another word, not a typing error
     for (const auto& candidate : candidates) {
-        std::vector<std::size_t> row(candidate.size() + 1);
+        const auto differ = [&](std::size_t i, std::size_t j) { return lower(wanted[i - 1]) != lower(candidate[j - 1]); };
+        std::vector<std::size_t> before, above, row(candidate.size() + 1);
         for (std::size_t j = 0; j < row.size(); ++j) row[j] = j;
         for (std::size_t i = 1; i <= wanted.size(); ++i) {
-            std::size_t diagonal = row[0];
+            before = std::exchange(above, row);
             row[0] = i;
             for (std::size_t j = 1; j < row.size(); ++j) {
-                const std::size_t above = row[j];
-                row[j] = std::min({row[j] + 1, row[j - 1] + 1,
-                                   diagonal + (lower(wanted[i - 1]) == lower(candidate[j - 1]) ? 0U : 1U)});
-                diagonal = above;
+                row[j] = std::min({above[j] + 1, row[j - 1] + 1, above[j - 1] + (differ(i, j) ? 1U : 0U)});
+                if (i > 1 && j > 1 && !differ(i, j - 1) && !differ(i - 1, j)) row[j] = std::min(row[j], before[j - 2] + 1);  // two that changed places
             }
         }
         if (row.back() < best_distance) {

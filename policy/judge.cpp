@@ -13,6 +13,17 @@ namespace tamis::policy {
 using mail::ContentCategory;
 using mail::Major;
 
+namespace {
+
+// failure_text - "clamd 127.0.0.1:3310: read: timed out" has the engine's name already
+std::string failure_text(const std::string& scanner, const Fault& fault) {
+    auto text = describe(fault);
+    const bool names_it = text.starts_with(scanner + " ") && text.find(": ") != std::string::npos;
+    return names_it ? text : fmt::format("{}: {}", scanner, text);
+}
+
+}  // namespace
+
 Destiny Destinies::of(ContentCategory category) const noexcept {
     switch (category.major) {
         case Major::virus: return virus;
@@ -61,7 +72,7 @@ Findings findings_from(const mail::Evidence& evidence) {
             found.score = found.score.value_or(0) + scored->score;
             found.tests.insert(found.tests.end(), scored->tests.begin(), scored->tests.end());
         } else if (const auto* failed = std::get_if<mail::Failed>(&scan.outcome)) {
-            found.failed_engines.push_back(fmt::format("{}: {}", scan.scanner, describe(failed->fault)));
+            found.failed_engines.push_back(failure_text(scan.scanner, failed->fault));
             if (!scan.required) continue;
             const bool is_over_limit = failed->fault.is(Errc::over_limit);
             const auto minor = is_over_limit ? mail::unchecked_over_limits : mail::unchecked_engine;

@@ -21,14 +21,15 @@
 #include <set>
 #include <thread>
 
+#include "base/counted.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "proxy/control/control_session.h"
 #include "proxy/listener.h"
 #include "proxy/look_up.h"
 #include "proxy/pipeline.h"
-#include "proxy/reinject_options.h"
 #include "proxy/privileges.h"
+#include "proxy/reinject_options.h"
 #include "proxy/retention_timer.h"
 #include "proxy/running_settings.h"
 #include "proxy/safe_files.h"
@@ -117,7 +118,7 @@ struct App::Thread {
             place = services.serving.try_take(1);
             if (place.amount() == 0) {
                 if (services.told_waiting.begin_quiet(std::chrono::minutes(1)))
-                    log::warning({}, "{} connections are served (limits.connections), new ones wait for their greeting", services.serving.limit());
+                    log::warning({}, "{} served (limits.connections), new ones wait for their greeting", counted(services.serving.limit(), "connection is", "connections are"));
                 auto taken = co_await services.serving.take(1, Deadline::in(settings->limits.session));
                 if (!taken) co_return;
                 place = std::move(*taken);
@@ -406,7 +407,7 @@ void App::Impl::hand_out_control(Accepted accepted) {
     const auto limit = peer.refusal.empty() ? static_cast<std::size_t>(in_force.control.connections) : ControlPools::stranger_limit;
     auto place = pools.enter(peer.pool, limit);
     if (!place) {
-        log::warning({}, "AM.PDP: more than {} connections of \"{}\" (control.connections), one was closed", limit, peer.pool);
+        log::warning({}, "AM.PDP: more than {} of \"{}\" (control.connections), one was closed", counted(limit, "connection"), peer.pool);
         ::close(accepted.descriptor);
         return;
     }
@@ -484,8 +485,8 @@ void App::Impl::log_start() const {
     for (const auto& listener : listeners) names.push_back(listener.name);
     std::vector<std::string> engines;
     for (const auto& scanner : services->snapshot()->scanners) engines.emplace_back(scanner->name());
-    log::notice({}, "Tamis {} started, listening on {}, forwarding to {}, scanners: {}, {} threads", TAMIS_VERSION,
-                join(names, ", "), settings->forward.shown, engines.empty() ? "none" : join(engines, ", "), threads.size());
+    log::notice({}, "Tamis {} started, listening on {}, forwarding to {}, scanners: {}, {}", TAMIS_VERSION,
+                join(names, ", "), settings->forward.shown, engines.empty() ? "none" : join(engines, ", "), counted(threads.size(), "thread"));
     if (engines.empty()) log::warning({}, "no scanner is configured: mail passes unchecked");
 }
 
@@ -580,11 +581,11 @@ Task<void> App::Impl::drain() {
         pause.expires_after(std::chrono::milliseconds(20));
         co_await pause.async_wait(as_result);
     }
-    if (busy() != 0) log::warning({}, "{} connections did not finish in time; their mail stays with the MTA", busy());
+    if (busy() != 0) log::warning({}, "{} did not finish in time: the mail stays with the MTA", counted(busy(), "connection"));
     stopped_in_time = busy() == 0;
     if (services->records) {
         const auto left = co_await services->records->drain(Deadline::in(std::chrono::seconds(10)));
-        if (left != 0) log::error({}, "{} records of delivered mail could not be written before the end", left);
+        if (left != 0) log::error({}, "{} of delivered mail could not be written before the end", counted(left, "record"));
     }
     log::notice({}, "stopped");
 }

@@ -5,6 +5,7 @@
 
 #include <cstring>
 
+#include "base/counted.h"
 #include "base/log.h"
 
 namespace tamis::proxy {
@@ -45,8 +46,8 @@ Done DeliveredJournal::open(const std::string& folder) {
     others_ = other_delivered_files(folder, file_->path());
     take_over();
     if (!entries_.empty())
-        log::notice({}, "{} recipients were handed their mail by a process that ended before it could answer; the MTA's next try is not delivered again",
-                    entries_.size());
+        log::notice({}, "{} by a process that ended before it could answer; the MTA's next try is not delivered again",
+                    counted(entries_.size(), "recipient was handed its mail", "recipients were handed their mail"));
     return {};
 }
 

@@ -13,6 +13,7 @@
 #include "proxy/daemonize.h"
 #include "proxy/services.h"
 #include "proxy/start_checks.h"
+#include "proxy/tools/command_line.h"
 
 namespace {
 
@@ -22,7 +23,7 @@ int report(const tamis::Problems& problems) {
 }
 
 int run(int argc, char** argv) {
-    CLI::App cli("tamisd - mail content filter between two MTAs, the modern amavisd");
+    CLI::App cli("tamisd - mail content filter between two MTAs, the modern amavisd", "tamisd");
     std::string file = "/etc/tamis/tamis.toml";
     bool check = false;
     bool print = false;
@@ -39,7 +40,7 @@ int run(int argc, char** argv) {
     cli.add_flag("--daemon", daemon, "go into the background once everything works; the exit status says whether it does");
     cli.add_option("--pid-file", pid_file, "with --daemon: write the process id there");
     cli.add_flag("-V,--version", version, "print the version");
-    CLI11_PARSE(cli, argc, argv);
+    if (const auto status = tamis::proxy::tools::parse_command_line(cli, argc, argv)) return *status;
     if (version) {
         fmt::print("tamisd {}\n", TAMIS_VERSION);
         return 0;

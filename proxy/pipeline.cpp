@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/counted.h"
 #include "base/log.h"
 #include "base/metric.h"
 #include "base/text.h"
@@ -72,8 +73,8 @@ std::optional<Answer> Pipeline::loop_refusal(State& state) {
     const auto hops = state.message.header.find_all("Received", state.message.spool->head()).size();
     if (hops <= most_hops) return {};
     const Reply text = reply(554, "5.4.6", fmt::format("Reject: Too many hops: {} 'Received:' header fields, id={}", hops, state.log_id));
-    log::warning(state.log_id, "Blocked MTA-BLOCKED, mail loop: {} Received fields, {} -> {} recipient(s); look for a content_filter on the re-injection port",
-                 hops, mail::smtp_form(state.envelope.sender), state.envelope.recipients.size());
+    log::warning(state.log_id, "Blocked MTA-BLOCKED, mail loop: {} Received fields, {} -> {}; look for a content_filter on the re-injection port",
+                 hops, mail::smtp_form(state.envelope.sender), counted(state.envelope.recipients.size(), "recipient"));
     Answer out;
     out.outcomes = state.outcomes;
     out.replies.assign(state.job.per_recipient_replies ? state.envelope.recipients.size() : 1, text);
@@ -212,8 +213,8 @@ Answer Pipeline::answer(State& state) {
     if (settings.log.format != "amavis")
         log::record(log::Level::notice, state.log_id, policy::summary_json(summary, settings.log.target == "syslog" ? log::syslog_record_limit : 0));
     if (state.message.normalised != 0)
-        log::info(state.log_id, "{} bare CR, bare LF or NUL in this message were put right; a DKIM signature may break",
-                  state.message.normalised);
+        log::info(state.log_id, "{} (bare CR, bare LF, NUL) of this message put right; a DKIM signature may break",
+                  counted(state.message.normalised, "octet"));
 
     Answer out;
     out.outcomes = state.outcomes;
@@ -234,15 +235,27 @@ void Pipeline::reply_arrived(const Job& job, const Answer& answer) {
     }
 }
 
+namespace {
+
+// reason_for_outside - what kind of trouble it is, without the host, path or database that the Fault names
+std::string reason_for_outside(const Fault& fault) {
+    constexpr std::string_view keeping = "temporarily unable to quarantine";
+    if (fault.detail.starts_with(keeping)) return std::string(keeping);
+    return fault.code ? fault.code.message() : std::string("see the log");
+}
+
+}  // namespace
+
 // failed - trouble of ours: 451 for everybody, the MTA keeps the mail. Who was handed it before (only a notice can fail after
-// that) stands in the journal, and does not get it twice.
+// that) stands in the journal, and does not get it twice. Which host or database it was stays in the log: the text of the answer
+// may travel to the sender.
 Answer Pipeline::failed(State& state, std::string_view section, const Fault& fault) {
     messages_tempfailed().add();
-    log::error(state.log_id, "TempFailed {} {} -> {} recipient(s): {} FAILED: {}; the mail stays with the MTA",
-               state.message.mail_id.get(), mail::smtp_form(state.envelope.sender), state.envelope.recipients.size(),
+    log::error(state.log_id, "TempFailed {} {} -> {}: {} FAILED: {}; the mail stays with the MTA",
+               state.message.mail_id.get(), mail::smtp_form(state.envelope.sender), counted(state.envelope.recipients.size(), "recipient"),
                section, escaped(describe(fault), 600));
     const Reply text = reply(451, "4.5.0", fmt::format("Error in processing, id={}, {} FAILED: {}", state.log_id, section,
-                                                       escaped(describe(fault), 300)));
+                                                       reason_for_outside(fault)));
     Answer out;
     out.outcomes = state.outcomes;
     out.replies.assign(state.job.per_recipient_replies ? state.envelope.recipients.size() : 1, text);

@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "base/counted.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "mail/address.h"
@@ -62,8 +63,8 @@ tamis::open::Extract extract_for(const scanners::ScannerList& all) {
 // look_up - step 4: whose mail is it, and what does every recipient want
 Task<Done> Pipeline::look_up(State& state, Deadline deadline) {
     const auto& settings = *state.shared.settings;
-    log::info(state.log_id, "Checking: {} {} -> {} recipient(s)", state.message.mail_id.get(),
-              mail::smtp_form(state.envelope.sender), state.envelope.recipients.size());
+    log::info(state.log_id, "Checking: {} {} -> {}", state.message.mail_id.get(),
+              mail::smtp_form(state.envelope.sender), counted(state.envelope.recipients.size(), "recipient"));
     if (auto asked = co_await ask_wishes(state, deadline); !asked) co_return asked;
     if (!services_.records) co_return Done{};
     // a database that is away: wait a little (it may be a restart), then 451 before anything was handed over

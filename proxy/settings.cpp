@@ -511,6 +511,7 @@ void load_storage(Settings& settings, const ConfigTable* table, Problems& proble
             return;
         }
         if (auto dsn = storage::parse_dsn(embedded)) into = {std::move(*dsn)};
+        storage::name_entries(into, key);
     };
     load("storage_dsn", settings.storage_dsns);
     if (takes_storage_dsn(settings.config)) settings.lookup_dsns = settings.storage_dsns;

@@ -233,16 +233,22 @@ Result<Dsn> parse_dsn(std::string_view text, std::string_view user, std::string_
     return postgresql(std::string(text), user, password);
 }
 
+void name_entries(std::vector<Dsn>& dsns, std::string_view setting) {
+    for (std::size_t i = 0; i < dsns.size(); ++i)
+        dsns[i].use = dsns.size() == 1 ? std::string(setting) : fmt::format("{} entry {} of {}", setting, i + 1, dsns.size());
+}
+
 std::vector<Dsn> load_dsns(const ConfigValue& from, std::string_view setting, Problems& problems) {
     std::vector<Dsn> dsns;
-    const auto add = [&](const ConfigValue& value) {
-        if (auto dsn = load_one(value, setting, problems)) dsns.push_back(std::move(*dsn));
+    const auto add = [&](const ConfigValue& value, std::string_view name) {
+        if (auto dsn = load_one(value, name, problems)) dsns.push_back(std::move(*dsn));
     };
     const auto* list = from.array();
     if (list == nullptr) {
-        add(from);
+        add(from, setting);
     } else {
-        for (const auto& value : *list) add(value);
+        std::size_t number = 0;
+        for (const auto& value : *list) add(value, list->size() == 1 ? std::string(setting) : fmt::format("{} entry {} of {}", setting, ++number, list->size()));
         if (list->empty()) problems.add(from.position, fmt::format("{}: the list is empty", setting));
     }
     for (const auto& dsn : dsns)
@@ -250,6 +256,7 @@ std::vector<Dsn> load_dsns(const ConfigValue& from, std::string_view setting, Pr
             problems.add(from.position, fmt::format("{}: all entries of a list must be of the same kind of database", setting));
             return {};
         }
+    name_entries(dsns, setting.substr(setting.find('.') + 1));
     return dsns;
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/counted.h"
 #include "base/text.h"
 #include "storage/expire_run.h"
 
@@ -15,12 +16,13 @@ constexpr std::int64_t look_back = 2 * 86'400;  // records may be written long a
 
 }  // namespace
 
-Task<Result<std::unique_ptr<ExpirySession>>> open_expiry_session(asio::io_context& loop, std::vector<Dsn> dsns) {
+Task<Result<std::unique_ptr<ExpirySession>>> open_expiry_session(asio::io_context& loop, std::vector<Dsn> dsns, Deadline deadline) {
     std::string troubles;
     auto code = make_error_code(Errc::unavailable);
-    for (const auto& dsn : dsns) {
+    for (std::size_t i = 0; i < dsns.size(); ++i) {
+        const auto& dsn = dsns[i];
         if (dsn.kind == Dsn::Kind::sqlite) co_return sqlite::open_expiry_session(dsn);
-        auto session = co_await pg::open_expiry_session(loop, dsn);
+        auto session = co_await pg::open_expiry_session(loop, dsn, deadline.sooner(deadline.left() / static_cast<int>(dsns.size() - i)));
         if (session) co_return session;
         troubles += (troubles.empty() ? "" : "; ") + session.error().detail;
         code = session.error().code;
@@ -30,18 +32,18 @@ Task<Result<std::unique_ptr<ExpirySession>>> open_expiry_session(asio::io_contex
 
 std::string describe_report(const ExpireReport& report) {
     std::vector<std::string> parts;
-    const auto add = [&](std::uint64_t count, std::string_view what) {
-        if (count != 0) parts.push_back(fmt::format("{} {}", count, what));
+    const auto add = [&](std::uint64_t count, std::string_view what, std::string_view many = {}) {
+        if (count != 0) parts.push_back(counted(count, what, many));
     };
-    add(report.records, "records");
-    add(report.copies, "copies");
-    add(report.incomplete, "incomplete records");
-    add(report.recipients, "recipients' rows");
-    add(report.chunks, "chunks");
-    add(report.orphan_recipients, "recipients' rows without a message");
-    add(report.orphan_chunks, "chunks without a message");
-    add(report.addresses, "unused addresses");
-    add(report.pages, "pages given back");
+    add(report.records, "record");
+    add(report.copies, "copy", "copies");
+    add(report.incomplete, "incomplete record");
+    add(report.recipients, "recipient's row", "recipients' rows");
+    add(report.chunks, "chunk");
+    add(report.orphan_recipients, "recipient's row without a message", "recipients' rows without a message");
+    add(report.orphan_chunks, "chunk without a message", "chunks without a message");
+    add(report.addresses, "unused address", "unused addresses");
+    add(report.pages, "page given back", "pages given back");
     if (!report.dropped.empty()) parts.push_back("partitions " + join(report.dropped, ", "));
     auto line = parts.empty() ? std::string("nothing was due") : join(parts, ", ") + " went";
     if (!report.created.empty()) line += fmt::format("; partitions made: {}", join(report.created, ", "));

@@ -37,6 +37,7 @@ struct ExpireOptions {
     double                    share = 0.05;           // of the time in which the database works for us, at most
     double                    least_rate = 250;       // messages a second: it does not rest longer than they allow, whatever the share
     std::chrono::milliseconds longest_run{std::chrono::minutes(30)};
+    std::chrono::milliseconds connect_limit{10'000};  // to reach one of the databases
     bool                      frees_pages = true;     // SQLite with auto_vacuum = incremental
     bool                      vacuums = false;        // SQLite: the whole file anew; nobody can write meanwhile
 };

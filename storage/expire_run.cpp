@@ -44,7 +44,7 @@ ExpireRun::ExpireRun(asio::io_context& loop, std::vector<Dsn> dsns, ExpireOption
 }
 
 Task<Done> ExpireRun::open() {
-    auto session = co_await open_expiry_session(loop_, dsns_);
+    auto session = co_await open_expiry_session(loop_, dsns_, Deadline::in(options_.connect_limit));
     if (!session) co_return std::unexpected(std::move(session.error()));
     session_ = std::move(*session);
     sql_ = std::make_unique<ExpirySql>(session_->catalogue(), session_->is_postgresql());

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/async.h"
+#include "base/deadline.h"
 #include "base/result.h"
 #include "storage/catalogue.h"
 #include "storage/dsn.h"
@@ -40,10 +41,10 @@ public:
 };
 
 // open_expiry_session - on the first database of the list that answers and can be written. The Fault names all that do not.
-Task<Result<std::unique_ptr<ExpirySession>>> open_expiry_session(asio::io_context& loop, std::vector<Dsn> dsns);
+Task<Result<std::unique_ptr<ExpirySession>>> open_expiry_session(asio::io_context& loop, std::vector<Dsn> dsns, Deadline deadline);
 
 namespace pg {
-Task<Result<std::unique_ptr<ExpirySession>>> open_expiry_session(asio::io_context& loop, Dsn dsn);
+Task<Result<std::unique_ptr<ExpirySession>>> open_expiry_session(asio::io_context& loop, Dsn dsn, Deadline deadline);
 }
 namespace sqlite {
 Result<std::unique_ptr<ExpirySession>> open_expiry_session(const Dsn& dsn);

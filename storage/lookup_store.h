@@ -57,6 +57,7 @@ struct LookupOptions {
     std::chrono::milliseconds  cache{0};                 // 0: nothing is kept beyond one message
     std::string                select_policy = {};            // a statement of the site's own; empty: ours
     std::optional<std::string> select_wblist = {};            // nothing: ours; empty: wblist is not asked
+    std::optional<std::chrono::milliseconds> round = {};      // PostgreSQL: the time to try every DSN once; nothing: 5 s for each
 };
 
 // notify_channel - what schema/postgresql/optional-notify.sql sends after a change of the four tables

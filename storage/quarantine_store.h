@@ -128,6 +128,7 @@ struct QuarantineStoreOptions {
     std::size_t               connections = 1;  // PostgreSQL sessions, at most 8
     std::chrono::milliseconds patience{10'000};
     bool                      must_write = true;  // false: a standby will do
+    std::optional<std::chrono::milliseconds> round = {};  // PostgreSQL: the time to try every DSN once; nothing: 5 s for each
 };
 
 // open_quarantine_store - starts the store's thread; succeeds also when the database is away

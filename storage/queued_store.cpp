@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/counted.h"
 #include "base/log.h"
 #include "base/metric.h"
 #include "storage/rows.h"
@@ -102,7 +103,7 @@ Task<std::size_t> QueuedStore::drain(Deadline deadline) {
 
 std::string QueuedStore::health() const {
     const auto waiting = remembered();
-    return waiting == 0 ? health_->text() : fmt::format("{}; {} records wait to be written", health_->text(), waiting);
+    return waiting == 0 ? health_->text() : fmt::format("{}; {} to be written", health_->text(), counted(waiting, "record waits", "records wait"));
 }
 
 void QueuedStore::refuse_rest() {

@@ -97,9 +97,9 @@ std::vector<std::string> index_statements(const SchemaStep& step) {
 Result<int> install_schema(const Dsn& dsn, Divided divided) {
     if (dsn.kind == Dsn::Kind::postgresql) return install_postgresql(dsn, divided);
     if (divided == Divided::by_week) return fail(Errc::bad_input, "SQLite has no partitions");
-    auto database = sqlite::Database::open(dsn.path, dsn.shown);
+    auto database = sqlite::Database::open(dsn.path, dsn.named());
     if (!database) return std::unexpected(std::move(database.error()));
-    return sqlite::install_steps(**database, dsn.shown);
+    return sqlite::install_steps(**database, dsn.named());
 }
 
 }  // namespace tamis::storage

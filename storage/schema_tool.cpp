@@ -18,8 +18,8 @@ std::unexpected<Fault> at_statement(const Fault& why, const std::string& stateme
     return fail(why.code, fmt::format("{}; nothing was changed. The statement was: {}", why.detail, escaped(statement, 400)));
 }
 
-Result<Catalogue> read_postgresql(const Dsn& dsn) {
-    auto server = pg::Blocking::open(dsn);
+Result<Catalogue> read_postgresql(const Dsn& dsn, Deadline::Clock::duration limit) {
+    auto server = pg::Blocking::open(dsn, limit);
     if (!server) return std::unexpected(std::move(server.error()));
     auto rows = server->query(pg::catalogue_query());
     if (!rows) return std::unexpected(std::move(rows.error()));
@@ -44,7 +44,7 @@ Done run_postgresql(const Dsn& dsn, const std::vector<std::string>& statements) 
 }
 
 Done run_sqlite(const Dsn& dsn, const std::vector<std::string>& statements) {
-    auto database = sqlite::Database::open(dsn.path, dsn.shown);
+    auto database = sqlite::Database::open(dsn.path, dsn.named());
     if (!database) return std::unexpected(std::move(database.error()));
     if (auto begun = (*database)->run("BEGIN IMMEDIATE"); !begun) return begun;
     for (const auto& statement : statements)
@@ -54,11 +54,11 @@ Done run_sqlite(const Dsn& dsn, const std::vector<std::string>& statements) {
 
 }  // namespace
 
-Result<Catalogue> read_catalogue(const Dsn& dsn) {
-    if (dsn.kind == Dsn::Kind::postgresql) return read_postgresql(dsn);
+Result<Catalogue> read_catalogue(const Dsn& dsn, Deadline::Clock::duration limit) {
+    if (dsn.kind == Dsn::Kind::postgresql) return read_postgresql(dsn, limit);
     std::error_code ignored;
     if (!std::filesystem::exists(dsn.path, ignored)) return Catalogue{};
-    auto database = sqlite::Database::open(dsn.path, dsn.shown);
+    auto database = sqlite::Database::open(dsn.path, dsn.named());
     if (!database) return std::unexpected(std::move(database.error()));
     return sqlite::catalogue_of(**database);
 }

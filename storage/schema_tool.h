@@ -6,14 +6,16 @@
 #include <string>
 #include <vector>
 
+#include "base/deadline.h"
 #include "base/result.h"
 #include "storage/catalogue.h"
 #include "storage/dsn.h"
 
 namespace tamis::storage {
 
-// read_catalogue - the facts about a database; an SQLite file that does not exist has no tables and is not created
-Result<Catalogue> read_catalogue(const Dsn& dsn);
+// read_catalogue - the facts about a database; an SQLite file that does not exist has no tables and is not created; `limit` is the time to
+// reach a server
+Result<Catalogue> read_catalogue(const Dsn& dsn, Deadline::Clock::duration limit = std::chrono::seconds(10));
 
 // run_statements - all of them, or none; two that run at once wait for each other, a table that others hold for 30 s is
 // given up. The Fault names the statement and what the server said.

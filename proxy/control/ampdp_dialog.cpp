@@ -52,7 +52,10 @@ const std::string& AmpdpRequest::first(std::string_view name) const {
 
 void AmpdpParser::take(std::string_view line) {
     const auto spoil = [&](std::string_view why) {
-        if (!request_.spoiled_) request_.spoiled_ = Fault{make_error_code(Errc::bad_input), fmt::format("{}: \"{}\"", why, escaped(line))};
+        if (request_.spoiled_) return;
+        constexpr std::size_t kept = 200;
+        request_.spoiling_line_ = line.substr(0, kept);
+        request_.spoiled_ = Fault{make_error_code(Errc::bad_input), fmt::format("{}: \"{}\"", why, escaped(line))};
     };
     const auto sign = line.find_first_of("=:");
     if (sign == std::string_view::npos || sign == 0) return spoil("a line is neither name=value nor empty");

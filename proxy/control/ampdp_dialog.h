@@ -28,11 +28,14 @@ public:
     bool                            has(std::string_view name) const { return attributes_.contains(name); }
     // spoiled - what is wrong with the request as a text
     const std::optional<Fault>& spoiled() const noexcept { return spoiled_; }
+    // spoiling_line - the first line that is none, cut
+    const std::string& spoiling_line() const noexcept { return spoiling_line_; }
 
 private:
     friend class AmpdpParser;
     std::map<std::string, std::vector<std::string>, std::less<>> attributes_;
     std::optional<Fault>                                         spoiled_;
+    std::string                                                  spoiling_line_;
 };
 
 class AmpdpParser {

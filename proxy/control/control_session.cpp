@@ -3,12 +3,16 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
+
 #include "base/log.h"
 #include "base/metric.h"
 #include "base/text.h"
 #include "mail/ids.h"
 #include "proxy/control/policy_request.h"
 #include "proxy/control/release.h"
+#include "proxy/unclear_line.h"
 
 namespace tamis::proxy {
 namespace {
@@ -20,6 +24,13 @@ metric::Counter& requests_total() {
 metric::Counter& refused_total() {
     static metric::Counter counter("tamis_ampdp_refused_total", "AM.PDP peers and secrets that were refused");
     return counter;
+}
+
+// is_unclear - it asks for nothing that is known
+bool is_unclear(const AmpdpRequest& request) {
+    static constexpr auto known = std::to_array<std::string_view>({"smtpd_access_policy", "release", "requeue", "report", "am.pdp"});
+    const auto kind = to_lower(request.first("request"));
+    return request.spoiled() || std::ranges::find(known, std::string_view(kind)) == known.end();
 }
 
 AmpdpAnswer release_failure(const Fault& fault) {
@@ -71,6 +82,15 @@ Task<void> ControlSession::refuse() {
     if (!sent) log::debug({}, "the refusal could not be said: {}", describe(sent.error()));
 }
 
+std::string ControlSession::peer_name() const { return peer_.is_unix ? fmt::format("uid {}", peer_.user) : peer_.address; }
+
+// tell_of - the log says once what a line looked like that is not understood
+void ControlSession::tell_of(std::string_view line) {
+    if (std::exchange(told_unclear_, true)) return;
+    const auto settings = services_.snapshot()->settings;
+    tell_unclear({"AM.PDP", peer_.listener, peer_name(), line}, {settings->server.listen, settings->control.listen});
+}
+
 Task<void> ControlSession::talk() {
     if (!peer_.refusal.empty()) {
         co_await refuse();
@@ -80,6 +100,8 @@ Task<void> ControlSession::talk() {
     InputBuffer input(ampdp_line_limit + 2);
     AmpdpParser parser;
     bool        has_asked = false;
+    std::string first_line;  // of the request in hand
+    constexpr std::size_t shown_of_line = 200;
     Deadline    request_end = Deadline::never();  // a begun request ends, however slowly its lines come
     while (!services_.stopping || parser.is_inside()) {
         const Deadline idle = Deadline::in(services_.snapshot()->settings->control.idle);
@@ -89,15 +111,26 @@ Task<void> ControlSession::talk() {
         auto line = co_await input.read_line(*stream_, request_end);
         waiting_ = false;
         if (begins) request_end = idle;
+        if (!line && line.error().is(Errc::timeout) && begins && !has_asked) tell_of({});
         if (!line && !line.error().is(Errc::over_limit)) co_return;
+        if (line && begins && is_other_protocol(*line)) {  // no empty line will come to end it: it waits for our answer
+            tell_of(*line);
+            const auto said = failure_answer(fmt::format("this is AM.PDP, not \"{}\"", escaped(*line)));
+            const auto sent = co_await stream_->write(said.wire(), idle);
+            if (!sent) log::debug({}, "the refusal could not be said: {}", describe(sent.error()));
+            co_return;
+        }
+        if (line && begins) first_line = line->substr(0, shown_of_line);
         auto request = line ? parser.on_line(*line) : std::unexpected(line.error());
         if (!request) {
+            tell_of(line ? *line : std::string_view(first_line));
             const auto sent = co_await stream_->write(failure_answer(describe(request.error())).wire(), idle);
             if (!sent) log::debug({}, "the refusal could not be said: {}", describe(sent.error()));
             co_return;
         }
         if (!*request) continue;
         has_asked = true;
+        if (is_unclear(**request)) tell_of((*request)->spoiled() ? std::string_view((*request)->spoiling_line()) : std::string_view(first_line));
         requests_total().add();
         answering_ = true;
         place_->set_busy(true);
@@ -172,8 +205,12 @@ Task<AmpdpAnswer> ControlSession::answer_release(AmpdpRequest request, std::stri
     Releaser releaser(settings, services_.quarantine.get(), *services_.copies, &reinjector_);
     auto results = co_await releaser.release(std::move(wanted), Deadline::in(settings.limits.message));
     if (!results) {
-        log::warning({}, "AM.PDP: {} of {} failed: {}", kind, request.first("mail_id"), describe(results.error()));
-        co_return release_failure(results.error());
+        auto& why = results.error();
+        log::warning({}, "AM.PDP: {} of {} failed: {}", kind, request.first("mail_id"), describe(why));
+        const bool is_ours = why.is(Errc::unavailable) || why.is(Errc::timeout) || why.is(Errc::closed);
+        // to a program on another machine nothing is said of hosts and databases
+        if (is_ours && !peer_.is_unix) why.detail = "the quarantine cannot be reached now; the log of the filter says why";
+        co_return release_failure(why);
     }
     AmpdpAnswer out;
     if (results->empty()) out.set_reply(250, "2.5.0", "Ok, no recipients, nothing to do");

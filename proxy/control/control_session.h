@@ -31,6 +31,8 @@ public:
 private:
     Task<void>        talk();
     Task<void>        refuse();
+    void              tell_of(std::string_view line);
+    std::string       peer_name() const;
     Task<AmpdpAnswer> answer(AmpdpRequest request);
     Task<AmpdpAnswer> answer_release(AmpdpRequest request, std::string kind);
     Done              check_secret(const AmpdpRequest& request, const Settings& settings) const;
@@ -43,6 +45,7 @@ private:
     Reinjector&             reinjector_;
     bool                    waiting_ = false;  // for the first line of a request
     bool                    answering_ = false;
+    bool                    told_unclear_ = false;  // a line that is not understood: told of once
 };
 
 }  // namespace tamis::proxy

@@ -29,10 +29,6 @@ constexpr std::chrono::seconds      patience{5};        // with another release 
 constexpr std::chrono::milliseconds look_again{100};
 constexpr std::chrono::seconds      settle_time{30};    // to note what was delivered
 
-std::string_view kind_word(Kind kind) {
-    return kind == Kind::release ? "release" : kind == Kind::requeue ? "requeue" : "report";
-}
-
 ReleaseFormat format_of(const Settings& settings, Kind kind) {
     if (kind == Kind::report) return ReleaseFormat::arf;
     if (settings.release.format == "attach") return ReleaseFormat::attach;
@@ -40,6 +36,10 @@ ReleaseFormat format_of(const Settings& settings, Kind kind) {
 }
 
 }  // namespace
+
+std::string_view kind_word(Kind kind) {
+    return kind == Kind::release ? "release" : kind == Kind::requeue ? "requeue" : "report";
+}
 
 struct Releaser::Target {
     std::string                            address;

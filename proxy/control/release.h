@@ -53,6 +53,9 @@ struct ReleaseResult {
     std::string trouble;  // the delivery is done, but could not be recorded
 };
 
+// kind_word - "release", "requeue" or "report"
+std::string_view kind_word(ReleaseRequest::Kind kind);
+
 // Located - where the copy of a message is; pure
 struct Located {
     enum class Kind { table, file };

@@ -6,11 +6,13 @@
 
 #include <array>
 
+#include "base/counted.h"
 #include "base/log.h"
 #include "base/metric.h"
 #include "base/text.h"
 #include "mail/address.h"
 #include "proxy/smtp/data_receiver.h"
+#include "proxy/unclear_line.h"
 
 namespace tamis::proxy {
 namespace {
@@ -172,6 +174,7 @@ Task<Result<std::string_view>> Session::next_line() {
             const bool is_too_long = std::exchange(skipping, false) || end > limit;
             if (!is_too_long && line.find_first_of("\r\n") == std::string_view::npos) co_return line;
             const auto step = dialog_.bad_line(is_too_long ? "line too long" : "a line must end in CRLF and have no other CR or LF");
+            look_at(line, step.reply);
             output_ += step.reply.wire();
             if (step.next == Dialog::Next::close) co_return fail(Errc::over_limit, "too many errors");
             continue;
@@ -206,10 +209,18 @@ Task<Result<std::string_view>> Session::next_line() {
     }
 }
 
+// look_at - a line that was answered with a syntax error: the log says once what it looked like
+void Session::look_at(std::string_view line, const Reply& reply) {
+    if (reply.code != 500 && reply.code != 501) return;
+    if (std::exchange(told_unclear_, true)) return;
+    const auto& settings = *snapshot_->settings;
+    tell_unclear({"SMTP", peer_.listener, peer_.address, line}, {settings.server.listen, settings.control.listen});
+}
+
 Task<bool> Session::start_tls() {
     if (!input_.unread().empty()) {
-        log::warning({}, "STARTTLS pipelining violation attempt from {}, {} octets of plain text thrown away",
-                     peer_.address, input_.unread().size());
+        log::warning({}, "STARTTLS pipelining violation attempt from {}, {} of plain text thrown away",
+                     peer_.address, counted(input_.unread().size(), "octet"));
         input_.clear();
     }
     auto done = co_await stream_->start_tls_server(*snapshot_->tls, command_deadline());
@@ -237,6 +248,7 @@ Task<void> Session::talk() {
         if (!line) break;
         rests_ = false;
         auto step = dialog_.on_line(*line);
+        look_at(*line, step.reply);
         output_ += step.reply.wire();
         if (step.next == Dialog::Next::close) break;
         if (step.next == Dialog::Next::start_tls) {
@@ -305,8 +317,8 @@ Task<bool> Session::receive_and_answer() {
         if (input_.unread().empty()) {
             auto got = co_await input_.fill(*stream_, command_deadline());
             if (!got) {
-                log::info(job.message.log_id.get(), "{} -> {} recipient(s): connection lost or idle while receiving data, nothing was processed: {}",
-                          mail::smtp_form(job.envelope.sender), job.envelope.recipients.size(), describe(got.error()));
+                log::info(job.message.log_id.get(), "{} -> {}: connection lost or idle while receiving data, nothing was processed: {}",
+                          mail::smtp_form(job.envelope.sender), counted(job.envelope.recipients.size(), "recipient"), describe(got.error()));
                 if (got.error().is(Errc::timeout)) output_ = reply(421, "4.4.2", "Error: timeout in DATA, closing channel").wire();
                 co_return false;
             }
@@ -324,21 +336,21 @@ Task<bool> Session::receive_and_answer() {
     buffer_memory.release();
     job.received_end = std::chrono::steady_clock::now();
     if (receiver.too_big()) {
-        log::notice(job.message.log_id.get(), "Blocked OVERSIZED, {} -> {} recipient(s), size: {}, limit: {}",
-                    mail::smtp_form(job.envelope.sender), job.envelope.recipients.size(), receiver.size(),
+        log::notice(job.message.log_id.get(), "Blocked OVERSIZED, {} -> {}, size: {}, limit: {}",
+                    mail::smtp_form(job.envelope.sender), counted(job.envelope.recipients.size(), "recipient"), receiver.size(),
                     settings.limits.message_size.count);
         say(reply(552, "5.3.4", fmt::format("Message size ({} B) exceeds size limit of {} B", receiver.size(),
                                             settings.limits.message_size.count)));
         co_return true;
     }
     if (receiver.sink_failed()) {
-        log::error(job.message.log_id.get(), "message of {} octets cannot be stored: {}", receiver.size(), describe(spool.fault()));
+        log::error(job.message.log_id.get(), "message of {} cannot be stored: {}", counted(receiver.size(), "octet"), describe(spool.fault()));
         say(reply(452, "4.3.1", fmt::format("Insufficient system storage, id={}", job.message.log_id.get())));
         co_return true;
     }
     auto sealed = spool.seal();
     if (!sealed) {
-        log::error(job.message.log_id.get(), "message of {} octets cannot be stored: {}", receiver.size(), describe(sealed.error()));
+        log::error(job.message.log_id.get(), "message of {} cannot be stored: {}", counted(receiver.size(), "octet"), describe(sealed.error()));
         say(reply(452, "4.3.1", fmt::format("Insufficient system storage, id={}", job.message.log_id.get())));
         co_return true;
     }

@@ -45,6 +45,7 @@ private:
     std::size_t   command_capacity() const;
     Task<bool> start_tls();
     bool       may_be_dismissed() const;
+    void       look_at(std::string_view line, const Reply& reply);
     Task<void> linger();
 
     std::unique_ptr<Stream>         stream_;
@@ -61,6 +62,7 @@ private:
     std::uint64_t                   transaction_ = 0;
     bool                            waiting_ = false;  // for a command, outside a transaction
     Deadline::Clock::time_point     waiting_since_{};
+    bool                            told_unclear_ = false;  // a line that is no command: told of once
     bool                            rests_ = false;    // the last thing that happened was the end of a transaction
 };
 

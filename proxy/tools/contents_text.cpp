@@ -9,6 +9,7 @@
 #include <boost/json/serialize.hpp>
 #include <set>
 
+#include "base/counted.h"
 #include "base/text.h"
 #include "mail/category.h"
 
@@ -56,7 +57,7 @@ std::string part_line(const OpenReport& report, const mail::Part& part) {
     std::vector<std::string> kinds;
     for (const auto& kind : part.kinds) kinds.push_back("." + kind);
     if (!kinds.empty()) line += " " + join(kinds, ",");
-    line += fmt::format(" {} bytes", part.size);
+    line += " " + counted(part.size, "byte");
     for (const auto& name : part.names) line += fmt::format(" \"{}\"", escaped(name, 200));
     if (const auto flags = flags_of(part); !flags.empty()) line += " [" + join(flags, ", ") + "]";
     if (const auto shown = shown_text(part.shown); !shown.empty()) line += fmt::format(" [scanned {}]", shown);
@@ -136,7 +137,7 @@ std::string tree_text(const OpenReport& report) {
         out += fmt::format("UNCHECKED {}\n", cause.text);
         unchecked.insert(minor_word(cause.minor));
     }
-    out += fmt::format("{} parts, {}, {} us CPU\n", contents.parts.size(),
+    out += fmt::format("{}, {}, {} us CPU\n", counted(contents.parts.size(), "part"),
                        unchecked.empty() ? "all read" : fmt::format("unchecked: {}", fmt::join(unchecked, ", ")), contents.cpu.count());
     return out;
 }

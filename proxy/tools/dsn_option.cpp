@@ -41,14 +41,17 @@ void add_dsn_option(CLI::App& command, DsnOption& into, const std::string& text,
 }
 
 Result<storage::Dsn> dsn_of(const DsnOption& given) {
-    auto text = value_of(given.dsn);
-    if (!text) return std::unexpected(std::move(text.error()));
-    auto password = value_of(given.password);
-    if (!password) return std::unexpected(std::move(password.error()));
-    auto dsn = storage::parse_dsn(*text, given.user, *password);
-    if (!dsn) return dsn;
     const char* environment = std::getenv("TAMIS_DSN");
     const bool from_environment = environment != nullptr && given.dsn == environment;
+    const std::string name = from_environment ? "TAMIS_DSN" : "--dsn";
+    const auto at = [](std::string_view option, const Fault& why) { return fail(why.code, fmt::format("{}: {}", option, why.detail)); };
+    auto text = value_of(given.dsn);
+    if (!text) return at(name, text.error());
+    auto password = value_of(given.password);
+    if (!password) return at("--password", password.error());
+    auto dsn = storage::parse_dsn(*text, given.user, *password);
+    if (!dsn) return at(name, dsn.error());
+    dsn->use = name;
     const bool was_visible = *text == given.dsn && !from_environment && given.password.empty() && !dsn->password.empty();
     if (was_visible || (!given.password.empty() && *password == given.password))
         fmt::print(stderr, "tamis: to know: everybody on this machine can read a password on a command line; --dsn @FILE, --dsn - and TAMIS_DSN hide it\n");

@@ -14,11 +14,13 @@
 #include <filesystem>
 #include <memory>
 
+#include "base/counted.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "proxy/settings.h"
 #include "proxy/tools/command.h"
 #include "proxy/tools/dsn_option.h"
+#include "proxy/tools/event_log.h"
 #include "proxy/tools/quarantine_view.h"
 #include "proxy/tools/time_text.h"
 #include "storage/expire.h"
@@ -122,19 +124,24 @@ void print_report(const storage::ExpireReport& report, bool dry_run) {
     if (dry_run && (report.records + report.copies) != 0)
         fmt::print("addresses that only these messages use go as well, later\n");
     if (!dry_run)
-        fmt::print("{:.1f} s, {} transactions, the longest {:.0f} ms{}\n", static_cast<double>(report.elapsed.count()) / 1000, report.transactions,
+        fmt::print("{:.1f} s, {}, the longest {:.0f} ms{}\n", static_cast<double>(report.elapsed.count()) / 1000, counted(report.transactions, "transaction"),
                    static_cast<double>(report.longest_transaction.count()) / 1000, report.is_complete ? "" : "; stopped before the end: run it again");
 }
 
 int run(const Options& options) {
-    if (auto opened = log::open({"stderr", "tamis", 0}); !opened) return complain(describe(opened.error()));
+    open_quiet_log();
     Problems problems(options.file);
     std::vector<storage::Dsn> dsns;
     storage::ExpireOptions how;
     std::error_code ignored;
+    std::string by;  // whom the log names; empty: there is no log
     if (!options.database.is_given() || options.has_file || std::filesystem::exists(options.file, ignored)) {
         const auto settings = load_settings_file(options.file, problems);
         if (!problems.none()) return complain(join(problems.lines(), "\n"));
+        if (!options.dry_run && settings->log.target != "stderr") {  // ours says it all already
+            open_event_log(*settings);
+            by = who_asks(*settings);
+        }
         how = settings->expiry;
         dsns = settings->storage_dsns;
     } else {
@@ -153,6 +160,7 @@ int run(const Options& options) {
         how.longest_run = *span;
     }
     how.removes = how.is_full = true;
+    how.connect_limit = away_round;
     how.dry_run = options.dry_run;
     how.vacuums = options.vacuum;
     if (options.keep_partitions) how.drops_partitions = false;
@@ -171,7 +179,9 @@ int run(const Options& options) {
         loop.stop();
     });
     loop.run();
+    if (!report && !by.empty()) log::warning({}, "retention: by {}: {}", escaped(by), escaped(report.error().detail, 500));
     if (!report) return complain(describe(report.error()));
+    if (!by.empty() && !report->is_elsewhere) log::notice({}, "retention: by {}: {}", escaped(by), storage::describe_report(*report));
     if (options.json)
         fmt::print("{}\n", boost::json::serialize(json_of(*report, how.dry_run)));
     else

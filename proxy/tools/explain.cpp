@@ -9,6 +9,8 @@
 
 #include "base/log.h"
 #include "proxy/tools/command.h"
+#include "proxy/tools/dsn_option.h"
+#include "proxy/tools/event_log.h"
 #include "proxy/tools/explanation.h"
 
 namespace tamis::proxy::tools {
@@ -20,20 +22,23 @@ struct Options {
     std::optional<double> score;
 };
 
-// look_up - the rows of the one recipient; waits for the database at most ten seconds
+// look_up - the rows of the one recipient; waits for the database at most five seconds
 Result<std::vector<policy::UserRow>> look_up(const Settings& settings, const storage::LookupRequest& request) {
     if (settings.lookup_dsns.empty()) return std::vector<policy::UserRow>();
     const auto& first = settings.lookup_dsns.front();
     // to look must not create the daemon's database, with an owner of its own
     if (first.kind == storage::Dsn::Kind::sqlite && !std::filesystem::exists(first.path)) {
-        fmt::print(stderr, "tamis: {} does not exist yet: no rows\n", first.path);
+        fmt::print(stderr, "tamis: {}: there is no database yet: no rows\n", first.named());
         return std::vector<policy::UserRow>();
     }
-    auto store = storage::open_lookup_store(settings.lookup_dsns, lookup_options(settings));
+    auto options = lookup_options(settings);
+    options.patience = away_patience;
+    options.round = away_round;
+    auto store = storage::open_lookup_store(settings.lookup_dsns, options);
     if (!store) return std::unexpected(std::move(store.error()));
     asio::io_context loop(1);
     Result<storage::LookupAnswer> answer = fail(Errc::broken, "the lookup did not end");
-    asio::co_spawn(loop, (*store)->look_up(request, Deadline::in(std::chrono::seconds(10))),
+    asio::co_spawn(loop, (*store)->look_up(request, Deadline::in(std::chrono::seconds(5))),
                    [&answer](const std::exception_ptr& trouble, Result<storage::LookupAnswer> found) {
                        if (!trouble) answer = std::move(found);
                    });
@@ -43,7 +48,7 @@ Result<std::vector<policy::UserRow>> look_up(const Settings& settings, const sto
 }
 
 int explain(const Options& options) {
-    if (auto done = log::open({"stderr", "tamis", 0}); !done) fmt::print(stderr, "tamis: {}\n", describe(done.error()));
+    open_quiet_log();
     Problems problems(options.file);
     const auto settings = load_settings_file(options.file, problems);
     for (const auto& line : problems.lines()) fmt::print(stderr, "{}\n", line);

@@ -91,7 +91,7 @@ std::string explain_settings(const Explained& of) {
     for (const auto& key : recipient.keys) keys.push_back(escaped(key, 400));
     out += fmt::format("sql keys   {}\n", join(keys, ", "));
     std::vector<std::string> asked;
-    for (const auto& dsn : of.settings->lookup_dsns) asked.push_back(dsn.shown);
+    for (const auto& dsn : of.settings->lookup_dsns) asked.push_back(dsn.named());
     out += fmt::format("database   {}\n", asked.empty() ? "none (storage.lookup_dsn = [])" : join(asked, ", "));
     if (of.rows->empty()) out += "rows       none\n";
     for (const auto& row : *of.rows) out += fmt::format("rows       {}\n", policy::describe_row(row));

@@ -3,7 +3,6 @@
 // Exit status: 0 done, 1 trouble, 2 wrong usage. Needs the rights to read the configuration and to reach the database; the
 // daemon need not run.
 #include <fmt/format.h>
-#include <pwd.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -17,12 +16,14 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "mail/address.h"
 #include "mail/ids.h"
 #include "proxy/control/ampdp_dialog.h"
 #include "proxy/control/release.h"
 #include "proxy/reinject_options.h"
 #include "proxy/tools/command.h"
 #include "proxy/tools/dsn_option.h"
+#include "proxy/tools/event_log.h"
 #include "proxy/tools/quarantine_view.h"
 #include "proxy/tools/time_text.h"
 
@@ -30,7 +31,6 @@ namespace tamis::proxy::tools {
 namespace {
 
 constexpr int                  trouble = 1, usage = 2;
-constexpr std::chrono::seconds patience{10};   // with a database that is away
 constexpr std::chrono::minutes time_limit{8};  // for one command
 
 struct Options {
@@ -70,11 +70,12 @@ std::int64_t now_seconds() {
 }
 
 Result<Tool> open_tool(const Options& options, bool must_write) {
-    if (auto done = log::open({"stderr", "tamis", 0}); !done) return std::unexpected(std::move(done.error()));
+    open_quiet_log();
     Problems problems(options.file);
     Tool tool;
     tool.settings = load_settings_file(options.file, problems);
     if (!problems.none()) return fail(Errc::bad_input, join(problems.lines(), "\n"));
+    if (must_write) open_event_log(*tool.settings);
     auto dsns = tool.settings->storage_dsns;
     if (options.database.is_given()) {
         auto dsn = dsn_of(options.database);
@@ -83,8 +84,8 @@ Result<Tool> open_tool(const Options& options, bool must_write) {
     }
     // to look must not create the daemon's database, with an owner of its own
     if (!dsns.empty() && dsns.front().kind == storage::Dsn::Kind::sqlite && !std::filesystem::exists(dsns.front().path))
-        return fail(Errc::not_found, fmt::format("there is no database {} yet", dsns.front().path));
-    auto store = storage::open_quarantine_store(std::move(dsns), {.connections = 1, .patience = patience, .must_write = must_write});
+        return fail(Errc::not_found, fmt::format("{}: there is no database yet", dsns.front().named()));
+    auto store = storage::open_quarantine_store(std::move(dsns), {.connections = 1, .patience = away_patience, .must_write = must_write, .round = away_round});
     if (!store) return std::unexpected(std::move(store.error()));
     tool.store = std::move(*store);
     std::error_code ignored;
@@ -114,14 +115,6 @@ int run(const std::function<Task<int>()>& command, Reinjector* reinjector = null
     loop.run();
     if (!broken.empty()) fmt::print(stderr, "tamis: bug: {}\n", broken);
     return status;
-}
-
-// who_asks - for the records: the user who called us, also through sudo
-std::string who_asks(const Settings& settings) {
-    const char* sudo = std::getenv("SUDO_USER");
-    const auto* account = ::getpwuid(::getuid());
-    const std::string user = sudo != nullptr && ::getuid() == 0 ? sudo : account != nullptr ? account->pw_name : fmt::format("uid-{}", ::getuid());
-    return user + "@" + settings.server.hostname;
 }
 
 Result<storage::QuarantineFilter> filter_of(const Options& options) {
@@ -259,6 +252,7 @@ Task<int> raw(const Tool& tool, const Options& options) {
 
 Task<int> release(const Tool& tool, const Options& options, ReleaseRequest::Kind kind) {
     int status = 0;
+    const auto by = who_asks(*tool.settings);
     for (const auto& id : options.ids) {
         ReleaseRequest request;
         request.kind = kind;
@@ -268,11 +262,12 @@ Task<int> release(const Tool& tool, const Options& options, ReleaseRequest::Kind
         request.again = options.again;
         request.mail_file = options.mail_file;
         request.requested_by = options.by;
-        request.by = who_asks(*tool.settings);
+        request.by = by;
         auto results = co_await tool.releaser().release(std::move(request), Deadline::in(time_limit));
         if (!results) {
             if (results.error().is(Errc::conflict)) results.error().detail += " (--partition)";
             if (options.json) fmt::print("{{\"mail_id\":{},\"error\":{}}}\n", json_text(id), json_text(describe(results.error())));
+            log::warning({}, "quarantine: {} of {} by {} failed: {}", kind_word(kind), id, escaped(by), describe(results.error()));
             status = say(results.error());
             continue;
         }
@@ -303,6 +298,14 @@ Done remove_file(const Settings& settings, const std::string& name) {
     return {};
 }
 
+// note_removal - in the log, in the form of a release
+void note_removal(const Tool& tool, const storage::QuarantineItem& item) {
+    std::vector<std::string> shown;
+    for (const auto& to : item.recipients) shown.push_back(mail::smtp_form(to.address));
+    log::notice(item.key.mail_id, "Quarantined message delete: {} {} -> {} by {}", item.key.mail_id, mail::smtp_form(item.sender), join(shown, ","),
+                escaped(who_asks(*tool.settings)));
+}
+
 Task<int> remove(const Tool& tool, const Options& options) {
     const auto deadline = Deadline::in(time_limit);
     int status = 0;
@@ -322,9 +325,11 @@ Task<int> remove(const Tool& tool, const Options& options) {
             ::close(*here);
         }
         if (auto done = co_await tool.store->remove(item->key, deadline); !done) {
+            log::warning({}, "quarantine: delete of {} by {} failed: {}", id, escaped(who_asks(*tool.settings)), describe(done.error()));
             status = say(done.error());
             continue;
         }
+        note_removal(tool, *item);
         if (located && located->kind == Located::Kind::file)
             if (auto done = remove_file(*tool.settings, located->name); !done) status = say(done.error());
         if (options.json)

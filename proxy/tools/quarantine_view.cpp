@@ -10,6 +10,7 @@
 #include <boost/json/string.hpp>
 #include <map>
 
+#include "base/counted.h"
 #include "base/text.h"
 #include "mail/address.h"
 #include "mail/header.h"
@@ -255,11 +256,11 @@ std::string stats_text(const storage::QuarantineStats& stats) {
         }
     std::string out;
     const auto line = [&](std::string_view what, const std::string& name, const Sum& sum) {
-        out += fmt::format("{:<10} {:<30} {:>10} messages {:>15} octets\n", what, name, sum.messages, sum.octets);
+        out += fmt::format("{:<10} {:<30} {:>19} {:>22}\n", what, name, counted(sum.messages, "message"), counted(sum.octets, "octet"));
     };
     for (const auto& [letter, sum] : kinds) line("category", category_word(letter), sum);
     for (const auto& [host, sum] : hosts) line("host", safe_text(host, 255), sum);
-    for (const auto& [state, count] : stats.states) out += fmt::format("{:<10} {:<30} {:>10} recipients\n", "state", state_words(state), count);
+    for (const auto& [state, count] : stats.states) out += fmt::format("{:<10} {:<30} {:>19}\n", "state", state_words(state), counted(count, "recipient"));
     line("all", "", all);
     return out;
 }

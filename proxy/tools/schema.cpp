@@ -13,6 +13,7 @@
 #include "proxy/settings.h"
 #include "proxy/tools/command.h"
 #include "proxy/tools/dsn_option.h"
+#include "proxy/tools/event_log.h"
 #include "storage/schema.h"
 #include "storage/schema_check.h"
 #include "storage/schema_tool.h"
@@ -34,6 +35,7 @@ struct Place {
     std::string                     use;  // "storage_dsn", "lookup_dsn", or both
     std::vector<Dsn>                dsns;
     storage::Needed                 needed;
+    std::size_t                     together = 1;  // places that are asked one after the other
 };
 
 int complain(const Fault& why) {
@@ -54,8 +56,11 @@ Result<std::vector<Place>> places(const Options& options) {
     if (!problems.none()) return fail(Errc::bad_input, options.file + ": correct it first, or give --dsn");
     const auto same = std::ranges::equal(settings->storage_dsns, settings->lookup_dsns, {}, &Dsn::shown, &Dsn::shown);
     std::vector<Place> out;
-    if (!settings->storage_dsns.empty()) out.push_back({same ? "storage_dsn and lookup_dsn" : "storage_dsn", settings->storage_dsns, {true, same}});
+    auto storage_dsns = settings->storage_dsns;
+    if (same) storage::name_entries(storage_dsns, "storage_dsn and lookup_dsn");
+    if (!settings->storage_dsns.empty()) out.push_back({same ? "storage_dsn and lookup_dsn" : "storage_dsn", std::move(storage_dsns), {true, same}});
     if (!same && !settings->lookup_dsns.empty()) out.push_back({"lookup_dsn", settings->lookup_dsns, {false, true}});
+    for (auto& place : out) place.together = out.size();
     if (out.empty()) return fail(Errc::not_found, options.file + ": neither storage_dsn nor lookup_dsn is set");
     return out;
 }
@@ -65,10 +70,11 @@ struct Found {
     storage::Catalogue catalogue;
 };
 Result<Found> find(const Place& place) {
+    const auto limit = away_round / (place.together * place.dsns.size());
     std::string troubles;
     std::optional<Found> standby;
     for (const auto& dsn : place.dsns) {
-        auto catalogue = storage::read_catalogue(dsn);
+        auto catalogue = storage::read_catalogue(dsn, limit);
         if (catalogue && catalogue->is_writable) return Found{dsn, std::move(*catalogue)};
         if (catalogue) standby = Found{dsn, std::move(*catalogue)};
         if (!catalogue) troubles += (troubles.empty() ? "" : "; ") + catalogue.error().detail;
@@ -84,7 +90,8 @@ void print_lines(std::string_view head, const std::vector<std::string>& lines) {
 }
 
 void print_report(const Place& place, const Found& found, const SchemaReport& report) {
-    fmt::print("{}{}{}\n", place.use, place.use.empty() ? "" : ": ", found.dsn.shown);
+    const auto& use = place.dsns.size() > 1 ? found.dsn.use : place.use;  // of a list the entry
+    fmt::print("{}{}{}\n", use, use.empty() ? "" : ": ", found.dsn.shown);
     if (report.is_empty) {
         fmt::print("  none of the tables is there; `tamis schema install` creates them\n");
         return;
@@ -181,7 +188,7 @@ int install(const Options& options, const Place& place) {
 }
 
 bool is_agreed(std::size_t statements) {
-    fmt::print("Run these {} statements in one transaction? Mail waits while it runs; have a backup. [y/N] ", statements);
+    fmt::print("Run {} in one transaction? Mail waits while it runs; have a backup. [y/N] ", statements == 1 ? std::string("this statement") : fmt::format("these {} statements", statements));
     std::fflush(stdout);
     std::string answer;
     std::getline(std::cin, answer);
@@ -231,7 +238,7 @@ int upgrade(const Options& options, const Place& place) {
 }
 
 int run(const CLI::App& command, const Options& options) {
-    if (auto opened = log::open({"stderr", "tamis", 0}); !opened) fmt::print(stderr, "tamis: {}\n", describe(opened.error()));
+    open_quiet_log();
     const auto all = places(options);
     if (!all) return complain(all.error());
     int status = 0;

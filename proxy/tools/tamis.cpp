@@ -6,6 +6,7 @@
 #include <exception>
 
 #include "proxy/tools/command.h"
+#include "proxy/tools/command_line.h"
 
 namespace {
 
@@ -29,7 +30,7 @@ constexpr std::array commands = {
 };
 
 int run(int argc, char** argv) {
-    CLI::App cli("tamis - ask and manage Tamis");
+    CLI::App cli("tamis - ask and manage Tamis", "tamis");
     cli.require_subcommand(0, 1);
     bool version = false;
     cli.add_flag("-V,--version", version, "print the version");
@@ -38,19 +39,14 @@ int run(int argc, char** argv) {
         auto* options = cli.add_subcommand(std::string(command.name), std::string(command.text));
         options->callback([&chosen, action = command.configure(*options)] { chosen = action; });
     }
-    try {
-        cli.parse(argc, argv);
-    } catch (const CLI::ParseError& wrong) {
-        constexpr int usage = 2;
-        return cli.exit(wrong) == 0 ? 0 : usage;  // 0: help was asked for
-    }
+    if (const auto status = tamis::proxy::tools::parse_command_line(cli, argc, argv)) return *status;
     if (version) {
         fmt::print("tamis {}\n", TAMIS_VERSION);
         return 0;
     }
     if (chosen) return chosen();
     fmt::print("{}", cli.help());
-    return 2;
+    return tamis::proxy::tools::wrong_usage;
 }
 
 }  // namespace

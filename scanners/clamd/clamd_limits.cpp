@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "base/counted.h"
 #include "base/text.h"
 
 namespace tamis::scanners {
@@ -211,7 +212,7 @@ std::vector<ClamdRemark> judge_clamd_limits(const ClamdLimits& limits, std::stri
         out.push_back({fmt::format("{} in {}: what it tells of is taken for a virus", join(limits.heuristics, ", "), conf_file),
                        fmt::format("{}: {} no; encrypted attachments, macros and the like are told by tamisd itself", conf_file, join(limits.heuristics, " no, "))});
     if (use.max_scans > static_cast<std::int64_t>(limits.threads))
-        out.push_back({fmt::format("scanners.clamd.max_scans is {}, clamd has {} threads (MaxThreads in {})", use.max_scans, limits.threads, conf_file),
+        out.push_back({fmt::format("scanners.clamd.max_scans is {}, clamd has {} (MaxThreads in {})", use.max_scans, counted(limits.threads, "thread"), conf_file),
                        fmt::format("{}: [scanners.clamd] max_scans = {}", use.config_file, limits.threads)});
     return out;
 }

@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <optional>
 
+#include "base/counted.h"
 #include "base/text.h"
 #include "scanners/answer_text.h"
 #include "scanners/yara/builtin_rules.h"
@@ -89,7 +90,7 @@ Done add_source(YR_COMPILER* compiler, const std::string& source, const std::str
         errors = yr_compiler_add_file(compiler, file.get(), source.c_str(), source.c_str());
     }
     if (errors == 0) return {};
-    return fail(Errc::bad_input, first_error.empty() ? fmt::format("{}: {} errors", source, errors) : first_error);
+    return fail(Errc::bad_input, first_error.empty() ? fmt::format("{}: {}", source, counted(errors, "error")) : first_error);
 }
 
 // Tape - the compiled rules as libyara writes them

@@ -2,19 +2,40 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+
 #include "storage/pg/connect_advice.h"
 
 namespace tamis::storage::pg {
 
-Result<Blocking> Blocking::open(const Dsn& dsn) {
-    const std::string conninfo = dsn.conninfo + (dsn.conninfo.find("://") == std::string::npos ? " connect_timeout=10" : "");
-    const char* const keywords[] = {"dbname", "password", "client_encoding", nullptr};
-    const char* const values[] = {conninfo.c_str(), dsn.password.empty() ? nullptr : dsn.password.reveal().c_str(), "UTF8", nullptr};
+namespace {
+
+// knock - whether the server answers within the limit: libpq's own connect_timeout begins anew for each address, and does not
+// count the resolver
+Done knock(const Dsn& dsn, Deadline::Clock::duration limit) {
+    asio::io_context loop(1);
+    Done answer;
+    asio::co_spawn(loop, Connection::open(loop, dsn, Deadline::in(limit)), [&answer](const std::exception_ptr&, Result<std::unique_ptr<Connection>> connection) {
+        if (!connection) answer = std::unexpected(std::move(connection.error()));
+    });
+    loop.run();
+    return answer;
+}
+
+}  // namespace
+
+Result<Blocking> Blocking::open(const Dsn& dsn, Deadline::Clock::duration limit) {
+    if (auto there = knock(dsn, limit); !there) return std::unexpected(std::move(there.error()));
+    const auto seconds = fmt::format("{}", std::max<std::int64_t>(2, std::chrono::duration_cast<std::chrono::seconds>(limit).count()));
+    const char* const keywords[] = {"dbname", "connect_timeout", "password", "client_encoding", nullptr};
+    const char* const values[] = {dsn.conninfo.c_str(), seconds.c_str(), dsn.password.empty() ? nullptr : dsn.password.reveal().c_str(), "UTF8", nullptr};
     Blocking server;
-    server.shown_ = dsn.shown;
+    server.shown_ = dsn.named();
     server.handle_.reset(PQconnectdbParams(keywords, values, 1));
     if (PQstatus(server.handle_.get()) != CONNECTION_OK)
-        return fail(Errc::unavailable, fmt::format("{}: {}", dsn.shown, connect_advice(server.handle_.get())));
+        return fail(Errc::unavailable, fmt::format("{}: {}", dsn.named(), connect_advice(server.handle_.get())));
     PQsetNoticeReceiver(server.handle_.get(), [](void*, const PGresult*) {}, nullptr);
     return server;
 }

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "base/deadline.h"
 #include "base/result.h"
 #include "storage/dsn.h"
 #include "storage/pg/connection.h"
@@ -14,8 +15,8 @@ namespace tamis::storage::pg {
 
 class Blocking {
 public:
-    // open - within ten seconds; the Fault says what to do
-    static Result<Blocking> open(const Dsn& dsn);
+    // open - within the limit, whatever the server or the resolver does; the Fault says what to do
+    static Result<Blocking> open(const Dsn& dsn, Deadline::Clock::duration limit = std::chrono::seconds(10));
     // query - one or more statements; the last result. The Fault has the server's words and the SQLSTATE.
     Result<Reply> query(const std::string& sql);
 

@@ -136,7 +136,7 @@ Task<Result<std::unique_ptr<Connection>>> Connection::open(asio::io_context& loo
 
 Task<Done> Connection::connect(Deadline deadline) {
     auto places = co_await each_address(words_of(dsn_), deadline);
-    if (!places) co_return fail(places.error().code, fmt::format("{}: {}", dsn_.shown, places.error().detail));
+    if (!places) co_return fail(places.error().code, fmt::format("{}: {}", dsn_.named(), places.error().detail));
     Fault trouble;
     for (std::size_t i = 0; i < places->size(); ++i) {
         Words words = (*places)[i];
@@ -166,7 +166,7 @@ Task<Done> Connection::connect_to(Words words, Deadline deadline) {
     boost::system::error_code ignored;
     socket_.close(ignored);
     handle_.reset(PQconnectStartParams(keywords.data(), values.data(), 0));
-    if (!handle_) co_return fail(Errc::unavailable, fmt::format("{}: out of memory", dsn_.shown));
+    if (!handle_) co_return fail(Errc::unavailable, fmt::format("{}: out of memory", dsn_.named()));
     PQsetNoticeReceiver(handle_.get(), [](void*, const PGresult*) {}, nullptr);
     set_limit(deadline);
     auto connected = co_await poll_until_connected();
@@ -190,11 +190,11 @@ Task<Done> Connection::poll_until_connected() {
     while (PQstatus(handle_.get()) != CONNECTION_BAD && want != PGRES_POLLING_OK && want != PGRES_POLLING_FAILED) {
         if (auto followed = follow_socket(); !followed) co_return followed;
         if (auto ready = co_await wait(want == PGRES_POLLING_READING, want == PGRES_POLLING_WRITING); !ready)
-            co_return fail(ready.error().code, fmt::format("{}: no answer while connecting", dsn_.shown));
+            co_return fail(ready.error().code, fmt::format("{}: no answer while connecting", dsn_.named()));
         want = PQconnectPoll(handle_.get());
     }
     if (PQstatus(handle_.get()) == CONNECTION_OK) co_return Done{};
-    co_return fail(Errc::unavailable, fmt::format("{}: {}", dsn_.shown, connect_advice(handle_.get())));
+    co_return fail(Errc::unavailable, fmt::format("{}: {}", dsn_.named(), connect_advice(handle_.get())));
 }
 
 // follow_socket - watches a duplicate of the socket that libpq uses now
@@ -202,11 +202,11 @@ Done Connection::follow_socket() {
     boost::system::error_code error;
     socket_.close(error);
     const int copy = fcntl(PQsocket(handle_.get()), F_DUPFD_CLOEXEC, 3);
-    if (copy < 0) return fail(std::error_code(errno, std::system_category()), fmt::format("{}: duplicating the socket", dsn_.shown));
+    if (copy < 0) return fail(std::error_code(errno, std::system_category()), fmt::format("{}: duplicating the socket", dsn_.named()));
     socket_.assign(copy, error);
     if (error) {
         ::close(copy);
-        return fail(error, fmt::format("{}: watching the socket", dsn_.shown));
+        return fail(error, fmt::format("{}: watching the socket", dsn_.named()));
     }
     return {};
 }
@@ -221,13 +221,13 @@ Task<Done> Connection::wait(bool readable, bool writable) {
         const auto [waited] = co_await socket_.async_wait(readable ? Descriptor::wait_read : Descriptor::wait_write, as_result);
         error = waited;
     }
-    if (alarm_->late) co_return fail(Errc::timeout, fmt::format("{}: the server does not answer", dsn_.shown));
-    if (error) co_return fail(Errc::unavailable, fmt::format("{}: {}", dsn_.shown, error.message()));
+    if (alarm_->late) co_return fail(Errc::timeout, fmt::format("{}: the server does not answer", dsn_.named()));
+    if (error) co_return fail(Errc::unavailable, fmt::format("{}: {}", dsn_.named(), error.message()));
     co_return Done{};
 }
 
 std::unexpected<Fault> Connection::lost(std::string_view doing) const {
-    return fail(Errc::unavailable, fmt::format("{}: connection lost while {}: {}", dsn_.shown, doing, complaint()));
+    return fail(Errc::unavailable, fmt::format("{}: connection lost while {}: {}", dsn_.named(), doing, complaint()));
 }
 
 std::string Connection::complaint() const { return one_line(PQerrorMessage(handle_.get())); }
@@ -385,7 +385,7 @@ Task<Result<Reply>> Connection::run(const std::string& sql) {
     if (!end) co_return end;
     const auto status = PQresultStatus(reply->get());
     if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
-        co_return fail(Errc::unavailable, fmt::format("{}: {}", dsn_.shown, one_line(PQresultErrorMessage(reply->get()))));
+        co_return fail(Errc::unavailable, fmt::format("{}: {}", dsn_.named(), one_line(PQresultErrorMessage(reply->get()))));
     co_return reply;
 }
 

@@ -141,7 +141,7 @@ Task<Result<Dialect>> detect(Connection& connection, Use use) {
     if (!reply) co_return std::unexpected(std::move(reply.error()));
     auto dialect = dialect_of(catalogue_of(reply->get()), use);
     if (!dialect)
-        co_return fail(dialect.error().code, fmt::format("{}: {}", connection.dsn().shown, dialect.error().detail));
+        co_return fail(dialect.error().code, fmt::format("{}: {}", connection.dsn().named(), dialect.error().detail));
     co_return dialect;
 }
 

@@ -12,7 +12,7 @@
 namespace tamis::storage::pg {
 namespace {
 
-constexpr std::chrono::seconds connect_limit{10};
+constexpr std::chrono::seconds turn_limit{10};
 constexpr std::chrono::seconds answer_margin{5};  // of a living server, above its own timeout
 constexpr std::chrono::milliseconds lock_patience{60};  // what a writing transaction waits for somebody's lock
 constexpr const char*          turn = "1952541033, 5";  // "tami", and what it is for
@@ -42,15 +42,15 @@ Errc meaning_of(std::string_view sqlstate, std::string_view text) {
 class Session final : public ExpirySession {
 public:
     Session(std::unique_ptr<Connection> connection, Catalogue catalogue)
-        : connection_(std::move(connection)), catalogue_(std::move(catalogue)), has_plan_cache_mode_(connection_->server_version() >= 120'000) {}
+        : connection_(std::move(connection)), catalogue_(std::move(catalogue)), shown_(connection_->dsn().named()), has_plan_cache_mode_(connection_->server_version() >= 120'000) {}
 
     const Catalogue&   catalogue() const override { return catalogue_; }
     bool               is_postgresql() const override { return true; }
-    const std::string& shown() const override { return connection_->dsn().shown; }
+    const std::string& shown() const override { return shown_; }
 
     Task<Result<bool>> take_turn() override {
         if (connection_->is_pooled()) co_return true;
-        auto taken = co_await ask({}, queries_of(fmt::format("SELECT pg_try_advisory_lock({})", turn)), connect_limit);
+        auto taken = co_await ask({}, queries_of(fmt::format("SELECT pg_try_advisory_lock({})", turn)), turn_limit);
         if (!taken) co_return std::unexpected(std::move(taken.error()));
         co_return taken->front().front().front() == "t";
     }
@@ -138,6 +138,7 @@ private:
 
     const std::unique_ptr<Connection>  connection_;
     const Catalogue                    catalogue_;
+    const std::string                  shown_;
     const bool                         has_plan_cache_mode_;
     std::map<std::string, std::string> prepared_;   // names by text
     int                                names_ = 0;
@@ -145,14 +146,14 @@ private:
 
 }  // namespace
 
-Task<Result<std::unique_ptr<ExpirySession>>> open_expiry_session(asio::io_context& loop, Dsn dsn) {
+Task<Result<std::unique_ptr<ExpirySession>>> open_expiry_session(asio::io_context& loop, Dsn dsn, Deadline deadline) {
     dsn.needs_primary = true;
-    auto connection = co_await Connection::open(loop, dsn, Deadline::in(connect_limit));
+    auto connection = co_await Connection::open(loop, dsn, deadline);
     if (!connection) co_return std::unexpected(std::move(connection.error()));
-    (*connection)->set_limit(Deadline::in(connect_limit));
+    (*connection)->set_limit(deadline);
     auto dialect = co_await detect(**connection, Use::write);
     if (!dialect) co_return std::unexpected(std::move(dialect.error()));
-    if (!dialect->is_writable) co_return fail(Errc::unavailable, fmt::format("{}: the server is read-only (a standby); list the primary's DSN as well", dsn.shown));
+    if (!dialect->is_writable) co_return fail(Errc::unavailable, fmt::format("{}: the server is read-only (a standby); list the primary's DSN as well", dsn.named()));
     co_return std::make_unique<Session>(std::move(*connection), std::move(dialect->catalogue));
 }
 

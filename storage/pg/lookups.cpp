@@ -241,7 +241,7 @@ public:
         : custom_(std::move(custom)),
           changed_(std::move(changed)),
           listens_(options.cache.count() > 0),
-          questions_(std::move(dsns), options.connections, options.patience, *this) {
+          questions_(std::move(dsns), options.connections, options.patience, *this, options.round) {
         questions_.start();
     }
     ~Lookups() override { questions_.stop(); }
@@ -278,7 +278,7 @@ private:
                 if (!has) co_return std::unexpected(std::move(has.error()));
                 facts.has_list = std::string_view(PQgetvalue(has->get(), 0, 0)) == "t";
                 if (!facts.has_list)
-                    log::info({}, "storage {}: no tables wblist and mailaddr, senders are not looked up there", connection.dsn().shown);
+                    log::info({}, "{}: no tables wblist and mailaddr, senders are not looked up there", connection.dsn().named());
             }
         }
         const auto parameter = [](std::size_t number) { return fmt::format("${}", number); };
@@ -296,12 +296,12 @@ private:
         facts.users_types = prepared->parameter_types[0];
         if (prepared->parameter_types.size() > 1) facts.list_types = prepared->parameter_types[1];
         if (listens_ && connection.is_pooled() && !told_of_pooler_.exchange(true))
-            log::notice({}, "storage {}: this is a connection pooler that shares sessions (pgbouncer in transaction mode?), so LISTEN "
-                        "cannot work: changes of the tables take effect when lookup_cache has passed", connection.dsn().shown);
+            log::notice({}, "{}: this is a connection pooler that shares sessions (pgbouncer in transaction mode?), so LISTEN "
+                        "cannot work: changes of the tables take effect when lookup_cache has passed", connection.dsn().named());
         if (listens_ && !connection.is_pooled())
             if (auto listening = co_await connection.run(fmt::format("LISTEN {}", notify_channel)); !listening)
-                log::notice({}, "storage {}: cannot LISTEN, changes take effect when lookup_cache has passed: {}",
-                            connection.dsn().shown, listening.error().detail);
+                log::notice({}, "{}: cannot LISTEN, changes take effect when lookup_cache has passed: {}",
+                            connection.dsn().named(), listening.error().detail);
         connection.notes() = std::move(facts);
         co_return Done{};
     }

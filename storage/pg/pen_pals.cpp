@@ -127,7 +127,7 @@ private:
 class PenPals final : public PenPalStore, private Questions::SetUp {
 public:
     PenPals(std::vector<Dsn> dsns, const LookupOptions& options)
-        : questions_(std::move(dsns), options.connections, options.patience, *this) {
+        : questions_(std::move(dsns), options.connections, options.patience, *this, options.round) {
         questions_.start();
     }
     ~PenPals() override { questions_.stop(); }

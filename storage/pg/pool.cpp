@@ -121,10 +121,10 @@ void Pool::pump() {
     asio::co_spawn(*loop_, extra_session(std::move(session)), asio::detached);
 }
 
-Task<Result<std::unique_ptr<Connection>>> Pool::connect_one(Dsn dsn) {
-    auto connection = co_await Connection::open(*loop_, std::move(dsn), Deadline::in(connect_limit));
+Task<Result<std::unique_ptr<Connection>>> Pool::connect_one(Dsn dsn, Deadline deadline) {
+    auto connection = co_await Connection::open(*loop_, std::move(dsn), deadline);
     if (!connection) co_return connection;
-    (*connection)->set_limit(Deadline::in(connect_limit));
+    (*connection)->set_limit(options_.round ? deadline : Deadline::in(connect_limit));
     if (auto fit = co_await work_.set_up(**connection); !fit) co_return std::unexpected(std::move(fit.error()));
     connects().add();
     co_return connection;
@@ -132,8 +132,10 @@ Task<Result<std::unique_ptr<Connection>>> Pool::connect_one(Dsn dsn) {
 
 Task<std::unique_ptr<Connection>> Pool::connect_any() {
     Fault why{make_error_code(Errc::unavailable), {}};
+    const Deadline end = options_.round ? Deadline::in(*options_.round) : Deadline::never();
     for (std::size_t i = 0; i < dsns_.size(); ++i) {
-        auto connection = co_await connect_one(dsns_[i]);
+        const auto share = options_.round ? end.left() / static_cast<int>(dsns_.size() - i) : Deadline::Clock::duration(connect_limit);
+        auto connection = co_await connect_one(dsns_[i], Deadline{Deadline::Clock::now() + share});
         if (connection) {
             current_ = i;
             co_return std::move(*connection);
@@ -149,7 +151,7 @@ Task<void> Pool::keep_connected() {
         auto connection = co_await connect_any();
         Outcome outcome = Outcome::trouble;
         if (connection) {
-            health_->up(connection->dsn().shown);
+            health_->up(connection->dsn().named());
             connected_ = true;
             auto session = std::make_shared<Session>(*loop_);
             sessions_.push_back(session);
@@ -157,7 +159,7 @@ Task<void> Pool::keep_connected() {
             connected_ = false;
             if (outcome != Outcome::trouble && connection->is_lost())
                 health_->down({make_error_code(Errc::unavailable),
-                               fmt::format("{}: {}", connection->dsn().shown, connection->complaint())});
+                               fmt::format("{}: {}", connection->dsn().named(), connection->complaint())});
             connection.reset();
         }
         if (const auto hopeless = health_->hopeless()) work_.away(*hopeless);
@@ -169,7 +171,7 @@ Task<void> Pool::keep_connected() {
 
 Task<void> Pool::extra_session(std::shared_ptr<Session> session) {
     const std::size_t server = current_;
-    auto connection = co_await connect_one(dsns_[server]);
+    auto connection = co_await connect_one(dsns_[server], Deadline::in(connect_limit));
     if (connection && connected_ && server == current_) {
         const Outcome outcome = co_await serve(**connection, std::move(session), true);
         if (outcome != Outcome::done) wake();  // what it had in hand waits again, and the others may be idle

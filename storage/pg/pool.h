@@ -12,6 +12,7 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -51,6 +52,8 @@ public:
     struct Options {
         std::size_t sessions = 4;
         std::chrono::milliseconds soon{25};  // after Wish::soon the work is asked again
+        // the time to try every DSN of the list once, set-up included: for tools, which must answer soon. Nothing: each its usual one.
+        std::optional<std::chrono::milliseconds> round = {};
     };
 
     Pool(std::vector<Dsn> dsns, Options options, std::shared_ptr<Health> health, Work& work);
@@ -77,7 +80,7 @@ private:
     Task<void> keep_connected();                                // the first session
     Task<void> extra_session(std::shared_ptr<Session> session); // the others
     Task<std::unique_ptr<Connection>> connect_any();
-    Task<Result<std::unique_ptr<Connection>>> connect_one(Dsn dsn);
+    Task<Result<std::unique_ptr<Connection>>> connect_one(Dsn dsn, Deadline deadline);
     Task<Outcome> serve(Connection& connection, std::shared_ptr<Session> session, bool extra);
     void pump();
     std::size_t occupied() const;  // sessions that work or are about to

@@ -32,7 +32,7 @@ bool is_stale(std::string_view sqlstate) {
 Fault server_fault(const Connection& connection, const PGresult* result, std::string_view shown) {
     const auto advice = statement_advice(sqlstate_of(result));
     return {make_error_code(Errc::unavailable),
-            fmt::format("{}: {}{}{}{}{}", connection.dsn().shown, shown, shown.empty() ? "" : ": ",
+            fmt::format("{}: {}{}{}{}{}", connection.dsn().named(), shown, shown.empty() ? "" : ": ",
                         one_line(PQresultErrorMessage(result)), advice.empty() ? "" : "; ", advice)};
 }
 
@@ -53,10 +53,11 @@ private:
     Batch      batch_;
 };
 
-Questions::Questions(std::vector<Dsn> dsns, std::size_t sessions, std::chrono::milliseconds patience, SetUp& setup)
-    : health_(std::make_shared<Health>(dsns.front().shown, patience)),
+Questions::Questions(std::vector<Dsn> dsns, std::size_t sessions, std::chrono::milliseconds patience, SetUp& setup,
+                     std::optional<std::chrono::milliseconds> round)
+    : health_(std::make_shared<Health>(dsns.front().named(), patience)),
       setup_(setup),
-      pool_(std::move(dsns), {std::clamp<std::size_t>(sessions, 1, 8), late}, health_, *this) {}
+      pool_(std::move(dsns), {std::clamp<std::size_t>(sessions, 1, 8), late, round}, health_, *this) {}
 
 void Questions::stop() {
     pool_.stop();

@@ -42,8 +42,9 @@ public:
         virtual void       heard() {}  // a notification came, or one may have been missed
     };
 
-    // The DSNs must not be empty. `setup` must live until stop().
-    Questions(std::vector<Dsn> dsns, std::size_t sessions, std::chrono::milliseconds patience, SetUp& setup);
+    // The DSNs must not be empty. `setup` must live until stop(). `round`: see Pool::Options.
+    Questions(std::vector<Dsn> dsns, std::size_t sessions, std::chrono::milliseconds patience, SetUp& setup,
+              std::optional<std::chrono::milliseconds> round = {});
     ~Questions() override { stop(); }
     void start() { pool_.start(); }
     void stop();

@@ -6,6 +6,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <random>
 
+#include "base/counted.h"
 #include "base/log.h"
 #include "base/metric.h"
 #include "storage/backoff.h"
@@ -86,7 +87,7 @@ bool has_lost_address(std::string_view sqlstate) { return sqlstate == "23502" ||
 class Records final : public QueuedStore, private Pool::Work {
 public:
     Records(std::vector<Dsn> dsns, const StoreOptions& options)
-        : QueuedStore(dsns.front().shown, options),
+        : QueuedStore(dsns.front().named(), options),
           pool_(needing_primary(std::move(dsns)), {std::clamp<std::size_t>(options.connections, 1, 8), slow}, health_, *this) {
         pool_.start();
     }
@@ -140,7 +141,7 @@ Task<Done> Records::set_up(Connection& connection) {
     if (!dialect) co_return std::unexpected(std::move(dialect.error()));
     if (!dialect->is_writable)
         co_return fail(Errc::unavailable, fmt::format("{}: the server is read-only (a standby, or default_transaction_read_only "
-                                                      "is set); list the primary's DSN as well", connection.dsn().shown));
+                                                      "is set); list the primary's DSN as well", connection.dsn().named()));
     auto lz4 = co_await connection.run(has_lz4_sql);
     if (!lz4) co_return std::unexpected(std::move(lz4.error()));
     const bool has_lz4 = PQntuples(lz4->get()) > 0;
@@ -180,7 +181,7 @@ Task<Result<std::vector<std::string>>> Records::select(Connection& connection, c
     if (!reply) co_return std::unexpected(std::move(reply.error()));
     if (auto end = co_await connection.next(); !end) co_return std::unexpected(std::move(end.error()));
     if (PQresultStatus(reply->get()) != PGRES_TUPLES_OK)
-        co_return fail(Errc::unavailable, fmt::format("{}: {}", connection.dsn().shown, one_line(PQresultErrorMessage(reply->get()))));
+        co_return fail(Errc::unavailable, fmt::format("{}: {}", connection.dsn().named(), one_line(PQresultErrorMessage(reply->get()))));
     std::vector<std::string> found;
     for (int row = 0; row < PQntuples(reply->get()); ++row)
         found.emplace_back(PQgetvalue(reply->get(), row, 0), static_cast<std::size_t>(PQgetlength(reply->get(), row, 0)));
@@ -256,7 +257,7 @@ Task<Pool::Outcome> Records::write_group(Connection& connection, InHand& hand, J
     const bool is_refused = attempt.end == Attempt::End::refused;
     // a pooler, or a server that goes down, says so in an answer of its own: it tells no more about the commit than silence
     if (attempt.end == Attempt::End::lost || (is_refused && refusal == Refusal::reconnect)) {
-        log::info({}, "storage: {} ({} messages are tried again)", attempt.why.detail, hand.jobs().size());
+        log::info({}, "storage: {} ({} tried again)", attempt.why.detail, counted(hand.jobs().size(), "message is", "messages are"));
         for (const auto& job : group) job->uncertain = job->uncertain || attempt.commit_sent;
         co_return Pool::Outcome::reconnect;
     }
@@ -271,7 +272,7 @@ Task<Pool::Outcome> Records::write_group(Connection& connection, InHand& hand, J
         if (std::exchange(is_full_, false)) {
             backoff_.reset();
             remember_after_ = {};
-            log::notice({}, "storage {}: there is room again", connection.dsn().shown);
+            log::notice({}, "{}: there is room again", connection.dsn().named());
         }
         commits().add();
         written().add(static_cast<double>(group.size()));
@@ -344,7 +345,7 @@ Task<Done> Records::settle_one(Connection& connection, std::shared_ptr<Job> job,
     auto stored = co_await is_stored(connection, job);
     if (!stored) co_return std::unexpected(std::move(stored.error()));
     if (job->uncertain && *stored) co_return Done{};
-    co_return fail(Errc::conflict, fmt::format("{}: mail_id {} exists already (partition {})", connection.dsn().shown,
+    co_return fail(Errc::conflict, fmt::format("{}: mail_id {} exists already (partition {})", connection.dsn().named(),
                                                job->record.mail_id.get(), job->record.partition_tag));
 }
 

@@ -54,7 +54,7 @@ private:
 class Runner final : public SqlRunner, private Questions::SetUp {
 public:
     Runner(std::vector<Dsn> dsns, const QuarantineStoreOptions& options)
-        : must_write_(options.must_write), questions_(std::move(dsns), options.connections, options.patience, *this) {
+        : must_write_(options.must_write), questions_(std::move(dsns), options.connections, options.patience, *this, options.round) {
         questions_.start();
     }
     ~Runner() override { questions_.stop(); }
@@ -86,10 +86,10 @@ private:
         shape.id_type = dialect->type("msgs", "mail_id");
         shape.address_type = dialect->type("maddr", "email");
         shape.chunk_text = dialect->mail_text("q");
-        if (auto fine = check_shape(shape, connection.dsn().shown); !fine) co_return fine;
+        if (auto fine = check_shape(shape, connection.dsn().named()); !fine) co_return fine;
         if (!dialect->is_writable && must_write_)
             co_return fail(Errc::unavailable, fmt::format("{}: the server is read-only (a standby, or default_transaction_read_only is set); "
-                                                          "list the primary's DSN as well", connection.dsn().shown));
+                                                          "list the primary's DSN as well", connection.dsn().named()));
         connection.notes() = std::move(shape);
         co_return Done{};
     }

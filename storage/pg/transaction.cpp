@@ -231,7 +231,7 @@ void Transaction::take(const PGresult* reply) {
     attempt_.sqlstate = code != nullptr ? code : "08006";
     const auto advice = statement_advice(attempt_.sqlstate);
     attempt_.why = {make_error_code(Errc::unavailable),
-                    fmt::format("{}: {} (SQLSTATE {}){}{}", connection_.dsn().shown,
+                    fmt::format("{}: {} (SQLSTATE {}){}{}", connection_.dsn().named(),
                                 one_line(text != nullptr ? text : PQresultErrorMessage(reply)), attempt_.sqlstate,
                                 advice.empty() ? "" : ": ", advice)};
     if (expected.job != no_job) attempt_.guilty = expected.job;

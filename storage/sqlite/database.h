@@ -53,6 +53,7 @@ public:
     // open_to_read - a file that exists; nothing in it can be changed by this handle
     static Result<std::unique_ptr<Database>> open_to_read(const std::string& path, const std::string& shown);
 
+    const std::string& shown() const noexcept { return shown_; }  // its name in messages
     Done              run(const char* sql);  // one or more statements without results
     Result<Statement> prepare(std::string_view sql);
     int               changes() const noexcept { return sqlite3_changes(handle_.get()); }

@@ -64,12 +64,12 @@ private:
 Result<std::unique_ptr<ExpirySession>> open_expiry_session(const Dsn& dsn) {
     std::error_code ignored;
     if (!std::filesystem::exists(dsn.path, ignored)) return fail(Errc::not_found, fmt::format("there is no database {} yet", dsn.path));
-    auto database = Database::open(dsn.path, dsn.shown);
+    auto database = Database::open(dsn.path, dsn.named());
     if (!database) return std::unexpected(std::move(database.error()));
     auto catalogue = catalogue_of(**database);
     if (!catalogue) return std::unexpected(std::move(catalogue.error()));
-    if (catalogue->table("msgs") == nullptr) return fail(Errc::not_found, fmt::format("{}: there is no table msgs yet", dsn.shown));
-    return std::make_unique<Session>(std::move(*database), std::move(*catalogue), dsn.shown);
+    if (catalogue->table("msgs") == nullptr) return fail(Errc::not_found, fmt::format("{}: there is no table msgs yet", dsn.named()));
+    return std::make_unique<Session>(std::move(*database), std::move(*catalogue), dsn.named());
 }
 
 }  // namespace tamis::storage::sqlite

@@ -5,7 +5,7 @@
 namespace tamis::storage::sqlite {
 
 ReaderThread::ReaderThread(std::vector<Dsn> dsns, std::chrono::milliseconds patience, Opened opened, std::function<void()> closing)
-    : dsns_(std::move(dsns)), health_(std::make_shared<Health>(dsns_.front().shown, patience)), opened_(std::move(opened)), closing_(std::move(closing)) {}
+    : dsns_(std::move(dsns)), health_(std::make_shared<Health>(dsns_.front().named(), patience)), opened_(std::move(opened)), closing_(std::move(closing)) {}
 
 void ReaderThread::close() {
     closing_();
@@ -40,8 +40,8 @@ void ReaderThread::refuse_all(const Fault& why) {
 
 bool ReaderThread::open() {
     for (const auto& dsn : dsns_) {
-        auto database = Database::open(dsn.path, dsn.shown);
-        if (!database && is_no_room(database.error())) database = Database::open_to_read(dsn.path, dsn.shown);  // a read-only disk
+        auto database = Database::open(dsn.path, dsn.named());
+        if (!database && is_no_room(database.error())) database = Database::open_to_read(dsn.path, dsn.named());  // a read-only disk
         auto ready = database ? opened_(**database) : Done(std::unexpected(database.error()));
         if (!ready) {
             closing_();
@@ -49,7 +49,7 @@ bool ReaderThread::open() {
             continue;
         }
         database_ = std::move(*database);
-        health_->up(dsn.shown);
+        health_->up(dsn.named());
         backoff_.reset();
         return true;
     }

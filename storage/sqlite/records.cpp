@@ -21,7 +21,7 @@ constexpr std::chrono::milliseconds linger{50};  // how long remembered records 
 class Records final : public QueuedStore {
 public:
     Records(std::vector<Dsn> dsns, const StoreOptions& options)
-        : QueuedStore(dsns.front().shown, options), dsns_(std::move(dsns)), thread_([this] { run(); }) {}
+        : QueuedStore(dsns.front().named(), options), dsns_(std::move(dsns)), thread_([this] { run(); }) {}
     ~Records() override {
         {
             const std::lock_guard lock(mutex_);
@@ -67,7 +67,7 @@ private:
                 continue;
             }
             writer_ = std::move(*opened);
-            health_->up(dsn.shown);
+            health_->up(dsn.named());
             const std::lock_guard lock(mutex_);
             now_ = true;  // something may have been waiting
             return true;
@@ -93,7 +93,7 @@ private:
         }
         backoff_.reset();
         if (jobs.front()->kind == Job::Kind::remember) remember_together_ = std::min(2 * remember_together_, batch_messages);
-        if (std::exchange(is_full_, false)) log::notice({}, "storage {}: there is room again", dsns_.front().shown);
+        if (std::exchange(is_full_, false)) log::notice({}, "{}: there is room again", dsns_.front().named());
         for (std::size_t i = 0; i < jobs.size(); ++i) {
             const auto& answer = (*written)[i];
             if (!answer && jobs[i]->kind == Job::Kind::remember) lose(jobs[i]->record, describe(answer.error()));

@@ -89,7 +89,7 @@ private:
         const bool is_empty = any->integer(0) == 0;
         any->reset();
         if (is_empty)  // quite new: whoever comes first makes the tables
-            if (auto installed = install_steps(database, "storage_dsn"); !installed) return std::unexpected(std::move(installed.error()));
+            if (auto installed = install_steps(database, database.shown()); !installed) return std::unexpected(std::move(installed.error()));
         auto statement = database.prepare("SELECT m.name || '.' || c.name FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'table' "
                                           "AND m.name IN ('maddr', 'msgs', 'msgrcpt', 'quarantine')");
         if (!statement) return std::unexpected(std::move(statement.error()));
@@ -99,7 +99,7 @@ private:
             if (!*row) break;
             shape_.columns.emplace(statement->column(0));
         }
-        return check_shape(shape_, reader_.health().text());
+        return check_shape(shape_, database.shown());
     }
 
     Database*    database_ = nullptr;  // only the thread

@@ -52,9 +52,9 @@ void bind_all(Statement& statement, std::initializer_list<std::string_view> valu
 }  // namespace
 
 Result<std::unique_ptr<Writer>> Writer::open(const Dsn& dsn) {
-    auto database = Database::open(dsn.path, dsn.shown);
+    auto database = Database::open(dsn.path, dsn.named());
     if (!database) return std::unexpected(std::move(database.error()));
-    if (auto installed = install_steps(**database, dsn.shown); !installed) return std::unexpected(std::move(installed.error()));
+    if (auto installed = install_steps(**database, dsn.named()); !installed) return std::unexpected(std::move(installed.error()));
     // a disk that is full now may have room for what comes, and what is there can be read
     if (auto writable = (*database)->probe(); !writable && !is_no_room(writable.error())) return std::unexpected(std::move(writable.error()));
     std::unique_ptr<Writer> writer(new Writer(std::move(*database)));

@@ -20,7 +20,7 @@ void edits(std::string_view bytes) {
     message.spool = std::make_shared<mail::SealedSpool>(-1, size, std::move(text));
     mail::HeaderEdits edits;
     edits.prepend("X-Fuzz", value);
-    edits.replace_first("Subject", value);
+    edits.replace_next("Subject", value);
     edits.remove("X-Spam-Flag");
     const auto& added = edits.prepended();
     must(added.size() == 1, "one field was added");

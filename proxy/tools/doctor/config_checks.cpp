@@ -7,6 +7,7 @@
 #include <array>
 #include <ctime>
 
+#include "base/counted.h"
 #include "base/text.h"
 #include "proxy/own_places.h"
 #include "proxy/privileges.h"
@@ -147,7 +148,7 @@ void check_snapshot(const Viewpoint& from, Report& report) {
     if (snapshot->scanners.empty())
         report.warning("no scanner is configured: mail passes unchecked", {"[scanners.clamd], [scanners.rspamd], ...: see docs/scanners/"});
     else
-        report.ok(fmt::format("{}: no mistakes; {} scanners", settings.file, snapshot->scanners.size()));
+        report.ok(fmt::format("{}: no mistakes; {}", settings.file, counted(snapshot->scanners.size(), "scanner")));
 }
 
 }  // namespace tamis::proxy::doctor

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <map>
 
+#include "base/counted.h"
 #include "base/text.h"
 #include "policy/list_keys.h"
 #include "storage/schema_check.h"
@@ -58,13 +59,13 @@ public:
         if (report_.worst() != Level::ok || before != Level::ok) return;
         report_.ok(fmt::format("{}: {}{}; {}{}{}", shown(), facts_.dsn.kind == Dsn::Kind::sqlite ? "SQLite" : "PostgreSQL " + facts_.version,
                                facts_.is_pooled ? " behind a pooler" : "", schema_.era, facts_.catalogue.encoding.empty() ? "" : "; " + facts_.catalogue.encoding,
-                               schema_.changes.empty() ? "" : fmt::format("; `tamis schema upgrade` would gain {} things", schema_.changes.size())));
+                               schema_.changes.empty() ? "" : fmt::format("; `tamis schema upgrade` would gain {}", counted(schema_.changes.size(), "thing"))));
     }
 
 private:
-    std::string shown() const { return fmt::format("{} {}", use_.settings, facts_.dsn.shown); }
+    std::string shown() const { return facts_.dsn.use.empty() ? fmt::format("{} {}", use_.settings, facts_.dsn.shown) : facts_.dsn.named(); }
     void tell(std::string what, std::vector<std::string> fix) {
-        what = use_.settings + " " + what;
+        if (facts_.dsn.use.empty() || !what.starts_with(facts_.dsn.use)) what = use_.settings + " " + what;
         if (another_will_do_)
             report_.warning(std::move(what) + " (another entry of the list is used)", std::move(fix));
         else
@@ -113,7 +114,7 @@ private:
                 if (++count <= most) told.push_back(fmt::format("\"{}\": {}", escaped(email, 120), *complaint));
             }
             if (count == 0) continue;
-            report_.warning(fmt::format("{}: {} of {}.email will not match as meant: {}{}", shown(), count == 1 ? "a row" : fmt::format("{} rows", count), table, join(told, "; "),
+            report_.warning(fmt::format("{}: {} of {}.email will not match as meant: {}{}", shown(), counted(count, "row"), table, join(told, "; "),
                                         count > told.size() ? "; ..." : ""),
                             {fmt::format("UPDATE {} SET email = ... WHERE email = ...; the forms are in docs/policy.md", table)});
         }
@@ -156,9 +157,9 @@ private:
         const auto left = facts_.max_connections - facts_.reserved;
         const auto hosts = use_.connections == 0 ? 0 : left / use_.connections;
         if (facts_.used >= left)
-            report_.problem(fmt::format("{}: {} of its {} connections are in use", shown(), facts_.used, left), {fmt::format("ALTER SYSTEM SET max_connections = {}; restart it", facts_.max_connections * 2)});
+            report_.problem(fmt::format("{}: {} of its {} in use", shown(), facts_.used, counted(left, "connection is", "connections are")), {fmt::format("ALTER SYSTEM SET max_connections = {}; restart it", facts_.max_connections * 2)});
         else if (hosts < 2)
-            report_.warning(fmt::format("{}: it has {} connections, one tamisd host needs up to {}", shown(), left, use_.connections),
+            report_.warning(fmt::format("{}: it has {}, one tamisd host needs up to {}", shown(), counted(left, "connection"), use_.connections),
                             {fmt::format("ALTER SYSTEM SET max_connections = {}; restart it; or lower storage.connections and lookup_connections", use_.connections * 10)});
     }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/counted.h"
 #include "base/text.h"
 
 namespace tamis::proxy::doctor {
@@ -57,7 +58,7 @@ void judge_clamd_age(const ClamdVersion& version, std::string_view shown, std::t
         return;
     }
     const auto age = now - *version.made;
-    const auto text = fmt::format("{}: {}, signatures {} of {} days ago", shown, version.program, version.database, age / day);
+    const auto text = fmt::format("{}: {}, signatures {} of {} ago", shown, version.program, version.database, counted(age / day, "day"));
     if (age < -day)
         report.warning(fmt::format("{}: {}, signatures {} from the future: one of the clocks is wrong", shown, version.program, version.database), {"timedatectl, on both hosts"});
     else if (age > too_late)

@@ -9,6 +9,8 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "base/counted.h"
+
 namespace tamis::proxy::doctor {
 namespace {
 
@@ -24,7 +26,6 @@ boost::json::object object_of(const Finding& finding) {
     return {{"level", name_of(finding.level)}, {"topic", finding.topic}, {"what", finding.what}, {"fix", std::move(fix)}};
 }
 
-std::string plural(std::ptrdiff_t number, std::string_view word) { return fmt::format("{} {}{}", number, word, number == 1 ? "" : "s"); }
 
 }  // namespace
 
@@ -45,8 +46,8 @@ std::string text_of(const Findings& findings) {
         out += fmt::format("{:<12} {:<9} {}\n", name_of(finding.level), finding.topic, finding.what);
         for (const auto& line : finding.fix) out += fmt::format("{:<23}fix: {}\n", "", line);
     }
-    return out + fmt::format("{}, {}, {} ok, {} not checked\n", plural(count(findings, Level::problem), "problem"),
-                             plural(count(findings, Level::warning), "warning"), count(findings, Level::ok), count(findings, Level::not_checked));
+    return out + fmt::format("{}, {}, {} ok, {} not checked\n", counted(count(findings, Level::problem), "problem"),
+                             counted(count(findings, Level::warning), "warning"), count(findings, Level::ok), count(findings, Level::not_checked));
 }
 
 std::string json_of(const Findings& findings) {

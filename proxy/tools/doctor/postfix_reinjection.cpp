@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/counted.h"
 #include "base/text.h"
 #include "proxy/tools/doctor/postfix_checks.h"
 
@@ -131,13 +132,13 @@ private:
             if (route.from == nullptr) continue;
             const auto front = parse_unsigned(setup_.value(route.from, "message_size_limit")).value_or(0);
             if (front != 0 && front <= back) continue;
-            warning(fmt::format("takes at most {} octets (message_size_limit), {} takes {}: what lies between is bounced after it was accepted", back, route.from->entry(),
+            warning(fmt::format("takes at most {} (message_size_limit), {} takes {}: what lies between is bounced after it was accepted", counted(back, "octet"), route.from->entry(),
                                 front == 0 ? std::string("any size") : std::to_string(front)),
                     {set("message_size_limit", std::to_string(front))});
             return;
         }
         if (ours_.message_size > back)
-            warning(fmt::format("takes at most {} octets (message_size_limit), tamisd {} (limits.message_size)", back, ours_.message_size),
+            warning(fmt::format("takes at most {} (message_size_limit), tamisd {} (limits.message_size)", counted(back, "octet"), ours_.message_size),
                     {fmt::format("{}: [limits] message_size = {}", ours_.config_file, back)});
     }
 
@@ -152,19 +153,19 @@ private:
         }
         const auto processes = process_limit(setup_, back_);
         if (processes != 0 && wanted > processes)
-            warning(fmt::format("takes {} connections at a time (maxproc), the filter is given {} messages at a time", processes, wanted),
+            warning(fmt::format("takes {} at a time (maxproc), the filter is given {} at a time", counted(processes, "connection"), counted(wanted, "message")),
                     {fmt::format("{} -F '{}/process_limit={}' && {}", setup_.postconf(), back_.entry(), wanted * 2, setup_.reload())});
         const auto recipient_limit = parse_unsigned(value("smtpd_recipient_limit")).value_or(1000);
         if (recipients > recipient_limit)
-            warning(fmt::format("takes {} recipients (smtpd_recipient_limit), the filter is given {}", recipient_limit, recipients),
+            warning(fmt::format("takes {} (smtpd_recipient_limit), the filter is given {}", counted(recipient_limit, "recipient"), recipients),
                     {set("smtpd_recipient_limit", std::to_string(recipients))});
         const bool is_excepted = !us_.empty() && is_within(us_, value("smtpd_client_event_limit_exceptions")) != false;
         const auto per_client = parse_unsigned(value("smtpd_client_connection_count_limit")).value_or(50);
         if (per_client != 0 && !is_excepted && per_client < std::max<std::uint64_t>(wanted, 2))
-            warning(fmt::format("takes {} connections of one client (smtpd_client_connection_count_limit), and all are ours", per_client), {set("smtpd_client_connection_count_limit", "0")});
+            warning(fmt::format("takes {} of one client (smtpd_client_connection_count_limit), and all are ours", counted(per_client, "connection")), {set("smtpd_client_connection_count_limit", "0")});
         const auto rate = parse_unsigned(value("smtpd_client_connection_rate_limit")).value_or(0);
         if (rate != 0 && !is_excepted)
-            warning(fmt::format("takes {} connections per time of one client (smtpd_client_connection_rate_limit), and all are ours", rate), {set("smtpd_client_connection_rate_limit", "0")});
+            warning(fmt::format("takes {} per time of one client (smtpd_client_connection_rate_limit), and all are ours", counted(rate, "connection")), {set("smtpd_client_connection_rate_limit", "0")});
     }
 
     // check_newlines - SMTP smuggling: a bare newline must not end a line there, and we must not be excepted from that

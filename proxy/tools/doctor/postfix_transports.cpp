@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/counted.h"
 #include "base/text.h"
 #include "proxy/tools/doctor/postfix_checks.h"
 
@@ -61,8 +62,8 @@ void judge_numbers(const PostfixSetup& setup, const OurSide& ours, const Service
     const auto recipients = parse_unsigned(text).value_or(50);
     const auto most = static_cast<std::uint64_t>(ours.recipients);
     if (recipients == 0 || recipients > most)
-        report.warning(fmt::format("{} sends {} recipients with a message, tamisd takes {} (limits.recipients): the others come again later", transport.entry(),
-                                   recipients == 0 ? std::string("any number of") : std::to_string(recipients), most),
+        report.warning(fmt::format("{} sends {} with a message, tamisd takes {} (limits.recipients): the others come again later", transport.entry(),
+                                   recipients == 0 ? std::string("any number of recipients") : counted(recipients, "recipient"), most),
                        {set_main(setup, transport.name + "_destination_recipient_limit", std::to_string(std::min<std::uint64_t>(most, 1000)))});
 }
 
@@ -70,7 +71,7 @@ void judge_transport(const PostfixSetup& setup, const OurSide& ours, const Route
     const auto* transport = setup.master.find(route.to.transport, "unix");
     if (transport == nullptr) {
         report.problem(fmt::format("content_filter = {} names a transport that master.cf does not have: mail stays in the queue", escaped(route.value)),
-                       {fmt::format("add the {} lines of etc/postfix/master.cf.lmtp to master.cf under the name {}; {}", "tamis-lmtp", route.to.transport, setup.reload())});
+                       {fmt::format("add the tamis-lmtp lines of etc/postfix/master.cf.lmtp to master.cf under the name {}; {}", route.to.transport, setup.reload())});
         return;
     }
     if (transport->command != "smtp" && transport->command != "lmtp") {
@@ -95,8 +96,8 @@ void judge_transport(const PostfixSetup& setup, const OurSide& ours, const Route
     const auto at_once = concurrency_of(setup, *transport);
     const auto waits = time_of(setup.value(transport, transport->command + "_data_done_timeout"));
     if (is_good)
-        report.ok(fmt::format("content_filter = {}: {}, {} messages at a time (maxproc {}), waits {} s for an answer", route.value, transport->command,
-                              at_once == 0 ? std::string("any number of") : std::to_string(at_once), transport->maximum, waits ? waits->count() : 600));
+        report.ok(fmt::format("content_filter = {}: {}, {} at a time (maxproc {}), waits {} s for an answer", route.value, transport->command,
+                              at_once == 0 ? std::string("any number of messages") : counted(at_once, "message"), transport->maximum, waits ? waits->count() : 600));
 }
 
 void judge_proxy(const PostfixSetup& setup, const OurSide& ours, const Route& route, Report& report) {

@@ -7,6 +7,7 @@
 #include <ctime>
 #include <filesystem>
 
+#include "base/counted.h"
 #include "base/stream.h"
 #include "base/text.h"
 #include "proxy/tools/doctor/checks.h"
@@ -135,7 +136,7 @@ void check_spam_rules(Report& report) {
     if (!newest) return;
     const auto days = std::chrono::duration_cast<std::chrono::days>(std::filesystem::file_time_type::clock::now() - *newest).count();
     if (days > 30)
-        report.warning(fmt::format("SpamAssassin's rules were last updated {} days ago", days), {"sa-update && systemctl restart spamd; Debian: CRON=1 in /etc/default/spamassassin (or spamassassin-maintenance.timer)"});
+        report.warning(fmt::format("SpamAssassin's rules were last updated {} ago", counted(days, "day")), {"sa-update && systemctl restart spamd; Debian: CRON=1 in /etc/default/spamassassin (or spamassassin-maintenance.timer)"});
 }
 
 Task<void> check_spamd(Endpoint address, EnginePtr engine, Deadline deadline, Report& report) {

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
+#include <initializer_list>
 
 #include "base/text.h"
 #include "proxy/tools/doctor/checks.h"
@@ -71,7 +72,7 @@ Task<Done> ask_server(Connection& server, DatabaseFacts& facts) {
     co_return Done{};
 }
 
-Task<void> ask_postgresql(asio::io_context& loop, DatabaseFacts& facts, std::chrono::seconds patience) {
+Task<void> ask_postgresql(asio::io_context& loop, DatabaseFacts& facts, std::chrono::milliseconds patience) {
     const auto deadline = Deadline::in(patience);
     auto server = co_await Connection::open(loop, facts.dsn, deadline);
     if (!server) {
@@ -87,7 +88,7 @@ void ask_sqlite(DatabaseFacts& facts) {
         facts.is_absent = true;
         return;
     }
-    auto database = storage::sqlite::Database::open_to_read(facts.dsn.path, facts.dsn.shown);
+    auto database = storage::sqlite::Database::open_to_read(facts.dsn.path, facts.dsn.named());
     auto catalogue = database ? storage::sqlite::catalogue_of(**database) : std::unexpected(std::move(database.error()));
     if (catalogue)
         facts.catalogue = std::move(*catalogue);
@@ -102,19 +103,22 @@ void ask_sqlite(DatabaseFacts& facts) {
     }
 }
 
-Task<void> ask_all(asio::io_context& loop, std::vector<DatabaseFacts>& list, std::chrono::seconds patience) {
+// ask_all - the databases of both lists at the same time: several that are away keep us no longer than one
+Task<void> ask_all(asio::io_context& loop, std::initializer_list<std::vector<DatabaseFacts>*> lists, std::chrono::milliseconds patience) {
     Report   unused("storage");
     Together all(unused, "storage");
-    for (auto& facts : list) {
-        if (facts.dsn.kind == Dsn::Kind::sqlite)
-            ask_sqlite(facts);
-        else
-            all.add(ask_postgresql(loop, facts, patience));
-    }
+    for (auto* list : lists)
+        for (auto& facts : *list) {
+            if (facts.dsn.kind == Dsn::Kind::sqlite)
+                ask_sqlite(facts);
+            else
+                all.add(ask_postgresql(loop, facts, patience));
+        }
     co_await all.ask_all();
 }
 
-std::vector<DatabaseFacts> facts_of(const std::vector<Dsn>& dsns, bool wants_keys) {
+std::vector<DatabaseFacts> facts_of(std::vector<Dsn> dsns, const std::string& setting, bool wants_keys) {
+    storage::name_entries(dsns, setting);
     std::vector<DatabaseFacts> out;
     for (const auto& dsn : dsns) {
         if (dsn.path == ":memory:") continue;
@@ -140,10 +144,10 @@ Task<void> check_storage(asio::io_context& loop, const Viewpoint& from, Report& 
     }
     const bool asks_own = settings.storage.select_policy.empty();  // with another statement other columns may be the keys
     use.no_at_means_domain = settings.storage.lookup_no_at_means_domain;
-    auto storage = facts_of(settings.storage_dsns, same && asks_own);
-    auto lookup = same ? std::vector<DatabaseFacts>() : facts_of(settings.lookup_dsns, asks_own);
-    co_await ask_all(loop, storage, from.patience);
-    co_await ask_all(loop, lookup, from.patience);
+    auto storage = facts_of(settings.storage_dsns, use.settings, same && asks_own);
+    auto lookup = same ? std::vector<DatabaseFacts>() : facts_of(settings.lookup_dsns, "lookup_dsn", asks_own);
+    // a little less than the patience, so that the answer is there when it ends
+    co_await ask_all(loop, {&storage, &lookup}, std::chrono::milliseconds(from.patience) * 4 / 5);
     if (settings.storage_dsns.empty()) report.ok("storage_dsn is an empty list: nothing is recorded");
     judge_databases(storage, use, report);
     judge_databases(lookup, {"lookup_dsn", false, true, lookups, settings.file, from.user, use.no_at_means_domain}, report);

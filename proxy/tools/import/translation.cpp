@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/counted.h"
 #include "base/text.h"
 #include "proxy/settings.h"
 
@@ -193,8 +194,8 @@ Result<Imported> import_amavisd(const std::vector<Source>& sources, const Surrou
 }
 
 std::string report_text(const Imported& imported) {
-    std::string out = fmt::format("{} statements translated, {} need no equivalent, {} not translated\n", imported.count(Outcome::translated),
-                                  imported.count(Outcome::needless), imported.count(Outcome::missing));
+    std::string out = fmt::format("{} translated, {} no equivalent, {} not translated\n", counted(imported.count(Outcome::translated), "statement"),
+                                  counted(imported.count(Outcome::needless), "needs", "need"), imported.count(Outcome::missing));
     for (const auto& [outcome, head] : {std::pair{Outcome::missing, "Not translated:"}, std::pair{Outcome::needless, "Need no equivalent:"}}) {
         if (imported.count(outcome) == 0) continue;
         out += fmt::format("\n{}\n", head);

@@ -1,10 +1,16 @@
 """case - the base of all end-to-end tests: servers of a test are ended with it, their logs shown when it fails"""
+import re
 import unittest
 
 from . import process
 from .tamis import Tamis
 
 from fakes.next_hop import NextHop
+
+
+def doubled(log):
+    """The warnings and errors in which something stands twice, as in "not found: not found"."""
+    return [line for line in log.splitlines() if re.search(r"\(!!?\).*\b([a-z][a-z ]{3,60}): \1(?=[:;,]|$)", line)]
 
 
 class Case(unittest.TestCase):
@@ -26,6 +32,7 @@ class Case(unittest.TestCase):
     def _end(self, daemon):
         alive = daemon.process is not None and daemon.process.running()
         status = daemon.stop()
+        self.assertEqual(doubled(daemon.log() if daemon.process else ""), [], "a warning says the same twice")
         if alive and not getattr(daemon, "may_die", False):
             self.assertEqual(status, 0, f"tamisd ended with {status}:\n{daemon.log()[-3000:]}")
 

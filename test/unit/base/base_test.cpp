@@ -163,5 +163,6 @@ TEST_CASE("growing gives up at its deadline and leaves what was held") {
 
 TEST_CASE("the nearest word is a typing error, not another word") {
     CHECK(nearest("lisen", {"listen", "forward"}) == "listen");
+    CHECK(nearest("jsno", {"dsn", "json"}) == "json");
     CHECK_FALSE(nearest("banana", {"listen", "forward"}).has_value());
 }

@@ -112,3 +112,17 @@ TEST_CASE("a setting is a text, a table, or a list of these") {
     CHECK_THAT(problems.lines()[4], Catch::Contains("lacks \"dsn\""));
     CHECK_THAT(problems.lines()[5], Catch::Contains("absolute"));
 }
+
+TEST_CASE("a DSN says which setting it came from, and which entry of a list it is") {
+    const auto loaded = [](const char* toml) {
+        Problems problems("tamis.toml");
+        const auto config = parse_config(toml, problems);
+        return load_dsns(*config.find("x"), "storage.lookup_dsn", problems);
+    };
+    CHECK(loaded("x = 'sqlite:/a'").at(0).named() == "lookup_dsn sqlite:/a");
+    CHECK(loaded("x = ['sqlite:/a']").at(0).named() == "lookup_dsn sqlite:/a");
+    const auto list = loaded("x = ['sqlite:/a', 'sqlite:/b']");
+    CHECK(list.at(0).named() == "lookup_dsn entry 1 of 2 sqlite:/a");
+    CHECK(list.at(1).named() == "lookup_dsn entry 2 of 2 sqlite:/b");
+    CHECK(parse_dsn("sqlite:/a")->named() == "sqlite:/a");
+}

@@ -317,7 +317,7 @@ TEST_CASE("one host at a time; a dry run needs no turn") {
         std::unique_ptr<ExpirySession> first;
         const auto take = [&](std::unique_ptr<ExpirySession>& into) {
             Result<bool> mine = false;
-            asio::co_spawn(loop, open_expiry_session(loop, {base.dsn}), [&](std::exception_ptr, Result<std::unique_ptr<ExpirySession>> session) {
+            asio::co_spawn(loop, open_expiry_session(loop, {base.dsn}, Deadline::in(10s)), [&](std::exception_ptr, Result<std::unique_ptr<ExpirySession>> session) {
                 if (session) into = std::move(*session);
                 loop.stop();
             });

@@ -28,7 +28,7 @@ TEST_CASE("a DSN is read from a file, and a password too") {
     std::filesystem::remove(name);
     const auto missing = dsn_of({"@" + name, {}, {}});
     REQUIRE_FALSE(missing);
-    CHECK(missing.error().detail == "cannot read " + name);
+    CHECK(missing.error().detail == "--dsn: cannot read " + name);
 }
 
 TEST_CASE("without --dsn the environment is asked") {
