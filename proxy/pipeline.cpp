@@ -192,7 +192,14 @@ Task<void> Pipeline::record(State& state, Deadline deadline) {
 // answer - step 10, second half: one summary line, and what the client is told
 Answer Pipeline::answer(State& state) {
     const auto& settings = *state.shared.settings;
+    Answer out;
+    out.outcomes = state.outcomes;
+    if (state.job.per_recipient_replies)
+        out.replies = one_each(state.envelope, state.outcomes, state.verdicts, state.dsn);
+    else
+        out.replies = {one_for_all(state.outcomes, state.verdicts, state.dsn, state.log_id)};
     policy::SummaryInput summary;
+    if (!state.job.per_recipient_replies) summary.one_reply = out.replies.front().code;
     summary.envelope = &state.envelope;
     summary.message = &state.message;
     summary.findings = &state.findings;
@@ -214,14 +221,6 @@ Answer Pipeline::answer(State& state) {
     if (state.message.normalised != 0)
         log::info(state.log_id, "{} bare CR, bare LF or NUL in this message were put right; a DKIM signature may break",
                   state.message.normalised);
-
-    Answer out;
-    out.outcomes = state.outcomes;
-    if (state.job.per_recipient_replies) {
-        out.replies = one_each(state.envelope, state.outcomes, state.verdicts, state.dsn);
-        return out;
-    }
-    out.replies = {one_for_all(state.outcomes, state.verdicts, state.dsn, state.log_id)};
     return out;
 }
 
