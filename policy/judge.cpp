@@ -121,7 +121,7 @@ void set_levels(const Findings& findings, const RecipientPolicy& policy, Recipie
     };
     const double tag_score = score + (policy.whitelisted ? whitelist_bonus : 0);
     verdict.tag = policy.blacklisted || !policy.levels.tag || tag_score >= *policy.levels.tag;
-    verdict.tag3 = policy.levels.tag3 && reached(policy.levels.tag3);
+    verdict.tag3 = reached(policy.levels.tag3);
     verdict.tag2 = reached(policy.levels.tag2) || verdict.tag3;
     verdict.kill = reached(policy.levels.kill);
 }

@@ -20,16 +20,28 @@ using mail::Major;
 // amavisd sorts by its long word for it and then writes "Relayed": RelayedTagged comes first
 constexpr std::string_view untagged = "RelayedUntagged";
 
-// the words of amavisd's actions: what happened, then in which direction
-std::string action_word(const RecipientOutcome& outcome, const RecipientVerdict& verdict, bool is_local, bool dsn_sent) {
-    // tagged: the recipient can see it, by the subject or by X-Spam-Flag (not somebody else's recipient)
-    const bool is_tagged = is_local && (verdict.tag2 || !verdict.subject_tag.empty());
-    if (outcome.relayed) return is_tagged ? "RelayedTagged" : std::string(untagged);
-    if (outcome.tempfailed()) return "TempFailed";
+// is_tagged - the recipient can see it: by the subject, X-Spam-Flag or the address (not somebody else's recipient), or by the
+// alert of a virus or banned contents
+bool is_tagged(const RecipientOutcome& outcome, const RecipientVerdict& verdict, bool is_local) {
+    const bool has_alert = std::ranges::any_of(
+        verdict.categories, [](auto category) { return category.major == Major::virus || category.major == Major::banned; });
+    return has_alert || !outcome.final_address.empty() || (is_local && (verdict.tag2 || !verdict.subject_tag.empty()));
+}
+
+// the words of amavisd's actions: what happened, then in which direction. Over SMTP the one reply counts for all who did not
+// get the mail: a 4xx brings it back for all, and a rejection that hides behind a 250 is a bounce.
+std::string action_word(const SummaryInput& in, std::size_t i) {
+    const auto& outcome = (*in.outcomes)[i];
+    const auto& verdict = (*in.verdicts)[i];
+    if (outcome.relayed)
+        return is_tagged(outcome, verdict, (*in.policies)[i].is_local) ? "RelayedTagged" : std::string(untagged);
+    const int  told = in.one_reply.value_or(outcome.response.code) / 100;
+    const bool is_rejected = outcome.response.code / 100 == 5;
+    if (told == 4 || outcome.tempfailed()) return "TempFailed";
     if (verdict.destiny == Destiny::discard && !verdict.passes()) return "Discarded";
-    if (verdict.destiny == Destiny::bounce && !verdict.passes()) return dsn_sent ? "Bounced" : "NoBounce";
-    if (outcome.response.code / 100 == 5) return "Rejected";
-    return "Accepted";
+    if ((verdict.destiny == Destiny::bounce && !verdict.passes()) || (is_rejected && told == 2))
+        return in.dsn_sent ? "Bounced" : "NoBounce";
+    return is_rejected ? "Rejected" : "Accepted";
 }
 
 std::string direction(bool originating, bool is_local) {
@@ -40,9 +52,7 @@ std::string direction(bool originating, bool is_local) {
 std::string actions(const SummaryInput& in, std::string_view separator) {
     std::set<std::string> words;
     for (std::size_t i = 0; i < in.outcomes->size(); ++i) {
-        const bool is_local = (*in.policies)[i].is_local;
-        words.insert(action_word((*in.outcomes)[i], (*in.verdicts)[i], is_local, in.dsn_sent) +
-                     direction(in.originating, is_local));
+        words.insert(action_word(in, i) + direction(in.originating, (*in.policies)[i].is_local));
     }
     std::vector<std::string> list;
     for (const auto& word : words)

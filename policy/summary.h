@@ -40,6 +40,7 @@ struct SummaryInput {
     std::vector<std::string>             quarantine_locations;
     bool                                 archived = false;
     bool                                 dsn_sent = false;   // else: suppressed
+    std::optional<int>                   one_reply;          // SMTP: the code of the reply that stands for all recipients
     std::chrono::milliseconds            elapsed{};
 };
 

@@ -29,14 +29,12 @@ Reply one_for_all(const std::vector<policy::RecipientOutcome>& outcomes,
     std::size_t rejected = 0;
     std::size_t bounced = 0;
     std::size_t discarded = 0;
-    bool bounce_suppressed = false;
     const policy::Response* first_reject = nullptr;
     for (std::size_t i = 0; i < total; ++i) {
         if (is(i, Destiny::discard)) {
             ++discarded;
         } else if (is(i, Destiny::bounce)) {
             ++bounced;
-            if (dsn[i] != DsnKind::failed) bounce_suppressed = true;
         } else if (outcomes[i].response.code / 100 == 5) {
             ++rejected;
             const bool genuine = verdicts[i].blocking && verdicts[i].blocking->major == mail::Major::mta;
@@ -54,7 +52,8 @@ Reply one_for_all(const std::vector<policy::RecipientOutcome>& outcomes,
         if (count != 0) suffix.push_back(count == total ? std::string(word) : fmt::format("{} {}", count, word));
     };
     add(rejected, "REJECT");
-    add(bounced, bounce_suppressed ? "DISCARD(bounce.suppressed)" : "BOUNCE");
+    const bool is_sent = std::ranges::find(dsn, DsnKind::failed) != dsn.end();
+    add(bounced, is_sent ? "BOUNCE" : "DISCARD(bounce.suppressed)");
     add(discarded, "DISCARD");
     if (suffix.empty()) return base;
     const bool all = rejected + bounced + discarded == total;

@@ -193,7 +193,14 @@ Task<void> Pipeline::record(State& state, Deadline deadline) {
 // answer - step 10, second half: one summary line, and what the client is told
 Answer Pipeline::answer(State& state) {
     const auto& settings = *state.shared.settings;
+    Answer out;
+    out.outcomes = state.outcomes;
+    if (state.job.per_recipient_replies)
+        out.replies = one_each(state.envelope, state.outcomes, state.verdicts, state.dsn);
+    else
+        out.replies = {one_for_all(state.outcomes, state.verdicts, state.dsn, state.log_id)};
     policy::SummaryInput summary;
+    if (!state.job.per_recipient_replies) summary.one_reply = out.replies.front().code;
     summary.envelope = &state.envelope;
     summary.message = &state.message;
     summary.findings = &state.findings;
@@ -215,14 +222,6 @@ Answer Pipeline::answer(State& state) {
     if (state.message.normalised != 0)
         log::info(state.log_id, "{} (bare CR, bare LF, NUL) of this message put right; a DKIM signature may break",
                   counted(state.message.normalised, "octet"));
-
-    Answer out;
-    out.outcomes = state.outcomes;
-    if (state.job.per_recipient_replies) {
-        out.replies = one_each(state.envelope, state.outcomes, state.verdicts, state.dsn);
-        return out;
-    }
-    out.replies = {one_for_all(state.outcomes, state.verdicts, state.dsn, state.log_id)};
     return out;
 }
 

@@ -64,6 +64,12 @@ class Postgres:
         return run(["psql", "-h", "127.0.0.1", "-p", self.port, "-U", "postgres", "-XqAt", "-v", "ON_ERROR_STOP=1", "-d", database,
                     "-c", statement], check=check)
 
+    def file(self, text, database="amavis"):
+        """Runs a long SQL text."""
+        path = folder("sql") / "text.sql"
+        path.write_text(text)
+        run(["psql", "-h", "127.0.0.1", "-p", self.port, "-U", "postgres", "-Xq", "-v", "ON_ERROR_STOP=1", "-1", "-d", database, "-f", path])
+
     def rows(self, statement, database="amavis"):
         return [line.split("|") for line in self.sql(statement, database).splitlines()]
 
@@ -74,9 +80,7 @@ class Postgres:
         if schema is None:
             steps = sorted((SOURCE / "schema" / "postgresql").glob("[0-9]*.sql"))
             schema = "\n".join(step.read_text() for step in steps) if steps else amavis_schema()
-        file = folder("schema") / "schema.sql"
-        file.write_text(schema)
-        run(["psql", "-h", "127.0.0.1", "-p", self.port, "-U", "postgres", "-Xq", "-v", "ON_ERROR_STOP=1", "-d", name, "-f", file])
+        self.file(schema, name)
         return f"postgresql://postgres@127.0.0.1:{self.port}/{name}"
 
 
@@ -170,7 +174,7 @@ class Amavisd:
     """A real amavisd-new, for comparison and for its own reading of our quarantine."""
 
     def __init__(self, forward, clamd=None, postgres_port=None, database="amavis", spam=False, extra=""):
-        home = folder("amavisd")
+        home = self.home = folder("amavisd")
         for name in ("tmp", "db", "home", "quarantine"):
             (home / name).mkdir()
         run(["chown", "amavis:amavis", *[home / name for name in ("tmp", "db", "home", "quarantine")]])

@@ -177,6 +177,19 @@ TEST_CASE("levels: at least, and what white and black lists make of them") {
     CHECK(verdict.kill == row.kill);
 }
 
+TEST_CASE("a denied sender's mail has every degree, also without a level for it: the third subject tag counts") {
+    Findings        findings;
+    RecipientPolicy policy;
+    policy.is_local = true;
+    policy.blacklisted = true;
+    policy.levels = {2, 6, {}, 8, {}, {}};
+    policy.subject_tags = {"", "[spam] ", "[worse] "};
+    CHECK(judge(findings, policy).tag3);
+    CHECK(judge(findings, policy).subject_tag == "[worse] ");
+    policy.subject_tags.tag3 = "";
+    CHECK(judge(findings, policy).subject_tag == "[spam] ");
+}
+
 TEST_CASE("undefined levels: tag always, the others never; a boost counts and is named first") {
     Findings findings;
     findings.score = 1000;

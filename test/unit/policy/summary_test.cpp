@@ -125,6 +125,34 @@ TEST_CASE("the action words, each with its direction") {
     CHECK(summary_lines(input).at(0).find(row.want) != std::string::npos);
 }
 
+TEST_CASE("tagged is what shows: the alert of a virus or banned contents, an extended address") {
+    Story story(1);
+    story.policies[0].is_local = false;
+    story.verdicts[0].categories = {{Major::banned, 0}, {Major::clean, 0}};
+    CHECK(summary_lines(input_of(story)).at(0).contains("{RelayedTaggedOpenRelay}"));
+    story.verdicts[0].categories = {{Major::bad_header, 7}, {Major::clean, 0}};
+    CHECK(summary_lines(input_of(story)).at(0).contains("{RelayedOpenRelay}"));
+    story.policies[0].is_local = true;
+    story.outcomes[0].final_address = "bob0+badh@example.com";
+    CHECK(summary_lines(input_of(story)).at(0).contains("{RelayedTaggedInbound}"));
+}
+
+TEST_CASE("over SMTP the one reply counts for all who did not get the mail") {
+    Story story(3);
+    story.block(0, spam, Destiny::reject);
+    story.block(1, spam, Destiny::discard);
+    auto input = input_of(story);
+    input.one_reply = 250;
+    CHECK(summary_lines(input).at(1).contains("{DiscardedInbound,NoBounceInbound,RelayedInbound}"));
+    input.dsn_sent = true;
+    CHECK(summary_lines(input).at(1).contains("{BouncedInbound,DiscardedInbound,RelayedInbound}"));
+    input.one_reply = 451;
+    CHECK(summary_lines(input).at(1).contains("{RelayedInbound,TempFailedInbound}"));
+    story.block(2, spam, Destiny::discard);
+    input.one_reply = 554;
+    CHECK(summary_lines(input).at(0).contains("{DiscardedInbound,RejectedInbound}"));
+}
+
 TEST_CASE("tagged before untagged, as amavisd sorts them") {
     Story story(2);
     story.verdicts[0].tag2 = true;

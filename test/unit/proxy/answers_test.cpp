@@ -53,6 +53,10 @@ TEST_CASE("one response for all, as amavis-smtp.md 2.10") {
     CHECK(Case().pass().reject().discard().discard().one() == relayed + ", but 1 REJECT, and 2 DISCARD\r\n");
     CHECK(Case().bounce(DsnKind::failed).one() == "250 2.5.0 Ok, id=1, BOUNCE\r\n");
     CHECK(Case().bounce(DsnKind::suppressed).one() == "250 2.5.0 Ok, id=1, DISCARD(bounce.suppressed)\r\n");
+    CHECK(Case().bounce(DsnKind::suppressed).bounce(DsnKind::failed).one() == "250 2.5.0 Ok, id=1, BOUNCE\r\n");
+    Case told_of_another;      // a notification is one for all
+    told_of_another.pass().reject().bounce(DsnKind::suppressed).dsn[1] = DsnKind::failed;
+    CHECK(told_of_another.one() == relayed + ", but 1 REJECT, and 1 BOUNCE\r\n");
     CHECK(Case().bounce(DsnKind::failed).discard().one() == "250 2.5.0 Ok, id=1, 1 BOUNCE, and 1 DISCARD\r\n");
 }
 
