@@ -40,7 +40,9 @@ bool is_sentence(std::string_view detail) {
         {"no", "not", "none", "nobody", "nothing", "neither", "never", "cannot", "can", "is", "are", "was", "were", "has", "have", "had", "does", "did", "do",
          "holds", "exists", "takes", "took", "needs", "lacks", "says", "said", "ended", "ends", "closed", "closes", "failed", "refused", "expected", "unknown",
          "missing", "already", "somebody", "wrong", "too", "more", "larger", "longer", "invalid", "reached", "locked", "lost", "gone", "must", "error"});
-    for (const auto word : words(detail, " :;,.()\"")) {
+    for (auto word : words(detail, " ")) {  // "av.firma.no:3310" is one word, and no sentence
+        while (!word.empty() && std::string_view(":;,.()\"").contains(word.back())) word.remove_suffix(1);
+        while (!word.empty() && std::string_view("(\"").contains(word.front())) word.remove_prefix(1);
         const auto plain = to_lower(word);
         if (std::ranges::find(telling, std::string_view(plain)) != telling.end()) return true;
     }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
 #include <memory>
 #include <set>
 
@@ -206,9 +207,8 @@ std::unique_ptr<re2::RE2> tag_pattern(std::string_view tag) {
 
 // without_tag - a subject without the tags that earlier mails of the thread were given, as amavisd: everywhere in it, also in
 // encoded words. The bytes stay as they are where there is none.
-std::string without_tag(std::string_view old, std::string_view tag) {
+std::string without_tag(std::string_view old, const re2::RE2* pattern) {
     std::string plain(old);
-    const auto  pattern = tag_pattern(tag);
     if (!pattern || !pattern->ok()) return plain;
     re2::RE2::GlobalReplace(&plain, *pattern, "");
     if (plain.find("=?") == std::string::npos) return plain;
@@ -225,8 +225,9 @@ void tag_subject(mail::HeaderEdits& edits, std::string_view tag, const std::stri
     const std::string encoded = mail::encode_words(filled, std::string_view("Subject: ").size());
     if (fields.empty()) return edits.prepend("Subject", trim(encoded));
     fields.resize(std::min(fields.size(), most));
+    const auto pattern = tag_pattern(tag);
     for (const auto* field : fields) {
-        const std::string kept = without_tag(mail::HeaderBlock::value(*field, head), tag);
+        const std::string kept = without_tag(mail::HeaderBlock::value(*field, head), pattern.get());
         std::string_view  old = kept;
         while (!old.empty() && is_blank(old.front())) old.remove_prefix(1);
         // an encoded word is one only between blanks (RFC 2047 section 5)
@@ -278,6 +279,7 @@ struct CopyMarks {
 
 CopyMarks copy_marks(const std::vector<RecipientVerdict>& verdicts, const std::vector<RecipientPolicy>& policies) {
     CopyMarks out;
+    std::map<std::string, mail::SpamTest> tests;  // by what is shown of them
     const auto least = [](std::optional<double>& into, const std::optional<double>& value) {
         if (value && (!into || *value < *into)) into = value;
     };
@@ -296,12 +298,9 @@ CopyMarks copy_marks(const std::vector<RecipientVerdict>& verdicts, const std::v
         if (!verdict.score) continue;
         out.lowest = std::min(out.lowest.value_or(*verdict.score), *verdict.score);
         out.highest = std::max(out.highest.value_or(*verdict.score), *verdict.score);
-        out.tests.insert(out.tests.end(), verdict.tests.begin(), verdict.tests.end());
+        for (const auto& test : verdict.tests) tests.try_emplace(test.name + "=" + format_score(test.score), test);
     }
-    const auto text = [](const mail::SpamTest& test) { return test.name + "=" + format_score(test.score); };
-    std::ranges::sort(out.tests, {}, text);
-    const auto [first, last] = std::ranges::unique(out.tests, {}, text);
-    out.tests.erase(first, last);
+    for (auto& [text, test] : tests) out.tests.push_back(std::move(test));
     return out;
 }
 

@@ -186,9 +186,9 @@ PeopleNotice notice_for(const PeopleInput& in, const NoticeText& words, ContentC
                         std::size_t number, std::string_view kind) {
     const auto values = values_for(in, category, about);
     PeopleNotice out{{in.sender, std::move(to), {}, false}, kind};
-    out.notice.smtputf8 = !is_ascii(in.sender) || !std::ranges::all_of(out.notice.recipients, [](const auto& address) {
-        return is_ascii(address);
-    });
+    // octets that are no UTF-8 go out as they came, without it
+    const auto needs_smtputf8 = [](std::string_view address) { return !is_ascii(address) && is_utf8(address); };
+    out.notice.smtputf8 = needs_smtputf8(in.sender) || std::ranges::any_of(out.notice.recipients, needs_smtputf8);
     const std::string id = fmt::format("-{}-{}", in.message->mail_id.get(), number);
     NoticeFields fields;
     fields.hostname = in.hostname;

@@ -45,6 +45,13 @@ UnclearBudget& budget() {
     return shared;
 }
 
+// without_secret - what a line may show of itself: no password of a client that tries to sign in, no secret of a release
+std::string without_secret(std::string_view line) {
+    if (starts_with_fold(trim(line), "AUTH ")) return "AUTH ...";
+    if (starts_with_fold(trim(line), "secret_id")) return "secret_id=...";
+    return std::string(line);
+}
+
 }  // namespace
 
 bool is_other_protocol(std::string_view line) { return is_smtp(line) || is_http(line) || is_icap(line) || is_spamc(line); }
@@ -68,7 +75,7 @@ std::string text_of(const UnclearLine& unclear, const Listeners& listeners) {
         return fmt::format("{} listener {}: {} said nothing; a mail server waits for a greeting, which comes where SMTP is spoken: {}", unclear.protocol, unclear.listener,
                            unclear.peer, place("SMTP and LMTP", "server.listen", listeners.smtp));
     return fmt::format("{} listener {}: {} sent a line that is not understood: \"{}\"{}{}", unclear.protocol, unclear.listener,
-                       unclear.peer.empty() ? "somebody at the unix socket" : unclear.peer, escaped(unclear.line, shown), hint.empty() ? "" : "; ", hint);
+                       unclear.peer.empty() ? "somebody at the unix socket" : unclear.peer, escaped(without_secret(unclear.line), shown), hint.empty() ? "" : "; ", hint);
 }
 
 std::optional<unsigned> UnclearBudget::take(Deadline::Clock::time_point now) {

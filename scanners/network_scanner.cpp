@@ -95,18 +95,18 @@ Task<mail::ScanOutcome> NetworkScanner::scan(const ScanRequest& request, Deadlin
     if (settings_.max_size.count != 0 && size > settings_.max_size.count) {
         failures_.add();
         co_return failed({make_error_code(Errc::over_limit),
-                          fmt::format("{}: {} has {} bytes, scanners.{}.max_size is {}; not scanned", name_,
+                          fmt::format("{} has {} bytes, scanners.{}.max_size is {}; not scanned",
                                       request.is_part ? "it" : "the message", size, name_, settings_.max_size.count)});
     }
     deadline = deadline.sooner(settings_.timeout);
     auto turn = co_await turns_.take(1, deadline);
     if (!turn) {
         failures_.add();
-        co_return failed({turn.error().code, fmt::format("{}: waited for one of the {} turns (scanners.{}.max_scans)",
-                                                         name_, turns_.limit(), name_)});
+        co_return failed({turn.error().code, fmt::format("waited for one of the {} turns (scanners.{}.max_scans)",
+                                                         turns_.limit(), name_)});
     }
     Round round;
-    round.last = {make_error_code(Errc::timeout), fmt::format("{}: no time left", name_)};
+    round.last = {make_error_code(Errc::timeout), "no time left"};
     Clock::duration pause = first_pause;
     const auto begun = Clock::now();
     while (!deadline.passed()) {

@@ -168,7 +168,9 @@ std::string stream_sql(const SqlShape& shape, Text& text, const PageRequest& req
 std::string domain_test(const SqlShape& shape, Text& text, std::string_view alias, std::string_view address) {
     const auto domain = policy::ascii_domain(address.substr(1));  // as it is stored
     if (!shape.has("maddr.domain")) return fmt::format("lower({}.email) LIKE {}", alias, text.text("%@" + domain));
-    return fmt::format("{}.domain = {}", alias, text.text(reversed_labels(domain)));
+    const auto raw = reversed_labels(to_lower(address.substr(1)));  // as it was stored before
+    if (raw == reversed_labels(domain)) return fmt::format("{}.domain = {}", alias, text.text(raw));
+    return fmt::format("{}.domain IN ({}, {})", alias, text.text(reversed_labels(domain)), text.text(shape.is_postgresql() && !is_utf8(raw) ? printable_or(raw, '?') : raw));
 }
 
 std::string like_pattern(std::string_view part) {
@@ -254,13 +256,22 @@ SqlQuery address_query(const SqlShape& shape, std::string_view address) {
         const std::string email = address == "<>" ? std::string() : address_key(address, local_case).email;
         if (!shape.is_postgresql() || shape.address_type == "bytea") add(email);
         add(printable_address(email));  // as it is stored where the database, or a trigger in it, takes no other octets
+        add(plain_text(printable_address(email)));
+        if (const auto at = address.rfind('@'); at != std::string_view::npos && !is_ascii(address.substr(at)) && address != "<>") {
+            // as it was stored before domains were stored as A-labels
+            const auto local = address.substr(0, at);
+            const auto raw = (local_case == LocalCase::kept ? std::string(local) : to_lower(local)) + to_lower(address.substr(at));
+            if (!shape.is_postgresql() || shape.address_type == "bytea") add(raw);
+            add(printable_address(raw));
+        }
     }
     std::string places;
+    const auto limit = most * keys.size();
     for (auto& key : keys) places += (places.empty() ? "" : ", ") + text.bytes(std::move(key));
     if (shape.has("maddr.partition_tag"))
-        text << partitions("maddr") << "SELECT a.id FROM maddr a WHERE a.partition_tag " << of_partitions << fmt::format(" AND a.email IN ({}) LIMIT {}", places, most);
+        text << partitions("maddr") << "SELECT a.id FROM maddr a WHERE a.partition_tag " << of_partitions << fmt::format(" AND a.email IN ({}) LIMIT {}", places, limit);
     else
-        text << fmt::format("SELECT a.id FROM maddr a WHERE a.email IN ({}) LIMIT {}", places, most);
+        text << fmt::format("SELECT a.id FROM maddr a WHERE a.email IN ({}) LIMIT {}", places, limit);
     return text.take();
 }
 

@@ -42,6 +42,7 @@ struct Job {
     bool          was_refused = false;  // a `read` that the server refused: the tables may have changed
     std::uint64_t bytes = 0;          // of the quarantine copy
     Concession    concession;         // what the database did not take of it
+    bool          was_doubted = false;  // refused in a way that may pass by itself, and tried again as it is
 
     std::string_view log_id() const { return record.log_id.get(); }
 };

@@ -62,6 +62,7 @@ Task<void> ControlSession::run() {
 
 void ControlSession::yield() {
     if (answering_) return;
+    yields_ = true;  // it may not be reading yet: there would be nothing to cancel
     boost::system::error_code ignored;
     stream_->socket().cancel(ignored);
 }
@@ -103,7 +104,7 @@ Task<void> ControlSession::talk() {
     std::string first_line;  // of the request in hand
     constexpr std::size_t shown_of_line = 200;
     Deadline    request_end = Deadline::never();  // a begun request ends, however slowly its lines come
-    while (!services_.stopping || parser.is_inside()) {
+    while (!yields_ && (!services_.stopping || parser.is_inside())) {
         const Deadline idle = Deadline::in(services_.snapshot()->settings->control.idle);
         const bool     begins = !parser.is_inside();
         if (begins) request_end = has_asked ? idle : idle.sooner(first_word);
@@ -207,9 +208,9 @@ Task<AmpdpAnswer> ControlSession::answer_release(AmpdpRequest request, std::stri
     if (!results) {
         auto& why = results.error();
         log::warning({}, "AM.PDP: {} of {} failed: {}", kind, request.first("mail_id"), describe(why));
-        const bool is_ours = why.is(Errc::unavailable) || why.is(Errc::timeout) || why.is(Errc::closed);
-        // to a program on another machine nothing is said of hosts and databases
-        if (is_ours && !peer_.is_unix) why.detail = "the quarantine cannot be reached now; the log of the filter says why";
+        const bool is_theirs = why.is(Errc::bad_input) || why.is(Errc::not_found) || why.is(Errc::conflict) || why.is(Errc::refused);
+        // to a program on another machine nothing is said of hosts, files and databases
+        if (!is_theirs && !peer_.is_unix) why.detail = "the quarantine cannot be reached now; the log of the filter says why";
         co_return release_failure(why);
     }
     AmpdpAnswer out;
@@ -217,7 +218,8 @@ Task<AmpdpAnswer> ControlSession::answer_release(AmpdpRequest request, std::stri
     for (const auto& result : *results) {
         // front ends look for the "Ok" that amavisd says whenever a 250 is its own
         const std::string_view own = result.end == ReleaseResult::End::already ? "Ok, " : "";
-        out.set_reply(result.code, result.enhanced, fmt::format("{}{}{}", own, result.text, result.trouble.empty() ? "" : "; not recorded: " + result.trouble));
+        out.set_reply(result.code, result.enhanced, fmt::format("{}{}{}", own, result.text,
+                                                                    result.trouble.empty() ? "" : peer_.is_unix ? "; not recorded: " + result.trouble : "; not recorded, see the log"));
     }
     co_return out;
 }

@@ -45,6 +45,7 @@ private:
     Reinjector&             reinjector_;
     bool                    waiting_ = false;  // for the first line of a request
     bool                    answering_ = false;
+    bool                    yields_ = false;  // its place is taken: it ends before it reads again
     bool                    told_unclear_ = false;  // a line that is not understood: told of once
 };
 

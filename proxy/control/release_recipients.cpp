@@ -29,19 +29,33 @@ std::string with_ascii_domain(std::string_view address) {
     return ascii ? std::string(address.substr(0, address.size() - domain.size())) + *ascii : std::string(address);
 }
 
+// raw_key_of - as Tamis stored addresses before it stored A-labels
+std::string raw_key_of(std::string_view address, storage::LocalCase local_case) {
+    const auto at = address.rfind('@');
+    const auto local = address.substr(0, at);
+    std::string domain = at == std::string_view::npos ? std::string() : to_lower(address.substr(at + 1));
+    while (domain.ends_with('.')) domain.pop_back();
+    auto out = (local_case == storage::LocalCase::kept ? std::string(local) : to_lower(local)) + '@' + domain;
+    if (out.size() > storage::address_width) out.resize(storage::address_width);
+    return out;
+}
+
 // forms_of - the address in each way of storing it, always in the same order: ours and amavisd's, as it is, with "?" for what is
-// no UTF-8, no LATIN1, no ASCII, and for signs of SQL; then with the letters of the local part as they came
+// no UTF-8, no LATIN1, no ASCII, and for signs of SQL; and each with the letters of the local part as they came
 // (policy.local_part_is_case_sensitive). The recipients of one message are all stored in one way.
-constexpr std::size_t ways = 11;
+constexpr std::size_t lower_ways = 10, ways = 18;
 std::array<std::string, ways> forms_of(std::string_view address) {
     const auto ours = key_of(address), amavisds = key_of(mail::unquoted_path(with_ascii_domain(address)));
     const auto printable = storage::printable_address(ours);
     const auto kept = kept_key_of(address), amavisds_kept = kept_key_of(mail::unquoted_path(with_ascii_domain(address)));
     const auto printable_kept = storage::printable_address(kept);
+    const auto raw = raw_key_of(address, storage::LocalCase::lower), raw_kept = raw_key_of(address, storage::LocalCase::kept);
     using Charset = storage::TextRules::Charset;
     return {ours,      amavisds, is_utf8(ours) ? ours : printable, storage::can_hold(ours, Charset::latin1) ? ours : printable,
-            printable, storage::printable_address(amavisds), storage::plain_text(printable),
-            kept,      amavisds_kept, printable_kept, storage::printable_address(amavisds_kept)};
+            printable, storage::printable_address(amavisds), storage::plain_text(printable), storage::plain_text(storage::printable_address(amavisds)),
+            raw,       storage::printable_address(raw),
+            kept,      amavisds_kept, printable_kept, storage::printable_address(amavisds_kept), storage::plain_text(printable_kept),
+            storage::plain_text(storage::printable_address(amavisds_kept)), raw_kept, storage::printable_address(raw_kept)};
 }
 
 // Matching - which row belongs to which recipient of the copy
@@ -120,7 +134,10 @@ private:
             }
             order[way] = way;
         }
-        std::ranges::sort(order, [&](auto a, auto b) { return found[a] != found[b] ? found[a] > found[b] : a < b; });
+        const auto keeps_case = [](std::size_t way) { return way >= lower_ways; };  // on a tie the exact spelling is the better one
+        std::ranges::sort(order, [&](auto a, auto b) {
+            return found[a] != found[b] ? found[a] > found[b] : keeps_case(a) != keeps_case(b) ? keeps_case(a) : a < b;
+        });
         for (const auto way : order)
             for (std::size_t i = 0; i < entries_.size(); ++i)
                 if (!entries_[i].row) entries_[i].row = take({forms[i][way]});

@@ -70,11 +70,12 @@ struct Found {
     storage::Catalogue catalogue;
 };
 Result<Found> find(const Place& place) {
-    const auto limit = away_round / (place.together * place.dsns.size());
+    const auto round = Deadline::in(away_round / place.together);
     std::string troubles;
     std::optional<Found> standby;
     for (const auto& dsn : place.dsns) {
-        auto catalogue = storage::read_catalogue(dsn, limit);
+        const auto still_to_ask = place.dsns.size() - static_cast<std::size_t>(&dsn - place.dsns.data());
+        auto catalogue = storage::read_catalogue(dsn, std::chrono::duration_cast<std::chrono::milliseconds>(round.left() / still_to_ask));
         if (catalogue && catalogue->is_writable) return Found{dsn, std::move(*catalogue)};
         if (catalogue) standby = Found{dsn, std::move(*catalogue)};
         if (!catalogue) troubles += (troubles.empty() ? "" : "; ") + catalogue.error().detail;

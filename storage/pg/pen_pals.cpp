@@ -73,11 +73,13 @@ public:
 
     void take(Connection&, const std::vector<Reply>& replies) override {
         Times times(asked_.recipients.size());
+        std::vector<std::string> keys;
+        for (const auto& recipient : asked_.recipients) keys.push_back(address_key(recipient, asked_.local_case).email);
         for (int row = 0; !replies.empty() && row < PQntuples(replies[0].get()); ++row) {
             const auto email = cell(replies[0].get(), row, 0);
             const auto seconds = parse_unsigned(cell(replies[0].get(), row, 1).value_or(""));
             for (std::size_t i = 0; email && seconds && i < times.size(); ++i) {
-                if (address_key(asked_.recipients[i], asked_.local_case).email != *email) continue;
+                if (keys[i] != *email) continue;
                 const std::chrono::system_clock::time_point when{std::chrono::seconds(*seconds)};
                 times[i] = std::max(times[i].value_or(when), when);
             }

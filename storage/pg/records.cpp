@@ -283,6 +283,11 @@ Task<Pool::Outcome> Records::write_group(Connection& connection, InHand& hand, J
                                        : Done());
         co_return Pool::Outcome::done;
     }
+    const bool is_doubtful = attempt.sqlstate == "XX000" || attempt.sqlstate.starts_with("42");  // may be the server's own, and pass
+    if (blames_data && is_doubtful && group.size() == 1 && !std::exchange(group.front()->was_doubted, true)) {
+        more.push_front(std::move(group));
+        co_return Pool::Outcome::done;
+    }
     if (blames_data && group.size() == 1 && concedes(*group.front(), session, attempt)) {
         more.push_front(std::move(group));
         co_return Pool::Outcome::done;
@@ -316,6 +321,7 @@ bool Records::concedes(Job& job, RecordSession& session, const Attempt& attempt)
         refused_ = attempt.why.detail;
         return true;
     }
+    job.concession = {};  // nothing helped: it was not about what the message says
     return false;
 }
 

@@ -159,6 +159,7 @@ bool Writer::concedes(Job& job, const Done& answer) {
         refused_ = answer.error().detail;
         return true;
     }
+    job.concession = {};  // nothing helped: it was not about what the message says
     return false;
 }
 

@@ -1,4 +1,5 @@
 """Bad days of the client: it vanishes at any byte, splits anywhere, mixes up the order; nothing leaks, nothing is kept"""
+import os
 import random
 import selectors
 import socket
@@ -250,7 +251,8 @@ class Order(Case):
                 self.assertIn(client.reply()[0], (421, 500))
             except ConnectionError:
                 pass
-        self.assertLess(daemon.process.memory() - before, 16 << 20)
+        limit = 64 if "asan" in os.environ["TAMIS_BUILD"] else 16  # AddressSanitizer keeps what was freed for a while
+        self.assertLess(daemon.process.memory() - before, limit << 20)
         self.assertCode(daemon.send(mail.clean()), 250)
 
     def test_idle_clients_are_sent_away(self):

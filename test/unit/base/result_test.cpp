@@ -22,6 +22,7 @@ TEST_CASE("a fault is told once: our word for its kind only where the detail doe
         Row{of(Errc::over_limit, "more than 5 recipients"), "more than 5 recipients"},
         Row{of(Errc::conflict, "somebody already listens there"), "somebody already listens there"},
         Row{of(Errc::bad_reply, "not an SMTP reply: \"x\""), "not an SMTP reply: \"x\": protocol error"},
+        Row{of(Errc::timeout, "clamd av.firma.no:3310: read"), "clamd av.firma.no:3310: read: timed out"},
         Row{of(Errc::timeout, "read"), "read: timed out"},
         Row{of(Errc::timeout, "looking up mail.example.com"), "looking up mail.example.com: timed out"},
         Row{of(Errc::closed, "receiving a packet"), "receiving a packet: connection closed by the peer"},

@@ -36,6 +36,8 @@ TEST_CASE("the log line names listener, peer and 80 characters of the line, esca
     CHECK(text.starts_with("SMTP listener 10024: 192.0.2.1 sent a line that is not understood: \"request=\\x1B[2Jxxx"));
     CHECK(text.find(std::string(81, 'x')) == std::string::npos);
     CHECK(text.find("...\"; this looks like AM.PDP") != std::string::npos);
+    CHECK(text_of({"SMTP", "10024", "192.0.2.1", "AUTH PLAIN AHVzZXIAc2VjcmV0"}, listeners).find("AHVz") == std::string::npos);
+    CHECK(text_of({"AM.PDP", "9998", "192.0.2.1", "secret_id=abcdef"}, listeners).find("abcdef") == std::string::npos);
     CHECK(text_of({"SMTP", "/run/x", "", "fly"}, listeners) == "SMTP listener /run/x: somebody at the unix socket sent a line that is not understood: \"fly\"");
 }
 

@@ -59,6 +59,11 @@ TEST_CASE("each recipient of a copy has a row of his own, however it was stored"
     // with policy.local_part_is_case_sensitive it does
     CHECK(shown(release_recipients({}, copy_to({"Bob@X", "bob@X"}), rows_of({"bob@x", "Bob@x"}))) == Addresses{"Bob@X=2", "bob@X=1"});
     CHECK(shown(release_recipients({"Bob@x"}, copy_to({"Bob@X", "bob@X"}), rows_of({"bob@x", "Bob@x"}))) == Addresses{"Bob@X=2"});
+    CHECK(shown(release_recipients({}, copy_to({"O'Brien@x"}), rows_of({"O?Brien@x"}))) == Addresses{"O'Brien@x=1"});
+    // only one of the two has a row any more: his, not the other's
+    CHECK(shown(release_recipients({}, copy_to({"Bob@x", "bob@x"}), rows_of({"bob@x"}))) == Addresses{"Bob@x=!", "bob@x=1"});
+    // rows of the time before A-labels were stored
+    CHECK(shown(release_recipients({}, copy_to({idn}), rows_of({idn}))) == Addresses{idn + "=1"});
     // amavisd: unquoted, A-labels, 255 octets
     CHECK(shown(release_recipients({}, copy_to({angle, idn}), rows_of({"a b@c >>=d@example.com", "x@xn--bcher-kva.example"}))) == Addresses{angle + "=1", idn + "=2"});
     const std::string wide = std::string(300, 'w') + "@example.com";
