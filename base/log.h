@@ -1,7 +1,7 @@
 // log - log lines in amavisd's levels, to syslog, stderr or a file
 //
 // Never blocks on a slow reader for long and never throws: a line that cannot be written is dropped and counted.
-// Safe from any thread. Levels are amavisd's $log_level (amavis-ops.md section 2): error and warning always appear,
+// Safe from any thread. Levels are amavisd's $log_level (docs/amavis/operations.md 2): error and warning always appear,
 // notice is level 0 (one line per message), info 1-2, debug 3-5. A record is one line, always: amavisd splits what is longer
 // than 980 octets, and then a parser that looks at lines can be made to overlook the end of one. Here a text line is cut
 // to line_limit and says how much is missing; a record() is never cut. The caller escapes what strangers wrote.

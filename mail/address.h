@@ -21,7 +21,7 @@ std::string unquoted_local(std::string_view local);
 // smtp_form - "<address>"; a character that cannot stand on an SMTP line or in a log is shown as \xHH
 std::string smtp_form(std::string_view address);
 
-// matches_address_list - amavisd's ARRAY tables (amavis-policy.md section 5): entries in order, first match decides,
+// matches_address_list - amavisd's ARRAY tables (docs/amavis/policy.md 5): entries in order, first match decides,
 // each leading "!" negates; with "@" the whole address, ".dom" the domain and its subdomains, "dom" that domain, "."
 // everything. Comparison ignores ASCII case. No match is false.
 bool matches_address_list(const std::vector<std::string>& list, std::string_view address);

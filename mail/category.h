@@ -1,4 +1,4 @@
-// category - amavisd's content categories with minors, in order of severity (amavis-policy.md section 2)
+// category - amavisd's content categories with minors, in order of severity (docs/amavis/policy.md 2)
 #pragma once
 
 #include <compare>
@@ -29,7 +29,7 @@ enum Unchecked : int {
     unchecked_unopened = 4,     // the decoder crashed or ran out of time
 };
 
-// sql_letter - the letter in msgs.content and msgrcpt.content (amavis-sql.md "Codes")
+// sql_letter - the letter in msgs.content and msgrcpt.content (docs/amavis/sql.md 5)
 char sql_letter(ContentCategory category) noexcept;
 // log_word - the word in the summary line: "CLEAN", "SPAM", "BAD-HEADER-5", "UNCHECKED-ENCRYPTED", "MTA-BLOCKED"
 std::string log_word(ContentCategory category);

@@ -20,7 +20,7 @@ constexpr std::size_t part_name_limit = 1024;   // bytes kept of a declared name
 constexpr std::size_t part_names_limit = 16;    // names kept of one part
 constexpr std::size_t anomalies_limit = 100;    // anomalies kept of one message
 
-// PartFlag - amavisd's attribute letters (amavis-scanners.md section 1) and two of ours
+// PartFlag - amavisd's attribute letters (docs/amavis/scanners.md 1) and two of ours
 enum class PartFlag : std::uint8_t {
     undecipherable = 1,  // U: cannot be decoded
     encrypted = 2,       // C
@@ -71,7 +71,7 @@ struct Part {
 };
 
 // AnomalyKind - what was odd. Those from `duplicate_boundary` to `other_reading` make the message ambiguous: two programs may
-// read it differently (security-cases.md S3, S4). The others are defects that leave one reading; they are MIME errors.
+// read it differently (docs/opening-mime.md). The others are defects that leave one reading; they are MIME errors.
 enum class AnomalyKind : std::uint8_t {
     duplicate_boundary,       // two boundary parameters, or two Content-Type fields with one each
     duplicate_type,           // two Content-Type fields

@@ -20,7 +20,7 @@ std::string field_text(std::string_view name, std::string_view body);
 // fold_items - a structured body: items joined by blanks, folded with a tab where a line would pass 78 columns
 std::string fold_items(std::string_view name, const std::vector<std::string>& items);
 
-// HeaderRepairs - what is put right in the header section of mail that passes (amavis-policy.md section 11.3)
+// HeaderRepairs - what is put right in the header section of mail that passes (docs/amavis/policy.md 11.3)
 struct HeaderRepairs {
     bool folding = false;     // continuation lines of blanks only are left out
     bool long_lines = false;  // a line of more than 998 octets is cut to 995 and "..."

@@ -1,4 +1,4 @@
-// ids - the identifiers of one message: mail_id and secret_id (amavis-sql.md section 5), log ids
+// ids - the identifiers of one message: mail_id and secret_id (docs/amavis/sql.md 5), log ids
 //
 // The secret is 9 random bytes; secret_id is its base64url text (12 characters); mail_id is the first 12 characters of
 // base64url(MD5(secret bytes)), drawn again until it begins and ends alphanumeric. Whoever knows the secret_id proves

@@ -1,4 +1,4 @@
-// record - the rows of one message in amavisd's tables msgs, msgrcpt and quarantine (amavis-sql.md sections 2 and 5)
+// record - the rows of one message in amavisd's tables msgs, msgrcpt and quarantine (docs/amavis/sql.md 2 and 5)
 //
 // Values are as amavisd 2.13 writes them; lengths are cut by the store to the column's width. Texts may hold any
 // bytes: the store makes them fit the column (UTF-8, no NUL) and never fails a message because of them.

@@ -1,6 +1,6 @@
 // address_extension - user+spam@example.com: the address under which a local recipient gets marked mail that passes
 //
-// amavis-policy.md section 11.4. Pure. Whatever cannot be extended safely keeps its address: mail is never lost by it.
+// docs/amavis/policy.md 11.4. Pure. Whatever cannot be extended safely keeps its address: mail is never lost by it.
 #pragma once
 
 #include <string>

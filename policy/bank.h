@@ -9,7 +9,7 @@
 //     clients = ["192.0.2.0/24"]         # the original client (XFORWARD), as server.mynetworks
 //     banks = ["ORIG"]
 //
-// amavis-smtp.md section 1. A later bank overlays the earlier ones key by key. No bank gives anybody a right to manage
+// docs/amavis/smtp.md 1. A later bank overlays the earlier ones key by key. No bank gives anybody a right to manage
 // anything: banks only change how mail is judged. Loaded once, then read from any thread.
 #pragma once
 

@@ -1,4 +1,4 @@
-// banned - which attachments are not wanted: named lists of rules on what opening a message found (amavis-policy.md 7.2)
+// banned - which attachments are not wanted: named lists of rules on what opening a message found (docs/amavis/policy.md 7.2)
 //
 //     [[banned.rules.NAME]]
 //     action = "ban"                       # "ban", "allow", "discard" (ban, and no bounce about it)

@@ -1,6 +1,6 @@
 // bounce - whether a message looks like a bounce or an automatic answer, and the mail that it claims to be about
 //
-// amavis-policy.md section 6, "Bounce killer"; pure. What is recognised here is believed only when the records know the
+// docs/amavis/policy.md 6; pure. What is recognised here is believed only when the records know the
 // original (policy/pen_pals.h: bounce_score). Everything in Contents comes from a stranger.
 #pragma once
 

@@ -1,4 +1,4 @@
-// header_check - what is wrong with the header section of a message, and what of it we put right (amavis-policy.md 7.1, 11.3)
+// header_check - what is wrong with the header section of a message, and what of it we put right (docs/amavis/policy.md 7.1, 11.3)
 //
 // One problem per field at most, then what is missing or there too often; at most 100. The texts are amavisd's; bytes that
 // are not printable ASCII stand in them as \x{XX}. Linear in the header section. Trusts nothing. Pure.

@@ -176,7 +176,7 @@ void set_outcome(const Findings& findings, const RecipientPolicy& policy, Recipi
     }
 }
 
-// quarantine_for - method and name of a category; nothing for those that are never kept (amavis-policy.md section 8)
+// quarantine_for - method and name of a category; nothing for those that are never kept (docs/amavis/policy.md 8)
 std::optional<std::pair<const std::string&, const std::string&>> quarantine_for(ContentCategory category, const RecipientPolicy& policy) {
     using Target = std::pair<const std::string&, const std::string&>;
     const auto& method = policy.quarantine;

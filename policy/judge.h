@@ -1,6 +1,6 @@
 // judge - from evidence and each recipient's policy to one verdict per recipient; pure, cannot fail
 //
-// amavis-policy.md sections 2 to 4, 7.3, 8 and 11.2: categories with minors, the walk over destinies and lovers, levels,
+// docs/amavis/policy.md 2 to 4, 7.3, 8 and 11.2: categories with minors, the walk over destinies and lovers, levels,
 // quarantine targets and subject tags. Everything that can be decided before delivery is decided here.
 #pragma once
 
@@ -21,7 +21,7 @@ namespace tamis::policy {
 // Findings - what is true of the whole message
 struct Findings {
     std::uint64_t                size = 0;           // RFC 1870
-    bool                         is_bulk = false;    // amavis-policy.md section 7.4
+    bool                         is_bulk = false;    // docs/amavis/policy.md 7.4
     bool                         null_sender = false;
     std::vector<std::string>     viruses;
     std::optional<double>        score;              // sum over the spam scanners that answered; nothing: none did
@@ -60,7 +60,7 @@ RecipientVerdict judge(const Findings& findings, const RecipientPolicy& policy);
 // first_banned - of the first recipient that has one; null: nobody has
 const BannedHit* first_banned(const std::vector<RecipientVerdict>& verdicts);
 
-// worst_blocking / worst_main - over all recipients (the message's own category, amavis-policy.md section 2)
+// worst_blocking / worst_main - over all recipients (the message's own category, docs/amavis/policy.md 2)
 std::optional<mail::ContentCategory> worst_blocking(const std::vector<RecipientVerdict>& verdicts);
 mail::ContentCategory                worst_main(const std::vector<RecipientVerdict>& verdicts);
 
@@ -72,7 +72,7 @@ struct Response {
     std::string line() const { return std::to_string(code) + " " + enhanced + " " + text; }
 };
 
-// blocked_reason - "id=<id> - INFECTED: Eicar-Test-Signature" (amavis-smtp.md section 2.11); `banned` may be null
+// blocked_reason - "id=<id> - INFECTED: Eicar-Test-Signature" (docs/amavis/smtp.md 2.11); `banned` may be null
 std::string blocked_reason(mail::ContentCategory category, std::string_view log_id, const Findings& findings, const BannedHit* banned);
 // blocked_response - code, enhanced code and text of a blocked recipient; with `soft_bounce` a 5xx or a discard is a 450
 Response blocked_response(const RecipientVerdict& verdict, std::string_view log_id, const Findings& findings,

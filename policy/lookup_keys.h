@@ -1,4 +1,4 @@
-// lookup_keys - under which keys an address is looked up in tables, most specific first (amavis-policy.md section 5)
+// lookup_keys - under which keys an address is looked up in tables, most specific first (docs/amavis/policy.md 5)
 //
 // Total and pure: any bytes give keys, at most 27 of them, each about as long as the address. Trusts nothing: a key is
 // data for a table, it is never put into the text of a statement.

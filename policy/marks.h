@@ -1,4 +1,4 @@
-// marks - the header fields and subject tags a message gets, per recipient (amavis-policy.md sections 8 and 11)
+// marks - the header fields and subject tags a message gets, per recipient (docs/amavis/policy.md 8 and 11)
 //
 // Pure. Every text that a stranger may have chosen goes through mail::HeaderEdits, which cannot be broken out of.
 #pragma once
@@ -28,7 +28,7 @@ struct Site {
     mail::HeaderRepairs repairs;
 };
 
-// received_body - amavis-smtp.md section 5; `for` only with a single recipient
+// received_body - docs/amavis/smtp.md 5; `for` only with a single recipient
 std::string received_body(const mail::Envelope& envelope, const mail::Message& message, const Site& site);
 
 // edits_for - what changes in the message for this recipient. `quarantined`: a copy was kept.
@@ -40,7 +40,7 @@ mail::HeaderEdits edits_for(const RecipientVerdict& verdict, const RecipientPoli
 std::vector<std::string> alert_texts(const std::vector<mail::ContentCategory>& categories, const Findings& findings,
                                      const BannedHit* banned);
 
-// quarantine_prefix - the fields on top of the quarantined copy, LF line ends (amavis-policy.md section 8)
+// quarantine_prefix - the fields on top of the quarantined copy, LF line ends (docs/amavis/policy.md 8)
 std::string quarantine_prefix(const std::vector<RecipientVerdict>& verdicts,
                               const std::vector<RecipientPolicy>& policies, const Findings& findings,
                               const mail::Envelope& envelope, const mail::Message& message, const Site& site);

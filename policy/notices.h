@@ -1,6 +1,6 @@
 // notices - who is told, and when nobody may be: delivery status notifications (RFC 3464, RFC 6533), pure
 //
-// The suppression rules are amavis-policy.md section 10, and one more: mail from outside that is infected, banned or
+// The suppression rules are docs/amavis/policy.md 10, and one more: mail from outside that is infected, banned or
 // spam is never answered to its alleged sender, unless the site says so (no backscatter). The text of a notice is a
 // complete message with CRLF line ends, ready to be submitted with the null reverse-path. What strangers wrote (sender,
 // recipients, HELO, XFORWARD, virus names, replies of the next hop, their header) can never break out of its place:
@@ -48,7 +48,7 @@ struct DsnDecision {
 };
 
 // decide_dsn - one decision per recipient, in their order; verdicts, policies and outcomes have one entry each. The
-// rules apply in the order of amavis-policy.md section 10. A recipient that was to pass and got a 5xx was refused by the
+// rules apply in the order of docs/amavis/policy.md 10. A recipient that was to pass and got a 5xx was refused by the
 // next hop: the destiny of that is Destinies::mta_rejected.
 std::vector<DsnDecision> decide_dsn(const DsnInput& input);
 
@@ -69,7 +69,7 @@ std::optional<Notice> delivery_status_notification(const DsnInput& input, const 
 // is_notice - an automatic message that nobody can answer (null sender, Auto-Submitted): nobody is notified about it
 bool is_notice(const mail::Envelope& envelope, const mail::Message& message);
 
-// is_bulk_mail - mailing lists, automatic answers and bulk (amavis-policy.md section 7.4), so nothing may be answered
+// is_bulk_mail - mailing lists, automatic answers and bulk (docs/amavis/policy.md 7.4), so nothing may be answered
 // automatically; true for the null sender
 bool is_bulk_mail(const mail::Envelope& envelope, const mail::Message& message);
 

@@ -1,6 +1,6 @@
 // pen_pals - a bonus for mail from somebody whom the recipient wrote to, and scores for bounces of mail we never sent
 //
-// amavis-policy.md section 6, "Pen pals" and "Bounce killer"; pure. What the records say is asked by storage.
+// docs/amavis/policy.md 6; pure. What the records say is asked by storage.
 #pragma once
 
 #include <chrono>

@@ -1,4 +1,4 @@
-// people_notices - notices to administrators and recipients (amavis-policy.md section 10); who gets one, and its text
+// people_notices - notices to administrators and recipients (docs/amavis/policy.md 10); who gets one, and its text
 //
 // An administrator gets one notice about a message, with only those recipients in it whose settings name him. A
 // recipient is told about his own mail only, when it was blocked for good. There is never a notice about a notice: ours

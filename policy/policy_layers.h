@@ -57,7 +57,7 @@ struct EffectivePolicy {
 // row of the catch-all "@." never says anything about it.
 //
 // `banned_rulenames`: the names of all rows, one row after the other, and behind them those that the configuration alone
-// gives (amavis-policy.md section 7.2); so a name in SQL that means nothing does not switch the checks off.
+// gives (docs/amavis/policy.md 7.2); so a name in SQL that means nothing does not switch the checks off.
 EffectivePolicy effective_policy(const PolicyTables& configuration, const LoadedBanks& banks, const AddressPieces& recipient,
                                  const std::vector<UserRow>& rows);
 

@@ -1,7 +1,7 @@
 // quarantine_target - what the settings *_quarantine and *_quarantine_to mean together, and how a quarantine file is
 // called
 //
-// amavis-policy.md section 8. The method is the site's, by category: "" nowhere, "sql:" the record store,
+// docs/amavis/policy.md 8. The method is the site's, by category: "" nowhere, "sql:" the record store,
 // "local:TEMPLATE" one file per message, "mbox:PATH" appended to a mailbox file, "smtp:..." or "lmtp:..." mailed to the
 // address of *_quarantine_to, or just an address: mailed to it. *_quarantine_to is each recipient's own: empty is no
 // copy, "%a" is the recipient himself, an address with "@" is a mailbox (not for "sql:"), any other name means "as the

@@ -1,4 +1,4 @@
-// recipient_policy - every setting that can differ from one recipient to the next (amavis-policy.md section 4)
+// recipient_policy - every setting that can differ from one recipient to the next (docs/amavis/policy.md 4)
 //
 // Site-wide values come from the configuration; SQL rows and static tables overlay them field by field. Pure data.
 #pragma once
@@ -16,7 +16,7 @@
 
 namespace tamis::policy {
 
-// Destiny - what happens to a message of a blocking category (amavis-policy.md section 3)
+// Destiny - what happens to a message of a blocking category (docs/amavis/policy.md 3)
 enum class Destiny { pass, discard, bounce, reject, tempfail };
 
 struct SpamLevels {
@@ -45,7 +45,8 @@ struct SpamSubjectTags {
     std::string tag, tag2 = "***SPAM*** ", tag3;
 };
 
-// QuarantineTargets - where a copy goes by category; empty: nowhere. "sql:" is the database; other methods: issue 3
+// QuarantineTargets - where a copy goes by category; empty: nowhere. "sql:" is the database; other methods:
+// policy/quarantine_target.h
 struct QuarantineTargets {
     std::string virus = "sql:", banned = "sql:", spam = "sql:", unchecked, unopened = "sql:", bad_header = "sql:", clean,
                 archive;

@@ -1,4 +1,4 @@
-// sender_lists - hard allow and deny and soft scores by sender, per recipient (amavis-policy.md section 6)
+// sender_lists - hard allow and deny and soft scores by sender, per recipient (docs/amavis/policy.md 6)
 //
 //     [[sender_lists]]
 //     recipients = ["user@example.com", ".example.org"]   # as server.local_domains; left out: everybody

@@ -1,4 +1,4 @@
-// summary - the one line per message that log parsers read, in amavisd's exact short format (amavis-ops.md section 2)
+// summary - the one line per message that log parsers read, in amavisd's exact short format (docs/amavis/operations.md 2)
 //
 // Up to two lines: "Passed ..." for the recipients that got the mail, "Blocked ..." for the others. Attacker text is
 // escaped. Pure.
@@ -47,7 +47,7 @@ struct SummaryInput {
 // summary_lines - each of at most log::line_limit octets with its log id: where a value is too long for that, it is cut inside
 // ("..."), and recipients that are left out are counted ("...[998 more]"). No field is ever missing, whatever strangers write.
 std::vector<std::string> summary_lines(const SummaryInput& input);
-// summary_json - the same as one JSON object (amavis-ops.md "JSON report", the keys we know). Always a whole object: when it
+// summary_json - the same as one JSON object (docs/amavis/operations.md 3, the keys we know). Always a whole object: when it
 // would be longer than `limit` octets (0: none), texts are cut and recipients left out, which "rcpt_omitted" counts.
 std::string summary_json(const SummaryInput& input, std::size_t limit = 0);
 

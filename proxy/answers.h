@@ -1,4 +1,4 @@
-// answers - from the outcomes of all recipients to what the client is told (amavis-smtp.md sections 2.10 to 2.12); pure
+// answers - from the outcomes of all recipients to what the client is told (docs/amavis/smtp.md 2.10 to 2.12); pure
 #pragma once
 
 #include <string>

@@ -3,7 +3,7 @@
 // Between the next hop's 250 and our own answer a message is delivered and the MTA would try it again: when the
 // connection is lost, when an SMTP client had to be given a 4xx for all because one recipient failed, and when the process
 // is killed. The journal knows by queue id, sender and content which recipients already have it, and gives their old answer
-// instead of a second copy (fault-matrix.md I3, user-asks.md 82). Only messages whose MTA told us a queue id (XFORWARD
+// instead of a second copy (docs/life-of-a-message.md, "Once, not twice"). Only messages whose MTA told us a queue id (XFORWARD
 // IDENT) are remembered. With open() the notes live in a file (delivered_file.h) that a SIGKILL does not touch.
 // Bounded; shared by all threads.
 #pragma once

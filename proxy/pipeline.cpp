@@ -36,7 +36,7 @@ std::string header_text(const mail::Message& message, std::string_view name, boo
     return decoded ? mail::decode_words(text) : text;
 }
 
-// disposition_letter - msgrcpt.ds (amavis-sql.md "Codes")
+// disposition_letter - msgrcpt.ds (docs/amavis/sql.md 5)
 char disposition_letter(const policy::RecipientVerdict& verdict, const policy::RecipientOutcome& outcome) {
     if (outcome.tempfailed()) return 'T';
     if (outcome.response.code / 100 == 5) return verdict.destiny == Destiny::bounce ? 'B' : 'R';

@@ -1,6 +1,6 @@
 // answer_text - names, numbers and reports of engines made fit for a header, a log line and a database
 //
-// Engines are untrusted network peers (security-cases S8, S9): whatever they send, the results are what mail/evidence.h
+// Engines are untrusted network peers (docs/security.md): whatever they send, the results are what mail/evidence.h
 // promises. Pure; linear in the input.
 #pragma once
 

@@ -1,4 +1,4 @@
-// address_key - how an envelope address is stored in maddr (amavis-sql.md section 5): pure functions
+// address_key - how an envelope address is stored in maddr (docs/amavis/sql.md 5): pure functions
 //
 // The local part in lower case (ASCII) or as it came, the domain in lower case and A-labels, without dots at its end, joined
 // with "@", cut to 255 bytes. The null sender is "" with the domain "". An address without "@"

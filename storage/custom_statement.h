@@ -1,4 +1,4 @@
-// custom_statement - a SELECT of the site's own with amavisd's placeholders (amavis-sql.md section 4)
+// custom_statement - a SELECT of the site's own with amavisd's placeholders (docs/amavis/sql.md 4)
 //
 // %k all lookup keys as a list, %a the address, %l its local part, %u the user in lower case without extension, %e the
 // extension with its delimiter, %d the domain, %L whether it is local (1 or 0), ? the argument (users.id in

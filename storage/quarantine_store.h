@@ -1,6 +1,6 @@
 // quarantine_store - what is in the quarantine: pages of it, one message of it, its stored copy, and its states
 //
-// Over amavisd's tables msgs, msgrcpt, maddr and quarantine (amavis-sql.md sections 2, 5 and 7), of every era: columns a
+// Over amavisd's tables msgs, msgrcpt, maddr and quarantine (docs/amavis/sql.md 2, 5 and 7), of every era: columns a
 // database lacks are left out. Rows that amavisd or another front end wrote are as good as ours. Nothing here scans a
 // large table: a page is read along an index, newest first, from the place where the last one ended, and looks at a
 // bounded number of rows; schema step 0002 adds the indexes that make every page quick.

@@ -1,4 +1,4 @@
-// rows - the values of a MessageRecord as they are stored, for every backend (amavis-sql.md section 5): pure functions
+// rows - the values of a MessageRecord as they are stored, for every backend (docs/amavis/sql.md 5): pure functions
 //
 // Texts may hold anything; what comes out always fits its column: valid in the database's encoding, without NUL, not
 // wider than the column. Codes are one character.

@@ -1,4 +1,4 @@
-// store - where records, quarantined mail and (issue 3) policies live
+// store - where records, quarantined mail and policies live
 //
 // One object per configured DSN list, shared by all threads: every call may come from any io_context and resumes on the
 // caller's executor. Nothing here blocks the caller's loop. A store that cannot be reached answers Errc::unavailable

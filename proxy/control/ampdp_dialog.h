@@ -1,4 +1,4 @@
-// ampdp_dialog - the text of AM.PDP, amavisd's policy delegation protocol (amavis-smtp.md section 4)
+// ampdp_dialog - the text of AM.PDP, amavisd's policy delegation protocol (docs/amavis/smtp.md 4)
 //
 // A request is lines "name=value" (or "name: value") and an empty line; %XX stands for an octet; an attribute that comes
 // again is a list. Sans-io, strict limits: a line, the number of lines and their sum. A line that is none spoils its

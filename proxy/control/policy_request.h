@@ -1,5 +1,5 @@
 // policy_request - request=AM.PDP: a message that a milter holds in a file goes through the pipeline, and the milter is told
-// what to do with it (amavis-smtp.md section 4.1)
+// what to do with it (docs/amavis/smtp.md 4.1)
 //
 // The file must belong to whoever asks, be a plain file and no symbolic link: nobody can have us read what he could not
 // read himself. It is copied before anybody looks at it. Quarantine, records, notices and the log line are those of any

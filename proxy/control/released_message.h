@@ -1,4 +1,4 @@
-// released_message - the text of a message that leaves the quarantine (amavis-policy.md section 9); pure
+// released_message - the text of a message that leaves the quarantine (docs/amavis/policy.md 9); pure
 //
 // resend: the original message below Resent-* and Received fields; attach: a short note with the original as an attached
 // message; plain: the note and the original as one text; arf: an abuse report (RFC 5965). The original's bytes are ranges

@@ -1,6 +1,6 @@
 // stored_copy - a quarantined copy: the fields that were put on top of it, and where the message itself begins
 //
-// amavis-policy.md section 9. The prefix ends at the first field that amavisd does not put there, and also at the second
+// docs/amavis/policy.md 9. The prefix ends at the first field that amavisd does not put there, and also at the second
 // one of a kind: a message cannot add recipients or another sender by beginning with such fields itself. Pure.
 #pragma once
 

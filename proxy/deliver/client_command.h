@@ -2,7 +2,7 @@
 //
 // Nothing that came from a stranger reaches a command line unchecked: an address that is no mail::is_path(), an ENVID,
 // ORCPT or AUTH value with a control character, a space, "<" or ">" makes a refusal instead of a command
-// (security-cases.md S9); XFORWARD values are replaced by [UNAVAILABLE] or "?" and xtext-encoded. Pure functions; trust nothing.
+// (docs/security.md); XFORWARD values are replaced by [UNAVAILABLE] or "?" and xtext-encoded. Pure functions; trust nothing.
 #pragma once
 
 #include <bitset>
@@ -40,7 +40,7 @@ enum class Smtputf8 { not_asked, asked };
 Smtputf8 smtputf8_wish(const Submission& what);
 
 // transaction_refusal - why this message cannot be sent to such a server at all: 8-bit data or a UTF-8 header without
-// the extension for it, a sender or parameter that must not be written (amavis-smtp.md 3.1; RFC 6152, RFC 6531)
+// the extension for it, a sender or parameter that must not be written (docs/amavis/smtp.md 3.1; RFC 6152, RFC 6531)
 std::optional<SubmissionResult> transaction_refusal(const Submission& what, const Extensions& offered);
 // recipient_refusal - the same for one recipient
 std::optional<SubmissionResult> recipient_refusal(const mail::Recipient& recipient, const Extensions& offered, Smtputf8 wish = Smtputf8::asked);

@@ -37,7 +37,7 @@ void ClientDialog::decide_rest(const SubmissionResult& result) {
     for (std::size_t i = 0; i < results_.size(); ++i) decide(i, result);
 }
 
-// from_reply - amavis-smtp.md 3.3; `subject` is what follows the class in an enhanced code the server did not give
+// from_reply - docs/amavis/smtp.md 3.3; `subject` is what follows the class in an enhanced code the server did not give
 SubmissionResult ClientDialog::from_reply(const RemoteReply& reply, std::string_view subject) const {
     SubmissionResult result;
     result.code = is_ok(reply) ? 250 : reply.code;

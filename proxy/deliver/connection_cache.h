@@ -1,4 +1,4 @@
-// connection_cache - connections to next hops that wait for their next submission (amavis-smtp.md 3.4)
+// connection_cache - connections to next hops that wait for their next submission (docs/amavis/smtp.md 3.4)
 //
 // Only connections whose dialogue is_reusable() are kept. One that was idle or alive for too long, or whose peer has
 // closed it or said something unasked, is never handed out. A closed one is told QUIT when that needs no waiting.

@@ -2,7 +2,7 @@
 //
 // Guarantees, for any input bytes in any pieces: what comes out is ^([^\r\n\0]*\r\n)*\.\r\n and no line of it but the
 // last begins with a single dot. A bare LF becomes CRLF, a bare CR and a NUL are dropped, a last line without an end
-// gets one, all before dots are stuffed (SMTP smuggling, security-cases.md S1). Input that is clean leaves unchanged,
+// gets one, all before dots are stuffed (SMTP smuggling: docs/security.md). Input that is clean leaves unchanged,
 // and as views of where it lies: nothing is copied. Trusts nothing. No sockets; one thread at a time.
 #pragma once
 

@@ -1,4 +1,4 @@
-// groups - which recipients can share a transaction with a next hop (amavis-smtp.md section 3.2); pure
+// groups - which recipients can share a transaction with a next hop (docs/amavis/smtp.md 3.2); pure
 //
 // Equal edits and the same next hop: one transaction. Addresses may differ within it, so also rewritten ones.
 #pragma once

@@ -114,7 +114,7 @@ Task<Done> step(Connection& connection, const Submission& what, const ReinjectOp
             co_return Done{};
         }
         case ClientDialog::Want::tls: {
-            connection.input.clear();  // what came before TLS is nobody's reply (security-cases.md S11)
+            connection.input.clear();  // what came before TLS is nobody's reply (docs/security.md)
             const auto& to = connection.to.endpoint;
             auto done =
                 co_await connection.stream->start_tls_client(*options.tls, to.is_unix() ? "localhost" : to.host, limit);

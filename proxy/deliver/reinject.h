@@ -1,6 +1,6 @@
 // reinject - hands a message to the next hop over SMTP or LMTP, one transaction for recipients with equal edits
 //
-// amavis-smtp.md sections 3.1, 3.3 and 3.4: cached connections, pipelined MAIL/RCPT/DATA, XFORWARD, extensions passed
+// docs/amavis/smtp.md 3.1, 3.3 and 3.4: cached connections, pipelined MAIL/RCPT/DATA, XFORWARD, extensions passed
 // on, results per recipient. The writer can only emit CRLF: whatever the pieces hold, a bare CR, a bare LF or NUL never
 // leaves (SMTP smuggling: Postfix exempts $mynetworks from its bare-newline check).
 #pragma once
@@ -42,7 +42,7 @@ struct Submission {
     bool needs_smtputf8 = false;   // the client asked for it, or an address/header needs it
     std::string log_id;
     // abort_on_partial_refusal - SMTP input: when a recipient gets a 4xx, nobody shall get the mail
-    // (amavis-smtp.md 3.1)
+    // (docs/amavis/smtp.md 3.1)
     bool abort_on_partial_refusal = false;
     // on_taken - called at once when the next hop has answered 2xx for a recipient (by its place in `recipients`), before
     // anything else is read or sent: whoever must know it even if the process is killed the next moment notes it here

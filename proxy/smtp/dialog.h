@@ -1,6 +1,6 @@
 // dialog - the SMTP and LMTP server's side of a conversation as a state machine without sockets
 //
-// Replies are amavisd's (amavis-smtp.md sections 2.2 to 2.9). Guarantees: the transaction is one object, destroyed on
+// Replies are amavisd's (docs/amavis/smtp.md 2.2 to 2.9). Guarantees: the transaction is one object, destroyed on
 // RSET, HELO/EHLO/LHLO, STARTTLS and after every reply to the end of data; XFORWARD never changes anything for a peer
 // that is not listed. Trusts nothing. No I/O; one thread at a time.
 #pragma once

@@ -13,7 +13,7 @@ struct Reply {
     std::vector<std::string> lines;     // at least one
 
     // wire - as it goes on the line: continuation lines repeat code and enhanced code, at most 510 octets a line plus
-    // CRLF; controls and non-ASCII bytes are escaped, over-long texts are wrapped (amavis-smtp.md section 2.1)
+    // CRLF; controls and non-ASCII bytes are escaped, over-long texts are wrapped (docs/amavis/smtp.md 2.1)
     std::string wire() const;
     bool        operator==(const Reply&) const = default;
 };

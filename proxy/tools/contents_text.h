@@ -19,7 +19,7 @@ struct OpenReport {
     std::map<std::uint32_t, std::string>     banned;           // part number -> the rule that would ban it, in words
     std::vector<policy::UncheckedCause>      unchecked;        // why the message would be unchecked whatever the scanners say
     std::string                              banned_reason;    // as in log, reply and header; "": nothing is banned
-    std::vector<std::pair<int, std::string>> header_problems;  // minor and text (amavis-policy.md section 7.1)
+    std::vector<std::pair<int, std::string>> header_problems;  // minor and text (docs/amavis/policy.md 7.1)
 };
 
 // tree_text - one line per part, indented by its depth: path, kinds, size, names, flags; then anomalies, limits, problems.

@@ -1,6 +1,6 @@
 // command_rules - what to call a scanner program with, and what its exit code and output mean; no I/O
 //
-// amavisd's @av_scanners tuple (amavis-scanners.md section 4.1). Guarantees: arguments are made of the configuration, our own
+// amavisd's @av_scanners tuple (docs/amavis/scanners.md 4.1). Guarantees: arguments are made of the configuration, our own
 // directory and our own file names (p001, p002 ...) only. "Infected" is looked for first; a program that was ended by a
 // signal, that said too much, or whose words mean neither clean nor infected has not answered.
 #pragma once

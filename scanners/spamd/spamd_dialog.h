@@ -20,7 +20,7 @@ namespace tamis::scanners {
 // SpamdQuestion - REPORT gives score and report, SYMBOLS gives score and test names
 enum class SpamdQuestion { report, symbols };
 
-// SpamdPart - how much of a message spamd gets to see, as amavisd decides it (amavis-scanners.md section 5)
+// SpamdPart - how much of a message spamd gets to see, as amavisd decides it (docs/amavis/scanners.md 5)
 struct SpamdPart {
     std::uint64_t bytes = 0;  // from the beginning of the message
     bool          is_truncated = false;

@@ -1,4 +1,4 @@
-"""report - the tables of a run, and what was reached of the figures that issue 2 asks for
+"""report - the tables of a run, and what was reached of the figures that were wanted
 
 The same text goes to the terminal and to docs/performance.md. Every figure here was measured in this run.
 """

@@ -1,6 +1,6 @@
 // lookup_list - an amavisd's list of lookup tables (@virus_lovers_maps) as keys and patterns in the order in which they decide
 //
-// amavis-policy.md section 5. Tamis looks at keys first, the most specific one first, and at patterns after them; a list says
+// docs/amavis/policy.md 5. Tamis looks at keys first, the most specific one first, and at patterns after them; a list says
 // the same when entries that are never reached are left out, and keys behind a pattern become patterns too. Pure.
 #pragma once
 

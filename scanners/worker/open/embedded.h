@@ -2,7 +2,7 @@
 //
 // Decoder for text parts. One pass over the lines. Each file found becomes a part below the text; the text is then
 // ambiguous, for some mail programs show an attachment and others the text. Header sections are noted for the bounce
-// killer (amavis-policy.md section 6). Trusts nothing; the budget bounds what is decoded.
+// killer (docs/amavis/policy.md 6). Trusts nothing; the budget bounds what is decoded.
 #pragma once
 
 #include "scanners/worker/open/opener.h"

@@ -1,6 +1,6 @@
 // entity - the header section of one MIME entity, and every way in which mail programs may read it
 //
-// RFC 2045, 2046, 2183; security-cases.md S3 and S4. A header section gives one EntityHeader; where its lines themselves
+// RFC 2045, 2046, 2183; docs/opening-mime.md. A header section gives one EntityHeader; where its lines themselves
 // can be read in two ways (where it ends, what ends a line), other Sections are offered. Pure, total, linear.
 #pragma once
 

@@ -1,6 +1,6 @@
 // kind_table - from libmagic's description of some bytes to amavisd's short types
 //
-// The rules are amavisd's (amavis-scanners.md section 3), in its order, made right for what file 5.44 prints, and with the
+// The rules are amavisd's (docs/amavis/scanners.md 3), in its order, made right for what file 5.44 prints, and with the
 // types that our decoders and rules need besides. Pure; trusts nothing; any thread.
 #pragma once
 

@@ -1,6 +1,6 @@
 // limits - how much of a message may be opened, and the one budget that every decoder draws on
 //
-// amavis-scanners.md section 1, "Limits"; security-cases.md S7. When the budget is spent, opening stops where it is: what was
+// docs/amavis/scanners.md 1; docs/opening.md. When the budget is spent, opening stops where it is: what was
 // found so far stands, the message is `unchecked` (over limits), and the raw parts still go to the engines. A limit is
 // a verdict, never an error. Pure but for the clocks; one thread.
 #pragma once

@@ -1,7 +1,7 @@
 // mime_header - structured fields of an entity (Content-Type, Content-Disposition, ...) in all their plausible readings
 //
-// RFC 2045 section 5.1, 2047, 2183, 2231, and what mail programs make of fields that break them (security-cases.md S3,
-// S4). Every function is total, linear in the field and bounded by `parameters_limit`. Pure; trusts nothing.
+// RFC 2045 section 5.1, 2047, 2183, 2231, and what mail programs make of fields that break them (docs/opening-mime.md).
+// Every function is total, linear in the field and bounded by `parameters_limit`. Pure; trusts nothing.
 #pragma once
 
 #include <cstdint>

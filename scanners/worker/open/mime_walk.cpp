@@ -362,7 +362,7 @@ void Walk::push_cuts(const Item& item, std::uint32_t number, const Blob& body, c
     if (cuts.closed && is_new(cuts.epilogue)) push_text(number, body, cuts.epilogue, "epilogue", alternate, texts_are_harmless);
 }
 
-// push_text - a preamble or epilogue, if it is more than the usual words (amavis-scanners.md section 1)
+// push_text - a preamble or epilogue, if it is more than the usual words (docs/amavis/scanners.md 1)
 void Walk::push_text(std::uint32_t parent, const Blob& body, Range range, std::string_view name, bool alternate, bool is_harmless) {
     constexpr int usual_lines = 5;
     const auto    text = body.bytes().substr(range.begin, range.size());

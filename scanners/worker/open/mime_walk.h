@@ -1,6 +1,6 @@
 // mime_walk - the tree of a message's MIME entities, in every plausible reading
 //
-// RFC 2045, 2046, 2049; security-cases.md S3 and S4. The first reading becomes the ordinary tree. Where mail programs may
+// RFC 2045, 2046, 2049; docs/opening-mime.md. The first reading becomes the ordinary tree. Where mail programs may
 // read something else, an anomaly is noted and the other reading becomes parts too, with the flag `alternate`: what any
 // of them would show is scanned. Per ambiguity at most a few other readings; the limits on parts, depth, bytes and time
 // bound them all together, and a limit that is met is told. Linear per level and reading. Runs in tamis-worker.

@@ -1,6 +1,6 @@
 // zip_structure - the members of a zip archive as its central directory tells them and as its local headers tell them
 //
-// A zip archive says everything twice, and programs differ in whom they believe (security-cases.md S4, S7). Here both are
+// A zip archive says everything twice, and programs differ in whom they believe (docs/opening-archives.md). Here both are
 // read and compared: where they disagree, overlap or hide something, `oddities` says so and both readings are returned.
 // APPNOTE.TXT 6.3.10. Guarantees: linear in the size of the archive, at most `most_members` members. Pure; trusts nothing.
 #pragma once

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """make.py DIRECTORY - writes the corpus of ambiguous messages: every structure with every encoding, EICAR planted.
 
-security-cases.md S3 and S4 by mechanism. Deterministic: the same names and bytes on every run; `make.py --manifest` prints
+The mechanisms are those of docs/opening-mime.md. Deterministic: the same names and bytes on every run; `make.py --manifest` prints
 one line for each structure with the SHA-256 of all its messages, which must agree with the file `manifest` beside this program.
 Messages are as the receiver hands them on: CRLF line ends, no NUL; what needs other bytes lies in a base64 message.
 """

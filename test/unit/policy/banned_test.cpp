@@ -1,4 +1,4 @@
-// banned_test - rules on parts against amavis-policy.md section 7.2: what a rule sees, which rule decides, what is said
+// banned_test - rules on parts against docs/amavis/policy.md 7.2: what a rule sees, which rule decides, what is said
 #include "policy/banned.h"
 
 #include <catch2/catch.hpp>

@@ -1,4 +1,4 @@
-// header_check_test - the problems of amavis-policy.md section 7.1 with their texts, and how many there may be
+// header_check_test - the problems of docs/amavis/policy.md 7.1 with their texts, and how many there may be
 #include "policy/header_check.h"
 
 #include <catch2/catch.hpp>

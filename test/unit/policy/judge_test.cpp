@@ -1,4 +1,4 @@
-// judge_test - categories, destinies and lovers: every pair against the walk of amavis-policy.md section 3
+// judge_test - categories, destinies and lovers: every pair against the walk of docs/amavis/policy.md 3
 #include "policy/judge.h"
 
 #include <catch2/catch.hpp>

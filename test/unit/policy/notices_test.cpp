@@ -1,4 +1,4 @@
-// notices_test - who is told and who may not be: every rule of amavis-policy.md section 10 as a row
+// notices_test - who is told and who may not be: every rule of docs/amavis/policy.md 10 as a row
 #include "policy/notices.h"
 
 #include <catch2/catch.hpp>

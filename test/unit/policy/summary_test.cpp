@@ -1,4 +1,4 @@
-// summary_test - the log lines of amavis-ops.md section 2, character by character
+// summary_test - the log lines of docs/amavis/operations.md 2, character by character
 #include "policy/summary.h"
 
 #include <catch2/catch.hpp>
