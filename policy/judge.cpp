@@ -15,10 +15,10 @@ using mail::Major;
 
 namespace {
 
-// failure_text - "clamd 127.0.0.1:3310: read: timed out" has the engine's name already
+// failure_text - "clamd 127.0.0.1:3310: read: timed out" and "yara: no time left" have the engine's name already
 std::string failure_text(const std::string& scanner, const Fault& fault) {
     auto text = describe(fault);
-    const bool names_it = text.starts_with(scanner + " ") && text.find(": ") != std::string::npos;
+    const bool names_it = text.starts_with(scanner + ": ") || (text.starts_with(scanner + " ") && text.find(": ") != std::string::npos);
     return names_it ? text : fmt::format("{}: {}", scanner, text);
 }
 

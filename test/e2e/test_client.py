@@ -1,5 +1,4 @@
 """Bad days of the client: it vanishes at any byte, splits anywhere, mixes up the order; nothing leaks, nothing is kept"""
-import os
 import random
 import selectors
 import socket
@@ -8,6 +7,7 @@ import time
 from e2e.lib import mail
 from e2e.lib.case import Case
 from e2e.lib.process import until
+from e2e.lib.tamis import sanitized
 
 DIALOGUE = (b"EHLO client.example.org\r\nMAIL FROM:<vanishing@example.org> BODY=8BITMIME\r\nRCPT TO:<bob@example.com>\r\n"
             b"RCPT TO:<carol@example.com>\r\nDATA\r\nSubject: vanishing\r\n\r\nline\r\n..dot\r\n.\r\n")
@@ -251,7 +251,7 @@ class Order(Case):
                 self.assertIn(client.reply()[0], (421, 500))
             except ConnectionError:
                 pass
-        limit = 64 if "asan" in os.environ["TAMIS_BUILD"] else 16  # AddressSanitizer keeps what was freed for a while
+        limit = 64 if sanitized() else 16  # AddressSanitizer keeps what was freed for a while
         self.assertLess(daemon.process.memory() - before, limit << 20)
         self.assertCode(daemon.send(mail.clean()), 250)
 

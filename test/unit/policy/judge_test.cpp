@@ -349,13 +349,14 @@ TEST_CASE("scan reports together") {
     evidence.scans.push_back({"rspamd", {}, mail::Scored{1, {{"Y", 1}}, {}, "", ""}, true, false});
     evidence.scans.push_back({"icap", {}, mail::Failed{Fault{make_error_code(Errc::over_limit), "too big"}}, true, true});
     evidence.scans.push_back({"other", {}, mail::Failed{Fault{make_error_code(Errc::refused), "other 192.0.2.1:1: connect"}}, false, true});
+    evidence.scans.push_back({"yara", {}, mail::Failed{Fault{make_error_code(Errc::timeout), "yara: match"}}, false, true});
     const auto findings = findings_from(evidence);
     CHECK(findings.viruses == std::vector<std::string>{"A", "B", "C"});
     CHECK(findings.score == 3.5);
     CHECK(findings.tests.size() == 2);
     CHECK(findings.virus_check_done);
     CHECK(findings.unchecked == std::set<int>{mail::unchecked_over_limits});
-    CHECK(findings.failed_engines == std::vector<std::string>{"icap: too big", "other 192.0.2.1:1: connect: refused"});
+    CHECK(findings.failed_engines == std::vector<std::string>{"icap: too big", "other 192.0.2.1:1: connect: refused", "yara: match: timed out"});
     CHECK_FALSE(findings_from({}).score);
     CHECK_FALSE(findings_from({}).virus_check_done);
 }
