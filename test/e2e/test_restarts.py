@@ -50,7 +50,7 @@ class Killed(Case):
         daemon.kill()
         second.forget()
         daemon.start()
-        daemon.wait_log("1 recipients were handed their mail by a process that ended")
+        daemon.wait_log("1 recipient was handed its mail by a process that ended")
         replies = self.transact(daemon, message)
         self.assertEqual([reply[0] for reply in replies], [250, 250])
         self.assertEqual([len(first.messages), len(second.messages)], [1, 1])

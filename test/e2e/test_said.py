@@ -1,5 +1,6 @@
 """What the log and the outside are told: releases from the command line, command lines that nobody understands, a database that is away"""
 import os
+import pathlib
 import re
 import socket
 import time
@@ -57,13 +58,16 @@ class ReleaseLog(Quarantined):
         private = "mount -t tmpfs none $0/dev && for f in null zero random urandom; do touch $0/dev/$f && mount --bind /dev/$f $0/dev/$f; done; touch $0/dev/log && " \
                   'mount --bind $0/socket $0/dev/log && mount --rbind $0/dev /dev && exec "$@"'
         (place / "dev").mkdir()
+        # below a chroot there may be no mount on "/" whose propagation could be changed
+        is_mount = any(line.split()[4] == "/" for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines())
+        unshare = ["unshare", "--mount"] if is_mount else ["unshare", "--mount", "--propagation", "unchanged"]
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as syslog:
             syslog.bind(str(place / "socket"))
             syslog.settimeout(10)
             for target, words in (("syslog", ["release"]), ("journal", ["release", "--again"])):
                 daemon.config["log"] = {"target": target, "level": 0}
                 daemon.write()
-                run(["unshare", "--mount", "sh", "-c", private, place, build_directory() / "tamis", "quarantine", words[0], self.only_id(daemon), *words[1:], "-c", daemon.file])
+                run([*unshare, "sh", "-c", private, place, build_directory() / "tamis", "quarantine", words[0], self.only_id(daemon), *words[1:], "-c", daemon.file])
                 self.assertRegex(syslog.recv(4096).decode(), r"^<2\d>.* amavis\[\d+\]: \(\S+\) Quarantined message release \(miscategorized\): ")
                 self.assertRegex(syslog.recv(4096).decode(), r"^<2\d>.* amavis\[\d+\]: \(rel-\S+\) release of ")
 

@@ -151,7 +151,7 @@ class Shown(Case):
         daemon = self.daemon(scanners={"clamd": {"socket": self.clamd, "max_size": "1 MiB"}}, open={"minimum_quota": "100 MiB"})
         summary = self.summary(daemon, attached("a.lz", lzip(bytes(2 << 20))))
         self.assertTrue(summary.startswith("Passed UNCHECKED"), summary)
-        self.assertIn("part 1/2/1: clamd", daemon.log())
+        self.assertIn("clamd: part 1/2/1: it has 2097152 bytes", daemon.log())
 
     def test_a_message_that_needs_more_than_all_memory_is_scanned_alone(self):
         daemon = self.daemon(limits={"memory": "6 MiB", "scan": 60, "message": 60}, open={"minimum_quota": "100 MiB"})
