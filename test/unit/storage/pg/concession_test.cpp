@@ -121,6 +121,37 @@ TEST_CASE("PostgreSQL: whatever a trigger refuses of an address or a text, the m
     CHECK(Captured::warnings().size() == 1);
 }
 
+TEST_CASE("PostgreSQL: trouble of the server's own that passes costs a record nothing") {
+    if (!PgServer::is_wanted()) return;
+    const Captured captured;
+    const auto database = era_database("amavisd-2.13", "UTF8");
+    query(database, "CREATE SEQUENCE tries");
+    add_trigger(database, "msgs", "IF nextval('tries') = 1 THEN RAISE 'tuple concurrently updated' USING ERRCODE = 'XX000'; END IF;");
+    const auto store = open(database);
+    auto record = make_record();
+    record.subject = "gr\xc3\xbc\xc3\x9f it's";
+    const auto kept = keep(*store, record);
+    INFO((kept ? "" : kept.error().detail));
+    REQUIRE(kept);
+    CHECK(query(database, "SELECT subject FROM msgs") == std::vector<std::string>{record.subject});
+    CHECK(Captured::warnings().empty());
+}
+
+TEST_CASE("PostgreSQL: a record that waited for a trigger to be mended is stored whole") {
+    if (!PgServer::is_wanted()) return;
+    const Captured captured;
+    const auto database = era_database("amavisd-2.13", "UTF8");
+    add_trigger(database, "msgs", "PERFORM 1 FROM gone;");
+    const auto store = open(database);
+    auto record = make_record();
+    record.subject = "gr\xc3\xbc\xc3\x9f it's " + std::string(80, 's');
+    store->remember(record);
+    CHECK(run<std::size_t>([&] { return store->drain(Deadline::in(2s)); }) == 1);
+    query(database, "CREATE TABLE gone ()");
+    CHECK(run<std::size_t>([&] { return store->drain(Deadline::in(30s)); }) == 0);
+    CHECK(query(database, "SELECT subject FROM msgs") == std::vector<std::string>{record.subject});
+}
+
 TEST_CASE("PostgreSQL: a trigger that takes nothing fails that message alone, with its own words") {
     if (!PgServer::is_wanted()) return;
     const Captured captured;
