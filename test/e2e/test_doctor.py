@@ -26,6 +26,12 @@ def doctor(config, *words, postfix=None, timeout=300, patience=60):
     return done.returncode, found, done.stdout + done.stderr
 
 
+def has_user_namespaces():
+    """In a chroot, and where they are switched off, nobody gets them"""
+    who = {"user": "nobody"} if os.geteuid() == 0 else {}
+    return subprocess.run(["unshare", "--user", "true"], capture_output=True, **who).returncode == 0
+
+
 def settle(directory):
     """postconf waits until a file is a second old before it believes in it"""
     for name in ("main.cf", "master.cf"):
@@ -97,7 +103,10 @@ class RunningSetUp(Doctor):
         findings = self.look(self.file, postfix=self.postfix.config, status=0)
         bad = [f for f in findings if f["level"] in ("problem", "warning")]
         # the clamd of the tests knows two signatures of its own, and doctor says so
-        self.assertEqual([f for f in bad if "none of ClamAV's official signatures" not in f["what"]], [])
+        expected = ["none of ClamAV's official signatures"]
+        if not has_user_namespaces():
+            expected.append("this kernel gives nobody no namespaces")
+        self.assertEqual([f for f in bad if not any(text in f["what"] for text in expected)], [])
         self.assertEqual(len(bad), 1, bad)
         for what in ("tamisd answers at 127", "tamisd answers at /", "AM.PDP answers", "clamd .*ClamAV|ClamAV", "spamd .* answers", "rspamd .* answers", "yara: the rules compile",
                      "command.cat: /bin/cat", "a decoder process starts, confined by seccomp", "PostgreSQL 1", "server.forward .* answers", "content_filter = tamis-lmtp",
