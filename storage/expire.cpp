@@ -92,6 +92,7 @@ Task<Result<ExpireReport>> Expiry::run(asio::io_context& loop, std::vector<Dsn> 
         done = co_await once(run, all, options);
         if (done || !done.error().is(Errc::closed) || run.is_over() || options.dry_run) break;
     }
+    co_await run.close();
     auto& report = run.report();
     report.elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun);
     if (!done && done.error().is(Errc::conflict)) {  // behind a pooler: another host took its turn

@@ -56,6 +56,10 @@ Task<Done> ExpireRun::open() {
     co_return Done{};
 }
 
+Task<void> ExpireRun::close() {
+    if (session_) co_await session_->give_turn_back();
+}
+
 Task<void> ExpireRun::rest(Clock::duration worked, std::size_t messages) {
     const auto share = std::clamp(options_.share, 0.01, 1.0);
     std::chrono::duration<double> span = worked * ((1 - share) / share);

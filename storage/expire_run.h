@@ -25,6 +25,7 @@ public:
 
     // open - the session; the report says when another host is at it
     Task<Done> open();
+    Task<void> close();  // the next run, of whichever host, may begin
     Task<Done> keep_partitions();                     // make those to come, drop those that are past
     Task<Done> walk(Walk walk, std::int64_t from);
     Task<Done> drop_copies();                         // partitions whose copies walk() marked as expired

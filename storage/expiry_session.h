@@ -30,6 +30,9 @@ public:
     // take_turn - whether this host may work now; false: another one is at it. Holds as long as the session. Behind a pooler
     // nothing can be held: there every writing transaction asks anew, and run() says Errc::conflict.
     virtual Task<Result<bool>> take_turn() = 0;
+    // give_turn_back - at once, when it was taken: a server notices the end of a session some time after us. Trouble does not
+    // matter, the session ends anyway.
+    virtual Task<void> give_turn_back() = 0;
 
     // run - all of them as one transaction; the rows of each. What takes longer than the limit, or waits for somebody's lock,
     // is rolled back: Errc::timeout, try with less. Errc::closed: the connection or the primary is gone, open a new session.

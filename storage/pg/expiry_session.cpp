@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <map>
+#include <utility>
 
 #include "storage/pg/connection.h"
 #include "storage/pg/dialect.h"
@@ -13,6 +14,7 @@ namespace tamis::storage::pg {
 namespace {
 
 constexpr std::chrono::seconds turn_limit{10};
+constexpr std::chrono::seconds turn_end_limit{1};
 constexpr std::chrono::seconds answer_margin{5};  // of a living server, above its own timeout
 constexpr std::chrono::milliseconds lock_patience{60};  // what a writing transaction waits for somebody's lock
 constexpr const char*          turn = "1952541033, 5";  // "tami", and what it is for
@@ -52,7 +54,11 @@ public:
         if (connection_->is_pooled()) co_return true;
         auto taken = co_await ask({}, queries_of(fmt::format("SELECT pg_try_advisory_lock({})", turn)), turn_limit);
         if (!taken) co_return std::unexpected(std::move(taken.error()));
-        co_return taken->front().front().front() == "t";
+        has_turn_ = taken->front().front().front() == "t";
+        co_return has_turn_;
+    }
+    Task<void> give_turn_back() override {
+        if (std::exchange(has_turn_, false)) (void)co_await ask({}, queries_of(fmt::format("SELECT pg_advisory_unlock({})", turn)), turn_end_limit);
     }
 
     Task<Result<std::vector<SqlRows>>> run(std::vector<SqlQuery> queries, std::chrono::milliseconds limit, Access access) override {
@@ -138,6 +144,7 @@ private:
 
     const std::unique_ptr<Connection>  connection_;
     const Catalogue                    catalogue_;
+    bool                               has_turn_ = false;
     const std::string                  shown_;
     const bool                         has_plan_cache_mode_;
     std::map<std::string, std::string> prepared_;   // names by text

@@ -20,6 +20,7 @@ public:
     bool               is_postgresql() const override { return false; }
     const std::string& shown() const override { return shown_; }
     Task<Result<bool>> take_turn() override { co_return true; }
+    Task<void> give_turn_back() override { co_return; }
 
     Task<Result<std::vector<SqlRows>>> run(std::vector<SqlQuery> queries, std::chrono::milliseconds, Access access) override {
         if (access == Access::write)
