@@ -58,6 +58,8 @@ bool is_path(std::string_view address) noexcept {
     return true;
 }
 
+bool needs_smtputf8(std::string_view address) noexcept { return !is_ascii(address) && is_utf8(address); }
+
 std::size_t path_end(std::string_view text) noexcept {
     for (std::size_t i = 0; i < text.size(); ++i) {
         if (text[i] == '>') return i;

@@ -17,6 +17,10 @@ constexpr std::size_t longest_path = 1000;  // RFC 5321 says 256; longer ones ex
 // 127 may be anything: servers without SMTPUTF8 pass them on as they came. "" is the null sender's.
 bool is_path(std::string_view address) noexcept;
 
+// needs_smtputf8 - UTF-8 that is not ASCII; octets that are no UTF-8 came from a mail server without that extension, and go out
+// as they came
+bool needs_smtputf8(std::string_view address) noexcept;
+
 // path_end - where the address that begins the text ends: the first ">" that is outside quotes; npos when there is none
 std::size_t path_end(std::string_view text) noexcept;
 

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "mail/address.h"
 #include "mail/mailbox.h"
+#include "mail/path.h"
 #include "policy/delivery_status.h"
 #include "policy/marks.h"
 #include "policy/notice_parts.h"
@@ -186,9 +187,8 @@ PeopleNotice notice_for(const PeopleInput& in, const NoticeText& words, ContentC
                         std::size_t number, std::string_view kind) {
     const auto values = values_for(in, category, about);
     PeopleNotice out{{in.sender, std::move(to), {}, false}, kind};
-    // octets that are no UTF-8 go out as they came, without it
-    const auto needs_smtputf8 = [](std::string_view address) { return !is_ascii(address) && is_utf8(address); };
-    out.notice.smtputf8 = needs_smtputf8(in.sender) || std::ranges::any_of(out.notice.recipients, needs_smtputf8);
+    const auto& all = out.notice.recipients;
+    out.notice.smtputf8 = mail::needs_smtputf8(in.sender) || std::ranges::any_of(all, [](const auto& to) { return mail::needs_smtputf8(to); });
     const std::string id = fmt::format("-{}-{}", in.message->mail_id.get(), number);
     NoticeFields fields;
     fields.hostname = in.hostname;

@@ -24,6 +24,9 @@ enum class LocalCase : bool { lower, kept };
 
 AddressKey address_key(std::string_view address, LocalCase local_case = LocalCase::lower);
 
+// written_key - AddressKey::email as it was stored before domains were stored as A-labels: the domain as written, in lower case
+std::string written_key(std::string_view address, LocalCase local_case);
+
 // reversed_labels - "sub.example.com" as "com.example.sub", cut to 255 bytes
 std::string reversed_labels(std::string_view domain);
 

@@ -257,12 +257,9 @@ SqlQuery address_query(const SqlShape& shape, std::string_view address) {
         if (!shape.is_postgresql() || shape.address_type == "bytea") add(email);
         add(printable_address(email));  // as it is stored where the database, or a trigger in it, takes no other octets
         add(plain_text(printable_address(email)));
-        if (const auto at = address.rfind('@'); at != std::string_view::npos && !is_ascii(address.substr(at)) && address != "<>") {
-            // as it was stored before domains were stored as A-labels
-            const auto local = address.substr(0, at);
-            const auto raw = (local_case == LocalCase::kept ? std::string(local) : to_lower(local)) + to_lower(address.substr(at));
-            if (!shape.is_postgresql() || shape.address_type == "bytea") add(raw);
-            add(printable_address(raw));
+        if (const auto written = written_key(address, local_case); address != "<>") {
+            if (!shape.is_postgresql() || shape.address_type == "bytea") add(written);
+            add(printable_address(written));
         }
     }
     std::string places;

@@ -50,9 +50,6 @@ std::optional<std::string> given(const AmpdpRequest& request, std::string_view n
     return value;
 }
 
-// needs_smtputf8 - octets that are no UTF-8 came from a mail server without that extension
-bool needs_smtputf8(const std::string& address) { return !is_ascii(address) && is_utf8(address); }
-
 Result<mail::Envelope> envelope_of(const AmpdpRequest& request, const PolicyCaller& caller, std::size_t most_recipients) {
     mail::Envelope envelope;
     envelope.sender = bare_address(request.first("sender"));
@@ -62,10 +59,10 @@ Result<mail::Envelope> envelope_of(const AmpdpRequest& request, const PolicyCall
     bool plain = envelope.sender.find_first_of("\r\n") == std::string::npos;
     for (const auto& recipient : envelope.recipients) {
         plain = plain && !recipient.address.empty() && recipient.address.find_first_of("\r\n") == std::string::npos;
-        envelope.smtputf8 = envelope.smtputf8 || needs_smtputf8(recipient.address);
+        envelope.smtputf8 = envelope.smtputf8 || mail::needs_smtputf8(recipient.address);
     }
     if (!plain) return fail(Errc::bad_input, "an address is empty or holds a line end");
-    envelope.smtputf8 = envelope.smtputf8 || needs_smtputf8(envelope.sender);
+    envelope.smtputf8 = envelope.smtputf8 || mail::needs_smtputf8(envelope.sender);
     if (const auto address = given(request, "client_address")) envelope.client.address = normal_address(*address);
     if (envelope.client.address && envelope.client.address->empty()) envelope.client.address.reset();
     envelope.client.port = given(request, "client_port");

@@ -9,7 +9,6 @@
 #include "base/text.h"
 #include "mail/address.h"
 #include "mail/path.h"
-#include "proxy/deliver/client_command.h"
 #include "storage/address_key.h"
 #include "storage/rows.h"
 
@@ -21,35 +20,16 @@ using Rows = std::vector<storage::RecipientState>;
 std::string key_of(std::string_view address) { return storage::address_key(address).email; }
 std::string kept_key_of(std::string_view address) { return storage::address_key(address, storage::LocalCase::kept).email; }
 
-// with_ascii_domain - with A-labels, as amavisd stores domains
-std::string with_ascii_domain(std::string_view address) {
-    const auto domain = mail::split_address(address).domain;
-    if (is_ascii(domain)) return std::string(address);
-    const auto ascii = to_ascii_domain(std::string(domain));
-    return ascii ? std::string(address.substr(0, address.size() - domain.size())) + *ascii : std::string(address);
-}
-
-// raw_key_of - as Tamis stored addresses before it stored A-labels
-std::string raw_key_of(std::string_view address, storage::LocalCase local_case) {
-    const auto at = address.rfind('@');
-    const auto local = address.substr(0, at);
-    std::string domain = at == std::string_view::npos ? std::string() : to_lower(address.substr(at + 1));
-    while (domain.ends_with('.')) domain.pop_back();
-    auto out = (local_case == storage::LocalCase::kept ? std::string(local) : to_lower(local)) + '@' + domain;
-    if (out.size() > storage::address_width) out.resize(storage::address_width);
-    return out;
-}
-
 // forms_of - the address in each way of storing it, always in the same order: ours and amavisd's, as it is, with "?" for what is
-// no UTF-8, no LATIN1, no ASCII, and for signs of SQL; and each with the letters of the local part as they came
+// no UTF-8, no LATIN1, no ASCII, and for signs of SQL, as of the time before A-labels; and each with the letters of the local part as they came
 // (policy.local_part_is_case_sensitive). The recipients of one message are all stored in one way.
 constexpr std::size_t lower_ways = 10, ways = 18;
 std::array<std::string, ways> forms_of(std::string_view address) {
-    const auto ours = key_of(address), amavisds = key_of(mail::unquoted_path(with_ascii_domain(address)));
+    const auto ours = key_of(address), amavisds = key_of(mail::unquoted_path(address));
     const auto printable = storage::printable_address(ours);
-    const auto kept = kept_key_of(address), amavisds_kept = kept_key_of(mail::unquoted_path(with_ascii_domain(address)));
+    const auto kept = kept_key_of(address), amavisds_kept = kept_key_of(mail::unquoted_path(address));
     const auto printable_kept = storage::printable_address(kept);
-    const auto raw = raw_key_of(address, storage::LocalCase::lower), raw_kept = raw_key_of(address, storage::LocalCase::kept);
+    const auto raw = storage::written_key(address, storage::LocalCase::lower), raw_kept = storage::written_key(address, storage::LocalCase::kept);
     using Charset = storage::TextRules::Charset;
     return {ours,      amavisds, is_utf8(ours) ? ours : printable, storage::can_hold(ours, Charset::latin1) ? ours : printable,
             printable, storage::printable_address(amavisds), storage::plain_text(printable), storage::plain_text(storage::printable_address(amavisds)),

@@ -283,8 +283,7 @@ Task<Pool::Outcome> Records::write_group(Connection& connection, InHand& hand, J
                                        : Done());
         co_return Pool::Outcome::done;
     }
-    const bool is_doubtful = attempt.sqlstate == "XX000" || attempt.sqlstate.starts_with("42");  // may be the server's own, and pass
-    if (blames_data && is_doubtful && group.size() == 1 && !std::exchange(group.front()->was_doubted, true)) {
+    if (blames_data && may_pass(attempt.sqlstate) && group.size() == 1 && !std::exchange(group.front()->was_doubted, true)) {
         more.push_front(std::move(group));
         co_return Pool::Outcome::done;
     }

@@ -25,4 +25,6 @@ bool may_blame_data(std::string_view sqlstate, bool is_in_function) {
     return refusal_of(sqlstate) == Refusal::message || sqlstate == "XX000" || (is_in_function && sqlstate.starts_with("42"));
 }
 
+bool may_pass(std::string_view sqlstate) { return sqlstate == "XX000" || sqlstate.starts_with("42"); }
+
 }  // namespace tamis::storage::pg

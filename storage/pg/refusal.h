@@ -20,4 +20,7 @@ Refusal refusal_of(std::string_view sqlstate);
 // database said it.
 bool may_blame_data(std::string_view sqlstate, bool is_in_function);
 
+// may_pass - of those, what can be the server's own trouble as well: the same message is tried once more as it is
+bool may_pass(std::string_view sqlstate);
+
 }  // namespace tamis::storage::pg
