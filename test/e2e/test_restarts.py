@@ -30,7 +30,9 @@ class Killed(Case):
         with daemon.client() as peer:
             peer.hello(lmtp)
             self.assertCode(peer.command(f"XFORWARD IDENT={ident}"), 250)
-            return peer.transaction("alice@sender.example.org", recipients, message, lmtp)
+            replies = peer.transaction("alice@sender.example.org", recipients, message, lmtp)
+            self.assertCode(peer.command("QUIT"), 221)  # what was noted about the message is given up once its answer is written
+            return replies
 
     def begin(self, daemon, *arguments):
         def quietly():
