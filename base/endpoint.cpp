@@ -77,11 +77,9 @@ Result<AddressList> AddressList::parse(const std::vector<std::string>& entries) 
             for (auto n = given; n < 4; ++n) address += ".0";
         }
         rule.bytes = address_bytes(address);
-        if (rule.bytes.empty())
-            return fail(Errc::bad_input, fmt::format("\"{}\" is not an address or network", escaped(entry)));
+        if (rule.bytes.empty()) return fail(Errc::bad_input, fmt::format("\"{}\" is not an address or network", escaped(entry)));
         if (rule.bytes.size() == 16 || full == 0) full = rule.bytes.size() * 8;
-        const auto bits = prefix.empty() ? std::optional<std::uint64_t>(full)
-                                         : parse_unsigned(prefix, rule.bytes.size() * 8);
+        const auto bits = prefix.empty() ? std::optional<std::uint64_t>(full) : parse_unsigned(prefix, rule.bytes.size() * 8);
         if (!bits) return fail(Errc::bad_input, fmt::format("\"{}\": bad prefix length", escaped(entry)));
         rule.bits = static_cast<unsigned>(*bits);
         list.rules_.push_back(std::move(rule));

@@ -11,13 +11,13 @@
 namespace tamis {
 
 struct Endpoint {
-    std::string   host;      // name or address without brackets; empty for a unix socket
+    std::string host;        // name or address without brackets; empty for a unix socket
     std::uint16_t port = 0;  // 1..65535 for TCP
-    std::string   path;      // unix socket, else empty
+    std::string path;        // unix socket, else empty
 
-    bool        is_unix() const noexcept { return !path.empty(); }
+    bool is_unix() const noexcept { return !path.empty(); }
     std::string text() const;  // "127.0.0.1:3310", "[::1]:783", "/run/x.sock"
-    bool        operator==(const Endpoint&) const = default;
+    bool operator==(const Endpoint&) const = default;
 };
 
 // parse_endpoint - the forms above; amavisd's "inet:host:port" and "[127.0.0.1]:25" as well
@@ -35,8 +35,8 @@ public:
 private:
     struct Rule {
         std::vector<std::uint8_t> bytes;  // 4 or 16
-        unsigned                  bits = 0;
-        bool                      include = true;
+        unsigned bits = 0;
+        bool include = true;
     };
     std::vector<Rule> rules_;
 };

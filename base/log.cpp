@@ -1,10 +1,10 @@
 #include "base/log.h"
 
+#include <fcntl.h>
 #include <spdlog/async.h>
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
-#include <fcntl.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -19,15 +19,15 @@
 namespace tamis::log {
 namespace {
 
-std::atomic<int>  current_level{0};
+std::atomic<int> current_level{0};
 std::atomic<bool> capturing{false};
 
 struct Sinks {
-    std::mutex                             mutex;
-    std::shared_ptr<spdlog::logger>        logger;
+    std::mutex mutex;
+    std::shared_ptr<spdlog::logger> logger;
     std::shared_ptr<spdlog::details::thread_pool> pool;  // syslog may block: its lines are written by another thread
-    bool                                   priorities = false;  // journal: "<N>" before each line
-    std::vector<std::string>               captured;
+    bool priorities = false;                             // journal: "<N>" before each line
+    std::vector<std::string> captured;
 };
 Sinks& sinks() {
     static Sinks instance;
@@ -61,8 +61,10 @@ int priority(Level level) {
 // FileSink - appends to a file that is no link; a line that does not fit on the disk is lost, the next one begins a new line
 class FileSink final : public spdlog::sinks::base_sink<std::mutex> {
 public:
-    explicit FileSink(const std::string& path) : file_(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640)) {
-        if (file_ < 0) throw std::system_error(errno, std::system_category(), errno == ELOOP ? "a symbolic link is not followed" : "open");
+    explicit FileSink(const std::string& path)
+        : file_(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640)) {
+        if (file_ < 0)
+            throw std::system_error(errno, std::system_category(), errno == ELOOP ? "a symbolic link is not followed" : "open");
     }
     ~FileSink() override { ::close(file_); }
     FileSink(const FileSink&) = delete;
@@ -84,7 +86,7 @@ private:
     }
     void flush_() override {}
 
-    int  file_;
+    int file_;
     bool is_torn_ = false;
 };
 
@@ -93,7 +95,7 @@ private:
 class SyslogSink final : public spdlog::sinks::base_sink<std::mutex> {
 public:
     explicit SyslogSink(const std::string& ident) {
-        static std::mutex            mutex;
+        static std::mutex mutex;
         static std::set<std::string> idents;  // syslog(3) keeps the pointer for good
         const std::lock_guard lock(mutex);
         ::openlog(idents.insert(ident).first->c_str(), LOG_PID | LOG_NDELAY, LOG_MAIL);
@@ -155,8 +157,8 @@ Done open(const Options& options) {
             host.resize(host.find('\0'));
             pattern = fmt::format("%b %d %H:%M:%S {} {}[%P]: %v", host, options.ident);
         } else {
-            return fail(Errc::bad_input, fmt::format("log target \"{}\": expected stderr, syslog, journal or file:/path",
-                                                     options.target));
+            return fail(Errc::bad_input,
+                        fmt::format("log target \"{}\": expected stderr, syslog, journal or file:/path", options.target));
         }
         logger->set_level(spdlog::level::trace);
         logger->set_pattern(pattern);
@@ -182,7 +184,7 @@ void put(Level level, std::string_view id, std::string_view line, std::size_t mo
         std::string out = fmt::format("{}{}{}", prefix, mark, line);
         if (most != 0 && out.size() > most) {
             constexpr std::size_t note = 40;  // room for what is said about the cut
-            const std::size_t     kept = most - note;
+            const std::size_t kept = most - note;
             out = fmt::format("{}...[{} octets cut]", std::string_view(out).substr(0, kept), out.size() - kept);
         }
         auto& to = sinks();

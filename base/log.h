@@ -19,13 +19,13 @@ namespace tamis::log {
 
 enum class Level { error = -2, warning = -1, notice = 0, info = 1, detail = 2, debug = 3, trace = 5 };
 
-constexpr std::size_t line_limit = 980;           // octets of a text line with its log id, amavisd's $logline_maxlen
+constexpr std::size_t line_limit = 980;            // octets of a text line with its log id, amavisd's $logline_maxlen
 constexpr std::size_t syslog_record_limit = 7900;  // what syslog daemons take in one piece (rsyslog: 8 KiB with its own prefix)
 
 struct Options {
     std::string target = "stderr";  // "stderr", "syslog", "journal", "file:/path"
     std::string ident = "amavis";   // as amavisd's $syslog_ident, so that its log parsers find the lines
-    int         level = 0;          // 0..5
+    int level = 0;                  // 0..5
 };
 
 // open - points the log somewhere; may be called again (SIGHUP reopens a file)
@@ -58,7 +58,7 @@ void debug(std::string_view id, fmt::format_string<Args...> format, Args&&... ar
 }
 
 // capture - for tests: lines go to a list instead; returns the lines so far and clears them
-void                     capture(bool on);
+void capture(bool on);
 std::vector<std::string> captured();
 
 }  // namespace tamis::log

@@ -18,7 +18,7 @@ namespace tamis::metric {
 class Counter {
 public:
     Counter(std::string_view name, std::string_view help, std::string_view label = {}, std::string_view value = {});
-    void   add(double amount = 1) noexcept;
+    void add(double amount = 1) noexcept;
     double value() const noexcept;
 
 private:
@@ -28,8 +28,8 @@ private:
 class Gauge {
 public:
     Gauge(std::string_view name, std::string_view help);
-    void   add(double amount = 1) noexcept;
-    void   set(double value) noexcept;
+    void add(double amount = 1) noexcept;
+    void set(double value) noexcept;
     double value() const noexcept;
 
 private:

@@ -37,9 +37,11 @@ public:
 // say it again ("there is no message X: not found"). Without one it is a subject ("read", "looking up the host"), which needs it.
 bool is_sentence(std::string_view detail) {
     static constexpr auto telling = std::to_array<std::string_view>(
-        {"no", "not", "none", "nobody", "nothing", "neither", "never", "cannot", "can", "is", "are", "was", "were", "has", "have", "had", "does", "did", "do",
-         "holds", "exists", "takes", "took", "needs", "lacks", "says", "said", "ended", "ends", "closed", "closes", "failed", "refused", "expected", "unknown",
-         "missing", "already", "somebody", "wrong", "too", "more", "larger", "longer", "invalid", "reached", "locked", "lost", "gone", "must", "error"});
+        {"no",     "not",    "none",    "nobody",   "nothing", "neither", "never",   "cannot",   "can",   "is",
+         "are",    "was",    "were",    "has",      "have",    "had",     "does",    "did",      "do",    "holds",
+         "exists", "takes",  "took",    "needs",    "lacks",   "says",    "said",    "ended",    "ends",  "closed",
+         "closes", "failed", "refused", "expected", "unknown", "missing", "already", "somebody", "wrong", "too",
+         "more",   "larger", "longer",  "invalid",  "reached", "locked",  "lost",    "gone",     "must",  "error"});
     for (auto word : words(detail, " ")) {  // "av.firma.no:3310" is one word, and no sentence
         while (!word.empty() && std::string_view(":;,.()\"").contains(word.back())) word.remove_suffix(1);
         while (!word.empty() && std::string_view("(\"").contains(word.front())) word.remove_prefix(1);
@@ -66,9 +68,7 @@ std::string without_echo(std::string_view text) {
 
 }  // namespace
 
-std::error_code make_error_code(Errc code) noexcept {
-    return {static_cast<int>(code), Category::only()};
-}
+std::error_code make_error_code(Errc code) noexcept { return {static_cast<int>(code), Category::only()}; }
 
 std::string describe(const Fault& fault) {
     const std::string detail = without_echo(fault.detail);

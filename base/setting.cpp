@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <toml++/toml.h>
 #include <algorithm>
 #include <cmath>
-#include <toml++/toml.h>
 
 #include "base/text.h"
 
@@ -18,14 +18,10 @@ ConfigTable convert(const toml::table& from);
 ConfigValue convert(const toml::node& from, const std::string& name, Problems* problems) {
     ConfigValue out;
     out.position = position_of(from.source());
-    if (const auto* boolean = from.as_boolean())
-        out.value = boolean->get();
-    else if (const auto* integer = from.as_integer())
-        out.value = integer->get();
-    else if (const auto* real = from.as_floating_point())
-        out.value = real->get();
-    else if (const auto* text = from.as_string())
-        out.value = text->get();
+    if (const auto* boolean = from.as_boolean()) out.value = boolean->get();
+    else if (const auto* integer = from.as_integer()) out.value = integer->get();
+    else if (const auto* real = from.as_floating_point()) out.value = real->get();
+    else if (const auto* text = from.as_string()) out.value = text->get();
     else if (const auto* array = from.as_array()) {
         ConfigArray list;
         for (const auto& item : *array) list.push_back(convert(item, name, problems));
@@ -58,12 +54,9 @@ std::string quoted(std::string_view text) {
     std::string out = "\"";
     for (const char c : text) {
         if (c == '"' || c == '\\') out += '\\';
-        if (c == '\n')
-            out += "\\n";
-        else if (c == '\t')
-            out += "\\t";
-        else
-            out += c;
+        if (c == '\n') out += "\\n";
+        else if (c == '\t') out += "\\t";
+        else out += c;
     }
     return out + '"';
 }
@@ -143,22 +136,21 @@ std::optional<Seconds> parse_duration(std::string_view text) {
 
 namespace detail {
 
-void load_value(const ConfigValue& from, std::string_view full_name, SettingTarget target, double minimum,
-                double maximum, const std::vector<std::string>& choices, Problems& problems) {
+void load_value(const ConfigValue& from, std::string_view full_name, SettingTarget target, double minimum, double maximum,
+                const std::vector<std::string>& choices, Problems& problems) {
     const auto wrong = [&](std::string_view expected) {
         problems.add(from.position, fmt::format("{} must be {}, not {}", full_name, expected, what_it_is(from)));
     };
     const auto in_bounds = [&](double value, std::string_view unit) {
         if (value >= minimum && value <= maximum) return true;
-        problems.add(from.position, fmt::format("{} is {}{}; it must be from {} to {}{}", full_name, number_text(value),
-                                                unit, number_text(minimum), number_text(maximum), unit));
+        problems.add(from.position, fmt::format("{} is {}{}; it must be from {} to {}{}", full_name, number_text(value), unit,
+                                                number_text(minimum), number_text(maximum), unit));
         return false;
     };
     const auto allowed = [&](const std::string& text) {
         if (choices.empty() || std::ranges::find(choices, text) != choices.end()) return true;
         const auto near = nearest(text, choices);
-        problems.add(from.position, fmt::format("{} is {}; it must be one of {}{}", full_name, quoted(text),
-                                                join(choices, ", "),
+        problems.add(from.position, fmt::format("{} is {}; it must be one of {}{}", full_name, quoted(text), join(choices, ", "),
                                                 near ? fmt::format(" (did you mean \"{}\"?)", *near) : ""));
         return false;
     };
@@ -221,8 +213,7 @@ void load_value(const ConfigValue& from, std::string_view full_name, SettingTarg
             std::optional<Bytes> value;
             if (const auto* integer = std::get_if<std::int64_t>(&from.value); integer != nullptr && *integer >= 0)
                 value = Bytes{static_cast<std::uint64_t>(*integer)};
-            else if (const auto* text = from.text())
-                value = parse_bytes(*text);
+            else if (const auto* text = from.text()) value = parse_bytes(*text);
             if (!value) bad("a size such as 65536 or \"50 MB\"");
             else if (bounded(static_cast<double>(value->count), " bytes")) *to = *value;
         }
@@ -230,8 +221,7 @@ void load_value(const ConfigValue& from, std::string_view full_name, SettingTarg
             std::optional<Seconds> value;
             if (const auto number = as_number(from); number && *number >= 0 && *number < 1e12)
                 value = Seconds(static_cast<std::int64_t>(*number * 1000));
-            else if (const auto* text = from.text())
-                value = parse_duration(*text);
+            else if (const auto* text = from.text()) value = parse_duration(*text);
             if (!value) bad("a time such as 30, \"250ms\" or \"8m\"");
             else if (bounded(static_cast<double>(value->count()) / 1000.0, " s")) *to = *value;
         }
@@ -257,7 +247,8 @@ std::string show_value(const SettingTarget& target) {
             return "[" + join(items, ", ") + "]";
         }
         std::string operator()(const Bytes* v) const {
-            for (const auto& [unit, size] : {std::pair("GiB", 1ULL << 30), std::pair("MiB", 1ULL << 20), std::pair("KiB", 1ULL << 10)})
+            for (const auto& [unit, size] :
+                 {std::pair("GiB", 1ULL << 30), std::pair("MiB", 1ULL << 20), std::pair("KiB", 1ULL << 10)})
                 if (v->count >= size && v->count % size == 0) return fmt::format("\"{} {}\"", v->count / size, unit);
             return std::to_string(v->count);
         }
@@ -274,8 +265,8 @@ std::string show_value(const SettingTarget& target) {
 }
 
 std::string type_name(const SettingTarget& target) {
-    static constexpr const char* names[] = {"yes/no", "number", "number", "number or \"none\"", "text", "text",
-                                            "list of texts", "size", "time", "secret text"};
+    static constexpr const char* names[] = {"yes/no",        "number", "number", "number or \"none\"", "text", "text",
+                                            "list of texts", "size",   "time",   "secret text"};
     return names[target.index()];
 }
 

@@ -49,8 +49,8 @@ struct ConfigValue;
 using ConfigArray = std::vector<ConfigValue>;
 struct ConfigTable {
     std::map<std::string, ConfigValue, std::less<>> entries;
-    std::map<std::string, Position, std::less<>>    keys;  // where each key stands
-    Position                                        position;
+    std::map<std::string, Position, std::less<>> keys;  // where each key stands
+    Position position;
 
     const ConfigValue* find(std::string_view key) const;
 };
@@ -67,12 +67,12 @@ struct ConfigValue {
 class Problems {
 public:
     explicit Problems(std::string file) : file_(std::move(file)) {}
-    void                            add(Position at, std::string_view what);
-    bool                            none() const noexcept { return lines_.empty(); }
+    void add(Position at, std::string_view what);
+    bool none() const noexcept { return lines_.empty(); }
     const std::vector<std::string>& lines() const noexcept { return lines_; }
 
 private:
-    std::string              file_;
+    std::string file_;
     std::vector<std::string> lines_;
 };
 
@@ -88,24 +88,24 @@ using SettingMember =
 // `choices` (when not empty) lists what is allowed.
 template <class S>
 struct Setting {
-    std::string_view  name;
-    SettingMember<S>  member;
-    std::string_view  text;                       // one sentence
-    double            minimum = 0;
-    double            maximum = 1e15;
-    bool              reloadable = true;          // takes effect on SIGHUP
+    std::string_view name;
+    SettingMember<S> member;
+    std::string_view text;  // one sentence
+    double minimum = 0;
+    double maximum = 1e15;
+    bool reloadable = true;  // takes effect on SIGHUP
     std::vector<std::string> choices = {};
 };
 
 namespace detail {
 using SettingTarget = std::variant<bool*, std::int64_t*, double*, std::optional<double>*, std::string*,
                                    std::optional<std::string>*, std::vector<std::string>*, Bytes*, Seconds*, Secret*>;
-void        load_value(const ConfigValue& from, std::string_view full_name, SettingTarget target, double minimum,
-                       double maximum, const std::vector<std::string>& choices, Problems& problems);
+void load_value(const ConfigValue& from, std::string_view full_name, SettingTarget target, double minimum, double maximum,
+                const std::vector<std::string>& choices, Problems& problems);
 std::string show_value(const SettingTarget& target);
 std::string type_name(const SettingTarget& target);
-void        unknown_key(std::string_view section, std::string_view key, Position at,
-                        const std::vector<std::string>& known, Problems& problems);
+void unknown_key(std::string_view section, std::string_view key, Position at, const std::vector<std::string>& known,
+                 Problems& problems);
 template <class S>
 SettingTarget target(S& owner, const SettingMember<S>& member) {
     return std::visit([&](auto pointer) { return SettingTarget(&(owner.*pointer)); }, member);
@@ -120,20 +120,19 @@ void load_settings(const ConfigTable& from, std::string_view section, const std:
     for (const auto& row : rows) {
         known.emplace_back(row.name);
         if (const auto* value = from.find(row.name))
-            detail::load_value(*value, std::string(section) + "." + std::string(row.name),
-                               detail::target(into, row.member), row.minimum, row.maximum, row.choices, problems);
+            detail::load_value(*value, std::string(section) + "." + std::string(row.name), detail::target(into, row.member),
+                               row.minimum, row.maximum, row.choices, problems);
     }
     for (const auto& [key, at] : from.keys)
-        if (std::find(known.begin(), known.end(), key) == known.end())
-            detail::unknown_key(section, key, at, known, problems);
+        if (std::find(known.begin(), known.end(), key) == known.end()) detail::unknown_key(section, key, at, known, problems);
 }
 
 // SettingLine - what --print-config and docs/settings.md show of one setting
 struct SettingLine {
     std::string section, name, type, value, fallback, text;
-    bool        from_file = false;
-    bool        reloadable = true;
-    unsigned    line = 0;
+    bool from_file = false;
+    bool reloadable = true;
+    unsigned line = 0;
 };
 template <class S>
 std::vector<SettingLine> describe_settings(std::string_view section, const std::vector<Setting<S>>& rows, S current,
@@ -142,16 +141,15 @@ std::vector<SettingLine> describe_settings(std::string_view section, const std::
     S fallback{};
     for (const auto& row : rows) {
         const auto* value = from != nullptr ? from->find(row.name) : nullptr;
-        lines.push_back({std::string(section), std::string(row.name),
-                         detail::type_name(detail::target(fallback, row.member)),
+        lines.push_back({std::string(section), std::string(row.name), detail::type_name(detail::target(fallback, row.member)),
                          detail::show_value(detail::target(current, row.member)),
-                         detail::show_value(detail::target(fallback, row.member)), std::string(row.text),
-                         value != nullptr, row.reloadable, value != nullptr ? value->position.line : 0});
+                         detail::show_value(detail::target(fallback, row.member)), std::string(row.text), value != nullptr,
+                         row.reloadable, value != nullptr ? value->position.line : 0});
     }
     return lines;
 }
 
-std::optional<Bytes>   parse_bytes(std::string_view text);
+std::optional<Bytes> parse_bytes(std::string_view text);
 std::optional<Seconds> parse_duration(std::string_view text);
 
 }  // namespace tamis

@@ -10,9 +10,9 @@ namespace tamis {
 struct Slots::Waiter {
     Waiter(asio::any_io_executor executor, std::uint64_t wanted) : timer(std::move(executor)), amount(wanted) {}
     asio::steady_timer timer;  // used only on its own executor
-    std::uint64_t      amount;
-    bool               granted = false;  // guarded by Slots::mutex_, as is the next one
-    bool               elder = false;    // granted beyond the limit
+    std::uint64_t amount;
+    bool granted = false;  // guarded by Slots::mutex_, as is the next one
+    bool elder = false;    // granted beyond the limit
 };
 
 void Slots::Units::release() noexcept {

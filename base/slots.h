@@ -52,9 +52,9 @@ public:
     private:
         friend class Slots;
         Units(Slots& from, std::uint64_t amount) : from_(&from), amount_(amount) {}
-        Slots*        from_ = nullptr;
+        Slots* from_ = nullptr;
         std::uint64_t amount_ = 0;
-        bool          elder_ = false;  // may go beyond the limit
+        bool elder_ = false;  // may go beyond the limit
     };
 
     // try_take - at once or not at all; an empty Units (amount 0) when there is no room or others wait
@@ -69,7 +69,7 @@ public:
 
     std::uint64_t used() const;
     std::uint64_t limit() const;
-    void          set_limit(std::uint64_t limit);
+    void set_limit(std::uint64_t limit);
 
 private:
     struct Waiter;
@@ -79,10 +79,10 @@ private:
     void grant_locked(const std::shared_ptr<Waiter>& waiter);
     Task<Done> wait(std::shared_ptr<Waiter> waiter, std::deque<std::shared_ptr<Waiter>>& queue, Deadline deadline);
 
-    mutable std::mutex                  mutex_;
-    std::uint64_t                       limit_;
-    std::uint64_t                       used_ = 0;
-    bool                                has_elder_ = false;
+    mutable std::mutex mutex_;
+    std::uint64_t limit_;
+    std::uint64_t used_ = 0;
+    bool has_elder_ = false;
     std::deque<std::shared_ptr<Waiter>> waiting_;
     std::deque<std::shared_ptr<Waiter>> growing_;
 };

@@ -47,11 +47,11 @@ struct Stream::Alarm : std::enable_shared_from_this<Stream::Alarm> {
         });
     }
 
-    Socket*                     socket;
-    asio::steady_timer          timer;
+    Socket* socket;
+    asio::steady_timer timer;
     Deadline::Clock::time_point due = Deadline::Clock::time_point::max();
     Deadline::Clock::time_point armed = Deadline::Clock::time_point::max();
-    bool                        fired = false;
+    bool fired = false;
 };
 
 // Watch - an operation's deadline for as long as the object lives
@@ -86,9 +86,7 @@ std::unexpected<Fault> network_fault(const boost::system::error_code& code, bool
 }  // namespace
 
 Stream::Stream(Socket socket)
-    : socket_(std::move(socket)),
-      reading_(std::make_shared<Alarm>(socket_)),
-      writing_(std::make_shared<Alarm>(socket_)) {
+    : socket_(std::move(socket)), reading_(std::make_shared<Alarm>(socket_)), writing_(std::make_shared<Alarm>(socket_)) {
     boost::system::error_code ignored;
     socket_.native_non_blocking(true, ignored);
     const int on = 1;
@@ -117,8 +115,8 @@ Task<Result<std::size_t>> Stream::read_some(std::span<char> into, Deadline deadl
     const Watch watch(*reading_, deadline);
     // Asio tries the socket at once and only then waits; a completion always passes through the scheduler, so that a
     // peer who never pauses cannot starve the other connections of this thread
-    auto [error, size] = tls_ ? co_await tls_->stream.async_read_some(buffer, as_result)
-                              : co_await socket_.async_read_some(buffer, as_result);
+    auto [error, size] =
+        tls_ ? co_await tls_->stream.async_read_some(buffer, as_result) : co_await socket_.async_read_some(buffer, as_result);
     if (error) co_return network_fault(error, reading_->fired, "read");
     co_return size;
 }
@@ -141,8 +139,7 @@ Task<Done> Stream::write(std::string_view bytes, Deadline deadline) {
         co_return Done{};
     }
     const Watch watch(*writing_, deadline);
-    auto [error, size] =
-        co_await asio::async_write(tls_->stream, asio::buffer(bytes.data(), bytes.size()), as_result);
+    auto [error, size] = co_await asio::async_write(tls_->stream, asio::buffer(bytes.data(), bytes.size()), as_result);
     if (error) co_return network_fault(error, writing_->fired, "write");
     co_return Done{};
 }
@@ -230,8 +227,7 @@ std::string Stream::tls_description() const {
     int secret = 0;
     const SSL_CIPHER* cipher = SSL_get_current_cipher(ssl);
     const int used = SSL_CIPHER_get_bits(cipher, &secret);
-    return fmt::format("{} with cipher {} ({}/{} bits)", SSL_get_version(ssl), SSL_CIPHER_get_name(cipher), used,
-                       secret);
+    return fmt::format("{} with cipher {} ({}/{} bits)", SSL_get_version(ssl), SSL_CIPHER_get_name(cipher), used, secret);
 }
 
 bool Stream::is_stale() noexcept {
@@ -287,8 +283,7 @@ Task<Result<std::unique_ptr<Stream>>> connect(Endpoint endpoint, Deadline deadli
             timer.async_wait([&resolver](const boost::system::error_code& stopped) {
                 if (!stopped) resolver.cancel();
             });
-            auto [failed, found] =
-                co_await resolver.async_resolve(endpoint.host, std::to_string(endpoint.port), as_result);
+            auto [failed, found] = co_await resolver.async_resolve(endpoint.host, std::to_string(endpoint.port), as_result);
             const bool late = deadline.passed();
             timer.cancel();
             co_await asio::post(executor, asio::use_awaitable);
@@ -378,8 +373,7 @@ Task<Done> InputBuffer::read_exactly(Stream& from, std::string& out, std::size_t
 TlsContext::TlsContext(std::unique_ptr<Native> native) : native_(std::move(native)) {}
 TlsContext::~TlsContext() = default;
 
-Result<std::shared_ptr<const TlsContext>> TlsContext::server(const std::string& certificate_file,
-                                                             const std::string& key_file) {
+Result<std::shared_ptr<const TlsContext>> TlsContext::server(const std::string& certificate_file, const std::string& key_file) {
     auto native = std::make_unique<Native>();
     boost::system::error_code error;
     native->context.set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_tlsv1 |
@@ -396,10 +390,8 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::client(const std::string& 
     boost::system::error_code error;
     native->context.set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_tlsv1 |
                                 asio::ssl::context::no_tlsv1_1);
-    if (ca_file.empty())
-        native->context.set_default_verify_paths(error);
-    else
-        native->context.load_verify_file(ca_file, error);
+    if (ca_file.empty()) native->context.set_default_verify_paths(error);
+    else native->context.load_verify_file(ca_file, error);
     if (error) return fail(error, fmt::format("TLS CA certificates {}", ca_file));
     native->context.set_verify_mode(verify ? asio::ssl::verify_peer : asio::ssl::verify_none, error);
     return std::make_shared<const TlsContext>(std::move(native));

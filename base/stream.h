@@ -42,7 +42,7 @@ public:
 
     Task<Done> start_tls_server(const TlsContext& context, Deadline deadline);
     Task<Done> start_tls_client(const TlsContext& context, std::string host, Deadline deadline);
-    bool        is_tls() const noexcept;
+    bool is_tls() const noexcept;
     std::string tls_description() const;  // "TLSv1.3 with cipher X (256/256 bits)", empty without TLS
 
     // is_stale - the peer has closed or has sent something that nobody asked for; for connections kept idle
@@ -58,10 +58,10 @@ private:
     struct Tls;
     struct Watch;
 
-    Socket                 socket_;
+    Socket socket_;
     std::shared_ptr<Alarm> reading_;
     std::shared_ptr<Alarm> writing_;
-    std::unique_ptr<Tls>   tls_;
+    std::unique_ptr<Tls> tls_;
 };
 
 // connect - opens a connection; names are resolved without blocking. The Fault names the endpoint.
@@ -73,11 +73,11 @@ public:
     explicit InputBuffer(std::size_t capacity) : capacity_(capacity) {}
 
     std::string_view unread() const noexcept { return {data_.get() + begin_, end_ - begin_}; }
-    void             consume(std::size_t bytes) noexcept;
-    void             clear() noexcept { begin_ = end_ = 0; }
-    bool             full() const noexcept { return end_ - begin_ == capacity_; }
+    void consume(std::size_t bytes) noexcept;
+    void clear() noexcept { begin_ = end_ = 0; }
+    bool full() const noexcept { return end_ - begin_ == capacity_; }
     // set_capacity - for the next fill(); does nothing while bytes are unread
-    void             set_capacity(std::size_t capacity);
+    void set_capacity(std::size_t capacity);
     // fill - reads once more; Errc::over_limit when there is no room
     Task<Result<std::size_t>> fill(Stream& from, Deadline deadline);
     // read_line - up to and without CRLF or LF; Errc::over_limit when a line does not fit. The view is good until the
@@ -87,10 +87,10 @@ public:
     Task<Done> read_exactly(Stream& from, std::string& out, std::size_t size, Deadline deadline);
 
 private:
-    std::size_t             capacity_;
+    std::size_t capacity_;
     std::unique_ptr<char[]> data_;  // allocated on first use
-    std::size_t             begin_ = 0;
-    std::size_t             end_ = 0;
+    std::size_t begin_ = 0;
+    std::size_t end_ = 0;
 };
 
 }  // namespace tamis

@@ -271,7 +271,8 @@ std::optional<std::string> nearest(std::string_view wanted, const std::vector<st
             row[0] = i;
             for (std::size_t j = 1; j < row.size(); ++j) {
                 row[j] = std::min({above[j] + 1, row[j - 1] + 1, above[j - 1] + (differ(i, j) ? 1U : 0U)});
-                if (i > 1 && j > 1 && !differ(i, j - 1) && !differ(i - 1, j)) row[j] = std::min(row[j], before[j - 2] + 1);  // two that changed places
+                if (i > 1 && j > 1 && !differ(i, j - 1) && !differ(i - 1, j))
+                    row[j] = std::min(row[j], before[j - 2] + 1);  // two that changed places
             }
         }
         if (row.back() < best_distance) {

@@ -26,10 +26,8 @@ std::string smtp_form(std::string_view address) {
     std::string out = "<";
     for (const char c : address) {
         const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x20 || byte == 0x7f)
-            out += escaped(std::string_view(&c, 1));
-        else
-            out += c;
+        if (byte < 0x20 || byte == 0x7f) out += escaped(std::string_view(&c, 1));
+        else out += c;
     }
     if (!is_utf8(out)) out = "<" + escaped(address, 1000);
     return out + ">";

@@ -39,9 +39,9 @@ std::string log_word(ContentCategory category) {
 }
 
 std::string_view display_name(ContentCategory category) noexcept {
-    static constexpr std::array<std::string_view, 9> bad_header = {"BadHdr", "BadHdrMime", "BadHdr8bit", "BadHdrChar",
-                                                                   "BadHdrSpace", "BadHdrLong", "BadHdrSyntax",
-                                                                   "BadHdrMissing", "BadHdrDupl"};
+    static constexpr std::array<std::string_view, 9> bad_header = {"BadHdr",       "BadHdrMime",    "BadHdr8bit",
+                                                                   "BadHdrChar",   "BadHdrSpace",   "BadHdrLong",
+                                                                   "BadHdrSyntax", "BadHdrMissing", "BadHdrDupl"};
     switch (category.major) {
         case Major::virus: return "Virus";
         case Major::banned: return "Banned";

@@ -14,7 +14,7 @@ enum class Major { catchall = 0, clean, mta, oversized, bad_header, spammy, spam
 // unchecked: see Unchecked.
 struct ContentCategory {
     Major major = Major::catchall;
-    int   minor = 0;
+    int minor = 0;
     auto operator<=>(const ContentCategory&) const = default;
 };
 

@@ -6,13 +6,34 @@
 namespace tamis::mail {
 
 std::string_view anomaly_name(AnomalyKind kind) noexcept {
-    static constexpr std::array<std::string_view, 30> names = {
-        "duplicate-boundary", "duplicate-type", "duplicate-encoding", "duplicate-name", "duplicate-parameter",
-        "encoded-word-in-structure", "encoding-of-composite", "bad-boundary", "boundary-reuse", "boundary-lookalike",
-        "text-after-epilogue", "bad-base64", "bad-quoted-printable", "bad-encoding", "bad-header", "comment-in-structure",
-        "bad-parameter", "bad-line-ends", "hidden-header", "embedded-encoding", "mismatched-archive", "polyglot",
-        "other-reading", "unclosed-multipart", "unknown-charset", "bad-uuencode", "bad-archive",
-        "misplaced-parameter"};
+    static constexpr std::array<std::string_view, 30> names = {"duplicate-boundary",
+                                                               "duplicate-type",
+                                                               "duplicate-encoding",
+                                                               "duplicate-name",
+                                                               "duplicate-parameter",
+                                                               "encoded-word-in-structure",
+                                                               "encoding-of-composite",
+                                                               "bad-boundary",
+                                                               "boundary-reuse",
+                                                               "boundary-lookalike",
+                                                               "text-after-epilogue",
+                                                               "bad-base64",
+                                                               "bad-quoted-printable",
+                                                               "bad-encoding",
+                                                               "bad-header",
+                                                               "comment-in-structure",
+                                                               "bad-parameter",
+                                                               "bad-line-ends",
+                                                               "hidden-header",
+                                                               "embedded-encoding",
+                                                               "mismatched-archive",
+                                                               "polyglot",
+                                                               "other-reading",
+                                                               "unclosed-multipart",
+                                                               "unknown-charset",
+                                                               "bad-uuencode",
+                                                               "bad-archive",
+                                                               "misplaced-parameter"};
     const auto index = static_cast<std::size_t>(kind);
     return index < names.size() ? names[index] : "unknown";
 }

@@ -13,14 +13,14 @@
 namespace tamis::mail {
 
 struct Piece {
-    std::string   literal;      // used when size is 0; CRLF line ends
-    std::uint64_t offset = 0;   // else `size` bytes of the spool from `offset`
+    std::string literal;       // used when size is 0; CRLF line ends
+    std::uint64_t offset = 0;  // else `size` bytes of the spool from `offset`
     std::uint64_t size = 0;
 };
 
 struct EditedMessage {
-    std::vector<Piece>                 pieces;
-    std::shared_ptr<const SealedSpool> spool;   // may be null when all pieces are literal
+    std::vector<Piece> pieces;
+    std::shared_ptr<const SealedSpool> spool;  // may be null when all pieces are literal
 };
 
 }  // namespace tamis::mail

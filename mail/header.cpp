@@ -105,10 +105,10 @@ void append_utf8(std::string& out, unsigned code) {
 }
 
 std::optional<std::string> to_utf8(std::string_view bytes, std::string_view charset) {
-    static constexpr unsigned windows_1252[32] = {
-        0x20ac, 0xfffd, 0x201a, 0x0192, 0x201e, 0x2026, 0x2020, 0x2021, 0x02c6, 0x2030, 0x0160, 0x2039, 0x0152, 0xfffd,
-        0x017d, 0xfffd, 0xfffd, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014, 0x02dc, 0x2122, 0x0161, 0x203a,
-        0x0153, 0xfffd, 0x017e, 0x0178};
+    static constexpr unsigned windows_1252[32] = {0x20ac, 0xfffd, 0x201a, 0x0192, 0x201e, 0x2026, 0x2020, 0x2021,
+                                                  0x02c6, 0x2030, 0x0160, 0x2039, 0x0152, 0xfffd, 0x017d, 0xfffd,
+                                                  0xfffd, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014,
+                                                  0x02dc, 0x2122, 0x0161, 0x203a, 0x0153, 0xfffd, 0x017e, 0x0178};
     const std::string name = to_lower(charset);
     if (name == "utf-8" || name == "utf8" || name == "us-ascii" || name == "ascii")
         return is_utf8(bytes) ? std::optional<std::string>(bytes) : std::nullopt;
@@ -205,8 +205,7 @@ std::string decode_words(std::string_view text) {
 }
 
 std::string encode_words(std::string_view text, std::size_t first_column) {
-    if (std::ranges::all_of(text, [](char c) { return c >= 0x20 && c < 0x7f; }) &&
-        text.find("=?") == std::string_view::npos)
+    if (std::ranges::all_of(text, [](char c) { return c >= 0x20 && c < 0x7f; }) && text.find("=?") == std::string_view::npos)
         return std::string(text);
     constexpr std::size_t line = 74;
     constexpr std::string_view open = "=?UTF-8?Q?";
@@ -242,14 +241,13 @@ std::string encode_words(std::string_view text, std::size_t first_column) {
 
 std::vector<std::string> addresses_of(std::string_view value, std::size_t limit) {
     std::vector<std::string> found;
-    std::string current;   // what may become an addr-spec
+    std::string current;  // what may become an addr-spec
     std::string angled;
     bool in_angle = false;
     bool had_angle = false;
     const auto finish = [&] {
         const std::string_view address = trim(had_angle ? std::string_view(angled) : std::string_view(current));
-        if (!address.empty() && address.find('@') != std::string_view::npos && found.size() < limit)
-            found.emplace_back(address);
+        if (!address.empty() && address.find('@') != std::string_view::npos && found.size() < limit) found.emplace_back(address);
         current.clear();
         angled.clear();
         in_angle = had_angle = false;

@@ -16,23 +16,23 @@ namespace tamis::mail {
 constexpr std::size_t header_limit = 256 * 1024;
 
 struct Field {
-    std::uint32_t begin = 0;       // offset of the first byte of the field in the message
-    std::uint32_t end = 0;         // one past its last byte, including the final line end
-    std::uint32_t name_size = 0;   // bytes of the name; 0 when the line has no name
-    std::uint32_t value_begin = 0; // offset of the first byte after the colon
+    std::uint32_t begin = 0;        // offset of the first byte of the field in the message
+    std::uint32_t end = 0;          // one past its last byte, including the final line end
+    std::uint32_t name_size = 0;    // bytes of the name; 0 when the line has no name
+    std::uint32_t value_begin = 0;  // offset of the first byte after the colon
 };
 
 struct HeaderBlock {
     std::vector<Field> fields;
-    std::uint32_t      size = 0;        // bytes of the header section including the empty line, if there is one
-    bool               has_separator = false;  // the empty line was there
-    bool               truncated = false;
+    std::uint32_t size = 0;      // bytes of the header section including the empty line, if there is one
+    bool has_separator = false;  // the empty line was there
+    bool truncated = false;
 
     // name / value - of a field, given the message's first bytes. A value has no final line end and is still folded.
     static std::string_view name(const Field& field, std::string_view head);
     static std::string_view value(const Field& field, std::string_view head);
     // find - the first field of that name (ASCII case-insensitive)
-    const Field*             find(std::string_view name, std::string_view head) const;
+    const Field* find(std::string_view name, std::string_view head) const;
     std::vector<const Field*> find_all(std::string_view name, std::string_view head) const;
 };
 

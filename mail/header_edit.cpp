@@ -10,9 +10,7 @@ namespace tamis::mail {
 namespace {
 
 // has_text - whether something of the line stays visible; NUL is taken out and does not count
-bool has_text(std::string_view line) {
-    return line.find_first_not_of(std::string_view(" \t\r\0", 4)) != std::string_view::npos;
-}
+bool has_text(std::string_view line) { return line.find_first_not_of(std::string_view(" \t\r\0", 4)) != std::string_view::npos; }
 
 constexpr std::size_t line_limit = 998;  // RFC 5322 section 2.1.1, without CRLF
 
@@ -101,23 +99,19 @@ EditedMessage HeaderEdits::apply(const Message& message) const {
     out.spool = message.spool;
     const auto head = message.spool->head();
     const auto literal = [&](const std::string& text) {
-        if (!out.pieces.empty() && out.pieces.back().size == 0)
-            out.pieces.back().literal += text;
-        else
-            out.pieces.push_back({text, 0, 0});
+        if (!out.pieces.empty() && out.pieces.back().size == 0) out.pieces.back().literal += text;
+        else out.pieces.push_back({text, 0, 0});
     };
     const auto replacement = [&](const Replacement& with) { literal(repaired(with.text, repairs_).value_or(with.text)); };
     const auto range = [&](std::uint64_t begin, std::uint64_t end) {
         if (begin == end) return;
-        if (!out.pieces.empty() && out.pieces.back().size != 0 &&
-            out.pieces.back().offset + out.pieces.back().size == begin)
+        if (!out.pieces.empty() && out.pieces.back().size != 0 && out.pieces.back().offset + out.pieces.back().size == begin)
             out.pieces.back().size += end - begin;
-        else
-            out.pieces.push_back({{}, begin, end - begin});
+        else out.pieces.push_back({{}, begin, end - begin});
     };
     // a first line that begins with a blank would become a part of the field that we put above it: it stays on top
     const auto& fields = message.header.fields;
-    const bool  is_damaged = !fields.empty() && is_blank(head[fields.front().begin]);
+    const bool is_damaged = !fields.empty() && is_blank(head[fields.front().begin]);
     const auto original = [&](const Field& field) {
         auto better = repaired(head.substr(field.begin, field.end - field.begin), repairs_);
         if (!better) range(field.begin, field.end);

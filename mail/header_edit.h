@@ -57,7 +57,7 @@ private:
     std::vector<std::string> prepended_;
     std::vector<std::string> removed_;
     std::vector<Replacement> replaced_;
-    HeaderRepairs            repairs_;
+    HeaderRepairs repairs_;
 };
 
 }  // namespace tamis::mail

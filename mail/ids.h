@@ -12,12 +12,12 @@
 
 namespace tamis::mail {
 
-using MailId   = Named<std::string, struct MailIdTag>;
+using MailId = Named<std::string, struct MailIdTag>;
 using SecretId = Named<std::string, struct SecretIdTag>;
-using LogId    = Named<std::string, struct LogIdTag>;
+using LogId = Named<std::string, struct LogIdTag>;
 
 struct MessageIds {
-    MailId   mail_id;
+    MailId mail_id;
     SecretId secret_id;
 };
 

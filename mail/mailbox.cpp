@@ -16,7 +16,8 @@ bool is_above_ascii(char c) noexcept { return static_cast<unsigned char>(c) >= 0
 
 // is_atom_character - of a dot-string; dots may stand anywhere, mail servers have such users
 bool is_atom_character(char c) noexcept {
-    return is_alpha(c) || is_digit(c) || is_above_ascii(c) || std::string_view("!#$%&'*+-/=?^_`{|}~.").find(c) != std::string_view::npos;
+    return is_alpha(c) || is_digit(c) || is_above_ascii(c) ||
+           std::string_view("!#$%&'*+-/=?^_`{|}~.").find(c) != std::string_view::npos;
 }
 
 bool is_quoted_string(std::string_view text) {
@@ -34,15 +35,20 @@ bool is_quoted_string(std::string_view text) {
 bool is_domain(std::string_view text) {
     const bool is_literal = text.size() > 2 && text.front() == '[' && text.back() == ']';
     if (is_literal)
-        return std::ranges::all_of(text.substr(1, text.size() - 2), [](char c) { return is_alpha(c) || is_digit(c) || std::string_view(".:-").find(c) != std::string_view::npos; });
-    const bool has_characters = std::ranges::all_of(text, [](char c) { return is_alpha(c) || is_digit(c) || is_above_ascii(c) || c == '-' || c == '_' || c == '.'; });
+        return std::ranges::all_of(text.substr(1, text.size() - 2), [](char c) {
+            return is_alpha(c) || is_digit(c) || std::string_view(".:-").find(c) != std::string_view::npos;
+        });
+    const bool has_characters = std::ranges::all_of(
+        text, [](char c) { return is_alpha(c) || is_digit(c) || is_above_ascii(c) || c == '-' || c == '_' || c == '.'; });
     return has_characters && !text.empty() && text.front() != '.' && text.find("..") == std::string_view::npos;
 }
 
 }  // namespace
 
 std::optional<std::string> mailbox_complaint(std::string_view address) {
-    const auto complaint = [&](std::string_view how) { return fmt::format("\"{}\" is no address: {}", escaped(address, 120), how); };
+    const auto complaint = [&](std::string_view how) {
+        return fmt::format("\"{}\" is no address: {}", escaped(address, 120), how);
+    };
     if (address.empty()) return complaint("it is empty");
     if (!is_utf8(address)) return complaint("it is not in UTF-8");
     if (address.size() > longest_mailbox) return complaint(fmt::format("longer than {} octets", longest_mailbox));
@@ -56,7 +62,8 @@ std::optional<std::string> mailbox_complaint(std::string_view address) {
     if (ats > 1 && address.find_first_of(",; ") != std::string_view::npos)
         return complaint("one address only; for several make an alias of the mail server (or a list) and write its address");
     if (open != std::string_view::npos && close != std::string_view::npos && close > open + 1)
-        return complaint(fmt::format("write only what stands between \"<\" and \">\": \"{}\"", escaped(address.substr(open + 1, close - open - 1), 120)));
+        return complaint(fmt::format("write only what stands between \"<\" and \">\": \"{}\"",
+                                     escaped(address.substr(open + 1, close - open - 1), 120)));
     const auto bare = trim(address);
     if (bare.size() != address.size() && !bare.empty() && !mailbox_complaint(bare))
         return complaint(fmt::format("blanks around it; write \"{}\"", escaped(bare, 120)));

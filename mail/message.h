@@ -32,10 +32,10 @@ public:
     SealedSpool& operator=(const SealedSpool&) = delete;
 
     // descriptor - to hand to an engine; -1 when the system gives us none
-    int              descriptor() const noexcept;
-    std::uint64_t    size() const noexcept { return size_; }
+    int descriptor() const noexcept;
+    std::uint64_t size() const noexcept { return size_; }
     std::string_view head() const noexcept { return head_; }
-    bool             is_all_in_head() const noexcept { return head_.size() == size_; }
+    bool is_all_in_head() const noexcept { return head_.size() == size_; }
 
     // read - bytes from `offset` into `into`; returns how many (0 at the end)
     Result<std::size_t> read(std::uint64_t offset, std::span<char> into) const;
@@ -45,29 +45,29 @@ public:
 
 private:
     mutable std::mutex making_;
-    mutable int        descriptor_;  // guarded by making_ while everything is in head
+    mutable int descriptor_;  // guarded by making_ while everything is in head
     std::uint64_t size_;
-    std::string   head_;
+    std::string head_;
 };
 
 // RemovedControl - a byte that cannot be delivered and was taken out on receipt: a bare CR or a NUL
 struct RemovedControl {
     std::uint32_t offset = 0;  // it stood before this byte of the spool
-    char          what = '\0';
+    char what = '\0';
 };
 
 struct Message {
-    MailId                                mail_id;
-    SecretId                              secret_id;
-    LogId                                 log_id;
-    std::shared_ptr<const SealedSpool>    spool;
-    HeaderBlock                           header;      // of the received bytes
-    std::uint64_t                         size = 0;    // RFC 1870: octets, CRLF counted as two, stuffed dots not
-    bool                                  has_8bit = false;      // any octet above 127
-    bool                                  has_8bit_header = false;
-    std::uint64_t                         normalised = 0;        // bare CR, bare LF and NUL that were put right
-    std::vector<RemovedControl>           header_controls;  // those of them that stood in the header section, at most 100
-    std::string                           digest;      // SHA-256 of the body in lower-case hex
+    MailId mail_id;
+    SecretId secret_id;
+    LogId log_id;
+    std::shared_ptr<const SealedSpool> spool;
+    HeaderBlock header;      // of the received bytes
+    std::uint64_t size = 0;  // RFC 1870: octets, CRLF counted as two, stuffed dots not
+    bool has_8bit = false;   // any octet above 127
+    bool has_8bit_header = false;
+    std::uint64_t normalised = 0;                 // bare CR, bare LF and NUL that were put right
+    std::vector<RemovedControl> header_controls;  // those of them that stood in the header section, at most 100
+    std::string digest;                           // SHA-256 of the body in lower-case hex
     std::chrono::system_clock::time_point received_at;
 };
 

@@ -50,10 +50,8 @@ std::string quoted_printable(std::string_view text) {
             out += "=\r\n";
             column = 0;
         }
-        if (plain)
-            out += text[i];
-        else
-            out += {'=', digits[byte >> 4], digits[byte & 15]};
+        if (plain) out += text[i];
+        else out += {'=', digits[byte >> 4], digits[byte & 15]};
         column += size;
     }
     return out;

@@ -18,7 +18,7 @@ bool needs_quotes(char c) noexcept { return c == ' ' || c == '<' || c == '>'; }
 // Quoted - a quoted string that begins at an index of the text
 struct Quoted {
     std::size_t end = std::string_view::npos;  // behind its closing quote; npos when it is not closed
-    bool        holds_odd = false;             // what could not stand without the quotes
+    bool holds_odd = false;                    // what could not stand without the quotes
 };
 
 Quoted quoted_at(std::string_view text, std::size_t begin) noexcept {
@@ -114,7 +114,8 @@ std::optional<std::string> unescaped(std::string_view text) {
             out += text[i++];
             continue;
         }
-        const bool is_octet = text[i] == '\\' && i + 3 < text.size() && text[i + 1] == 'x' && hex_digit(text[i + 2]) >= 0 && hex_digit(text[i + 3]) >= 0;
+        const bool is_octet = text[i] == '\\' && i + 3 < text.size() && text[i + 1] == 'x' && hex_digit(text[i + 2]) >= 0 &&
+                              hex_digit(text[i + 3]) >= 0;
         if (!is_octet) {
             out += text[i];
             continue;

@@ -82,10 +82,8 @@ std::string original_recipient(std::string_view address) {
     for (const char c : address) {
         const auto byte = static_cast<unsigned char>(c);
         const bool plain = byte >= 0x80 || (byte > 0x20 && byte < 0x7f && c != '\\' && c != '+' && c != '=');
-        if (plain)
-            out += c;
-        else
-            out += fmt::format("\\x{{{:02X}}}", byte);
+        if (plain) out += c;
+        else out += fmt::format("\\x{{{:02X}}}", byte);
     }
     return out;
 }

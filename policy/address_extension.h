@@ -11,8 +11,7 @@
 namespace tamis::policy {
 
 struct ExtensionRules {
-    std::string delimiter =
-        "+";  // as Postfix's recipient_delimiter: any of its characters separates, the first is written
+    std::string delimiter = "+";   // as Postfix's recipient_delimiter: any of its characters separates, the first is written
     bool replace_existing = true;  // an extension that is there gives way; false: ours is appended
 };
 

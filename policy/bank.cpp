@@ -13,13 +13,12 @@ constexpr std::string_view mynets = "MYNETS";
 constexpr std::string_view myusers = "MYUSERS";
 
 bool is_name(std::string_view text) {
-    return !text.empty() && std::ranges::all_of(text, [](char c) {
-        return is_alpha(c) || is_digit(c) || c == '_' || c == '-' || c == '.';
-    });
+    return !text.empty() &&
+           std::ranges::all_of(text, [](char c) { return is_alpha(c) || is_digit(c) || c == '_' || c == '-' || c == '.'; });
 }
 
 struct RuleSettings {
-    std::string              listener;
+    std::string listener;
     std::vector<std::string> clients, banks;
 };
 
@@ -38,8 +37,7 @@ const std::vector<Setting<RuleSettings>>& rule_rows() {
 Banks Banks::load(const ConfigTable& config, Problems& problems) {
     Banks out;
     if (const auto* banks = config.find("banks")) {
-        if (banks->table() == nullptr)
-            problems.add(banks->position, "banks must be tables: [banks.NAME]");
+        if (banks->table() == nullptr) problems.add(banks->position, "banks must be tables: [banks.NAME]");
         else
             for (const auto& [name, value] : banks->table()->entries) {
                 const Position at = banks->table()->keys.at(name);
@@ -73,9 +71,9 @@ Banks Banks::load(const ConfigTable& config, Problems& problems) {
         for (const auto& name : rule->banks)
             if (std::ranges::find(known, name) == known.end()) {
                 const auto near = nearest(name, known);
-                problems.add(item.position, fmt::format("bank_rules.banks names \"{}\", but there is no [banks.{}]{}",
-                                                        escaped(name), escaped(name),
-                                                        near ? fmt::format("; did you mean \"{}\"?", *near) : ""));
+                problems.add(item.position,
+                             fmt::format("bank_rules.banks names \"{}\", but there is no [banks.{}]{}", escaped(name),
+                                         escaped(name), near ? fmt::format("; did you mean \"{}\"?", *near) : ""));
             }
         out.rules_.push_back(std::move(*rule));
     }
@@ -96,10 +94,8 @@ std::optional<Banks::Rule> Banks::load_rule(const ConfigValue& item, Problems& p
     if (rule.listener.starts_with("unix:")) rule.listener.erase(0, std::string_view("unix:").size());
     if (const auto* clients = item.table()->find("clients")) {
         auto list = AddressList::parse(read.clients);
-        if (list)
-            rule.clients = std::move(*list);
-        else
-            problems.add(clients->position, "bank_rules.clients: " + list.error().detail);
+        if (list) rule.clients = std::move(*list);
+        else problems.add(clients->position, "bank_rules.clients: " + list.error().detail);
     }
     return rule;
 }

@@ -25,29 +25,29 @@
 namespace tamis::policy {
 
 struct Bank {
-    std::string         name;
-    Position            position;
-    FieldValues         values;
+    std::string name;
+    Position position;
+    FieldValues values;
     std::optional<bool> originating;
-    bool                before_sql = false;  // what it says comes before rows of the database and [recipients], as a bank's lists do in amavisd
+    bool before_sql = false;  // what it says comes before rows of the database and [recipients], as a bank's lists do in amavisd
 };
 
 // Arrival - what is known of a message when its banks are chosen
 struct Arrival {
-    std::string_view                listener = {};        // "10024" or the socket path
-    std::string_view                socket_address = {};  // ours; empty on a unix socket
-    std::optional<std::string_view> client = {};          // the original client's address, when we were told
-    bool                            is_from_mynetworks = false;
-    bool                            is_sender_local = false;  // and not the null sender
-    std::vector<std::string>        requested = {};       // banks that a trusted client asked for by name (AM.PDP)
+    std::string_view listener = {};               // "10024" or the socket path
+    std::string_view socket_address = {};         // ours; empty on a unix socket
+    std::optional<std::string_view> client = {};  // the original client's address, when we were told
+    bool is_from_mynetworks = false;
+    bool is_sender_local = false;             // and not the null sender
+    std::vector<std::string> requested = {};  // banks that a trusted client asked for by name (AM.PDP)
 };
 
 // LoadedBanks - which banks hold for a message, the one that was loaded last (and overlays the others) first. `path` has
 // the names in the order of loading, joined with "/", for the log and msgs.policy.
 struct LoadedBanks {
     std::vector<const Bank*> banks;
-    std::string              path;
-    bool                     originating = false;
+    std::string path;
+    bool originating = false;
 };
 
 class Banks {
@@ -61,16 +61,16 @@ public:
 
 private:
     struct Rule {
-        std::string              listener;  // empty: any
-        std::optional<AddressList> clients; // nothing: any, also unknown ones
+        std::string listener;                // empty: any
+        std::optional<AddressList> clients;  // nothing: any, also unknown ones
         std::vector<std::string> banks;
     };
     static std::optional<Rule> load_rule(const ConfigValue& item, Problems& problems);
-    bool                       holds(const Rule& rule, const Arrival& arrival) const;
-    void                       put(LoadedBanks& loaded, std::string_view name) const;
+    bool holds(const Rule& rule, const Arrival& arrival) const;
+    void put(LoadedBanks& loaded, std::string_view name) const;
 
     std::map<std::string, Bank, std::less<>> banks_;
-    std::vector<Rule>                        rules_;
+    std::vector<Rule> rules_;
 };
 
 }  // namespace tamis::policy

@@ -57,12 +57,12 @@ std::string attributes(const mail::Part& part) {
 // Character - the first one of a text: its code point, or the octet when it is no UTF-8, and how many octets it has
 struct Character {
     std::uint32_t code = 0;
-    std::size_t   size = 1;
+    std::size_t size = 1;
 };
 Character first_character(std::string_view text) {
     const auto octet = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
     const std::uint32_t lead = octet(0);
-    const std::size_t   size = lead < 0xc0 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    const std::size_t size = lead < 0xc0 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
     if (size == 1 || size > text.size()) return {lead, 1};
     std::uint32_t code = lead & (0x7fU >> size);
     for (std::size_t i = 1; i < size; ++i) {
@@ -78,9 +78,10 @@ bool is_invisible(std::uint32_t code) {
     struct Range {
         std::uint32_t first, last;
     };
-    static constexpr Range ranges[] = {{0, 0x1f}, {0x7f, 0x9f}, {0xad, 0xad}, {0x34f, 0x34f}, {0x61c, 0x61c}, {0x115f, 0x1160}, {0x17b4, 0x17b5},
-                                       {0x180b, 0x180f}, {0x200b, 0x200f}, {0x2028, 0x202e}, {0x2060, 0x206f}, {0x3164, 0x3164}, {0xfe00, 0xfe0f},
-                                       {0xfeff, 0xfeff}, {0xffa0, 0xffa0}, {0xfff0, 0xfffb}, {0xe0000, 0xe0fff}};
+    static constexpr Range ranges[] = {{0, 0x1f},        {0x7f, 0x9f},      {0xad, 0xad},     {0x34f, 0x34f},   {0x61c, 0x61c},
+                                       {0x115f, 0x1160}, {0x17b4, 0x17b5},  {0x180b, 0x180f}, {0x200b, 0x200f}, {0x2028, 0x202e},
+                                       {0x2060, 0x206f}, {0x3164, 0x3164},  {0xfe00, 0xfe0f}, {0xfeff, 0xfeff}, {0xffa0, 0xffa0},
+                                       {0xfff0, 0xfffb}, {0xe0000, 0xe0fff}};
     return std::ranges::any_of(ranges, [&](const auto& range) { return range.first <= code && code <= range.last; });
 }
 
@@ -141,16 +142,19 @@ BannedRules BannedRules::load(const ConfigTable& config, Problems& problems) {
             if (key != "rules") detail::unknown_key("banned", key, at, {"rules"}, into);
         const auto* rules = banned->table()->find("rules");
         if (rules == nullptr) return;
-        if (rules->table() == nullptr) return into.add(rules->position, "banned.rules must be lists of tables: [[banned.rules.NAME]]");
+        if (rules->table() == nullptr)
+            return into.add(rules->position, "banned.rules must be lists of tables: [[banned.rules.NAME]]");
         if (rules->table()->entries.size() > sets_limit)
             return into.add(rules->position, fmt::format("banned.rules: more than {} lists", sets_limit));
         for (const auto& [name, value] : rules->table()->entries) {
             if (name.find_first_of(", \t") != std::string::npos)
-                into.add(value.position, fmt::format("banned.rules.\"{}\": a name without blanks and commas, they separate names in SQL", escaped(name)));
+                into.add(value.position,
+                         fmt::format("banned.rules.\"{}\": a name without blanks and commas, they separate names in SQL",
+                                     escaped(name)));
             if (value.array() == nullptr)
-                into.add(value.position, fmt::format("banned.rules.{} must be a list of tables: [[banned.rules.{}]]", escaped(name), escaped(name)));
-            else
-                out.sets_[name] = BannedRuleSet::load(name, *value.array(), into);
+                into.add(value.position, fmt::format("banned.rules.{} must be a list of tables: [[banned.rules.{}]]",
+                                                     escaped(name), escaped(name)));
+            else out.sets_[name] = BannedRuleSet::load(name, *value.array(), into);
         }
     };
     Problems own("the lists that come with Tamis");
@@ -173,7 +177,7 @@ std::vector<std::string> BannedRules::names() const {
 
 // Tree - what the rules see of each part; by index in Contents::parts
 struct BannedCheck::Tree {
-    std::vector<NodeTexts>   nodes;
+    std::vector<NodeTexts> nodes;
     std::vector<std::size_t> leaves;
 
     explicit Tree(const mail::Contents& contents) {
@@ -205,7 +209,8 @@ struct BannedCheck::Tree {
 
     // found_by - the part that a rule found on the way down to a leaf: the lowest one that its selectors hold for. They may hold
     // for several parts together: then it is the one of the selectors about a part, and after these of `any`.
-    const mail::Part& found_by(const mail::Contents& contents, const BannedRuleSet& set, std::size_t rule, std::size_t leaf) const {
+    const mail::Part& found_by(const mail::Contents& contents, const BannedRuleSet& set, std::size_t rule,
+                               std::size_t leaf) const {
         const auto& parts = contents.parts;
         const auto& wanted = set.rules()[rule];
         if (!wanted.has_any && !wanted.has_node) {
@@ -264,7 +269,8 @@ std::vector<BannedCheck::Verdict> BannedCheck::verdicts(const std::vector<const 
         auto known = evaluated_.find(set);
         if (known == evaluated_.end()) known = evaluated_.emplace(set, tree_->evaluate(contents_, *set)).first;
         for (std::size_t leaf = 0; leaf < out.size(); ++leaf)
-            if (out[leaf].set == nullptr && known->second[leaf] >= 0) out[leaf] = {set, static_cast<std::size_t>(known->second[leaf])};
+            if (out[leaf].set == nullptr && known->second[leaf] >= 0)
+                out[leaf] = {set, static_cast<std::size_t>(known->second[leaf])};
     }
     return out;
 }
@@ -274,7 +280,7 @@ std::shared_ptr<const BannedHit> BannedCheck::hit(const std::vector<std::string>
     if (sets.empty() || contents_.parts.empty()) return nullptr;
     if (const auto known = hits_.find(sets); known != hits_.end()) return known->second;
     std::shared_ptr<BannedHit> hit;
-    std::set<std::uint32_t>    told;
+    std::set<std::uint32_t> told;
     const auto found = verdicts(sets);
     for (const auto leaf : tree_->in_order_of_depth()) {
         if (found[leaf].set == nullptr) continue;
@@ -309,8 +315,8 @@ std::vector<BannedDecision> BannedCheck::decisions(const std::vector<std::string
     for (std::size_t leaf = 0; leaf < found.size(); ++leaf) {
         if (found[leaf].set == nullptr) continue;
         const auto& rule = found[leaf].set->rules()[found[leaf].rule];
-        const auto  part = tree_->found_by(contents_, *found[leaf].set, found[leaf].rule, tree_->leaves[leaf]).number;
-        const auto  name = fmt::format("{} rule {}", found[leaf].set->name(), found[leaf].rule + 1);
+        const auto part = tree_->found_by(contents_, *found[leaf].set, found[leaf].rule, tree_->leaves[leaf]).number;
+        const auto name = fmt::format("{} rule {}", found[leaf].set->name(), found[leaf].rule + 1);
         if (told.emplace(part, name).second) out.push_back({part, name, rule.comment, rule.action});
     }
     return out;

@@ -34,7 +34,7 @@ public:
     static BannedRules load(const ConfigTable& config, Problems& problems);
 
     // find - null when there is no list of that name; names are compared exactly, as amavisd does
-    const BannedRuleSet*     find(std::string_view name) const;
+    const BannedRuleSet* find(std::string_view name) const;
     std::vector<std::string> names() const;
 
 private:
@@ -46,10 +46,10 @@ std::string_view banned_sets() noexcept;
 
 // BannedDecision - what a rule said about a leaf
 struct BannedDecision {
-    std::uint32_t part = 0;     // number of the part that the rule found: the leaf, or what it lies in
-    std::string   rule;         // "DEFAULT rule 7", counted from 1
-    std::string   comment;
-    BannedAction  action = BannedAction::ban;
+    std::uint32_t part = 0;  // number of the part that the rule found: the leaf, or what it lies in
+    std::string rule;        // "DEFAULT rule 7", counted from 1
+    std::string comment;
+    BannedAction action = BannedAction::ban;
 };
 
 // BannedCheck - one message against the rules. Each list is evaluated at most once, however many recipients have it.
@@ -75,15 +75,15 @@ private:
     struct Tree;
     struct Verdict {
         const BannedRuleSet* set = nullptr;
-        std::size_t          rule = 0;
+        std::size_t rule = 0;
     };
     std::vector<const BannedRuleSet*> sets_of(const std::vector<std::string>& names);
-    std::vector<Verdict>              verdicts(const std::vector<const BannedRuleSet*>& sets);
+    std::vector<Verdict> verdicts(const std::vector<const BannedRuleSet*>& sets);
 
-    const BannedRules&    rules_;
+    const BannedRules& rules_;
     const mail::Contents& contents_;
-    std::unique_ptr<Tree> tree_;  // made when the first list is evaluated
-    std::map<const BannedRuleSet*, std::vector<std::int32_t>>                        evaluated_;  // by leaf, -1: none
+    std::unique_ptr<Tree> tree_;                                           // made when the first list is evaluated
+    std::map<const BannedRuleSet*, std::vector<std::int32_t>> evaluated_;  // by leaf, -1: none
     std::map<std::vector<const BannedRuleSet*>, std::shared_ptr<const BannedHit>> hits_;
     std::vector<std::string> unknown_;
 };

@@ -11,7 +11,7 @@
 namespace tamis::policy {
 namespace {
 
-constexpr int64_t     pattern_memory = 8 << 20;
+constexpr int64_t pattern_memory = 8 << 20;
 constexpr std::size_t pattern_limit = 16 * 1024;
 constexpr std::size_t rule_limit = 1000;
 
@@ -35,7 +35,8 @@ std::string without_comments(std::string_view pattern, std::vector<std::string>&
         }
         if (!in_class && pattern.substr(i).starts_with(open)) {
             const auto end = pattern.find(')', i);
-            comments.emplace_back(trim(pattern.substr(i + open.size(), end == std::string_view::npos ? end : end - i - open.size())));
+            comments.emplace_back(
+                trim(pattern.substr(i + open.size(), end == std::string_view::npos ? end : end - i - open.size())));
             if (end == std::string_view::npos) return out;
             i = end;
             continue;
@@ -55,11 +56,11 @@ std::string without_comments(std::string_view pattern, std::vector<std::string>&
 
 // RuleText - a rule as it stands in the configuration
 struct RuleText {
-    std::string                action = "ban", comment, macro;
+    std::string action = "ban", comment, macro;
     std::optional<std::string> any, name, type, kind, container, path;
-    Bytes                      size_min, size_max;
-    bool                       encrypted = false, leaf = false;
-    std::int64_t               depth = 0;
+    Bytes size_min, size_max;
+    bool encrypted = false, leaf = false;
+    std::int64_t depth = 0;
 };
 
 const std::vector<Setting<RuleText>>& rule_rows() {
@@ -93,7 +94,7 @@ bool has_macro(const mail::Macros& macros, std::string_view wanted) {
 
 struct PatternSet::Compiled {
     re2::RE2::Set set;
-    bool          works = false;
+    bool works = false;
 };
 
 PatternSet::PatternSet() = default;
@@ -110,8 +111,8 @@ void PatternSet::add(std::size_t rule, const std::string& pattern, Position at, 
         return problems.add(at, fmt::format("{}: a pattern of more than {} characters", name, pattern_limit));
     auto alone = std::make_unique<const re2::RE2>(text, pattern_options());
     if (!alone->ok())
-        return problems.add(at, fmt::format("{}: \"{}\" is not a regular expression (RE2 syntax): {}", name, escaped(pattern, 200),
-                                            escaped(alone->error(), 200)));
+        return problems.add(at, fmt::format("{}: \"{}\" is not a regular expression (RE2 syntax): {}", name,
+                                            escaped(pattern, 200), escaped(alone->error(), 200)));
     patterns_.push_back({rule, std::move(alone)});
 }
 
@@ -141,10 +142,11 @@ bool PatternSet::matches(std::size_t rule, std::string_view text) const {
 }
 
 std::size_t PatternSet::end_of_match(std::size_t rule, std::string_view text) const {
-    const auto             found = std::ranges::find(patterns_, rule, &Pattern::rule);
-    re2::StringPiece       where;
+    const auto found = std::ranges::find(patterns_, rule, &Pattern::rule);
+    re2::StringPiece where;
     const re2::StringPiece whole(text.data(), text.size());
-    if (found == patterns_.end() || !found->alone->Match(whole, 0, whole.size(), re2::RE2::UNANCHORED, &where, 1)) return std::string_view::npos;
+    if (found == patterns_.end() || !found->alone->Match(whole, 0, whole.size(), re2::RE2::UNANCHORED, &where, 1))
+        return std::string_view::npos;
     return static_cast<std::size_t>(where.data() - whole.data()) + where.size();
 }
 
@@ -169,7 +171,9 @@ void BannedRuleSet::add_rule(const ConfigTable& table, std::string_view section,
     load_settings(table, section, rule_rows(), text, problems);
     const auto has = [&](std::string_view key) { return table.find(key) != nullptr; };
     Rule rule;
-    rule.action = text.action == "allow" ? BannedAction::allow : text.action == "discard" ? BannedAction::discard : BannedAction::ban;
+    rule.action = text.action == "allow"     ? BannedAction::allow
+                  : text.action == "discard" ? BannedAction::discard
+                                             : BannedAction::ban;
     rule.comment = text.comment;
     const auto index = rules_.size();
     const auto pattern = [&](std::string_view key, const std::optional<std::string>& value, PatternSet& into, bool& flag) {

@@ -47,10 +47,10 @@ public:
 private:
     struct Compiled;
     struct Pattern {
-        std::size_t                     rule;
+        std::size_t rule;
         std::unique_ptr<const re2::RE2> alone;
     };
-    std::vector<Pattern>      patterns_;
+    std::vector<Pattern> patterns_;
     std::unique_ptr<Compiled> together_;
 };
 
@@ -59,8 +59,8 @@ struct NodeTexts {
     std::vector<std::string> names;  // tabs and line ends as blanks; also without trailing dots and blanks, and up to a NUL
     std::vector<std::string> types;
     std::vector<std::string> kinds;
-    bool                     is_leaf = false;
-    std::size_t              depth = 0;  // parts from the message down to this one
+    bool is_leaf = false;
+    std::size_t depth = 0;  // parts from the message down to this one
 };
 
 class BannedRuleSet {
@@ -68,19 +68,19 @@ public:
     static std::shared_ptr<const BannedRuleSet> load(std::string name, const ConfigArray& rules, Problems& problems);
 
     struct Rule {
-        BannedAction               action = BannedAction::ban;
-        std::string                comment;
-        bool                       has_any = false, has_node = false, has_path = false;
-        bool                       has_name = false, has_type = false, has_kind = false, has_container = false;
-        std::optional<bool>        encrypted, leaf;
+        BannedAction action = BannedAction::ban;
+        std::string comment;
+        bool has_any = false, has_node = false, has_path = false;
+        bool has_name = false, has_type = false, has_kind = false, has_container = false;
+        std::optional<bool> encrypted, leaf;
         std::optional<std::uint64_t> size_min, size_max;
-        std::size_t                depth = 0;
-        std::string                macro;
+        std::size_t depth = 0;
+        std::string macro;
     };
 
-    const std::string&    name() const noexcept { return name_; }
+    const std::string& name() const noexcept { return name_; }
     std::span<const Rule> rules() const noexcept { return rules_; }
-    bool                  has_path() const noexcept { return !path_.empty(); }
+    bool has_path() const noexcept { return !path_.empty(); }
 
     // match_node - the rules whose `any` finds something in this part, and those whose other selectors all hold for it
     void match_node(const mail::Part& part, const NodeTexts& texts, RuleBits& any, RuleBits& node) const;
@@ -94,9 +94,9 @@ private:
     void add_rule(const ConfigTable& table, std::string_view section, Problems& problems);
     bool holds(const Rule& rule, const mail::Part& part, const NodeTexts& texts) const;
 
-    std::string       name_;
+    std::string name_;
     std::vector<Rule> rules_;
-    PatternSet        any_, names_, types_, kinds_, containers_, path_;
+    PatternSet any_, names_, types_, kinds_, containers_, path_;
 };
 
 }  // namespace tamis::policy

@@ -21,15 +21,17 @@ bool has_any_type(const mail::Part& part, const std::array<std::string_view, Cou
 // report_kind - what a part of a multipart/report reports; "" when it does not
 std::string_view report_kind(const mail::Part& part) {
     if (has_type(part, "message/delivery-status") || has_type(part, "message/global-delivery-status")) return "DSN";
-    if (has_type(part, "message/disposition-notification") || has_type(part, "message/global-disposition-notification")) return "MDN";
+    if (has_type(part, "message/disposition-notification") || has_type(part, "message/global-disposition-notification"))
+        return "MDN";
     if (has_type(part, "message/feedback-report")) return "ARF";
     return {};
 }
 
 // holds_original - the original itself, or what is left of it; message/rfc822-headers and message/partial are common mistakes
 bool holds_original(const mail::Part& part) {
-    static constexpr std::array<std::string_view, 6> types = {"message/rfc822", "message/global", "text/rfc822-headers",
-                                                              "message/global-headers", "message/rfc822-headers", "message/partial"};
+    static constexpr std::array<std::string_view, 6> types = {"message/rfc822",         "message/global",
+                                                              "text/rfc822-headers",    "message/global-headers",
+                                                              "message/rfc822-headers", "message/partial"};
     return has_any_type(part, types);
 }
 
@@ -52,8 +54,8 @@ std::string clean_id(std::string_view value) {
 
 // Structure - the main part of the message and the parts right below it, and the header sections found in them
 struct Structure {
-    const mail::Part*                        top = nullptr;
-    std::vector<const mail::Part*>           below;
+    const mail::Part* top = nullptr;
+    std::vector<const mail::Part*> below;
     std::vector<const mail::AttachedHeader*> headers;  // of these parts only: what lies deeper is somebody else's
 };
 

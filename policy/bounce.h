@@ -16,17 +16,17 @@ namespace tamis::policy {
 
 // BounceSigns - what the envelope and the header section of the message itself say
 struct BounceSigns {
-    bool        null_sender = false;
-    bool        is_reply_of_automat = false;  // Auto-Submitted: auto-replied (RFC 3834)
-    bool        from_daemon = false;  // the first From address is MAILER-DAEMON or postmaster
-    std::string answered = {};        // In-Reply-To, else the last of References: a Message-ID with its angle brackets, or ""
+    bool null_sender = false;
+    bool is_reply_of_automat = false;  // Auto-Submitted: auto-replied (RFC 3834)
+    bool from_daemon = false;          // the first From address is MAILER-DAEMON or postmaster
+    std::string answered = {};         // In-Reply-To, else the last of References: a Message-ID with its angle brackets, or ""
 };
 BounceSigns bounce_signs(const mail::Envelope& envelope, const mail::Message& message);
 
 // Bounce - what was recognised
 struct Bounce {
-    std::string_view kind;               // "DSN", "MDN", "ARF", "bounce" or "autoresponse"
-    std::string      original;           // the original's Message-ID with angle brackets; "" when it is not told
+    std::string_view kind;  // "DSN", "MDN", "ARF", "bounce" or "autoresponse"
+    std::string original;   // the original's Message-ID with angle brackets; "" when it is not told
 };
 
 // recognise_bounce - nothing when it is no bounce, or one that says nothing about the original (then nobody can tell):

@@ -24,10 +24,8 @@ std::string unitext(std::string_view address, bool utf8) {
     while (!address.empty()) {
         const auto [code, size] = code_point(address);
         const bool as_is = (code > 0x20 && code < 0x7f && code != '\\') || (code >= 0xa0 && utf8);
-        if (as_is)
-            out += address.substr(0, size);
-        else
-            out += fmt::format("\\x{{{:02X}}}", code);
+        if (as_is) out += address.substr(0, size);
+        else out += fmt::format("\\x{{{:02X}}}", code);
         address.remove_prefix(size);
     }
     return out;
@@ -41,7 +39,7 @@ std::string from_embedded(std::string_view text) {
     while (!text.empty()) {
         const auto close = text.substr(0, open.size() + digits_limit + 1).find('}');
         unsigned code = 0;
-        bool     valid = text.starts_with(open) && close != std::string_view::npos && close > open.size();
+        bool valid = text.starts_with(open) && close != std::string_view::npos && close > open.size();
         for (std::size_t i = open.size(); valid && i < close; ++i) {
             const char c = lower(text[i]);
             valid = is_digit(c) || (c >= 'a' && c <= 'f');
@@ -69,9 +67,7 @@ std::string from_embedded(std::string_view text) {
 
 constexpr std::size_t address_limit = 900;  // octets as written; RFC 5321 allows 254 in an address
 
-bool is_plain(std::string_view text) {
-    return text.size() <= address_limit && printable_or(text, '\n') == text;
-}
+bool is_plain(std::string_view text) { return text.size() <= address_limit && printable_or(text, '\n') == text; }
 
 // field - folded at blanks to 78 columns; a value is at most one_line's limit, so no line passes 998 octets
 std::string field(std::string_view name, std::string_view value) {
@@ -97,17 +93,14 @@ std::string recipient_fields(const DsnInput& in, std::size_t i, DsnKind kind, bo
     if (!recipient.original_recipient.empty())
         out += mail::field_text("Original-Recipient", typed_original(recipient.original_recipient, utf8));
     if (rewritten) out += mail::field_text("X-NextToLast-Final-Recipient", typed_address(recipient.address, utf8));
-    out += mail::field_text("Final-Recipient",
-                            typed_address(rewritten ? outcome.final_address : recipient.address, utf8));
+    out += mail::field_text("Final-Recipient", typed_address(rewritten ? outcome.final_address : recipient.address, utf8));
     out += field("Action", kind == DsnKind::failed ? "failed" : "relayed");
     out += field("Status", enhanced_code(outcome.response));
     const bool remote = !outcome.remote_mta.empty() && !outcome.remote_reply.empty();
     if (remote) out += field("Remote-MTA", "dns; " + one_line(outcome.remote_mta, utf8));
-    out += field("Diagnostic-Code",
-                 "smtp; " + one_line(remote ? outcome.remote_reply : outcome.response.line(), utf8));
+    out += field("Diagnostic-Code", "smtp; " + one_line(remote ? outcome.remote_reply : outcome.response.line(), utf8));
     out += field("Last-Attempt-Date", rfc5322_date(in.now));
-    out += field("Final-Log-ID",
-                 one_line(in.message->log_id.get() + "/" + in.message->mail_id.get(), utf8));
+    out += field("Final-Log-ID", one_line(in.message->log_id.get() + "/" + in.message->mail_id.get(), utf8));
     return out;
 }
 

@@ -22,7 +22,7 @@ struct Part {
     std::string type;         // with parameters
     std::string description;  // our own words
     std::string file_name;
-    std::string text;         // CRLF line ends
+    std::string text;  // CRLF line ends
 };
 
 // recipient_list - each reported recipient of that kind and why
@@ -69,10 +69,12 @@ std::string returned_header(const DsnInput& in) {
 std::string encoded_part(const Part& part, bool eight_bit) {
     const bool seven = mail::is_seven_bit(part.text);
     const bool eight = !seven && eight_bit && is_utf8(part.text) && mail::is_eight_bit(part.text);
-    std::string out = fmt::format("Content-Type: {}\r\nContent-Transfer-Encoding: {}\r\nContent-Description: {}\r\n",
-                                  part.type, seven ? "7bit" : eight ? "8bit" : "quoted-printable", part.description);
-    if (!part.file_name.empty())
-        out += fmt::format("Content-Disposition: inline; filename=\"{}\"\r\n", part.file_name);
+    std::string out = fmt::format("Content-Type: {}\r\nContent-Transfer-Encoding: {}\r\nContent-Description: {}\r\n", part.type,
+                                  seven   ? "7bit"
+                                  : eight ? "8bit"
+                                          : "quoted-printable",
+                                  part.description);
+    if (!part.file_name.empty()) out += fmt::format("Content-Disposition: inline; filename=\"{}\"\r\n", part.file_name);
     return out + "\r\n" + (seven || eight ? part.text : mail::quoted_printable(part.text));
 }
 
@@ -108,12 +110,11 @@ std::optional<Notice> delivery_status_notification(const DsnInput& in, const std
     std::string header = returned_header(in);
     const bool global_header = global && is_utf8(header);
     const std::string_view subtype = global ? "global-delivery-status" : "delivery-status";
-    const std::vector<Part> parts = {
-        {"text/plain; charset=" + charset, "Notification", "", std::move(text)},
-        {fmt::format("message/{}", subtype), failed ? "Delivery error report" : "Delivery report",
-         global ? "dsn_status.u8dsn" : "dsn_status.dsn", status_fields(in, decisions, global)},
-        {global_header ? "message/global-headers" : "text/rfc822-headers", "Header of the message",
-         global_header ? "header.u8hdr" : "header.hdr", std::move(header)}};
+    const std::vector<Part> parts = {{"text/plain; charset=" + charset, "Notification", "", std::move(text)},
+                                     {fmt::format("message/{}", subtype), failed ? "Delivery error report" : "Delivery report",
+                                      global ? "dsn_status.u8dsn" : "dsn_status.dsn", status_fields(in, decisions, global)},
+                                     {global_header ? "message/global-headers" : "text/rfc822-headers", "Header of the message",
+                                      global_header ? "header.u8hdr" : "header.hdr", std::move(header)}};
 
     std::vector<std::string> bodies;
     for (const auto& part : parts) bodies.push_back(encoded_part(part, global));

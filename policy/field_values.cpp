@@ -11,7 +11,7 @@ namespace tamis::policy {
 namespace {
 
 constexpr std::size_t evidence_limit = 80;
-constexpr double      level_limit = 1e6;
+constexpr double level_limit = 1e6;
 
 using SqlResult = Result<std::optional<FieldValue>>;
 
@@ -29,9 +29,7 @@ SqlResult yes_or_no(std::string_view text) {
     static constexpr std::array<std::string_view, 4> yes = {"y", "yes", "t", "true"};
     const std::string word = to_lower(trim(text));
     const auto is_one_of = [&](const auto& list) { return std::ranges::find(list, word) != list.end(); };
-    const auto only = [&](std::string_view characters) {
-        return word.find_first_not_of(characters) == std::string::npos;
-    };
+    const auto only = [&](std::string_view characters) { return word.find_first_not_of(characters) == std::string::npos; };
     if (only("0") || only(std::string_view("\0", 1)) || is_one_of(no) || word == "off") return FieldValue(false);
     if (only("0123456789") || is_one_of(yes) || word == "on") return FieldValue(true);
     return not_a("yes or no (Y or N)", text);
@@ -99,8 +97,8 @@ std::optional<T> loaded(const ConfigValue& from, const std::string& name, double
 
 struct ConfigReader {
     const ConfigValue& from;
-    std::string        name;
-    Problems&          problems;
+    std::string name;
+    Problems& problems;
 
     std::optional<FieldValue> operator()(AccessTo<bool>) const {
         const auto value = loaded<bool>(from, name, 0, 0, {}, problems);
@@ -129,8 +127,7 @@ struct ConfigReader {
         return value ? std::optional<FieldValue>(std::move(*value)) : std::nullopt;
     }
     std::optional<FieldValue> operator()(AccessTo<Destiny>) const {
-        const auto value =
-            loaded<std::string>(from, name, 0, 0, {"pass", "discard", "bounce", "reject", "tempfail"}, problems);
+        const auto value = loaded<std::string>(from, name, 0, 0, {"pass", "discard", "bounce", "reject", "tempfail"}, problems);
         const auto destiny = value ? destiny_named(*value) : std::nullopt;
         return destiny ? std::optional<FieldValue>(*destiny) : std::nullopt;
     }
@@ -146,12 +143,8 @@ struct Shower {
         return out + '"';
     }
     std::string operator()(bool value) const { return value ? "true" : "false"; }
-    std::string operator()(const std::optional<double>& value) const {
-        return value ? fmt::format("{}", *value) : "\"none\"";
-    }
-    std::string operator()(const std::optional<std::uint64_t>& value) const {
-        return value ? fmt::format("{}", *value) : "0";
-    }
+    std::string operator()(const std::optional<double>& value) const { return value ? fmt::format("{}", *value) : "\"none\""; }
+    std::string operator()(const std::optional<std::uint64_t>& value) const { return value ? fmt::format("{}", *value) : "0"; }
     std::string operator()(const std::string& value) const { return quoted(value); }
     std::string operator()(const std::vector<std::string>& value) const {
         std::vector<std::string> items;
@@ -198,8 +191,7 @@ FieldValues load_field_values(const ConfigTable& from, std::string_view section,
     std::vector<std::string> known(also);
     for (const auto& row : fields()) known.emplace_back(row.name);
     for (const auto& [key, value] : from.entries) {
-        if (const auto index = field_index(key))
-            values[*index] = config_value(fields()[*index], section, value, problems);
+        if (const auto index = field_index(key)) values[*index] = config_value(fields()[*index], section, value, problems);
         else if (std::ranges::find(also, key) == also.end())
             tamis::detail::unknown_key(section, key, from.keys.at(key), known, problems);
     }

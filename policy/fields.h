@@ -28,9 +28,9 @@ using FieldValue =
 
 struct FieldRow {
     std::string_view name;
-    FieldAccess      access;
-    std::string_view text;           // one sentence
-    bool             in_sql = true;  // amavisd's schema has the column
+    FieldAccess access;
+    std::string_view text;  // one sentence
+    bool in_sql = true;     // amavisd's schema has the column
 };
 
 // fields - all rows; a field is named by its index
@@ -43,8 +43,8 @@ std::size_t banned_admin_field();
 std::size_t virus_admin_field();
 std::size_t rule_names_field();
 
-void        set_field(const FieldRow& row, RecipientPolicy& policy, const FieldValue& value);
-FieldValue  get_field(const FieldRow& row, const RecipientPolicy& policy);
+void set_field(const FieldRow& row, RecipientPolicy& policy, const FieldValue& value);
+FieldValue get_field(const FieldRow& row, const RecipientPolicy& policy);
 std::string show_value(const FieldValue& value);  // as in TOML: 6.2, "none", true, "text", ["A", "B"], "discard"
 
 // sql_value - a column that is not NULL. Nothing: the text means no opinion (a blank number). The Fault says what is
@@ -69,6 +69,6 @@ FieldValues load_field_values(const ConfigTable& from, std::string_view section,
 
 // destiny_named / destiny_name - "pass", "discard", "bounce", "reject", "tempfail"
 std::optional<Destiny> destiny_named(std::string_view name);
-std::string_view       destiny_name(Destiny destiny);
+std::string_view destiny_name(Destiny destiny);
 
 }  // namespace tamis::policy

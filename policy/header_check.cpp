@@ -11,7 +11,16 @@
 namespace tamis::policy {
 namespace {
 
-enum Minor { minor_mime = 1, minor_8bit, minor_control, minor_blank_line, minor_long_line, minor_syntax, minor_missing, minor_multiple };
+enum Minor {
+    minor_mime = 1,
+    minor_8bit,
+    minor_control,
+    minor_blank_line,
+    minor_long_line,
+    minor_syntax,
+    minor_missing,
+    minor_multiple
+};
 
 constexpr std::size_t problems_limit = 100;
 constexpr std::size_t line_limit = 998;  // RFC 5322 section 2.1.1
@@ -41,10 +50,10 @@ std::string shortened(std::string_view text, std::size_t limit, std::size_t keep
 
 // Offence - what is wrong with a field, and where
 struct Offence {
-    int              minor = 0;
+    int minor = 0;
     std::string_view text;
-    std::size_t      at = 0, size = 0;  // of the bytes in the field; with size 0 the beginning of the field is shown
-    char             taken_out = '\0';  // for a control character: it stood at `at` and is there no more
+    std::size_t at = 0, size = 0;  // of the bytes in the field; with size 0 the beginning of the field is shown
+    char taken_out = '\0';         // for a control character: it stood at `at` and is there no more
 };
 
 std::string with_lf(std::string_view text) {
@@ -59,10 +68,13 @@ std::string described(const Offence& offence, std::string_view field, std::strin
     if (offence.size == 0 && offence.minor != minor_control) {
         const auto line = trim(field.substr(0, head_limit + 2));
         const bool is_line = offence.minor == minor_long_line;
-        return shown(fmt::format("{}: {}", offence.text, is_line ? shortened(field.substr(offence.at), 55, 50) : shortened(line, head_limit, head_limit)));
+        return shown(
+            fmt::format("{}: {}", offence.text,
+                        is_line ? shortened(field.substr(offence.at), 55, 50) : shortened(line, head_limit, head_limit)));
     }
     const bool was_taken_out = offence.minor == minor_control;
-    const std::string middle = was_taken_out ? std::string(1, offence.taken_out) : with_lf(field.substr(offence.at, offence.size));
+    const std::string middle =
+        was_taken_out ? std::string(1, offence.taken_out) : with_lf(field.substr(offence.at, offence.size));
     std::string before = with_lf(field.substr(0, offence.at));
     std::string after = with_lf(field.substr(offence.at + offence.size, 100));
     if (after.ends_with('\n')) after.pop_back();
@@ -85,7 +97,8 @@ std::string described(const Offence& offence, std::string_view field, std::strin
 // full_name - bytes above 127 are taken for a part of a name here, so that they can be told
 std::string_view full_name(std::string_view field) {
     std::size_t size = 0;
-    while (size < field.size() && (is_8bit(field[size]) || (field[size] > 0x20 && field[size] < 0x7f && field[size] != ':'))) ++size;
+    while (size < field.size() && (is_8bit(field[size]) || (field[size] > 0x20 && field[size] < 0x7f && field[size] != ':')))
+        ++size;
     std::size_t colon = size;
     while (colon < field.size() && is_blank(field[colon])) ++colon;
     return size != 0 && colon < field.size() && field[colon] == ':' ? field.substr(0, size) : std::string_view();
@@ -146,11 +159,27 @@ std::optional<Offence> field_offence(std::string_view field, std::string_view na
 }
 
 // RFC 5322 section 3.6, RFC 2045, RFC 2183, RFC 3834: these may stand there once
-constexpr std::array<std::string_view, 18> once = {
-    "Date", "From", "Sender", "Reply-To", "To", "Cc", "Bcc", "Subject", "Message-ID", "References", "In-Reply-To", "MIME-Version",
-    "Content-Type", "Content-Transfer-Encoding", "Content-ID", "Content-Description", "Content-Disposition", "Auto-Submitted"};
+constexpr std::array<std::string_view, 18> once = {"Date",
+                                                   "From",
+                                                   "Sender",
+                                                   "Reply-To",
+                                                   "To",
+                                                   "Cc",
+                                                   "Bcc",
+                                                   "Subject",
+                                                   "Message-ID",
+                                                   "References",
+                                                   "In-Reply-To",
+                                                   "MIME-Version",
+                                                   "Content-Type",
+                                                   "Content-Transfer-Encoding",
+                                                   "Content-ID",
+                                                   "Content-Description",
+                                                   "Content-Disposition",
+                                                   "Auto-Submitted"};
 
-void check_counts(const std::array<std::size_t, once.size()>& counts, const HeaderChecks& checks, std::vector<HeaderProblem>& out) {
+void check_counts(const std::array<std::size_t, once.size()>& counts, const HeaderChecks& checks,
+                  std::vector<HeaderProblem>& out) {
     constexpr std::size_t required = 2;  // Date and From
     for (std::size_t i = 0; i < once.size(); ++i) {
         if (counts[i] == 0 && i < required && checks.missing)
@@ -158,7 +187,8 @@ void check_counts(const std::array<std::size_t, once.size()>& counts, const Head
         else if (counts[i] == 2 && checks.multiple)
             out.emplace_back(minor_multiple, fmt::format("Duplicate header field: \"{}\"", once[i]));
         else if (counts[i] > 2 && checks.multiple)
-            out.emplace_back(minor_multiple, fmt::format("Header field occurs more than once: \"{}\" occurs {} times", once[i], counts[i]));
+            out.emplace_back(minor_multiple,
+                             fmt::format("Header field occurs more than once: \"{}\" occurs {} times", once[i], counts[i]));
     }
 }
 
@@ -171,13 +201,16 @@ void check_from(const mail::Message& message, std::vector<HeaderProblem>& out) {
     const auto authors = mail::addresses_of(value, 2).size();
     const bool has_sender = message.header.find("Sender", head) != nullptr;
     if (authors == 1 || (authors > 1 && has_sender)) return;
-    out.emplace_back(minor_syntax, shown(fmt::format("{}: From: {}", authors == 0 ? "No address in header field" : "Several authors and no Sender",
-                                                     shortened(trim(value), 55, 50))));
+    out.emplace_back(
+        minor_syntax,
+        shown(fmt::format("{}: From: {}", authors == 0 ? "No address in header field" : "Several authors and no Sender",
+                          shortened(trim(value), 55, 50))));
 }
 
 }  // namespace
 
-std::vector<HeaderProblem> check_header(const mail::Message& message, const mail::Envelope& envelope, const HeaderChecks& checks) {
+std::vector<HeaderProblem> check_header(const mail::Message& message, const mail::Envelope& envelope,
+                                        const HeaderChecks& checks) {
     std::vector<HeaderProblem> out;
     std::array<std::size_t, once.size()> counts{};
     const auto head = message.spool->head();
@@ -189,7 +222,8 @@ std::vector<HeaderProblem> check_header(const mail::Message& message, const mail
         for (std::size_t i = 0; i < once.size(); ++i)
             if (name.size() == once[i].size() && equal_fold(name, once[i])) ++counts[i];
         const mail::RemovedControl* control = nullptr;
-        for (; next_control < message.header_controls.size() && message.header_controls[next_control].offset < field.end; ++next_control)
+        for (; next_control < message.header_controls.size() && message.header_controls[next_control].offset < field.end;
+             ++next_control)
             if (control == nullptr && message.header_controls[next_control].offset >= field.begin)
                 control = &message.header_controls[next_control];
         if (out.size() == problems_limit) continue;

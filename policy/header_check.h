@@ -15,17 +15,17 @@ namespace tamis::policy {
 
 // HeaderChecks - which tests are made; the names and values of amavisd's %allowed_header_tests, and ours from `from` on
 struct HeaderChecks {
-    bool mime = true;          // minor 1: the MIME structure is damaged
-    bool syntax = true;        // minor 6: a line that is no field, a field name with bytes above 127
-    bool empty = true;         // minor 4: a continuation line of blanks only
-    bool long_lines = true;    // minor 5: a line of more than 998 octets
-    bool control = true;       // minor 3: NUL or bare CR in what was received
-    bool eight_bit = true;     // minor 2: bytes above 127 that are not UTF-8, or control characters among UTF-8
-    bool utf8 = false;         // minor 2: UTF-8 in mail that did not come with SMTPUTF8
-    bool missing = true;       // minor 7: no Date or no From
-    bool multiple = true;      // minor 8: a field twice that may stand there once
-    bool from = true;          // minor 6: From without an address, or several authors and no Sender; not for bounces
-    bool fix_folding = true;   // passed mail loses continuation lines of blanks only
+    bool mime = true;            // minor 1: the MIME structure is damaged
+    bool syntax = true;          // minor 6: a line that is no field, a field name with bytes above 127
+    bool empty = true;           // minor 4: a continuation line of blanks only
+    bool long_lines = true;      // minor 5: a line of more than 998 octets
+    bool control = true;         // minor 3: NUL or bare CR in what was received
+    bool eight_bit = true;       // minor 2: bytes above 127 that are not UTF-8, or control characters among UTF-8
+    bool utf8 = false;           // minor 2: UTF-8 in mail that did not come with SMTPUTF8
+    bool missing = true;         // minor 7: no Date or no From
+    bool multiple = true;        // minor 8: a field twice that may stand there once
+    bool from = true;            // minor 6: From without an address, or several authors and no Sender; not for bounces
+    bool fix_folding = true;     // passed mail loses continuation lines of blanks only
     bool fix_long_lines = true;  // passed mail has header lines of more than 998 octets cut
 };
 

@@ -18,7 +18,8 @@ namespace {
 // failure_text - "clamd 127.0.0.1:3310: read: timed out" and "yara: no time left" have the engine's name already
 std::string failure_text(const std::string& scanner, const Fault& fault) {
     auto text = describe(fault);
-    const bool names_it = text.starts_with(scanner + ": ") || (text.starts_with(scanner + " ") && text.find(": ") != std::string::npos);
+    const bool names_it =
+        text.starts_with(scanner + ": ") || (text.starts_with(scanner + " ") && text.find(": ") != std::string::npos);
     return names_it ? text : fmt::format("{}: {}", scanner, text);
 }
 
@@ -60,7 +61,8 @@ Findings findings_from(const mail::Evidence& evidence) {
     for (const auto& anomaly : contents.anomalies) {
         if (!mail::is_ambiguous(anomaly)) continue;
         const auto* part = contents.find(anomaly.part);
-        found.ambiguities.push_back(fmt::format("{} part={}", mail::anomaly_name(anomaly.kind), part != nullptr ? part->path : "0"));
+        found.ambiguities.push_back(
+            fmt::format("{} part={}", mail::anomaly_name(anomaly.kind), part != nullptr ? part->path : "0"));
     }
     for (const auto& scan : evidence.scans) {
         if (const auto* infected = std::get_if<mail::Infected>(&scan.outcome)) {
@@ -105,9 +107,8 @@ void set_levels(const Findings& findings, const RecipientPolicy& policy, Recipie
     constexpr double whitelist_bonus = -10;
     // who bypasses has the score that others asked for, and no levels
     if (policy.bypass_spam_checks && !findings.score) return;
-    const std::array<mail::SpamTest, 3> own = {{{"AM.BOUNCE", policy.bounce_score},
-                                                {"AM.PENPAL", policy.pen_pal_bonus},
-                                                {"AM.WBL", policy.score_boost}}};
+    const std::array<mail::SpamTest, 3> own = {
+        {{"AM.BOUNCE", policy.bounce_score}, {"AM.PENPAL", policy.pen_pal_bonus}, {"AM.WBL", policy.score_boost}}};
     verdict.score = findings.score;
     for (const auto& test : own)
         if (test.score != 0) verdict.tests.push_back(test);
@@ -167,8 +168,7 @@ void set_outcome(const Findings& findings, const RecipientPolicy& policy, Recipi
     for (const auto category : verdict.categories) {
         const Destiny destiny = policy.destinies.of(category);
         if (destiny == Destiny::pass || is_lover(policy, category)) continue;
-        if (category.major == Major::bad_header && destiny == Destiny::bounce &&
-            (findings.null_sender || findings.is_bulk))
+        if (category.major == Major::bad_header && destiny == Destiny::bounce && (findings.null_sender || findings.is_bulk))
             continue;
         verdict.blocking = as_blocking(category, policy);
         verdict.destiny = destiny;
@@ -177,7 +177,8 @@ void set_outcome(const Findings& findings, const RecipientPolicy& policy, Recipi
 }
 
 // quarantine_for - method and name of a category; nothing for those that are never kept (docs/amavis/policy.md 8)
-std::optional<std::pair<const std::string&, const std::string&>> quarantine_for(ContentCategory category, const RecipientPolicy& policy) {
+std::optional<std::pair<const std::string&, const std::string&>> quarantine_for(ContentCategory category,
+                                                                                const RecipientPolicy& policy) {
     using Target = std::pair<const std::string&, const std::string&>;
     const auto& method = policy.quarantine;
     const auto& to = policy.quarantine_to;
@@ -205,10 +206,10 @@ void set_quarantine(const RecipientPolicy& policy, RecipientVerdict& verdict) {
         break;
     }
     // without a cutoff everything is kept, from blacklisted senders as well
-    const auto  major = categories.front().major;
+    const auto major = categories.front().major;
     const auto& cutoff = policy.levels.quarantine_cutoff;
-    const bool  is_blacklisted = policy.blacklisted && !policy.whitelisted;
-    const bool  above_cutoff = cutoff && (is_blacklisted || verdict.score.value_or(0) >= *cutoff);
+    const bool is_blacklisted = policy.blacklisted && !policy.whitelisted;
+    const bool above_cutoff = cutoff && (is_blacklisted || verdict.score.value_or(0) >= *cutoff);
     if ((major == Major::spam || major == Major::spammy) && above_cutoff) {
         verdict.quarantine.clear();
         verdict.quarantine_to.clear();
@@ -296,8 +297,7 @@ std::string blocked_reason(ContentCategory category, std::string_view log_id, co
     return fmt::format("id={} - {}", log_id, what).substr(0, limit);
 }
 
-Response blocked_response(const RecipientVerdict& verdict, std::string_view log_id, const Findings& findings,
-                          bool soft_bounce) {
+Response blocked_response(const RecipientVerdict& verdict, std::string_view log_id, const Findings& findings, bool soft_bounce) {
     const auto category = verdict.blocking.value_or(verdict.main());
     Response out{554, "5.7.0", {}};
     if (category.major == Major::bad_header) out.enhanced = category.minor == mail::bad_header_8bit ? "5.6.3" : "5.6.0";

@@ -20,19 +20,19 @@ namespace tamis::policy {
 
 // Findings - what is true of the whole message
 struct Findings {
-    std::uint64_t                size = 0;           // RFC 1870
-    bool                         is_bulk = false;    // docs/amavis/policy.md 7.4
-    bool                         null_sender = false;
-    std::vector<std::string>     viruses;
-    std::optional<double>        score;              // sum over the spam scanners that answered; nothing: none did
-    std::vector<mail::SpamTest>  tests;              // of all spam scanners, in their order
-    bool                         virus_check_done = false;  // at least one antivirus engine looked
-    std::set<int>                unchecked;          // minors: mail::Unchecked
-    std::vector<std::string>     failed_engines;     // "clamd: connect to ...: refused", "opening: the decoder crashed twice"
-    bool                         required_engine_failed = false;
-    std::string                  hold;               // which limit was met when the message was opened (X-Amavis-Hold)
-    std::vector<UncheckedCause>  unchecked_causes;   // of all minors: which part, and why
-    std::vector<std::string>     ambiguities;        // "duplicate-boundary part=1/2"
+    std::uint64_t size = 0;  // RFC 1870
+    bool is_bulk = false;    // docs/amavis/policy.md 7.4
+    bool null_sender = false;
+    std::vector<std::string> viruses;
+    std::optional<double> score;              // sum over the spam scanners that answered; nothing: none did
+    std::vector<mail::SpamTest> tests;        // of all spam scanners, in their order
+    bool virus_check_done = false;            // at least one antivirus engine looked
+    std::set<int> unchecked;                  // minors: mail::Unchecked
+    std::vector<std::string> failed_engines;  // "clamd: connect to ...: refused", "opening: the decoder crashed twice"
+    bool required_engine_failed = false;
+    std::string hold;                                          // which limit was met when the message was opened (X-Amavis-Hold)
+    std::vector<UncheckedCause> unchecked_causes;              // of all minors: which part, and why
+    std::vector<std::string> ambiguities;                      // "duplicate-boundary part=1/2"
     std::vector<std::pair<int, std::string>> header_problems;  // minor and text, policy/header_check.h
 };
 
@@ -40,19 +40,19 @@ struct Findings {
 Findings findings_from(const mail::Evidence& evidence);
 
 struct RecipientVerdict {
-    std::vector<mail::ContentCategory>    categories;  // worst first, always ends in clean
-    std::optional<mail::ContentCategory>  blocking;    // nothing: passes; without the minor unless that has a destiny of its own
-    Destiny                               destiny = Destiny::pass;
-    std::optional<double>                 score;       // with this recipient's boost
-    std::vector<mail::SpamTest>           tests;
-    bool                                  tag = false, tag2 = false, tag3 = false, kill = false;
-    std::string                           quarantine;  // method, empty: none
-    std::string                           quarantine_to;  // for whom, as the method understands it
-    std::shared_ptr<const BannedHit>      banned;      // with the category banned; null without
-    std::string                           subject_tag; // raw, placeholders not yet filled in
+    std::vector<mail::ContentCategory> categories;  // worst first, always ends in clean
+    std::optional<mail::ContentCategory> blocking;  // nothing: passes; without the minor unless that has a destiny of its own
+    Destiny destiny = Destiny::pass;
+    std::optional<double> score;  // with this recipient's boost
+    std::vector<mail::SpamTest> tests;
+    bool tag = false, tag2 = false, tag3 = false, kill = false;
+    std::string quarantine;                   // method, empty: none
+    std::string quarantine_to;                // for whom, as the method understands it
+    std::shared_ptr<const BannedHit> banned;  // with the category banned; null without
+    std::string subject_tag;                  // raw, placeholders not yet filled in
 
     mail::ContentCategory main() const { return categories.front(); }
-    bool                  passes() const { return !blocking.has_value(); }
+    bool passes() const { return !blocking.has_value(); }
 };
 
 RecipientVerdict judge(const Findings& findings, const RecipientPolicy& policy);
@@ -62,18 +62,19 @@ const BannedHit* first_banned(const std::vector<RecipientVerdict>& verdicts);
 
 // worst_blocking / worst_main - over all recipients (the message's own category, docs/amavis/policy.md 2)
 std::optional<mail::ContentCategory> worst_blocking(const std::vector<RecipientVerdict>& verdicts);
-mail::ContentCategory                worst_main(const std::vector<RecipientVerdict>& verdicts);
+mail::ContentCategory worst_main(const std::vector<RecipientVerdict>& verdicts);
 
 // Response - what is said about one recipient
 struct Response {
-    int         code = 250;
+    int code = 250;
     std::string enhanced = "2.0.0";
     std::string text;
     std::string line() const { return std::to_string(code) + " " + enhanced + " " + text; }
 };
 
 // blocked_reason - "id=<id> - INFECTED: Eicar-Test-Signature" (docs/amavis/smtp.md 2.11); `banned` may be null
-std::string blocked_reason(mail::ContentCategory category, std::string_view log_id, const Findings& findings, const BannedHit* banned);
+std::string blocked_reason(mail::ContentCategory category, std::string_view log_id, const Findings& findings,
+                           const BannedHit* banned);
 // blocked_response - code, enhanced code and text of a blocked recipient; with `soft_bounce` a 5xx or a discard is a 450
 Response blocked_response(const RecipientVerdict& verdict, std::string_view log_id, const Findings& findings,
                           bool soft_bounce = false);

@@ -30,17 +30,21 @@ std::optional<std::string> key_complaint(std::string_view key, bool with_user) {
     if (outside.find('<') != std::string_view::npos || outside.find('>') != std::string_view::npos)
         return "an address is written without \"<\" and \">\"";
     // tables hold local parts without their quotes: a blank or semicolon there is the address's own, unless a second address stands there
-    const bool is_list = !is_quoted && has_at && local.find('@') != std::string_view::npos && local.find_first_of(" \t,;") != std::string_view::npos;
+    const bool is_list = !is_quoted && has_at && local.find('@') != std::string_view::npos &&
+                         local.find_first_of(" \t,;") != std::string_view::npos;
     const auto bare = trim(key);
     if (is_list || bare.size() != key.size() || (has_at ? domain : key).find_first_of(" \t,;") != std::string_view::npos) {
-        if (bare.size() != key.size() && !key_complaint(bare, with_user)) return fmt::format("blanks around it; write \"{}\"", escaped(bare, 400));
+        if (bare.size() != key.size() && !key_complaint(bare, with_user))
+            return fmt::format("blanks around it; write \"{}\"", escaped(bare, 400));
         return "one address or domain for each entry of the list";
     }
     const auto instead = instead_of(key);
     if (!instead.empty() && instead.find('*') == std::string::npos && !key_complaint(instead, with_user)) {
         if (key.starts_with('@')) return fmt::format("a domain is written without \"@\": \"{}\"", escaped(instead, 400));
         return fmt::format("there is no \"*\"; write \"{}\"{}", escaped(instead, 400),
-                           instead == "." ? " (everybody)" : instead.starts_with('.') ? " (that domain and all below it)" : " (that domain)");
+                           instead == "."             ? " (everybody)"
+                           : instead.starts_with('.') ? " (that domain and all below it)"
+                                                      : " (that domain)");
     }
     if (outside.find('*') != std::string_view::npos)
         return "there is no \"*\"; write \".example.com\" for a domain and all below it, \"example.com\" for the domain alone";
@@ -59,7 +63,9 @@ Result<std::string> list_entry(std::string_view entry, const KeyOptions& options
     if (key == ".") return out + ".";
     const auto [local, domain] = mail::split_address(key);
     const bool has_at = local.size() != key.size();
-    if (!has_at) return out + (key.starts_with('.') ? "." : "") + address_pieces("x@" + std::string(key.substr(key.starts_with('.') ? 1 : 0)), options).domain;
+    if (!has_at)
+        return out + (key.starts_with('.') ? "." : "") +
+               address_pieces("x@" + std::string(key.substr(key.starts_with('.') ? 1 : 0)), options).domain;
     KeyOptions whole = options;
     whole.recipient_delimiter.clear();  // an entry that has an extension means that extension
     return out + address_pieces(key, whole).normal();
@@ -75,7 +81,8 @@ std::vector<std::string> list_entries(const std::vector<std::string>& list, cons
             continue;
         }
         Position at;
-        if (from != nullptr) at = from->array() != nullptr && i < from->array()->size() ? (*from->array())[i].position : from->position;
+        if (from != nullptr)
+            at = from->array() != nullptr && i < from->array()->size() ? (*from->array())[i].position : from->position;
         problems.add(at, fmt::format("{}: \"{}\" can never match: {}", setting, escaped(list[i], 400), entry.error().detail));
     }
     return out;
@@ -93,7 +100,9 @@ std::optional<std::string> sql_key_complaint(std::string_view email, bool no_at_
     if (to_lower(email) != email) return fmt::format("upper case; write \"{}\"", escaped(to_lower(email), 200));
     const bool has_at = email.find('@') != std::string_view::npos;
     if (no_at_means_domain) {
-        if (email.starts_with('@')) return fmt::format("domains are written without \"@\" here (lookup_no_at_means_domain): \"{}\"", escaped(email.substr(1), 200));
+        if (email.starts_with('@'))
+            return fmt::format("domains are written without \"@\" here (lookup_no_at_means_domain): \"{}\"",
+                               escaped(email.substr(1), 200));
         return {};
     }
     if (!has_at && email.find('.') != std::string_view::npos)

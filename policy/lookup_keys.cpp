@@ -12,8 +12,8 @@
 namespace tamis::policy {
 namespace {
 
-constexpr std::size_t level_limit = 20;      // domain levels that are looked up, from the right
-constexpr std::size_t idn_level_limit = 8;   // with both forms of each
+constexpr std::size_t level_limit = 20;     // domain levels that are looked up, from the right
+constexpr std::size_t idn_level_limit = 8;  // with both forms of each
 
 // unicode_domain - the form that people read, of a domain with A-labels; "" when there is none
 std::string unicode_domain(const std::string& domain) {
@@ -45,10 +45,10 @@ void add(std::vector<std::string>& keys, std::string key) {
 }
 
 struct KeyForm {
-    std::string_view after_user;     // behind a user without a domain
+    std::string_view after_user;  // behind a user without a domain
     std::string_view before_domain;
-    bool             with_bare_user;
-    bool             with_unicode = false;  // tables of the configuration hold A-labels only
+    bool with_bare_user;
+    bool with_unicode = false;  // tables of the configuration hold A-labels only
 };
 
 std::vector<std::string> make_keys(const AddressPieces& address, const KeyForm& form) {
@@ -56,7 +56,8 @@ std::vector<std::string> make_keys(const AddressPieces& address, const KeyForm& 
     std::vector<std::string> keys;
     const std::string before(form.before_domain);
     std::vector<std::string> forms = {domain};
-    if (auto readable = form.with_unicode ? unicode_domain(domain) : std::string(); !readable.empty()) forms.push_back(std::move(readable));
+    if (auto readable = form.with_unicode ? unicode_domain(domain) : std::string(); !readable.empty())
+        forms.push_back(std::move(readable));
     const bool is_idn = forms.size() > 1;
     add(keys, full);
     if (!address.is_null()) {

@@ -11,8 +11,8 @@
 namespace tamis::policy {
 
 struct KeyOptions {
-    std::string recipient_delimiter;                   // as Postfix's: any of these characters; empty: no extensions
-    bool        local_part_is_case_sensitive = false;  // amavisd's $localpart_is_case_sensitive
+    std::string recipient_delimiter;            // as Postfix's: any of these characters; empty: no extensions
+    bool local_part_is_case_sensitive = false;  // amavisd's $localpart_is_case_sensitive
 };
 
 // AddressPieces - an envelope address taken apart for lookups
@@ -22,7 +22,7 @@ struct AddressPieces {
     std::string user;       // "user", lower case unless local parts are case sensitive
     std::string extension;  // "+ext" with its delimiter, or ""
     std::string domain;     // "sub.example.com": lower case, A-labels, no dots at its end; "" when there is none
-    bool        has_at = false;
+    bool has_at = false;
 
     bool is_null() const noexcept { return full.empty(); }
     // normal - "user+ext@sub.example.com", the form compared with lists such as local_domains
@@ -44,8 +44,8 @@ std::vector<std::string> table_keys(const AddressPieces& address);
 
 // SqlKeyOptions - which forms of keys the tables of the database hold
 struct SqlKeyOptions {
-    bool with_bare_user = false;       // user+ext and user without a domain: only for local addresses
-    bool no_at_means_domain = false;   // amavisd's $sql_lookups_no_at_means_domain: the forms of table_keys instead
+    bool with_bare_user = false;      // user+ext and user without a domain: only for local addresses
+    bool no_at_means_domain = false;  // amavisd's $sql_lookups_no_at_means_domain: the forms of table_keys instead
 };
 
 // sql_keys - for users.email and mailaddr.email: user+ext@sub.example.com, user@sub.example.com, user+ext, user,

@@ -21,7 +21,7 @@ using mail::Major;
 
 namespace {
 
-constexpr int    level_bar_limit = 64;
+constexpr int level_bar_limit = 64;
 constexpr double blacklisted_score = 64;
 
 std::string level_bar(double score, const std::string& character) {
@@ -44,7 +44,8 @@ std::string level_text(const std::optional<double>& level) { return level ? form
 std::string age_text(std::chrono::seconds age) {
     const auto days = std::chrono::floor<std::chrono::days>(age);
     const std::chrono::hh_mm_ss clock(age - days);
-    return fmt::format("{} {}:{:02}:{:02}", days.count(), clock.hours().count(), clock.minutes().count(), clock.seconds().count());
+    return fmt::format("{} {}:{:02}:{:02}", days.count(), clock.hours().count(), clock.minutes().count(),
+                       clock.seconds().count());
 }
 
 // test_items - "tests=[A=1," "B=2]" as items to be folded between
@@ -78,8 +79,7 @@ std::string utc_timestamp(std::chrono::system_clock::time_point when) {
 }
 
 void replace_all(std::string& text, std::string_view from, std::string_view to) {
-    for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
-        text.replace(at, from.size(), to);
+    for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size()) text.replace(at, from.size(), to);
 }
 
 }  // namespace
@@ -92,9 +92,9 @@ std::string rfc5322_date(std::chrono::system_clock::time_point when) {
                                                                 "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     const long offset = local.tm_gmtoff / 60;
     return fmt::format("{}, {:2} {} {} {:02}:{:02}:{:02} {}{:02}{:02} ({})", days[static_cast<std::size_t>(local.tm_wday)],
-                       local.tm_mday, months[static_cast<std::size_t>(local.tm_mon)], local.tm_year + 1900,
-                       local.tm_hour, local.tm_min, local.tm_sec, offset < 0 ? '-' : '+', std::abs(offset) / 60,
-                       std::abs(offset) % 60, local.tm_zone);
+                       local.tm_mday, months[static_cast<std::size_t>(local.tm_mon)], local.tm_year + 1900, local.tm_hour,
+                       local.tm_min, local.tm_sec, offset < 0 ? '-' : '+', std::abs(offset) / 60, std::abs(offset) % 60,
+                       local.tm_zone);
 }
 
 std::string received_body(const mail::Envelope& envelope, const mail::Message& message, const Site& site) {
@@ -105,9 +105,9 @@ std::string received_body(const mail::Envelope& envelope, const mail::Message& m
     const std::string own = envelope.socket_address.empty() ? "" : fmt::format(" [{}]", envelope.socket_address);
     const std::string recipient =
         envelope.recipients.size() == 1 ? " for " + mail::smtp_form(envelope.recipients.front().address) : "";
-    return fmt::format("from {} ({}){}\n by {} ({}{}) (Tamis, {}) with {}\n id {}{};\n {}", helo, peer, tls,
-                       site.localhost_name, site.hostname, own, listener, envelope.protocol, message.mail_id.get(),
-                       recipient, rfc5322_date(message.received_at));
+    return fmt::format("from {} ({}){}\n by {} ({}{}) (Tamis, {}) with {}\n id {}{};\n {}", helo, peer, tls, site.localhost_name,
+                       site.hostname, own, listener, envelope.protocol, message.mail_id.get(), recipient,
+                       rfc5322_date(message.received_at));
 }
 
 namespace {
@@ -181,7 +181,9 @@ void remove_claims(mail::HeaderEdits& edits, const mail::Message& message, const
     std::set<std::string> names = {"mime-ambiguity-results", "x-quarantine-id", "x-amavis-alert", "x-amavis-hold"};
     for (const auto& field : message.header.fields) {
         const auto name = to_lower(mail::HeaderBlock::name(field, head));
-        if (name.starts_with("x-amavis-") || (site.remove_existing_spam_headers && (name.starts_with("x-spam-") || name == "x-spam"))) names.insert(name);
+        if (name.starts_with("x-amavis-") ||
+            (site.remove_existing_spam_headers && (name.starts_with("x-spam-") || name == "x-spam")))
+            names.insert(name);
     }
     for (const auto& name : names) edits.remove(name);
 }
@@ -189,11 +191,11 @@ void remove_claims(mail::HeaderEdits& edits, const mail::Message& message, const
 // tag_pattern - finds the tag again in a subject; what was filled in (a score, a date) may differ. Null: too short to look for.
 std::unique_ptr<re2::RE2> tag_pattern(std::string_view tag) {
     static const re2::RE2 macro("_(?:SCORE|REQD|YESNOCAPS|YESNO|HOSTNAME|DATE|U|SUBJPREFIX|LOGID|MAILID)_");
-    constexpr std::size_t  shortest = 3;
+    constexpr std::size_t shortest = 3;
     const std::string_view shown = trim(tag);
-    re2::StringPiece       rest(shown.data(), shown.size()), match;
-    std::string            pattern;
-    std::size_t            fixed = 0;  // octets that are no macro
+    re2::StringPiece rest(shown.data(), shown.size()), match;
+    std::string pattern;
+    std::size_t fixed = 0;  // octets that are no macro
     while (macro.Match(rest, 0, rest.size(), re2::RE2::UNANCHORED, &match, 1)) {
         const auto before = static_cast<std::size_t>(match.data() - rest.data());
         pattern += re2::RE2::QuoteMeta(re2::StringPiece(rest.data(), before)) + ".{0,80}?";
@@ -228,7 +230,7 @@ void tag_subject(mail::HeaderEdits& edits, std::string_view tag, const std::stri
     const auto pattern = tag_pattern(tag);
     for (const auto* field : fields) {
         const std::string kept = without_tag(mail::HeaderBlock::value(*field, head), pattern.get());
-        std::string_view  old = kept;
+        std::string_view old = kept;
         while (!old.empty() && is_blank(old.front())) old.remove_prefix(1);
         // an encoded word is one only between blanks (RFC 2047 section 5)
         const bool apart = encoded.ends_with("?=") || old.starts_with("=?");
@@ -241,12 +243,12 @@ void tag_subject(mail::HeaderEdits& edits, std::string_view tag, const std::stri
 }  // namespace
 
 mail::HeaderEdits edits_for(const RecipientVerdict& verdict, const RecipientPolicy& policy, const Findings& findings,
-                            const mail::Envelope& envelope, const mail::Message& message, const Site& site,
-                            bool quarantined) {
+                            const mail::Envelope& envelope, const mail::Message& message, const Site& site, bool quarantined) {
     mail::HeaderEdits edits;
     if (policy.is_local && quarantined) edits.prepend("X-Quarantine-ID", "<" + message.mail_id.get() + ">");
     if (findings.virus_check_done && !policy.bypass_virus_checks) edits.prepend(site.virus_header, site.virus_header_text);
-    for (const auto& text : alert_texts(verdict.categories, findings, verdict.banned.get())) edits.prepend("X-Amavis-Alert", text);
+    for (const auto& text : alert_texts(verdict.categories, findings, verdict.banned.get()))
+        edits.prepend("X-Amavis-Alert", text);
     // without a score: the lists decided and no engine was asked
     if (policy.is_local && verdict.tag && (verdict.score || policy.blacklisted || policy.whitelisted)) {
         const double score = shown_score(verdict.score.value_or(0), policy.blacklisted, policy.whitelisted);
@@ -273,7 +275,7 @@ namespace {
 struct CopyMarks {
     bool tag2 = false, kill = false, blacklisted = false, whitelisted = false;
     std::optional<double> lowest, highest;
-    SpamLevels levels;                            // the lowest ones of those who were tagged
+    SpamLevels levels;  // the lowest ones of those who were tagged
     std::vector<mail::SpamTest> tests;
 };
 
@@ -308,8 +310,9 @@ CopyMarks copy_marks(const std::vector<RecipientVerdict>& verdicts, const std::v
 std::string copy_spam_fields(const CopyMarks& marks, const Site& site) {
     const auto lowest = format_score(marks.lowest.value_or(0)), highest = format_score(marks.highest.value_or(0));
     const auto range = !marks.highest ? std::string("x") : lowest == highest ? lowest : fmt::format("{}..{}", lowest, highest);
-    std::vector<std::string> items = {marks.tag2 || marks.kill ? "Yes," : "No,", "score=" + range, "tag=" + level_text(marks.levels.tag),
-                                      "tag2=" + level_text(marks.levels.tag2), "kill=" + level_text(marks.levels.kill)};
+    std::vector<std::string> items = {marks.tag2 || marks.kill ? "Yes," : "No,", "score=" + range,
+                                      "tag=" + level_text(marks.levels.tag), "tag2=" + level_text(marks.levels.tag2),
+                                      "kill=" + level_text(marks.levels.kill)};
     if (marks.blacklisted) items.emplace_back("BLACKLISTED");
     if (marks.whitelisted) items.emplace_back("WHITELISTED");
     add_test_items(items, marks.tests);
@@ -323,9 +326,9 @@ std::string copy_spam_fields(const CopyMarks& marks, const Site& site) {
 
 }  // namespace
 
-std::string quarantine_prefix(const std::vector<RecipientVerdict>& verdicts,
-                              const std::vector<RecipientPolicy>& policies, const Findings& findings,
-                              const mail::Envelope& envelope, const mail::Message& message, const Site& site) {
+std::string quarantine_prefix(const std::vector<RecipientVerdict>& verdicts, const std::vector<RecipientPolicy>& policies,
+                              const Findings& findings, const mail::Envelope& envelope, const mail::Message& message,
+                              const Site& site) {
     std::string out = mail::field_text("X-Envelope-From", mail::stored_path(envelope.sender));
     std::string all;
     std::string blocked;
@@ -340,7 +343,8 @@ std::string quarantine_prefix(const std::vector<RecipientVerdict>& verdicts,
     out += mail::field_text("X-Envelope-To", all);
     out += mail::field_text("X-Envelope-To-Blocked", blocked);
     out += mail::field_text("X-Quarantine-ID", "<" + message.mail_id.get() + ">");
-    for (const auto& text : alert_texts(categories, findings, first_banned(verdicts))) out += mail::field_text("X-Amavis-Alert", text);
+    for (const auto& text : alert_texts(categories, findings, first_banned(verdicts)))
+        out += mail::field_text("X-Amavis-Alert", text);
     out += copy_spam_fields(copy_marks(verdicts, policies), site);
     if (site.add_received) out += mail::field_text("Received", received_body(envelope, message, site));
     std::erase(out, '\r');

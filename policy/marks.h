@@ -17,14 +17,14 @@ namespace tamis::policy {
 
 // Site - names and switches that are the same for everybody
 struct Site {
-    std::string hostname = "localhost";          // amavisd's $myhostname
-    std::string localhost_name = "localhost";    // in "by ..." of Received
+    std::string hostname = "localhost";        // amavisd's $myhostname
+    std::string localhost_name = "localhost";  // in "by ..." of Received
     std::string virus_header = "X-Virus-Scanned";
-    std::string virus_header_text = "Tamis";     // "Tamis at example.com"
+    std::string virus_header_text = "Tamis";  // "Tamis at example.com"
     std::string spam_level_character = "*";
-    bool        add_received = true;
-    bool        remove_existing_spam_headers = true;
-    bool        ambiguity_header = true;
+    bool add_received = true;
+    bool remove_existing_spam_headers = true;
+    bool ambiguity_header = true;
     mail::HeaderRepairs repairs;
 };
 
@@ -33,17 +33,16 @@ std::string received_body(const mail::Envelope& envelope, const mail::Message& m
 
 // edits_for - what changes in the message for this recipient. `quarantined`: a copy was kept.
 mail::HeaderEdits edits_for(const RecipientVerdict& verdict, const RecipientPolicy& policy, const Findings& findings,
-                            const mail::Envelope& envelope, const mail::Message& message, const Site& site,
-                            bool quarantined);
+                            const mail::Envelope& envelope, const mail::Message& message, const Site& site, bool quarantined);
 
 // alert_texts - the X-Amavis-Alert bodies of these categories; `banned` may be null
 std::vector<std::string> alert_texts(const std::vector<mail::ContentCategory>& categories, const Findings& findings,
                                      const BannedHit* banned);
 
 // quarantine_prefix - the fields on top of the quarantined copy, LF line ends (docs/amavis/policy.md 8)
-std::string quarantine_prefix(const std::vector<RecipientVerdict>& verdicts,
-                              const std::vector<RecipientPolicy>& policies, const Findings& findings,
-                              const mail::Envelope& envelope, const mail::Message& message, const Site& site);
+std::string quarantine_prefix(const std::vector<RecipientVerdict>& verdicts, const std::vector<RecipientPolicy>& policies,
+                              const Findings& findings, const mail::Envelope& envelope, const mail::Message& message,
+                              const Site& site);
 
 // fill_subject_tag - the placeholders _SCORE_ _REQD_ _YESNO_ _YESNOCAPS_ _HOSTNAME_ _DATE_ _U_ _LOGID_
 // _MAILID_ _SUBJPREFIX_

@@ -30,8 +30,7 @@ std::string header_words(const mail::Message& message, std::string_view name) {
 }
 
 std::string client_words(const mail::Client& client) {
-    if (client.address)
-        return one_line(fmt::format("{} [{}]", client.name.value_or("unknown"), *client.address), true, 300);
+    if (client.address) return one_line(fmt::format("{} [{}]", client.name.value_or("unknown"), *client.address), true, 300);
     return "-";
 }
 

@@ -33,18 +33,18 @@ Notify notify_of(const mail::Recipient& recipient) {
 
 // Case - one recipient, and the facts that the rules ask for
 struct Case {
-    Destiny         destiny = Destiny::pass;
+    Destiny destiny = Destiny::pass;
     ContentCategory category;  // the worst that was found, or that the next hop refused it
-    int             reply_class = 0;
-    Notify          notify;
+    int reply_class = 0;
+    Notify notify;
 };
 
 Case case_of(const DsnInput& in, std::size_t i) {
     const auto& verdict = (*in.verdicts)[i];
     const auto& outcome = (*in.outcomes)[i];
     constexpr int minor_rejected = 2;
-    Case one{verdict.destiny, verdict.categories.empty() ? ContentCategory{} : verdict.main(),
-             outcome.response.code / 100, notify_of(in.envelope->recipients[i])};
+    Case one{verdict.destiny, verdict.categories.empty() ? ContentCategory{} : verdict.main(), outcome.response.code / 100,
+             notify_of(in.envelope->recipients[i])};
     if (verdict.passes() && one.reply_class == 5) {
         const ContentCategory refused{Major::mta, minor_rejected};
         one.destiny = (*in.policies)[i].destinies.of(refused);
@@ -104,17 +104,16 @@ std::vector<DsnDecision> decide_dsn(const DsnInput& in) {
     // over SMTP the one reply is then a 5xx, and the MTA tells the sender
     const auto is_rejected = [](const Case& one) { return one.destiny == Destiny::reject && one.reply_class == 5; };
     const bool all_rejected = std::ranges::any_of(cases, is_rejected) && std::ranges::all_of(cases, [&](const Case& one) {
-        return is_rejected(one) || (one.destiny == Destiny::discard && one.reply_class == 2);
-    });
+                                  return is_rejected(one) || (one.destiny == Destiny::discard && one.reply_class == 2);
+                              });
     // over SMTP one 4xx brings the whole message back, and a notice now would be sent again with every try
-    const bool comes_back = !in.per_recipient_replies &&
-                            std::ranges::any_of(cases, [](const Case& one) { return one.reply_class == 4; });
+    const bool comes_back =
+        !in.per_recipient_replies && std::ranges::any_of(cases, [](const Case& one) { return one.reply_class == 4; });
     std::vector<DsnDecision> decisions;
     for (std::size_t i = 0; i < cases.size(); ++i) {
         if (comes_back && cases[i].reply_class != 4)
             decisions.push_back({DsnKind::none, "the MTA tries the whole message again"});
-        else
-            decisions.push_back(decide_one(in, i, cases[i], all_rejected));
+        else decisions.push_back(decide_one(in, i, cases[i], all_rejected));
     }
     return decisions;
 }

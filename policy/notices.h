@@ -21,20 +21,20 @@ namespace tamis::policy {
 
 // DsnInput - the finished message as a whole
 struct DsnInput {
-    const mail::Envelope*                envelope = nullptr;
-    const mail::Message*                 message = nullptr;
-    const Findings*                      findings = nullptr;
+    const mail::Envelope* envelope = nullptr;
+    const mail::Message* message = nullptr;
+    const Findings* findings = nullptr;
     const std::vector<RecipientVerdict>* verdicts = nullptr;
-    const std::vector<RecipientPolicy>*  policies = nullptr;
+    const std::vector<RecipientPolicy>* policies = nullptr;
     const std::vector<RecipientOutcome>* outcomes = nullptr;  // response: before one-response-for-all
-    bool        per_recipient_replies = false;  // LMTP: a 5xx can be given back, the MTA bounces itself
-    bool        next_hop_takes_dsn = true;      // NOTIFY=SUCCESS was passed on for all; else see RecipientOutcome::takes_dsn
-    bool        originating = false;            // from our own users
-    bool        bounces_outside_mail = false;   // amavisd's way: viruses and spam from outside may be bounced as well
-    bool        sender_is_fake = true;          // a virus that fakes senders (the default for all)
-    std::string hostname;                       // ours, for Reporting-MTA and From
-    std::string postmaster;                     // "postmaster@host" for From
-    std::string mail_id;                        // of the notice itself, for its Message-ID
+    bool per_recipient_replies = false;                       // LMTP: a 5xx can be given back, the MTA bounces itself
+    bool next_hop_takes_dsn = true;     // NOTIFY=SUCCESS was passed on for all; else see RecipientOutcome::takes_dsn
+    bool originating = false;           // from our own users
+    bool bounces_outside_mail = false;  // amavisd's way: viruses and spam from outside may be bounced as well
+    bool sender_is_fake = true;         // a virus that fakes senders (the default for all)
+    std::string hostname;               // ours, for Reporting-MTA and From
+    std::string postmaster;             // "postmaster@host" for From
+    std::string mail_id;                // of the notice itself, for its Message-ID
     std::chrono::system_clock::time_point now;
 };
 
@@ -43,7 +43,7 @@ enum class DsnKind { none, suppressed, failed, relayed };
 
 // DsnDecision - per recipient: whether the sender is told, and when not, why
 struct DsnDecision {
-    DsnKind     kind = DsnKind::none;
+    DsnKind kind = DsnKind::none;
     std::string why;  // for the log: "NOTIFY=NEVER", "null sender", "bulk mail", "score 15 >= dsn cutoff 10", ...
 };
 
@@ -54,10 +54,10 @@ std::vector<DsnDecision> decide_dsn(const DsnInput& input);
 
 // Notice - a message of our own
 struct Notice {
-    std::string              sender;      // reverse-path; empty for a DSN
+    std::string sender;  // reverse-path; empty for a DSN
     std::vector<std::string> recipients;
-    std::string              text;        // CRLF line ends
-    bool                     smtputf8 = false;
+    std::string text;  // CRLF line ends
+    bool smtputf8 = false;
 };
 
 // delivery_status_notification - one for all recipients that are to be reported; nothing when there are none, and for

@@ -76,16 +76,13 @@ std::optional<Concern> concern_of(const PeopleInput& in, std::size_t i) {
         if (verdict.blocking && verdict.blocking->major != Major::mta && category.major > verdict.blocking->major) continue;
         switch (category.major) {
             case Major::virus:
-                return Concern{category,           "virus_admin",          "virus recipient",
-                               &texts.virus_admin, &texts.virus_recipient, "V",
-                               policy.virus_admin, policy.warn_virus};
+                return Concern{category, "virus_admin",      "virus recipient", &texts.virus_admin, &texts.virus_recipient,
+                               "V",      policy.virus_admin, policy.warn_virus};
             case Major::unchecked:
-                return Concern{category, "virus_admin",      "",   &texts.virus_admin, nullptr,
-                               "V",      policy.virus_admin, false};
+                return Concern{category, "virus_admin", "", &texts.virus_admin, nullptr, "V", policy.virus_admin, false};
             case Major::banned:
-                return Concern{
-                    category, "banned_admin",      "banned recipient", &texts.banned_admin, &texts.banned_recipient,
-                    "B",      policy.banned_admin, policy.warn_banned};
+                return Concern{category, "banned_admin",      "banned recipient", &texts.banned_admin, &texts.banned_recipient,
+                               "B",      policy.banned_admin, policy.warn_banned};
             case Major::spam:
                 return Concern{category, "spam_admin", "", &texts.spam_admin, nullptr, "S", policy.spam_admin, false};
             case Major::bad_header:
@@ -121,8 +118,7 @@ std::string header_lines(const mail::Message& message) {
     for (auto line : split(section, '\n')) {
         if (out.size() + line_limit > limit) return out + "  ...\n";
         const bool folded = !line.empty() && is_blank(line.front());
-        if (const auto shown = one_line(line, true, line_limit); !shown.empty())
-            out += (folded ? "      " : "  ") + shown + "\n";
+        if (const auto shown = one_line(line, true, line_limit); !shown.empty()) out += (folded ? "      " : "  ") + shown + "\n";
     }
     return out;
 }
@@ -188,7 +184,8 @@ PeopleNotice notice_for(const PeopleInput& in, const NoticeText& words, ContentC
     const auto values = values_for(in, category, about);
     PeopleNotice out{{in.sender, std::move(to), {}, false}, kind};
     const auto& all = out.notice.recipients;
-    out.notice.smtputf8 = mail::needs_smtputf8(in.sender) || std::ranges::any_of(all, [](const auto& to) { return mail::needs_smtputf8(to); });
+    out.notice.smtputf8 =
+        mail::needs_smtputf8(in.sender) || std::ranges::any_of(all, [](const auto& to) { return mail::needs_smtputf8(to); });
     const std::string id = fmt::format("-{}-{}", in.message->mail_id.get(), number);
     NoticeFields fields;
     fields.hostname = in.hostname;
@@ -263,8 +260,7 @@ std::vector<PeopleNotice> people_notices(const PeopleInput& in) {
         const auto concern = concern_of(in, i);
         if (!concern) continue;
         add_admin(audiences, concern->admin, i, *concern);
-        if (concern->category.major == Major::virus && in.is_new_virus)
-            add_admin(audiences, policy.new_virus_admin, i, *concern);
+        if (concern->category.major == Major::virus && in.is_new_virus) add_admin(audiences, policy.new_virus_admin, i, *concern);
         const bool blocked = !(*in.verdicts)[i].passes() && !(*in.outcomes)[i].relayed;
         const auto& address = in.envelope->recipients[i].address;
         if (concern->warn && blocked && (policy.is_local || in.warn_offsite) && is_mailable(address))
@@ -276,8 +272,8 @@ std::vector<PeopleNotice> people_notices(const PeopleInput& in) {
         if (done[a]) continue;
         std::vector<std::string> to;
         for (std::size_t b = a; b < audiences.size(); ++b) {
-            const bool same = audiences[b].about == audiences[a].about &&
-                              audiences[b].concern.admin_words == audiences[a].concern.admin_words;
+            const bool same =
+                audiences[b].about == audiences[a].about && audiences[b].concern.admin_words == audiences[a].concern.admin_words;
             if (!same) continue;
             to.push_back(audiences[b].admin);
             done[b] = true;
@@ -287,9 +283,8 @@ std::vector<PeopleNotice> people_notices(const PeopleInput& in) {
                                  std::string(concern.id_prefix) + "A", out.size(), concern.admin_kind));
     }
     for (const auto& [i, concern] : warnings)
-        out.push_back(notice_for(in, *concern.recipient_words, concern.category, {i},
-                                 {in.envelope->recipients[i].address}, std::string(concern.id_prefix) + "R", out.size(),
-                                 concern.recipient_kind));
+        out.push_back(notice_for(in, *concern.recipient_words, concern.category, {i}, {in.envelope->recipients[i].address},
+                                 std::string(concern.id_prefix) + "R", out.size(), concern.recipient_kind));
     return out;
 }
 

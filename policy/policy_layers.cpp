@@ -14,7 +14,7 @@ constexpr std::size_t key_shown = 120;
 
 struct Found {
     FieldValue value;
-    Origin     origin;
+    Origin origin;
 };
 
 std::uint16_t index16(std::size_t index) { return static_cast<std::uint16_t>(std::min<std::size_t>(index, 0xffff)); }
@@ -37,8 +37,8 @@ std::optional<Found> in_rows(const std::vector<UserRow>& rows, std::size_t field
         if (text == nullptr && !is_local) continue;
         auto value = is_local ? local_in(rows[i], field) : sql_value(wanted, *text);
         if (!value) {
-            problems.push_back(fmt::format("{}: column {}: {}; taken as NULL", describe_row(rows[i]), wanted.name,
-                                           value.error().detail));
+            problems.push_back(
+                fmt::format("{}: column {}: {}; taken as NULL", describe_row(rows[i]), wanted.name, value.error().detail));
             continue;
         }
         if (*value) return Found{std::move(**value), {Origin::Layer::row, index16(i)}};
@@ -84,9 +84,10 @@ void report_dangling(const std::vector<UserRow>& rows, std::vector<std::string>&
         const auto* wanted = row.at(row.shape->policy_id());
         if (row.shape->policy_row() == RowShape::absent || wanted == nullptr) continue;
         if (row.at(row.shape->policy_row()) == nullptr)
-            problems.push_back(fmt::format("users row {} (\"{}\"): column policy_id holds {}, but the table policy has no "
-                                           "such row; it says nothing",
-                                           escaped(row.id()), escaped(row.email(), key_shown), escaped(*wanted)));
+            problems.push_back(
+                fmt::format("users row {} (\"{}\"): column policy_id holds {}, but the table policy has no "
+                            "such row; it says nothing",
+                            escaped(row.id()), escaped(row.email(), key_shown), escaped(*wanted)));
     }
 }
 
@@ -96,8 +97,9 @@ std::vector<IgnoredValue> ignored_in(const std::vector<UserRow>& rows) {
         for (const auto& [column, name] : row.shape->unsupported()) {
             const auto* text = row.at(column);
             if (text == nullptr || trim(*text).empty()) continue;
-            out.push_back({std::string(name), fmt::format("{}: column {} holds \"{}\", which Tamis does not support: it has no effect",
-                                                          describe_row(row), name, escaped(*text, key_shown))});
+            out.push_back(
+                {std::string(name), fmt::format("{}: column {} holds \"{}\", which Tamis does not support: it has no effect",
+                                                describe_row(row), name, escaped(*text, key_shown))});
         }
     return out;
 }
@@ -132,8 +134,8 @@ EffectivePolicy effective_policy(const PolicyTables& configuration, const Loaded
         auto configured = found && field != rule_names_field() ? std::nullopt : in_tables(out.matches, field);
         if (!configured && (!found || field == rule_names_field())) configured = in_banks(banks, field, false);
         if (found && field == rule_names_field())
-            found->value = all_rule_names(rows, configured ? std::get<std::vector<std::string>>(configured->value)
-                                                           : configuration.site.banned_rule_names);
+            found->value = all_rule_names(
+                rows, configured ? std::get<std::vector<std::string>>(configured->value) : configuration.site.banned_rule_names);
         if (!found) found = std::move(configured);
         if (!found && field == local_field())
             found = Found{mail::matches_address_list(configuration.local_domains, recipient.normal()),

@@ -18,11 +18,11 @@ namespace tamis::policy {
 
 // PolicyTables - all of the configuration that decides about recipients; part of the settings snapshot
 struct PolicyTables {
-    KeyOptions               keys;
+    KeyOptions keys;
     std::vector<std::string> local_domains;  // mail::matches_address_list
-    StaticTables             tables;
-    Banks                    banks;
-    RecipientPolicy          site;           // what everybody starts from
+    StaticTables tables;
+    Banks banks;
+    RecipientPolicy site;  // what everybody starts from
 
     // is_local - by the configuration alone: a table's `local`, else local_domains
     bool is_local(const AddressPieces& address) const;
@@ -31,9 +31,9 @@ struct PolicyTables {
 // Origin - where a value comes from: the index is one of rows, of matches, or of loaded banks
 struct Origin {
     enum class Layer : std::uint8_t { site, local_domains, bank, table, row };
-    Layer         layer = Layer::site;
+    Layer layer = Layer::site;
     std::uint16_t index = 0;
-    bool          is_virus_admin = false;  // banned_admin, which nobody set
+    bool is_virus_admin = false;  // banned_admin, which nobody set
     bool operator==(const Origin&) const = default;
 };
 
@@ -44,8 +44,8 @@ struct IgnoredValue {
 };
 
 struct EffectivePolicy {
-    RecipientPolicy          policy;
-    std::vector<Origin>      origins;   // by field
+    RecipientPolicy policy;
+    std::vector<Origin> origins;        // by field
     std::vector<StaticMatch> matches;   // what origins of the layer `table` point into
     std::vector<std::string> problems;  // one line each: table, row, column and what is wrong
     std::vector<IgnoredValue> ignored;  // values of columns that have no effect

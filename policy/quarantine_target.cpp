@@ -30,8 +30,7 @@ std::string file_safe(std::string_view value) {
 
 std::optional<std::string> complaint_about_template(std::string_view text) {
     if (text.empty()) return "it needs a template such as local:virus-%m";
-    if (text.size() > longest_template)
-        return fmt::format("the template is longer than {} characters", longest_template);
+    if (text.size() > longest_template) return fmt::format("the template is longer than {} characters", longest_template);
     bool has_mail_id = false;
     for (std::size_t i = 0; i < text.size(); ++i) {
         if (text[i] == '%') {
@@ -43,8 +42,7 @@ std::optional<std::string> complaint_about_template(std::string_view text) {
         }
     }
     for (const auto step : split(text, '/'))
-        if (step.empty() || step.front() == '.')
-            return "it is a path below quarantine_dir, and no part of it begins with a dot";
+        if (step.empty() || step.front() == '.') return "it is a path below quarantine_dir, and no part of it begins with a dot";
     if (!has_mail_id) return "the template needs %m, so that every message gets a file of its own";
     const std::string long_value(value_limit, 'x');
     const std::string longest = quarantine_file_name(text, {long_value, long_value, long_value, INT64_MAX, {}}, 0);
@@ -64,7 +62,8 @@ std::optional<std::string> complaint_about_path(std::string_view path) {
 
 // complaint_about_recipient - of "%a": the message came for that address, so only what could break out of a command counts
 std::optional<std::string> complaint_about_recipient(std::string_view address) {
-    const bool has_control = std::ranges::any_of(address, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+    const bool has_control =
+        std::ranges::any_of(address, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
     if (address.empty() || has_control || !is_utf8(address)) return "that is no address";
     return {};
 }
@@ -77,8 +76,7 @@ struct Method {
 
 std::optional<Method> method_of(std::string_view text) {
     const auto colon = text.find(':');
-    if (text.find('@') != std::string_view::npos && colon == std::string_view::npos)
-        return Method{Kind::mail, text, true};
+    if (text.find('@') != std::string_view::npos && colon == std::string_view::npos) return Method{Kind::mail, text, true};
     if (colon == std::string_view::npos) return {};
     const auto name = text.substr(0, colon);
     const auto rest = text.substr(colon + 1);
@@ -90,10 +88,9 @@ std::optional<Method> method_of(std::string_view text) {
 }
 
 std::unexpected<Fault> wrong(std::string_view method, std::string_view why) {
-    return fail(Errc::bad_input,
-                fmt::format("quarantine method \"{}\": {}; expected \"\", sql:, local:TEMPLATE, mbox:/PATH, "
-                            "smtp:[HOST]:PORT, lmtp:[HOST]:PORT or an address",
-                            escaped(method), why));
+    return fail(Errc::bad_input, fmt::format("quarantine method \"{}\": {}; expected \"\", sql:, local:TEMPLATE, mbox:/PATH, "
+                                             "smtp:[HOST]:PORT, lmtp:[HOST]:PORT or an address",
+                                             escaped(method), why));
 }
 
 }  // namespace
@@ -153,8 +150,7 @@ std::string quarantine_file_name(std::string_view name_template, const Quarantin
             case 'n': out += file_safe(facts.log_id.substr(0, value_limit)); break;
             case 'P': out += fmt::format("{}", facts.partition_tag); break;
             case 'i':
-                out += fmt::format("{:%Y%m%dT%H%M%S}",
-                                   fmt::localtime(std::chrono::system_clock::to_time_t(facts.received_at)));
+                out += fmt::format("{:%Y%m%dT%H%M%S}", fmt::localtime(std::chrono::system_clock::to_time_t(facts.received_at)));
                 break;
             case '%': out += '%'; break;
             default: out += '_'; break;

@@ -20,10 +20,10 @@ namespace tamis::policy {
 enum class Destiny { pass, discard, bounce, reject, tempfail };
 
 struct SpamLevels {
-    std::optional<double> tag;    // headers from here on; nothing: always
-    std::optional<double> tag2;   // spammy: subject tag, X-Spam-Flag: YES
-    std::optional<double> tag3;   // spammy, second degree
-    std::optional<double> kill;   // spam
+    std::optional<double> tag;   // headers from here on; nothing: always
+    std::optional<double> tag2;  // spammy: subject tag, X-Spam-Flag: YES
+    std::optional<double> tag3;  // spammy, second degree
+    std::optional<double> kill;  // spam
     std::optional<double> dsn_cutoff;
     std::optional<double> quarantine_cutoff;
 };
@@ -48,8 +48,7 @@ struct SpamSubjectTags {
 // QuarantineTargets - where a copy goes by category; empty: nowhere. "sql:" is the database; other methods:
 // policy/quarantine_target.h
 struct QuarantineTargets {
-    std::string virus = "sql:", banned = "sql:", spam = "sql:", unchecked, unopened = "sql:", bad_header = "sql:", clean,
-                archive;
+    std::string virus = "sql:", banned = "sql:", spam = "sql:", unchecked, unopened = "sql:", bad_header = "sql:", clean, archive;
 };
 
 // QuarantineNames - for whom the copy is kept (amavisd's *_quarantine_to): a mailbox, an address, a name that the method
@@ -62,30 +61,28 @@ struct QuarantineNames {
 
 struct RecipientPolicy {
     bool is_local = false;
-    bool virus_lover = false, spam_lover = false, unchecked_lover = false, banned_lover = false,
-         bad_header_lover = false;
-    bool bypass_virus_checks = false, bypass_spam_checks = false, bypass_banned_checks = false,
-         bypass_header_checks = false;
-    SpamLevels          levels;
-    Destinies           destinies;
-    SpamSubjectTags     subject_tags;
-    std::string         virus_subject_tag = "***INFECTED*** ";
-    std::string         unchecked_subject_tag = "***UNCHECKED*** ";
-    QuarantineTargets   quarantine;
-    QuarantineNames     quarantine_to;
+    bool virus_lover = false, spam_lover = false, unchecked_lover = false, banned_lover = false, bad_header_lover = false;
+    bool bypass_virus_checks = false, bypass_spam_checks = false, bypass_banned_checks = false, bypass_header_checks = false;
+    SpamLevels levels;
+    Destinies destinies;
+    SpamSubjectTags subject_tags;
+    std::string virus_subject_tag = "***INFECTED*** ";
+    std::string unchecked_subject_tag = "***UNCHECKED*** ";
+    QuarantineTargets quarantine;
+    QuarantineNames quarantine_to;
     std::array<std::string, 4> address_extension;  // virus, spam, banned, bad header
-    bool                warn_virus = false, warn_banned = false, warn_bad_header = false;
-    std::string         virus_admin, new_virus_admin, spam_admin, banned_admin, bad_header_admin;
-    std::optional<std::uint64_t> size_limit;       // bytes; nothing or 0: no limit; below 64 KiB counts as 64 KiB
+    bool warn_virus = false, warn_banned = false, warn_bad_header = false;
+    std::string virus_admin, new_virus_admin, spam_admin, banned_admin, bad_header_admin;
+    std::optional<std::uint64_t> size_limit;  // bytes; nothing or 0: no limit; below 64 KiB counts as 64 KiB
     std::vector<std::string> banned_rule_names = {"DEFAULT"};
-    std::string         forward_method;            // empty: the site's
-    std::string         sa_username;               // whose preferences SpamAssassin applies; empty: as the site does it
-    std::shared_ptr<const BannedHit> banned;       // what those rules found in this message; null: nothing
-    bool                blacklisted = false, whitelisted = false;
-    double              score_boost = 0;           // soft white/blacklisting
-    double              pen_pal_bonus = 0;         // 0 or less: the recipient wrote to the sender before
-    std::optional<std::chrono::seconds> pen_pal_age; // how long ago that was
-    double              bounce_score = 0;          // 0 or more: a bounce of mail that we never sent
+    std::string forward_method;               // empty: the site's
+    std::string sa_username;                  // whose preferences SpamAssassin applies; empty: as the site does it
+    std::shared_ptr<const BannedHit> banned;  // what those rules found in this message; null: nothing
+    bool blacklisted = false, whitelisted = false;
+    double score_boost = 0;                           // soft white/blacklisting
+    double pen_pal_bonus = 0;                         // 0 or less: the recipient wrote to the sender before
+    std::optional<std::chrono::seconds> pen_pal_age;  // how long ago that was
+    double bounce_score = 0;                          // 0 or more: a bounce of mail that we never sent
 };
 
 }  // namespace tamis::policy

@@ -17,7 +17,7 @@ namespace tamis::policy {
 namespace {
 
 constexpr std::size_t sender_limit = 20;
-constexpr double      score_limit = 1e6;
+constexpr double score_limit = 1e6;
 constexpr std::size_t sender_shown = 120;
 
 bool any_matches(const std::vector<std::shared_ptr<const re2::RE2>>& patterns, const std::string& text) {
@@ -116,25 +116,27 @@ SenderLists::List SenderLists::load_list(const ConfigTable& from, const KeyOptio
     out.whitelist = list_entries(read.whitelist, from.find("whitelist"), "sender_lists.whitelist", keys, problems);
     out.blacklist = list_entries(read.blacklist, from.find("blacklist"), "sender_lists.blacklist", keys, problems);
     for (const auto& text : read.whitelist_patterns)
-        out.whitelist_patterns.push_back(compile_pattern(text, from.find("whitelist_patterns")->position,
-                                                         "sender_lists.whitelist_patterns", problems));
+        out.whitelist_patterns.push_back(
+            compile_pattern(text, from.find("whitelist_patterns")->position, "sender_lists.whitelist_patterns", problems));
     for (const auto& text : read.blacklist_patterns)
-        out.blacklist_patterns.push_back(compile_pattern(text, from.find("blacklist_patterns")->position,
-                                                         "sender_lists.blacklist_patterns", problems));
+        out.blacklist_patterns.push_back(
+            compile_pattern(text, from.find("blacklist_patterns")->position, "sender_lists.blacklist_patterns", problems));
     if (const auto* scores = from.find("scores")) {
         if (scores->table() == nullptr)
             problems.add(scores->position, "sender_lists.scores must be a table: { \"sender@example.com\" = 2.5 }");
         else
             for (const auto& [key, value] : scores->table()->entries)
                 if (const auto complaint = key.empty() ? std::nullopt : key_complaint(key, true))  // "" is the null sender
-                    problems.add(scores->table()->keys.at(key), fmt::format("sender_lists.scores.\"{}\" can never match: {}", escaped(key, 400), *complaint));
+                    problems.add(scores->table()->keys.at(key),
+                                 fmt::format("sender_lists.scores.\"{}\" can never match: {}", escaped(key, 400), *complaint));
                 else if (const auto score = score_value(value, fmt::format("sender_lists.scores.\"{}\"", escaped(key)), problems))
                     out.scores[sender_key(key, keys)] = *score;
     }
     const auto* patterns = from.find("score_patterns");
     if (patterns == nullptr) return out;
     const auto* list = patterns->array();
-    if (list == nullptr) problems.add(patterns->position, "sender_lists.score_patterns must be a list: [{ match = '...', score = 1 }]");
+    if (list == nullptr)
+        problems.add(patterns->position, "sender_lists.score_patterns must be a list: [{ match = '...', score = 1 }]");
     for (const auto& item : list == nullptr ? ConfigArray() : *list) {
         const auto* match = item.table() == nullptr ? nullptr : item.table()->find("match");
         const auto* value = item.table() == nullptr ? nullptr : item.table()->find("score");
@@ -158,7 +160,8 @@ std::optional<SenderLists::Hit> SenderLists::score_in(const List& list, const Ad
     return {};
 }
 
-SenderLists::RowSearch SenderLists::search_rows(std::span<const UserRow> rows, std::size_t sender, const AddressPieces& address, Counted& counted, SenderDecision& into) {
+SenderLists::RowSearch SenderLists::search_rows(std::span<const UserRow> rows, std::size_t sender, const AddressPieces& address,
+                                                Counted& counted, SenderDecision& into) {
     RowSearch search;
     for (const auto& row : rows) {
         if (sender >= row.sender_hits.size() || !row.sender_hits[sender]) continue;
@@ -173,17 +176,18 @@ SenderLists::RowSearch SenderLists::search_rows(std::span<const UserRow> rows, s
                 into.reasons.push_back(fmt::format("{} scores {} by {}", shown(address), meaning.score, where));
                 continue;
             case ListWord::unknown:
-                into.problems.push_back(fmt::format("{}: column wb holds \"{}\", which is neither W, B, blank nor a number; "
-                                                    "taken as NULL",
-                                                    where, escaped(hit.wb)));
+                into.problems.push_back(
+                    fmt::format("{}: column wb holds \"{}\", which is neither W, B, blank nor a number; "
+                                "taken as NULL",
+                                where, escaped(hit.wb)));
                 continue;
             case ListWord::neutral: search.ended = Ended::neutral; break;
             case ListWord::allow: search.ended = Ended::allow; break;
             case ListWord::deny: search.ended = Ended::deny; break;
         }
         static constexpr std::array<std::string_view, 4> words = {"", "neutral", "whitelisted", "blacklisted"};
-        into.reasons.push_back(fmt::format("{} is {} by {}", shown(address),
-                                           words[static_cast<std::size_t>(search.ended)], where));
+        into.reasons.push_back(
+            fmt::format("{} is {} by {}", shown(address), words[static_cast<std::size_t>(search.ended)], where));
         break;
     }
     return search;
@@ -212,7 +216,8 @@ bool SenderLists::add_scores(const Lists& lists, const AddressPieces& sender, Se
         if (!hit || hit->score == 0) continue;
         has_score = true;
         into.boost += hit->score;
-        into.reasons.push_back(fmt::format("{} scores {} by {}, \"{}\"", shown(sender), hit->score, list->shown, escaped(hit->entry, sender_shown)));
+        into.reasons.push_back(
+            fmt::format("{} scores {} by {}, \"{}\"", shown(sender), hit->score, list->shown, escaped(hit->entry, sender_shown)));
     }
     return has_score;
 }

@@ -17,8 +17,8 @@
 #include <set>
 #include <span>
 #include <string>
-#include <utility>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "policy/lookup_keys.h"
@@ -29,9 +29,9 @@ namespace tamis::policy {
 
 // SenderDecision - what the lists of one recipient say about the senders of a message
 struct SenderDecision {
-    bool                     whitelisted = false;
-    bool                     blacklisted = false;  // never together with whitelisted: a deny of any address wins
-    double                   boost = 0;            // sum of the soft scores
+    bool whitelisted = false;
+    bool blacklisted = false;           // never together with whitelisted: a deny of any address wins
+    double boost = 0;                   // sum of the soft scores
     std::vector<std::string> reasons;   // one line each, for explanations
     std::vector<std::string> problems;  // one line each: table, row, column and what is wrong
 
@@ -56,17 +56,17 @@ public:
 private:
     using Pattern = std::shared_ptr<const re2::RE2>;
     struct List {
-        std::string                                 shown;
-        std::vector<std::string>                    recipients;  // empty: everybody
-        std::vector<std::string>                    whitelist, blacklist;
-        std::vector<Pattern>                        whitelist_patterns, blacklist_patterns;
-        std::map<std::string, double, std::less<>>  scores;
-        std::vector<std::pair<Pattern, double>>     score_patterns;
+        std::string shown;
+        std::vector<std::string> recipients;  // empty: everybody
+        std::vector<std::string> whitelist, blacklist;
+        std::vector<Pattern> whitelist_patterns, blacklist_patterns;
+        std::map<std::string, double, std::less<>> scores;
+        std::vector<std::pair<Pattern, double>> score_patterns;
     };
     // Hit - the entry of a list's scores that holds for a sender
     struct Hit {
         std::string entry;
-        double      score = 0;
+        double score = 0;
     };
     using Lists = std::vector<const List*>;
     using Counted = std::set<std::pair<std::string, std::string>>;  // user and entry
@@ -74,16 +74,16 @@ private:
     enum class Ended { no, neutral, allow, deny };
     struct RowSearch {
         Ended ended = Ended::no;
-        bool  has_score = false;
+        bool has_score = false;
     };
     // search_rows - the rows of wblist for one address; scores are added to the decision once per user and entry
-    static RowSearch search_rows(std::span<const UserRow> rows, std::size_t sender, const AddressPieces& address, Counted& counted,
-                                 SenderDecision& into);
+    static RowSearch search_rows(std::span<const UserRow> rows, std::size_t sender, const AddressPieces& address,
+                                 Counted& counted, SenderDecision& into);
     // ended_by - what the hard lists of the configuration say of one address: an allow wins over a deny
     static Ended ended_by(const Lists& lists, const AddressPieces& sender, SenderDecision& into);
     // add_scores - of the configuration; whether there was one
     static bool add_scores(const Lists& lists, const AddressPieces& sender, SenderDecision& into);
-    static List               load_list(const ConfigTable& from, const KeyOptions& keys, Problems& problems);
+    static List load_list(const ConfigTable& from, const KeyOptions& keys, Problems& problems);
     static std::optional<Hit> score_in(const List& list, const AddressPieces& sender);
 
     std::vector<List> lists_;
@@ -99,7 +99,7 @@ std::vector<AddressPieces> senders_of(std::string_view envelope_sender, const st
 enum class ListWord { allow, deny, neutral, score, unknown };
 struct ListMeaning {
     ListWord word = ListWord::unknown;
-    double   score = 0;
+    double score = 0;
 };
 ListMeaning list_meaning(std::string_view wb);
 

@@ -14,7 +14,7 @@ namespace tamis::policy {
 // SpamScores - how: all are added, the largest counts, or that of one engine (the others only when it has no score)
 struct SpamScores {
     enum class Rule { sum, maximum, engine };
-    Rule        rule = Rule::sum;
+    Rule rule = Rule::sum;
     std::string engine;
 };
 // spam_scores_named - "sum", "maximum", or the name of an engine

@@ -11,7 +11,7 @@
 namespace tamis::policy {
 namespace {
 
-constexpr int     group_limit = 9;
+constexpr int group_limit = 9;
 constexpr int64_t pattern_memory = 8 << 20;
 
 // normal_key - a key of the file in the form that table_keys makes; nothing after adding a problem
@@ -58,8 +58,7 @@ std::string filled_in(const std::string& text, const std::vector<std::string>& c
 
 }  // namespace
 
-std::shared_ptr<const re2::RE2> compile_pattern(const std::string& text, Position at, std::string_view name,
-                                                Problems& problems) {
+std::shared_ptr<const re2::RE2> compile_pattern(const std::string& text, Position at, std::string_view name, Problems& problems) {
     re2::RE2::Options options(re2::RE2::Latin1);  // addresses are bytes
     options.set_log_errors(false);
     options.set_max_mem(pattern_memory);
@@ -115,8 +114,7 @@ StaticTables StaticTables::read(const ConfigTable& config, const KeyOptions& key
         }
         auto pattern = compile_pattern(*match->text(), match->position, "recipient_patterns.match", problems);
         out.patterns_.push_back({fmt::format("[[recipient_patterns]] match = \"{}\"", escaped(*match->text(), 200)),
-                                 item.position,
-                                 load_field_values(*item.table(), "recipient_patterns", problems, {"match"}),
+                                 item.position, load_field_values(*item.table(), "recipient_patterns", problems, {"match"}),
                                  std::move(pattern)});
     }
     return out;
@@ -129,14 +127,12 @@ std::vector<StaticMatch> StaticTables::match(const AddressPieces& address) const
     if (!by_key_.empty())
         for (const auto& key : table_keys(address))
             if (const auto found = by_key_.find(key); found != by_key_.end())
-                out.push_back({&found->second,
-                               {address.full, address.local, address.user, address.extension, address.domain}});
+                out.push_back({&found->second, {address.full, address.local, address.user, address.extension, address.domain}});
     for (const auto& entry : patterns_) {
         if (entry.pattern == nullptr) continue;
         const int groups = std::min(entry.pattern->NumberOfCapturingGroups(), group_limit);
         std::vector<re2::StringPiece> found(static_cast<std::size_t>(groups) + 1);
-        if (!entry.pattern->Match(address.full, 0, address.full.size(), re2::RE2::UNANCHORED, found.data(), groups + 1))
-            continue;
+        if (!entry.pattern->Match(address.full, 0, address.full.size(), re2::RE2::UNANCHORED, found.data(), groups + 1)) continue;
         StaticMatch match{&entry, {}};
         for (std::size_t i = 1; i < found.size(); ++i) match.captures.emplace_back(found[i]);
         out.push_back(std::move(match));

@@ -25,15 +25,15 @@ class RE2;
 namespace tamis::policy {
 
 struct StaticEntry {
-    std::string shown;     // `[recipients.".example.com"]`, for explanations
-    Position    position;
+    std::string shown;  // `[recipients.".example.com"]`, for explanations
+    Position position;
     FieldValues values;
     std::shared_ptr<const re2::RE2> pattern;  // null for a key
 };
 
 // StaticMatch - an entry that holds for an address, and what $1, $2, ... mean in its texts
 struct StaticMatch {
-    const StaticEntry*       entry = nullptr;
+    const StaticEntry* entry = nullptr;
     std::vector<std::string> captures;  // $1 is the first
 };
 
@@ -53,8 +53,8 @@ private:
     static StaticTables read(const ConfigTable& config, const KeyOptions& keys, Problems& problems);
 
     std::map<std::string, StaticEntry, std::less<>> by_key_;
-    std::vector<StaticEntry>                        patterns_;
-    std::vector<bool>                               sets_;  // by field
+    std::vector<StaticEntry> patterns_;
+    std::vector<bool> sets_;  // by field
 };
 
 // value_of - a field of a match; in texts $1 ... $9, ${1} and $(1) are filled in: for a key, 1 the whole address, 2 the
@@ -62,7 +62,6 @@ private:
 std::optional<FieldValue> value_of(const StaticMatch& match, std::size_t field);
 
 // compile_pattern - an RE2 with a bound on its memory; null after adding a problem
-std::shared_ptr<const re2::RE2> compile_pattern(const std::string& text, Position at, std::string_view name,
-                                                Problems& problems);
+std::shared_ptr<const re2::RE2> compile_pattern(const std::string& text, Position at, std::string_view name, Problems& problems);
 
 }  // namespace tamis::policy

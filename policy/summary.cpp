@@ -33,9 +33,8 @@ bool is_tagged(const RecipientOutcome& outcome, const RecipientVerdict& verdict,
 std::string action_word(const SummaryInput& in, std::size_t i) {
     const auto& outcome = (*in.outcomes)[i];
     const auto& verdict = (*in.verdicts)[i];
-    if (outcome.relayed)
-        return is_tagged(outcome, verdict, (*in.policies)[i].is_local) ? "RelayedTagged" : std::string(untagged);
-    const int  told = in.one_reply.value_or(outcome.response.code) / 100;
+    if (outcome.relayed) return is_tagged(outcome, verdict, (*in.policies)[i].is_local) ? "RelayedTagged" : std::string(untagged);
+    const int told = in.one_reply.value_or(outcome.response.code) / 100;
     const bool is_rejected = outcome.response.code / 100 == 5;
     if (told == 4 || outcome.tempfailed()) return "TempFailed";
     if (verdict.destiny == Destiny::discard && !verdict.passes()) return "Discarded";
@@ -55,8 +54,7 @@ std::string actions(const SummaryInput& in, std::string_view separator) {
         words.insert(action_word(in, i) + direction(in.originating, (*in.policies)[i].is_local));
     }
     std::vector<std::string> list;
-    for (const auto& word : words)
-        list.push_back(word.starts_with(untagged) ? "Relayed" + word.substr(untagged.size()) : word);
+    for (const auto& word : words) list.push_back(word.starts_with(untagged) ? "Relayed" + word.substr(untagged.size()) : word);
     if (!in.quarantine_locations.empty()) list.emplace_back("Quarantined");
     if (in.archived) list.emplace_back("Archived");
     return join(list, separator);
@@ -67,7 +65,8 @@ struct Widths {
     std::size_t word = 700, address = 330, recipients = 10'000, id = 250, queued = 300, bank = 10'000;
 };
 // from all there is to what fits in any case: the fixed words of a line and these are shorter than log::line_limit
-constexpr Widths widths[] = {{}, {300, 250, 10, 200, 200, 200}, {200, 120, 4, 120, 100, 60}, {100, 80, 2, 60, 60, 30}, {60, 50, 1, 40, 40, 30}};
+constexpr Widths widths[] = {
+    {}, {300, 250, 10, 200, 200, 200}, {200, 120, 4, 120, 100, 60}, {100, 80, 2, 60, 60, 30}, {60, 50, 1, 40, 40, 30}};
 
 // shortened - the end of a value that is too long, and of it only, is replaced by "..."
 std::string shortened(std::string text, std::size_t most) {
@@ -80,7 +79,8 @@ std::string shortened(std::string text, std::size_t most) {
 // shortened_list - the first ones, and how many more there are
 std::string shortened_list(const std::vector<std::string>& items, std::size_t most) {
     if (items.size() <= most) return join(items, ",");
-    return fmt::format("{},...[{} more]", join(std::vector<std::string>(items.begin(), items.begin() + static_cast<std::ptrdiff_t>(most)), ","),
+    return fmt::format("{},...[{} more]",
+                       join(std::vector<std::string>(items.begin(), items.begin() + static_cast<std::ptrdiff_t>(most)), ","),
                        items.size() - most);
 }
 
@@ -145,10 +145,8 @@ std::string log_text(std::string_view text, std::size_t limit) {
     const bool valid = is_utf8(text);
     for (const char c : text.substr(0, limit)) {
         const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x20 || byte == 0x7f || (byte >= 0x80 && !valid))
-            out += escaped(std::string_view(&c, 1));
-        else
-            out += c;
+        if (byte < 0x20 || byte == 0x7f || (byte >= 0x80 && !valid)) out += escaped(std::string_view(&c, 1));
+        else out += c;
     }
     if (text.size() > limit) out += "...";
     return is_utf8(out) ? out : escaped(out, limit);
@@ -170,8 +168,7 @@ std::string queue_id_of(std::string_view reply) {
     const auto at = reply.rfind(mark);
     if (at != std::string_view::npos) {
         const auto id = reply.substr(at + mark.size());
-        if (!id.empty() && std::ranges::all_of(id, [](char c) { return is_alpha(c) || is_digit(c); }))
-            return std::string(id);
+        if (!id.empty() && std::ranges::all_of(id, [](char c) { return is_alpha(c) || is_digit(c); })) return std::string(id);
     }
     return std::string(reply);
 }
@@ -196,8 +193,8 @@ std::string_view from_clause(std::string_view value) {
 
 std::string oldest_public_address(const mail::Message& message) {
     static const AddressList private_networks =
-        AddressList::parse({"127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16",
-                            "100.64.0.0/10", "0.0.0.0/8", "224.0.0.0/3", "::/127", "fe80::/10", "fc00::/7", "ff00::/8"})
+        AddressList::parse({"127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "100.64.0.0/10",
+                            "0.0.0.0/8", "224.0.0.0/3", "::/127", "fe80::/10", "fc00::/7", "ff00::/8"})
             .value();
     const auto head = message.spool->head();
     std::string oldest;
@@ -226,9 +223,10 @@ std::vector<std::string> lines_of(const SummaryInput& in, const Widths& width) {
     for (std::size_t i = 0; i < in.outcomes->size(); ++i) {
         const auto& outcome = (*in.outcomes)[i];
         auto& side = outcome.relayed ? passed : blocked;
-        side.push_back(side.size() < width.recipients ? log_text(mail::smtp_form(in.envelope->recipients[i].address), width.address) : std::string());
-        if (outcome.relayed && !outcome.queued_as.empty() &&
-            std::ranges::find(queued, outcome.queued_as) == queued.end())
+        side.push_back(side.size() < width.recipients
+                           ? log_text(mail::smtp_form(in.envelope->recipients[i].address), width.address)
+                           : std::string());
+        if (outcome.relayed && !outcome.queued_as.empty() && std::ranges::find(queued, outcome.queued_as) == queued.end())
             queued.push_back(outcome.queued_as);
     }
     const auto blocking = worst_blocking(*in.verdicts);
@@ -245,12 +243,12 @@ std::vector<std::string> lines_of(const SummaryInput& in, const Widths& width) {
 
     std::string tail;
     if (!in.quarantine_locations.empty()) tail += ", quarantine: " + shortened(join(in.quarantine_locations, ", "), width.queued);
-    if (in.envelope->client.ident) tail += ", Queue-ID: " + log_text(*in.envelope->client.ident, std::min<std::size_t>(60, width.id));
+    if (in.envelope->client.ident)
+        tail += ", Queue-ID: " + log_text(*in.envelope->client.ident, std::min<std::size_t>(60, width.id));
     if (const auto id = message_id(*in.message, "Message-ID"); !id.empty()) tail += ", Message-ID: " + log_text(id, width.id);
     if (const auto id = message_id(*in.message, "Resent-Message-ID"); !id.empty())
         tail += ", Resent-Message-ID: " + log_text(id, width.id);
-    tail += fmt::format(", mail_id: {}, Hits: {}, size: {}", in.message->mail_id.get(), hits(*in.verdicts),
-                        in.message->size);
+    tail += fmt::format(", mail_id: {}, Hits: {}, size: {}", in.message->mail_id.get(), hits(*in.verdicts), in.message->size);
     const std::string end = fmt::format(", {} ms", in.elapsed.count());
     std::vector<std::string> lines;
     if (!passed.empty()) {

@@ -19,12 +19,12 @@ using mail::PartFlag;
 
 std::string part_text(const Contents& contents, std::uint32_t number) {
     constexpr std::size_t longest_name = 80;
-    const auto*           part = contents.find(number);
+    const auto* part = contents.find(number);
     if (part == nullptr) return "message";
     if (part->names.empty()) return "part " + part->path;
     // of a long name the end says more
     std::string_view name = part->names.front();
-    const bool       is_cut = name.size() > longest_name;
+    const bool is_cut = name.size() > longest_name;
     if (is_cut) name.remove_prefix(name.size() - longest_name);
     auto shown = escaped(name, 4 * longest_name);
     for (auto& c : shown)  // what ends the name, or the category in a log line
@@ -75,7 +75,8 @@ private:
 std::vector<UncheckedCause> unchecked_causes(const Contents& contents) {
     Causes out;
     if (!contents.failure.empty())
-        out.add(contents.is_to_blame ? mail::unchecked_unopened : mail::unchecked_engine, "not opened: " + escaped(contents.failure, 200));
+        out.add(contents.is_to_blame ? mail::unchecked_unopened : mail::unchecked_engine,
+                "not opened: " + escaped(contents.failure, 200));
     for (const auto& part : contents.parts) {
         if (!part.has(PartFlag::encrypted) && !part.has(PartFlag::undecipherable)) continue;
         out.add(part.has(PartFlag::encrypted) ? mail::unchecked_encrypted : mail::unchecked_engine,
@@ -88,7 +89,8 @@ std::vector<UncheckedCause> unchecked_causes(const Contents& contents) {
     for (const auto& anomaly : contents.anomalies) {
         if (!mail::is_ambiguous(anomaly)) continue;
         const auto detail = anomaly.detail.empty() ? std::string() : fmt::format(" ({})", escaped(anomaly.detail, 80));
-        out.add(mail::unchecked_ambiguous, fmt::format("{}: {}{}", part_text(contents, anomaly.part), mail::anomaly_name(anomaly.kind), detail));
+        out.add(mail::unchecked_ambiguous,
+                fmt::format("{}: {}{}", part_text(contents, anomaly.part), mail::anomaly_name(anomaly.kind), detail));
     }
     return out.take();
 }

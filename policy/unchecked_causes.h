@@ -12,7 +12,7 @@ namespace tamis::policy {
 
 // UncheckedCause - `part 1/2/1 "a.txt": encrypted`
 struct UncheckedCause {
-    int         minor = 0;  // mail::Unchecked
+    int minor = 0;  // mail::Unchecked
     std::string text;
 };
 

@@ -15,9 +15,9 @@ constexpr std::int64_t lowest = std::numeric_limits<std::int64_t>::min();
 // Rank - what decides between two rows: smaller is earlier
 struct Rank {
     std::int64_t descending_priority = 0;
-    std::size_t  key = 0;
-    bool         differs_in_case = false;
-    std::size_t  row = 0;
+    std::size_t key = 0;
+    bool differs_in_case = false;
+    std::size_t row = 0;
     auto operator<=>(const Rank&) const = default;
 };
 
@@ -59,10 +59,8 @@ std::vector<UserRow> UserRowIndex::rows_for(const std::vector<std::string>& keys
         for (const auto row : found->second) {
             const Rank rank{-(priority_of(rows_[row]) + 1), key, rows_[row].email() != keys[key], row};
             const auto known = std::ranges::find(mine, row, &Rank::row);
-            if (known == mine.end())
-                mine.push_back(rank);
-            else
-                *known = std::min(*known, rank);
+            if (known == mine.end()) mine.push_back(rank);
+            else *known = std::min(*known, rank);
         }
     }
     std::ranges::sort(mine);

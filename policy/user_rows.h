@@ -23,11 +23,11 @@ public:
     static constexpr int absent = -1;
     // column_of - where the field of policy/fields.h stands, or `absent`
     int column_of(std::size_t field) const { return by_field_[field]; }
-    int id() const noexcept { return id_; }                   // users.id
-    int email() const noexcept { return email_; }             // users.email
-    int priority() const noexcept { return priority_; }       // users.priority
-    int policy_id() const noexcept { return policy_id_; }     // users.policy_id
-    int policy_row() const noexcept { return policy_row_; }   // policy.id, under the name of policy_row_column
+    int id() const noexcept { return id_; }                  // users.id
+    int email() const noexcept { return email_; }            // users.email
+    int priority() const noexcept { return priority_; }      // users.priority
+    int policy_id() const noexcept { return policy_id_; }    // users.policy_id
+    int policy_row() const noexcept { return policy_row_; }  // policy.id, under the name of policy_row_column
     // unsupported - columns of amavisd's that Tamis has no use for (docs/policy.md)
     const std::vector<std::pair<int, std::string_view>>& unsupported() const noexcept { return unsupported_; }
     const std::vector<std::string>& names() const noexcept { return names_; }
@@ -35,9 +35,9 @@ public:
 private:
     int find(std::string_view name) const;
     std::vector<std::string> names_;
-    std::vector<int>         by_field_;
+    std::vector<int> by_field_;
     std::vector<std::pair<int, std::string_view>> unsupported_;
-    int                      id_, email_, priority_, policy_id_, policy_row_;
+    int id_, email_, priority_, policy_id_, policy_row_;
 };
 
 // policy_row_column - how our own statement names policy.id, to tell an empty policy from one that does not exist
@@ -52,8 +52,8 @@ struct SenderHit {
 
 struct UserRow {
     using Values = std::vector<std::optional<std::string>>;
-    std::shared_ptr<const RowShape>       shape;
-    std::shared_ptr<const Values>         values;       // by column; nothing is NULL. Shared by all recipients the row is for.
+    std::shared_ptr<const RowShape> shape;
+    std::shared_ptr<const Values> values;               // by column; nothing is NULL. Shared by all recipients the row is for.
     std::vector<std::optional<SenderHit>> sender_hits;  // by sender, as many as the lookup asked for
 
     // at - the text of a column, null when it is NULL or `absent`
@@ -74,8 +74,8 @@ private:
 
 // KnownListRow - one row of wblist with the sender it names, in descending order of mailaddr.priority
 struct KnownListRow {
-    std::string                user_id;  // wblist.rid
-    std::string                key;      // mailaddr.email
+    std::string user_id;  // wblist.rid
+    std::string key;      // mailaddr.email
     std::optional<std::int64_t> priority;
     std::optional<std::string> wb;
 };
@@ -91,7 +91,7 @@ public:
     std::vector<UserRow> rows_for(const std::vector<std::string>& keys) const;
 
 private:
-    std::vector<UserRow>                                      rows_;
+    std::vector<UserRow> rows_;
     std::unordered_map<std::string, std::vector<std::size_t>> by_email_;  // in lower case
 };
 

@@ -17,9 +17,8 @@ Reply reply_of(const policy::Response& response) { return reply(response.code, r
 
 }  // namespace
 
-Reply one_for_all(const std::vector<policy::RecipientOutcome>& outcomes,
-                  const std::vector<policy::RecipientVerdict>& verdicts, const std::vector<DsnKind>& dsn,
-                  const std::string& log_id) {
+Reply one_for_all(const std::vector<policy::RecipientOutcome>& outcomes, const std::vector<policy::RecipientVerdict>& verdicts,
+                  const std::vector<DsnKind>& dsn, const std::string& log_id) {
     const std::size_t total = outcomes.size();
     if (total == 0) return reply(250, "2.5.0", fmt::format("Ok, id={}", log_id));
     for (const auto& outcome : outcomes)
@@ -76,14 +75,10 @@ std::vector<Reply> one_each(const mail::Envelope& envelope, const std::vector<po
         const auto ok = [&](std::string_view what) {
             return reply(250, "2.5.0", fmt::format("Ok {}, {} ({})", recipient, what, response.line()));
         };
-        if (dsn[i] == DsnKind::failed)
-            replies.push_back(ok("DSN was sent"));
-        else if (dsn[i] == DsnKind::suppressed)
-            replies.push_back(ok("DSN suppressed"));
-        else if (verdicts[i].destiny != Destiny::reject)
-            replies.push_back(ok("DSN suppressed_2"));
-        else
-            replies.push_back(reply_of(response));
+        if (dsn[i] == DsnKind::failed) replies.push_back(ok("DSN was sent"));
+        else if (dsn[i] == DsnKind::suppressed) replies.push_back(ok("DSN suppressed"));
+        else if (verdicts[i].destiny != Destiny::reject) replies.push_back(ok("DSN suppressed_2"));
+        else replies.push_back(reply_of(response));
     }
     return replies;
 }

@@ -58,8 +58,11 @@ void run_loop(asio::io_context& context) {
 // Thread - one event loop with everything that lives on it
 struct App::Thread {
     explicit Thread(Services& shared, ReinjectOptions options)
-        : services(shared), reinjector(std::move(options)), workers(open_workers()),
-          pipeline(shared, reinjector, workers.get()), sweep_timer(context) {}
+        : services(shared),
+          reinjector(std::move(options)),
+          workers(open_workers()),
+          pipeline(shared, reinjector, workers.get()),
+          sweep_timer(context) {}
 
     // open_workers - this thread's pool; null: mail is not opened
     std::unique_ptr<open::WorkerPool> open_workers() {
@@ -118,7 +121,8 @@ struct App::Thread {
             place = services.serving.try_take(1);
             if (place.amount() == 0) {
                 if (services.told_waiting.begin_quiet(std::chrono::minutes(1)))
-                    log::warning({}, "{} served (limits.connections), new ones wait for their greeting", counted(services.serving.limit(), "connection is", "connections are"));
+                    log::warning({}, "{} served (limits.connections), new ones wait for their greeting",
+                                 counted(services.serving.limit(), "connection is", "connections are"));
                 auto taken = co_await services.serving.take(1, Deadline::in(settings->limits.session));
                 if (!taken) co_return;
                 place = std::move(*taken);
@@ -135,12 +139,13 @@ struct App::Thread {
         Listed(const Listed&) = delete;
         Listed& operator=(const Listed&) = delete;
         std::set<Session*>& list;
-        Session*            one;
+        Session* one;
     };
     void take_control(const Accepted& accepted, ControlPeer peer, const std::shared_ptr<ControlPools::Place>& place) {
         auto stream = stream_of(accepted);
         if (!stream) return;
-        auto session = std::make_shared<ControlSession>(std::move(stream), std::move(peer), place, services, pipeline, reinjector);
+        auto session =
+            std::make_shared<ControlSession>(std::move(stream), std::move(peer), place, services, pipeline, reinjector);
         controls.insert(session.get());
         place->on_yield([this, weak = std::weak_ptr(session)] {
             asio::post(context, [weak] {
@@ -170,56 +175,56 @@ struct App::Thread {
         if (thread.joinable()) thread.join();
     }
 
-    Services&                                                     services;
-    std::set<Session*>                                            sessions;  // only on this thread; outlive what is on the loop
-    std::set<ControlSession*>                                     controls;
-    asio::io_context                                              context{1};
-    asio::executor_work_guard<asio::io_context::executor_type>    guard{context.get_executor()};
-    Reinjector                                                    reinjector;
-    std::unique_ptr<open::WorkerPool>                             workers;
-    Pipeline                                                      pipeline;
-    asio::steady_timer                                            sweep_timer;
-    std::atomic<std::size_t>                                      load{0};
-    std::thread                                                   thread;
+    Services& services;
+    std::set<Session*> sessions;  // only on this thread; outlive what is on the loop
+    std::set<ControlSession*> controls;
+    asio::io_context context{1};
+    asio::executor_work_guard<asio::io_context::executor_type> guard{context.get_executor()};
+    Reinjector reinjector;
+    std::unique_ptr<open::WorkerPool> workers;
+    Pipeline pipeline;
+    asio::steady_timer sweep_timer;
+    std::atomic<std::size_t> load{0};
+    std::thread thread;
 };
 
 // Rights - before and after root gives its rights away; without root everything is made with those of the user
 enum class Rights : bool { of_root, of_user };
 
 struct App::Impl {
-    std::shared_ptr<const Settings>      settings;
-    bool                                 is_activated = false;  // systemd holds our sockets
-    std::set<std::string>                made;  // files and sockets, by path
-    std::unique_ptr<Services>            services;
-    std::unique_ptr<RetentionTimer>      retention;
+    std::shared_ptr<const Settings> settings;
+    bool is_activated = false;   // systemd holds our sockets
+    std::set<std::string> made;  // files and sockets, by path
+    std::unique_ptr<Services> services;
+    std::unique_ptr<RetentionTimer> retention;
     std::vector<std::unique_ptr<Thread>> threads;
-    asio::io_context                     context{1};  // main thread: accepting and signals
-    std::vector<ListeningSocket>         listeners;
-    std::vector<ListeningSocket>         control_listeners;  // AM.PDP
-    ControlPools                         pools;              // who is on its line
+    asio::io_context context{1};  // main thread: accepting and signals
+    std::vector<ListeningSocket> listeners;
+    std::vector<ListeningSocket> control_listeners;  // AM.PDP
+    ControlPools pools;                              // who is on its line
     std::vector<std::unique_ptr<Acceptor>> acceptors;
-    asio::signal_set                     signals{context, SIGTERM, SIGINT, SIGHUP};
-    std::unique_ptr<TakenOver>           predecessor;  // until it has been told to go
-    std::unique_ptr<TakeoverServer>      takeover;     // for the one after us
-    bool                                 stopped_in_time = true;
-    bool                                 is_ending = false;
-    bool                                 is_handed_over = false;  // the sockets are another's now, and so are their paths
+    asio::signal_set signals{context, SIGTERM, SIGINT, SIGHUP};
+    std::unique_ptr<TakenOver> predecessor;    // until it has been told to go
+    std::unique_ptr<TakeoverServer> takeover;  // for the one after us
+    bool stopped_in_time = true;
+    bool is_ending = false;
+    bool is_handed_over = false;  // the sockets are another's now, and so are their paths
 
     Task<void> handle_signals();
     Task<void> end();
-    void       hand_over();
-    void       offer_takeover();
+    void hand_over();
+    void offer_takeover();
     Result<std::vector<ListeningSocket>> listen(const std::vector<std::string>& endpoints, int backlog, const std::string& mode);
     Task<void> drain();
-    void       reload();
-    void       hand_out(Accepted accepted);
-    void       hand_out_control(Accepted accepted);
-    Thread&    least_busy();
-    Done       make_files(Rights rights);
-    Done       open_sockets(Rights rights);
-    void       log_start() const;
+    void reload();
+    void hand_out(Accepted accepted);
+    void hand_out_control(Accepted accepted);
+    Thread& least_busy();
+    Done make_files(Rights rights);
+    Done open_sockets(Rights rights);
+    void log_start() const;
     static Task<void> introduce(std::shared_ptr<const Snapshot> snapshot);
-    void       close_listeners() {
+    void close_listeners() {
         for (auto* list : {&listeners, &control_listeners})
             for (const auto& listener : std::exchange(*list, {})) {
                 ::close(listener.descriptor);
@@ -242,9 +247,9 @@ std::shared_ptr<const Snapshot> make_snapshot(std::shared_ptr<const Settings> se
                                               open::Spawner* spawner) {
     auto out = std::make_shared<Snapshot>();
     const auto& server = settings->server;
-    out->scanners = scanners::open_scanners(settings->config, problems,
-                                            {spawner, server.state_dir, settings->open.memory.count, settings->limits.message_size.count,
-                                             settings->open.enabled});
+    out->scanners = scanners::open_scanners(
+        settings->config, problems,
+        {spawner, server.state_dir, settings->open.memory.count, settings->limits.message_size.count, settings->open.enabled});
     out->site.hostname = server.hostname;
     out->site.localhost_name = server.localhost_name;
     out->site.virus_header = settings->policy.virus_header;
@@ -256,10 +261,10 @@ std::shared_ptr<const Snapshot> make_snapshot(std::shared_ptr<const Settings> se
     out->spool = {server.state_dir, settings->limits.spool_memory.count};
     if (!server.tls_certificate.empty()) {
         auto context = TlsContext::server(server.tls_certificate, server.tls_key);
-        if (context)
-            out->tls = std::move(*context);
+        if (context) out->tls = std::move(*context);
         else
-            problems.add(position_in(settings->config, "server", "tls_certificate"), fmt::format("server.tls_certificate: {}", describe(context.error())));
+            problems.add(position_in(settings->config, "server", "tls_certificate"),
+                         fmt::format("server.tls_certificate: {}", describe(context.error())));
     }
     out->settings = std::move(settings);
     return problems.none() ? out : nullptr;
@@ -304,12 +309,14 @@ App::~App() {
 }
 
 // listen - what the predecessor listens on is taken from it; the rest is opened
-Result<std::vector<ListeningSocket>> App::Impl::listen(const std::vector<std::string>& endpoints, int backlog, const std::string& mode) {
+Result<std::vector<ListeningSocket>> App::Impl::listen(const std::vector<std::string>& endpoints, int backlog,
+                                                       const std::string& mode) {
     std::vector<ListeningSocket> out;
-    std::vector<std::string>     missing;
+    std::vector<std::string> missing;
     for (const auto& text : endpoints) {
         const auto endpoint = parse_endpoint(text);
-        auto       taken = endpoint && predecessor ? predecessor->take(endpoint->is_unix() ? endpoint->path : endpoint->text()) : std::vector<ListeningSocket>();
+        auto taken = endpoint && predecessor ? predecessor->take(endpoint->is_unix() ? endpoint->path : endpoint->text())
+                                             : std::vector<ListeningSocket>();
         if (taken.empty()) missing.push_back(text);
         std::ranges::move(taken, std::back_inserter(out));
     }
@@ -332,7 +339,8 @@ Done App::start(Problems& problems, TakeOver take_over) {
     }
     if (auto done = in.make_files(Rights::of_root); !done) return done;
     auto spawning = open::spawner_options_of(settings.open);
-    const bool needs_spawner = settings.open.enabled || scanners::has_commands(settings.config) || scanners::has_yara(settings.config);
+    const bool needs_spawner =
+        settings.open.enabled || scanners::has_commands(settings.config) || scanners::has_yara(settings.config);
     if (needs_spawner) {
         auto program = open::open_worker_program(spawning);
         if (!program) return std::unexpected(program.error());
@@ -342,8 +350,10 @@ Done App::start(Problems& problems, TakeOver take_over) {
     ::umask(0027);
     if (auto done = in.make_files(Rights::of_user); !done) return done;
 
-    in.services = std::make_unique<Services>(settings.limits.memory.count, static_cast<std::uint64_t>(settings.limits.connections));
-    if (auto done = scanners::remove_old_directories(settings.server.state_dir); !done) log::warning({}, "{}", describe(done.error()));
+    in.services =
+        std::make_unique<Services>(settings.limits.memory.count, static_cast<std::uint64_t>(settings.limits.connections));
+    if (auto done = scanners::remove_old_directories(settings.server.state_dir); !done)
+        log::warning({}, "{}", describe(done.error()));
     if (needs_spawner) {  // before any thread, and without privileges
         auto spawner = open::Spawner::start(std::move(spawning));
         if (!spawner) return std::unexpected(spawner.error());
@@ -364,12 +374,14 @@ Done App::start(Problems& problems, TakeOver take_over) {
         in.services->records = std::move(*store);
     }
     if (auto done = in.services->delivered.open(settings.server.state_dir + "/delivered"); !done)
-        log::warning({}, "what is being delivered is remembered in memory only, a kill can double messages: {}", describe(done.error()));
+        log::warning({}, "what is being delivered is remembered in memory only, a kill can double messages: {}",
+                     describe(done.error()));
     if (auto opened = open_lookups(*in.services, settings); !opened) return opened;
     if (!in.control_listeners.empty()) {
         in.services->copies = std::make_unique<CopyReader>(in.services->snapshot()->spool, in.services->memory);
         if (!settings.storage_dsns.empty()) {
-            auto store = storage::open_quarantine_store(settings.storage_dsns, {.connections = 2, .patience = settings.storage.wait});
+            auto store =
+                storage::open_quarantine_store(settings.storage_dsns, {.connections = 2, .patience = settings.storage.wait});
             if (!store) return std::unexpected(store.error());
             in.services->quarantine = std::move(*store);
         }
@@ -404,10 +416,12 @@ void App::Impl::hand_out_control(Accepted accepted) {
     const auto snapshot = services->snapshot();
     const auto& in_force = *snapshot->settings;
     auto peer = identify(accepted.descriptor, accepted.is_unix, accepted.peer_address, accepted.listener, in_force);
-    const auto limit = peer.refusal.empty() ? static_cast<std::size_t>(in_force.control.connections) : ControlPools::stranger_limit;
+    const auto limit =
+        peer.refusal.empty() ? static_cast<std::size_t>(in_force.control.connections) : ControlPools::stranger_limit;
     auto place = pools.enter(peer.pool, limit);
     if (!place) {
-        log::warning({}, "AM.PDP: more than {} of \"{}\" (control.connections), one was closed", counted(limit, "connection"), peer.pool);
+        log::warning({}, "AM.PDP: more than {} of \"{}\" (control.connections), one was closed", counted(limit, "connection"),
+                     peer.pool);
         ::close(accepted.descriptor);
         return;
     }
@@ -452,12 +466,13 @@ Done App::Impl::make_files(Rights rights) {
 Done App::Impl::open_sockets(Rights rights) {
     struct Row {
         const std::vector<std::string>& endpoints;
-        const std::string&              mode;
-        int                             backlog;
-        std::vector<ListeningSocket>&   into;
-        bool                            wanted;
+        const std::string& mode;
+        int backlog;
+        std::vector<ListeningSocket>& into;
+        bool wanted;
     };
-    const std::array rows{Row{settings->server.listen, settings->server.socket_mode, static_cast<int>(settings->limits.backlog), listeners, !is_activated},
+    const std::array rows{Row{settings->server.listen, settings->server.socket_mode, static_cast<int>(settings->limits.backlog),
+                              listeners, !is_activated},
                           Row{settings->control.listen, settings->control.socket_mode, 128, control_listeners, true}};
     for (const auto& row : rows) {
         if (!row.wanted) continue;
@@ -485,8 +500,8 @@ void App::Impl::log_start() const {
     for (const auto& listener : listeners) names.push_back(listener.name);
     std::vector<std::string> engines;
     for (const auto& scanner : services->snapshot()->scanners) engines.emplace_back(scanner->name());
-    log::notice({}, "Tamis {} started, listening on {}, forwarding to {}, scanners: {}, {}", TAMIS_VERSION,
-                join(names, ", "), settings->forward.shown, engines.empty() ? "none" : join(engines, ", "), counted(threads.size(), "thread"));
+    log::notice({}, "Tamis {} started, listening on {}, forwarding to {}, scanners: {}, {}", TAMIS_VERSION, join(names, ", "),
+                settings->forward.shown, engines.empty() ? "none" : join(engines, ", "), counted(threads.size(), "thread"));
     if (engines.empty()) log::warning({}, "no scanner is configured: mail passes unchecked");
 }
 
@@ -515,7 +530,9 @@ void App::Impl::reload() {
                 if (!line.reloadable && old.section == line.section && old.name == line.name && old.value != line.value)
                     log::warning({}, "reload: {}.{} takes effect after a restart", line.section, line.name);
         if (next->asks_records() && !services->pen_pals && !next->storage_dsns.empty())
-            log::warning({}, "reload: policy.pen_pals_bonus and policy.bounce_killer_score, both off until now, take effect after a restart");
+            log::warning(
+                {},
+                "reload: policy.pen_pals_bonus and policy.bounce_killer_score, both off until now, take effect after a restart");
         settings = next;
         services->swap(std::move(snapshot));
         services->serving.set_limit(static_cast<std::uint64_t>(settings->limits.connections));
@@ -599,14 +616,16 @@ int App::run(const std::function<void()>& ready) {
     }
     for (const auto& listener : in.control_listeners) {
         in.acceptors.push_back(std::make_unique<Acceptor>(in.context.get_executor(), listener));
-        asio::co_spawn(in.context, in.acceptors.back()->run([&in](Accepted accepted) { in.hand_out_control(std::move(accepted)); }),
+        asio::co_spawn(in.context,
+                       in.acceptors.back()->run([&in](Accepted accepted) { in.hand_out_control(std::move(accepted)); }),
                        asio::detached);  // ends with Acceptor::stop()
     }
     asio::co_spawn(in.context, in.handle_signals(), asio::detached);
     in.log_start();
     if (auto predecessor = std::exchange(in.predecessor, nullptr)) {
         if (auto done = predecessor->finish(); !done)
-            log::error({}, "the tamisd that ran before did not say that it ends, look for a second one: {}", describe(done.error()));
+            log::error({}, "the tamisd that ran before did not say that it ends, look for a second one: {}",
+                       describe(done.error()));
     }
     in.offer_takeover();
     if (ready) ready();

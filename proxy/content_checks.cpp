@@ -22,8 +22,8 @@ void log_hit(const std::string& log_id, const std::string& recipient, const poli
                   i == 0 ? hit.rule : "and more");
 }
 
-void check_banned(const Settings& settings, const mail::Envelope& envelope, const std::string& log_id, const mail::Contents& contents,
-                  std::vector<policy::RecipientPolicy>& policies) {
+void check_banned(const Settings& settings, const mail::Envelope& envelope, const std::string& log_id,
+                  const mail::Contents& contents, std::vector<policy::RecipientPolicy>& policies) {
     policy::BannedCheck check(settings.banned, contents);
     const policy::BannedHit* told = nullptr;
     for (std::size_t i = 0; i < policies.size(); ++i) {
@@ -36,7 +36,8 @@ void check_banned(const Settings& settings, const mail::Envelope& envelope, cons
         told = hit;
     }
     for (const auto& name : check.unknown_names())
-        log::warning(log_id, "banned_rulenames: there is no list \"{}\", passed over; lists are [[banned.rules.NAME]]", escaped(name));
+        log::warning(log_id, "banned_rulenames: there is no list \"{}\", passed over; lists are [[banned.rules.NAME]]",
+                     escaped(name));
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ std::error_code last_error() { return {errno, std::system_category()}; }
 Done write_pid(const std::string& path, pid_t pid) {
     const auto fresh = path + ".new";
     ::unlink(fresh.c_str());
-    const int  file = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
+    const int file = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
     const auto text = fmt::format("{}\n", pid);
     if (file < 0) return fail(last_error(), fmt::format("cannot write {}", fresh));
     const bool written = ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size());
@@ -34,7 +34,7 @@ Done write_pid(const std::string& path, pid_t pid) {
 // wait_for_child - the parent's whole life after the fork; returns its exit code
 int wait_for_child(int pipe, pid_t child, const std::string& pid_file) {
     std::array<char, 1> sign{};
-    ssize_t             got = 0;
+    ssize_t got = 0;
     do got = ::read(pipe, sign.data(), sign.size());
     while (got < 0 && errno == EINTR);
     if (got == 1) {
@@ -46,7 +46,8 @@ int wait_for_child(int pipe, pid_t child, const std::string& pid_file) {
     }
     int status = 0;
     if (::waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) != 0) return WEXITSTATUS(status);
-    fmt::print(stderr, "tamisd: it ended before it was ready{}\n", WIFSIGNALED(status) ? fmt::format(", by signal {}", WTERMSIG(status)) : "");
+    fmt::print(stderr, "tamisd: it ended before it was ready{}\n",
+               WIFSIGNALED(status) ? fmt::format(", by signal {}", WTERMSIG(status)) : "");
     return 1;
 }
 

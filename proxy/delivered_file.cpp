@@ -16,7 +16,7 @@ namespace tamis::proxy {
 namespace {
 
 constexpr std::string_view suffix = ".v1.delivered";  // another layout of the slots gets another number
-constexpr std::size_t      segment_size = delivered_slot_size * delivered_segment_slots;
+constexpr std::size_t segment_size = delivered_slot_size * delivered_segment_slots;
 
 // A slot: checksum over everything behind it (8 octets; 0: empty), key (32), time (8), code (2), flags (1), then six texts,
 // each with its length (2). Numbers are in the order of this host: the file never leaves it.
@@ -53,7 +53,7 @@ std::array<char, delivered_slot_size> encode_note(const DeliveredNote& note) {
     put(slot.data() + code_at, static_cast<std::int16_t>(outcome.response.code));
     slot[flags_at] = static_cast<char>((outcome.relayed ? 1 : 0) | (outcome.takes_dsn ? 2 : 0));
     std::size_t at = texts_at;
-    const auto  add = [&](std::string_view text, std::size_t most) {
+    const auto add = [&](std::string_view text, std::size_t most) {
         text = text.substr(0, most);
         put(slot.data() + at, static_cast<std::uint16_t>(text.size()));
         std::memcpy(slot.data() + at + 2, text.data(), text.size());
@@ -78,8 +78,8 @@ std::optional<DeliveredNote> decode_note(std::string_view slot) {
     note.outcome.relayed = (slot[flags_at] & 1) != 0;
     note.outcome.takes_dsn = (slot[flags_at] & 2) != 0;
     std::size_t at = texts_at;
-    for (auto* text : {&note.outcome.response.enhanced, &note.outcome.queued_as, &note.outcome.remote_mta, &note.outcome.final_address,
-                       &note.outcome.response.text, &note.outcome.remote_reply}) {
+    for (auto* text : {&note.outcome.response.enhanced, &note.outcome.queued_as, &note.outcome.remote_mta,
+                       &note.outcome.final_address, &note.outcome.response.text, &note.outcome.remote_reply}) {
         if (slot.size() - at < 2) return {};
         const auto size = get<std::uint16_t>(slot.data() + at);
         at += 2;
@@ -94,7 +94,7 @@ Result<std::unique_ptr<DeliveredFile>> DeliveredFile::create(const std::string& 
     if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return fail(last_error(), fmt::format("cannot make {}", folder));
     for (int attempt = 0;; ++attempt) {  // a process id may have been used before
         const auto path = fmt::format("{}/{}-{}{}", folder, ::getpid(), attempt, suffix);
-        const int  file = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+        const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (file < 0 && errno == EEXIST && attempt < 1000) continue;
         if (file < 0) return fail(last_error(), fmt::format("cannot make {}", path));
         // NOLINTNEXTLINE: the constructor is private

@@ -26,14 +26,14 @@ using DeliveredKey = std::array<unsigned char, 32>;
 
 // DeliveredNote - one recipient who has the message
 struct DeliveredNote {
-    DeliveredKey             key{};
-    std::int64_t             at = 0;  // seconds since 1970
+    DeliveredKey key{};
+    std::int64_t at = 0;  // seconds since 1970
     policy::RecipientOutcome outcome;
 };
 
-constexpr std::size_t delivered_slot_size = 1024;        // octets; a note that needs more is cut (encode_note)
-constexpr std::size_t delivered_segment_slots = 1024;    // the file grows by so many
-constexpr std::size_t delivered_segments_limit = 98;     // 100,352 notes, 98 MiB
+constexpr std::size_t delivered_slot_size = 1024;      // octets; a note that needs more is cut (encode_note)
+constexpr std::size_t delivered_segment_slots = 1024;  // the file grows by so many
+constexpr std::size_t delivered_segments_limit = 98;   // 100,352 notes, 98 MiB
 
 // encode_note - into one slot; overlong texts are cut, the reply's words first
 std::array<char, delivered_slot_size> encode_note(const DeliveredNote& note);
@@ -53,19 +53,21 @@ public:
 
     // write - the slot's number; Errc::over_limit when all are used, the system's error when the file cannot grow
     Result<Slot> write(const DeliveredNote& note);
-    void         erase(Slot slot);
+    void erase(Slot slot);
     const std::string& path() const noexcept { return path_; }
 
 private:
     DeliveredFile(std::string path, int descriptor) : path_(std::move(path)), descriptor_(descriptor) {}
-    Done  grow();
-    char* at(Slot slot) { return segments_[slot / delivered_segment_slots] + slot % delivered_segment_slots * delivered_slot_size; }
+    Done grow();
+    char* at(Slot slot) {
+        return segments_[slot / delivered_segment_slots] + slot % delivered_segment_slots * delivered_slot_size;
+    }
 
-    std::string        path_;
-    int                descriptor_;
+    std::string path_;
+    int descriptor_;
     std::vector<char*> segments_;  // mappings
-    std::vector<Slot>  free_;      // the last given back is the first used: few pages are ever touched
-    std::size_t        used_ = 0;
+    std::vector<Slot> free_;       // the last given back is the first used: few pages are ever touched
+    std::size_t used_ = 0;
 };
 
 // OtherDeliveredFile - the file of another process, which runs still (a restart that overlaps) or has ended
@@ -80,9 +82,9 @@ public:
     // is_abandoned - its process is gone; from now on it is ours
     bool is_abandoned();
     // notes - all that are whole
-    std::vector<DeliveredNote>   notes() const;
+    std::vector<DeliveredNote> notes() const;
     std::optional<DeliveredNote> find(const DeliveredKey& key) const;
-    void                         remove();
+    void remove();
 
 private:
     OtherDeliveredFile(std::string path, int descriptor) : path_(std::move(path)), descriptor_(descriptor) {}
@@ -90,7 +92,7 @@ private:
     void each_slot(Visit visit) const;
 
     std::string path_;
-    int         descriptor_;
+    int descriptor_;
 };
 
 // other_delivered_files - those in `folder` but `own`

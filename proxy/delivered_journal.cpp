@@ -23,9 +23,10 @@ bool is_expired(std::int64_t at, std::int64_t now) { return now - at > lifetime_
 // key_of - nothing for a message whose MTA gave no queue id: the same text sent twice is two messages
 std::optional<DeliveredKey> key_of(const mail::Envelope& envelope, const mail::Message& message, const std::string& recipient) {
     if (!envelope.client.ident || envelope.client.ident->empty()) return {};
-    const auto text = fmt::format("{}\n{}\n{}\n{}\n{}", *envelope.client.ident, envelope.sender, recipient, message.size, message.digest);
+    const auto text =
+        fmt::format("{}\n{}\n{}\n{}\n{}", *envelope.client.ident, envelope.sender, recipient, message.size, message.digest);
     DeliveredKey key{};
-    unsigned     size = 0;
+    unsigned size = 0;
     if (EVP_Digest(text.data(), text.size(), key.data(), &size, EVP_sha256(), nullptr) != 1) return {};
     return key;
 }
@@ -76,7 +77,8 @@ void DeliveredJournal::add(DeliveredNote note) {
         if (auto written = file_->write(note)) {
             slot = *written;
         } else if (!std::exchange(has_warned_, true)) {
-            log::warning({}, "what is being delivered cannot be noted, a kill at this moment could double a message: {}", describe(written.error()));
+            log::warning({}, "what is being delivered cannot be noted, a kill at this moment could double a message: {}",
+                         describe(written.error()));
         }
     }
     const auto place = order_.insert(order_.end(), note.key);

@@ -26,8 +26,8 @@ namespace tamis::proxy {
 
 class DeliveredJournal {
 public:
-    static constexpr std::size_t limit = 100'000;                        // recipients
-    static constexpr std::chrono::hours lifetime{6 * 24};                // Postfix keeps trying for 5 days
+    static constexpr std::size_t limit = 100'000;          // recipients
+    static constexpr std::chrono::hours lifetime{6 * 24};  // Postfix keeps trying for 5 days
 
     // open - from now on notes are kept in files below `folder`, and those of processes that are gone are taken over. A
     // Fault: the journal lives in memory only. Call before anything is remembered.
@@ -42,7 +42,7 @@ public:
     // find - the outcome of an earlier try, and forgets nothing: the MTA may try yet again
     std::optional<policy::RecipientOutcome> find(const mail::Envelope& envelope, const mail::Message& message,
                                                  const std::string& recipient);
-    bool        empty() const;
+    bool empty() const;
     std::size_t size() const;
 
 private:
@@ -50,10 +50,10 @@ private:
         std::size_t operator()(const DeliveredKey& key) const noexcept;
     };
     struct Entry {
-        policy::RecipientOutcome           outcome;
-        std::int64_t                       at = 0;
+        policy::RecipientOutcome outcome;
+        std::int64_t at = 0;
         std::optional<DeliveredFile::Slot> slot;
-        std::list<DeliveredKey>::iterator  place;  // in order_
+        std::list<DeliveredKey>::iterator place;  // in order_
     };
     using Entries = std::unordered_map<DeliveredKey, Entry, KeyHash>;
 
@@ -61,12 +61,12 @@ private:
     void drop(Entries::iterator entry);
     void take_over();
 
-    mutable std::mutex                               mutex_;
-    Entries                                          entries_;
-    std::list<DeliveredKey>                          order_;   // oldest first
-    std::unique_ptr<DeliveredFile>                   file_;    // null: in memory only
+    mutable std::mutex mutex_;
+    Entries entries_;
+    std::list<DeliveredKey> order_;                            // oldest first
+    std::unique_ptr<DeliveredFile> file_;                      // null: in memory only
     std::vector<std::unique_ptr<OtherDeliveredFile>> others_;  // of processes that run still
-    bool                                             has_warned_ = false;
+    bool has_warned_ = false;
 };
 
 }  // namespace tamis::proxy

@@ -8,8 +8,8 @@
 namespace tamis::proxy {
 
 struct Person {
-    std::string           name;
-    unsigned              user = 0;
+    std::string name;
+    unsigned user = 0;
     std::vector<unsigned> groups;
 };
 // find_person - an account with all its groups; false when there is none of that name
@@ -18,7 +18,7 @@ bool find_person(const std::string& name, Person& into);
 // Step - one part of a path: what stat() says of it
 struct Step {
     std::string path;
-    unsigned    mode = 0, user = 0, group = 0;
+    unsigned mode = 0, user = 0, group = 0;
 };
 // obstacle - the first step that stops this person on the way to the last: x on directories, `wanted` (4 r, 2 w, 1 x) at the
 // end; empty when nothing does. Access lists (ACLs) are not known here. Pure.

@@ -27,10 +27,10 @@ namespace {
 std::error_code last_error() { return {errno, std::system_category()}; }
 
 union AnyAddress {
-    sockaddr         any;
-    sockaddr_in      v4;
-    sockaddr_in6     v6;
-    sockaddr_un      un;
+    sockaddr any;
+    sockaddr_in v4;
+    sockaddr_in6 v6;
+    sockaddr_un un;
     sockaddr_storage storage;
 };
 
@@ -66,7 +66,9 @@ Done listen_tcp(const Endpoint& endpoint, int backlog, std::vector<ListeningSock
     hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
     addrinfo* found = nullptr;
     const std::string host = endpoint.host == "*" ? "" : endpoint.host;
-    if (const int error = ::getaddrinfo(host.empty() ? nullptr : host.c_str(), std::to_string(endpoint.port).c_str(), &hints, &found); error != 0)
+    if (const int error =
+            ::getaddrinfo(host.empty() ? nullptr : host.c_str(), std::to_string(endpoint.port).c_str(), &hints, &found);
+        error != 0)
         return fail(Errc::not_found, fmt::format("listen on {}: {}", endpoint.text(), ::gai_strerror(error)));
     const std::unique_ptr<addrinfo, void (*)(addrinfo*)> guard(found, ::freeaddrinfo);
     for (const auto* entry = found; entry != nullptr; entry = entry->ai_next) {
@@ -166,7 +168,7 @@ struct Acceptor::Native {
     Native(const asio::any_io_executor& executor, int descriptor)
         : listening(executor, ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0)), pause(executor) {}
     asio::posix::stream_descriptor listening;
-    asio::steady_timer             pause;
+    asio::steady_timer pause;
 };
 
 Acceptor::Acceptor(asio::any_io_executor executor, const ListeningSocket& socket)

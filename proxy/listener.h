@@ -17,25 +17,24 @@
 namespace tamis::proxy {
 
 struct ListeningSocket {
-    int         descriptor = -1;
+    int descriptor = -1;
     std::string name;  // for logs: "127.0.0.1:10024", "/run/tamis.sock"
     std::string path;  // of a unix socket of ours, to be removed at the end; empty otherwise
 };
 
 // open_listeners - binds and listens; for host names every address. A stale unix socket is replaced, a live one is not. Changes
 // the umask for a moment: before there are threads.
-Result<std::vector<ListeningSocket>> open_listeners(const std::vector<std::string>& endpoints, int backlog,
-                                                    unsigned socket_mode);
+Result<std::vector<ListeningSocket>> open_listeners(const std::vector<std::string>& endpoints, int backlog, unsigned socket_mode);
 // inherited_listeners - LISTEN_FDS of sd_listen_fds(3); empty when we were not socket-activated
 std::vector<ListeningSocket> inherited_listeners();
 
 struct Accepted {
-    int         descriptor = -1;
-    std::string peer_address;    // "" on a unix socket
+    int descriptor = -1;
+    std::string peer_address;  // "" on a unix socket
     std::string socket_address;
-    std::string listener;        // "10024" or the path
-    bool        is_unix = false;
-    bool        is_ipv6 = false;
+    std::string listener;  // "10024" or the path
+    bool is_unix = false;
+    bool is_ipv6 = false;
 };
 
 // Acceptor - accepts on one listening socket until stop(); all calls on its executor
@@ -51,7 +50,7 @@ public:
 private:
     struct Native;
     std::unique_ptr<Native> native_;
-    std::string             name_;
+    std::string name_;
 };
 
 }  // namespace tamis::proxy

@@ -36,7 +36,8 @@ int run(int argc, char** argv) {
     cli.add_flag("--check", check, "check the configuration and exit: 0 good, 1 bad with FILE:LINE:COL: what is wrong");
     cli.add_flag("--print-config", print, "print every setting, its value and where it comes from");
     cli.add_flag("--settings-manual", manual, "print docs/settings.md");
-    cli.add_flag("--take-over", take_over, "take the listening sockets from the tamisd that runs, which then ends: a restart that refuses no connection");
+    cli.add_flag("--take-over", take_over,
+                 "take the listening sockets from the tamisd that runs, which then ends: a restart that refuses no connection");
     cli.add_flag("--daemon", daemon, "go into the background once everything works; the exit status says whether it does");
     cli.add_option("--pid-file", pid_file, "with --daemon: write the process id there");
     cli.add_flag("-V,--version", version, "print the version");
@@ -71,10 +72,8 @@ int run(int argc, char** argv) {
     if (check) show_warnings();
     if (check || print) {
         if (!tamis::proxy::make_snapshot(settings, problems) || !problems.none()) return report(problems);
-        if (print)
-            fmt::print("{}", tamis::proxy::print_config(*settings));
-        else
-            fmt::print("{}: fine\n", file);
+        if (print) fmt::print("{}", tamis::proxy::print_config(*settings));
+        else fmt::print("{}: fine\n", file);
         return 0;
     }
     tamis::proxy::check_start(*settings, problems, warnings);

@@ -21,8 +21,8 @@ metric::Counter& notices_refused() {
 
 }  // namespace
 
-Task<Result<bool>> submit_notice(policy::Notice notice, std::string what, NextHop to, Reinjector& reinjector,
-                                 std::string log_id, Deadline deadline) {
+Task<Result<bool>> submit_notice(policy::Notice notice, std::string what, NextHop to, Reinjector& reinjector, std::string log_id,
+                                 Deadline deadline) {
     mail::Envelope envelope;
     envelope.smtputf8 = notice.smtputf8;
     Submission submission;
@@ -56,8 +56,8 @@ Task<Result<bool>> submit_notice(policy::Notice notice, std::string what, NextHo
 Task<Done> submit_all(std::vector<policy::PeopleNotice> notices, NextHop to, Reinjector& reinjector, std::string log_id,
                       Deadline deadline) {
     for (auto& one : notices) {
-        auto taken = co_await submit_notice(std::move(one.notice), fmt::format("{} notification", one.kind), to,
-                                            reinjector, log_id, deadline);
+        auto taken = co_await submit_notice(std::move(one.notice), fmt::format("{} notification", one.kind), to, reinjector,
+                                            log_id, deadline);
         if (!taken) co_return std::unexpected(std::move(taken.error()));
     }
     co_return Done{};

@@ -72,9 +72,12 @@ std::optional<Answer> Pipeline::loop_refusal(State& state) {
     constexpr std::size_t most_hops = 100;
     const auto hops = state.message.header.find_all("Received", state.message.spool->head()).size();
     if (hops <= most_hops) return {};
-    const Reply text = reply(554, "5.4.6", fmt::format("Reject: Too many hops: {} 'Received:' header fields, id={}", hops, state.log_id));
-    log::warning(state.log_id, "Blocked MTA-BLOCKED, mail loop: {} Received fields, {} -> {}; look for a content_filter on the re-injection port",
-                 hops, mail::smtp_form(state.envelope.sender), counted(state.envelope.recipients.size(), "recipient"));
+    const Reply text =
+        reply(554, "5.4.6", fmt::format("Reject: Too many hops: {} 'Received:' header fields, id={}", hops, state.log_id));
+    log::warning(
+        state.log_id,
+        "Blocked MTA-BLOCKED, mail loop: {} Received fields, {} -> {}; look for a content_filter on the re-injection port", hops,
+        mail::smtp_form(state.envelope.sender), counted(state.envelope.recipients.size(), "recipient"));
     Answer out;
     out.outcomes = state.outcomes;
     out.replies.assign(state.job.per_recipient_replies ? state.envelope.recipients.size() : 1, text);
@@ -147,10 +150,10 @@ Task<Done> Pipeline::keep(State& state, Deadline deadline) {
     state.plan = std::move(*plan);
     std::string prefix;
     if (!state.plan.copies.empty()) {
-        prefix = policy::quarantine_prefix(state.verdicts, state.policies, state.findings, state.envelope,
-                                           state.message, state.shared.site);
-        auto done = co_await keep_copies(state.plan, state.envelope, state.message, prefix, options, services_.files,
-                                         reinjector_, deadline);
+        prefix = policy::quarantine_prefix(state.verdicts, state.policies, state.findings, state.envelope, state.message,
+                                           state.shared.site);
+        auto done = co_await keep_copies(state.plan, state.envelope, state.message, prefix, options, services_.files, reinjector_,
+                                         deadline);
         if (!done) co_return done;
     }
     if (!services_.records) co_return Done{};
@@ -195,10 +198,8 @@ Answer Pipeline::answer(State& state) {
     const auto& settings = *state.shared.settings;
     Answer out;
     out.outcomes = state.outcomes;
-    if (state.job.per_recipient_replies)
-        out.replies = one_each(state.envelope, state.outcomes, state.verdicts, state.dsn);
-    else
-        out.replies = {one_for_all(state.outcomes, state.verdicts, state.dsn, state.log_id)};
+    if (state.job.per_recipient_replies) out.replies = one_each(state.envelope, state.outcomes, state.verdicts, state.dsn);
+    else out.replies = {one_for_all(state.outcomes, state.verdicts, state.dsn, state.log_id)};
     policy::SummaryInput summary;
     if (!state.job.per_recipient_replies) summary.one_reply = out.replies.front().code;
     summary.envelope = &state.envelope;
@@ -213,12 +214,13 @@ Answer Pipeline::answer(State& state) {
         if (!copy.is_archive) summary.quarantine_locations.push_back(copy.location);
     summary.archived = state.plan.is_archived();
     summary.dsn_sent = std::ranges::any_of(state.dsn, [](auto kind) { return kind == DsnKind::failed; });
-    summary.elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() -
-                                                                            state.job.received_end);
+    summary.elapsed =
+        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - state.job.received_end);
     if (settings.log.format != "json")
         for (const auto& line : policy::summary_lines(summary)) log::notice(state.log_id, "{}", line);
     if (settings.log.format != "amavis")
-        log::record(log::Level::notice, state.log_id, policy::summary_json(summary, settings.log.target == "syslog" ? log::syslog_record_limit : 0));
+        log::record(log::Level::notice, state.log_id,
+                    policy::summary_json(summary, settings.log.target == "syslog" ? log::syslog_record_limit : 0));
     if (state.message.normalised != 0)
         log::info(state.log_id, "{} (bare CR, bare LF, NUL) of this message put right; a DKIM signature may break",
                   counted(state.message.normalised, "octet"));
@@ -250,11 +252,11 @@ std::string reason_for_outside(const Fault& fault) {
 // may travel to the sender.
 Answer Pipeline::failed(State& state, std::string_view section, const Fault& fault) {
     messages_tempfailed().add();
-    log::error(state.log_id, "TempFailed {} {} -> {}: {} FAILED: {}; the mail stays with the MTA",
-               state.message.mail_id.get(), mail::smtp_form(state.envelope.sender), counted(state.envelope.recipients.size(), "recipient"),
-               section, escaped(describe(fault), 600));
-    const Reply text = reply(451, "4.5.0", fmt::format("Error in processing, id={}, {} FAILED: {}", state.log_id, section,
-                                                       reason_for_outside(fault)));
+    log::error(state.log_id, "TempFailed {} {} -> {}: {} FAILED: {}; the mail stays with the MTA", state.message.mail_id.get(),
+               mail::smtp_form(state.envelope.sender), counted(state.envelope.recipients.size(), "recipient"), section,
+               escaped(describe(fault), 600));
+    const Reply text = reply(
+        451, "4.5.0", fmt::format("Error in processing, id={}, {} FAILED: {}", state.log_id, section, reason_for_outside(fault)));
     Answer out;
     out.outcomes = state.outcomes;
     out.replies.assign(state.job.per_recipient_replies ? state.envelope.recipients.size() : 1, text);

@@ -30,18 +30,18 @@ using HandOver = std::function<std::vector<SubmissionResult>(const DeliveryGroup
 
 // Job - a received message and what is needed to answer it
 struct Job {
-    mail::Envelope                  envelope;
-    mail::Message                   message;
+    mail::Envelope envelope;
+    mail::Message message;
     std::shared_ptr<const Snapshot> snapshot;
-    bool                            per_recipient_replies = false;  // LMTP
-    std::function<bool()>           client_is_gone;                 // asked once before anything is handed over
-    HandOver                        hand_over;                      // when set: asked instead of the next hop
-    std::chrono::steady_clock::time_point received_end;             // when the end of data was seen
+    bool per_recipient_replies = false;                  // LMTP
+    std::function<bool()> client_is_gone;                // asked once before anything is handed over
+    HandOver hand_over;                                  // when set: asked instead of the next hop
+    std::chrono::steady_clock::time_point received_end;  // when the end of data was seen
 };
 
 struct Answer {
-    std::vector<Reply>                    replies;    // one for SMTP, one per recipient for LMTP
-    std::vector<policy::RecipientOutcome> outcomes;   // for reply_arrived
+    std::vector<Reply> replies;                      // one for SMTP, one per recipient for LMTP
+    std::vector<policy::RecipientOutcome> outcomes;  // for reply_arrived
 };
 
 class Pipeline {
@@ -66,17 +66,17 @@ private:
     Task<Done> scan(State& state, Deadline deadline);
     Task<Done> ask_pen_pals(State& state, Deadline deadline);
     Task<Done> ask_about_bounce(State& state, Deadline deadline);
-    void       judge(State& state);
+    void judge(State& state);
     Task<Done> keep(State& state, Deadline deadline);
     Task<void> deliver(State& state, Deadline deadline);
     Task<Done> notify_people(State& state, Deadline deadline);
     Task<Done> notify(State& state, Deadline deadline);
     Task<void> record(State& state, Deadline deadline);
-    Answer     answer(State& state);
-    Answer     failed(State& state, std::string_view section, const Fault& fault);
+    Answer answer(State& state);
+    Answer failed(State& state, std::string_view section, const Fault& fault);
 
-    Services&         services_;
-    Reinjector&       reinjector_;
+    Services& services_;
+    Reinjector& reinjector_;
     tamis::open::WorkerPool* workers_;
 };
 

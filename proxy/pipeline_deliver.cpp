@@ -57,12 +57,13 @@ Task<void> Pipeline::deliver(State& state, Deadline deadline) {
         if (!to) {
             log::error(state.log_id, "the forward_method of {} cannot be used: {}; the mail stays with the MTA",
                        mail::smtp_form(recipient), escaped(describe(to.error()), 300));
-            state.outcomes[i].response = {451, "4.3.5", fmt::format("forward_method of the recipient cannot be used, id={}", state.log_id)};
+            state.outcomes[i].response = {451, "4.3.5",
+                                          fmt::format("forward_method of the recipient cannot be used, id={}", state.log_id)};
             state.settled[i] = true;
             continue;
         }
-        auto edits = policy::edits_for(state.verdicts[i], state.policies[i], state.findings, state.envelope,
-                                       state.message, state.shared.site, state.quarantined);
+        auto edits = policy::edits_for(state.verdicts[i], state.policies[i], state.findings, state.envelope, state.message,
+                                       state.shared.site, state.quarantined);
         auto addressed = addressed_as(state.envelope.recipients[i], state.verdicts[i], state.policies[i], settings.extension);
         if (addressed.address != recipient) state.outcomes[i].final_address = addressed.address;
         join_group(groups, std::move(edits), std::move(*to), i, std::move(addressed));
@@ -71,7 +72,8 @@ Task<void> Pipeline::deliver(State& state, Deadline deadline) {
     for (auto& group : groups) {
         if (giving_up) {
             for (const auto i : group.members) {
-                state.outcomes[i].response = {451, "4.5.0", fmt::format("Giving up due to previous temporary failures, id={}", state.log_id)};
+                state.outcomes[i].response = {451, "4.5.0",
+                                              fmt::format("Giving up due to previous temporary failures, id={}", state.log_id)};
                 state.settled[i] = true;
             }
             continue;
@@ -93,10 +95,8 @@ Task<void> Pipeline::deliver(State& state, Deadline deadline) {
                                          relayed_outcome(state.outcomes[i], result, group.to));
         };
         std::vector<SubmissionResult> results;
-        if (state.job.hand_over)
-            results = state.job.hand_over(group, state.verdicts);
-        else
-            results = co_await reinjector_.submit(group.to, std::move(submission), deadline);
+        if (state.job.hand_over) results = state.job.hand_over(group, state.verdicts);
+        else results = co_await reinjector_.submit(group.to, std::move(submission), deadline);
         for (std::size_t k = 0; k < group.members.size(); ++k) {
             const std::size_t i = group.members[k];
             auto& outcome = state.outcomes[i];
@@ -112,9 +112,9 @@ Task<void> Pipeline::deliver(State& state, Deadline deadline) {
             verdict.destiny = state.policies[i].destinies.of(*verdict.blocking);
             if (minor == 1) giving_up = !state.job.per_recipient_replies;
             const bool discards = minor == 2 && verdict.destiny == Destiny::discard;
-            outcome.response.text = fmt::format("{}id={} - {}, {}", discards ? "Discarded " : "", state.log_id,
-                                                minor == 1 ? "Temporary MTA failure on relaying" : "Rejected by next-hop MTA on relaying",
-                                                result.text);
+            outcome.response.text = fmt::format(
+                "{}id={} - {}, {}", discards ? "Discarded " : "", state.log_id,
+                minor == 1 ? "Temporary MTA failure on relaying" : "Rejected by next-hop MTA on relaying", result.text);
             if (discards || (minor == 2 && settings.policy.soft_bounce)) {
                 outcome.response.code = discards ? 250 : 450;
                 if (!outcome.response.enhanced.empty()) outcome.response.enhanced[0] = discards ? '2' : '4';
@@ -153,7 +153,8 @@ Task<Done> Pipeline::notify_people(State& state, Deadline deadline) {
 Task<Done> Pipeline::notify(State& state, Deadline deadline) {
     if (auto done = co_await notify_people(state, deadline); !done) co_return done;
     const bool all_fine = std::ranges::all_of(state.outcomes, [](const auto& outcome) { return outcome.relayed; });
-    const bool asked = std::ranges::any_of(state.envelope.recipients, [](const auto& recipient) { return !recipient.notify.empty(); });
+    const bool asked =
+        std::ranges::any_of(state.envelope.recipients, [](const auto& recipient) { return !recipient.notify.empty(); });
     if (all_fine && !asked) co_return Done{};
     policy::DsnInput input;
     input.envelope = &state.envelope;

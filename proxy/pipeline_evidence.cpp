@@ -24,9 +24,8 @@ namespace {
 
 // wanted_scanners - spam scanners rest when nobody wants to know: everybody bypasses, or the sender lists have decided
 scanners::ScannerList wanted_scanners(const scanners::ScannerList& all, const std::vector<policy::RecipientPolicy>& policies) {
-    const bool score_matters = std::ranges::any_of(policies, [](const auto& wanted) {
-        return !wanted.bypass_spam_checks && !wanted.whitelisted && !wanted.blacklisted;
-    });
+    const bool score_matters = std::ranges::any_of(
+        policies, [](const auto& wanted) { return !wanted.bypass_spam_checks && !wanted.whitelisted && !wanted.blacklisted; });
     if (score_matters) return all;
     scanners::ScannerList out;
     std::ranges::copy_if(all, std::back_inserter(out), [](const auto& scanner) { return scanner->finds_viruses(); });
@@ -63,8 +62,8 @@ tamis::open::Extract extract_for(const scanners::ScannerList& all) {
 // look_up - step 4: whose mail is it, and what does every recipient want
 Task<Done> Pipeline::look_up(State& state, Deadline deadline) {
     const auto& settings = *state.shared.settings;
-    log::info(state.log_id, "Checking: {} {} -> {}", state.message.mail_id.get(),
-              mail::smtp_form(state.envelope.sender), counted(state.envelope.recipients.size(), "recipient"));
+    log::info(state.log_id, "Checking: {} {} -> {}", state.message.mail_id.get(), mail::smtp_form(state.envelope.sender),
+              counted(state.envelope.recipients.size(), "recipient"));
     if (auto asked = co_await ask_wishes(state, deadline); !asked) co_return asked;
     if (!services_.records) co_return Done{};
     // a database that is away: wait a little (it may be a restart), then 451 before anything was handed over
@@ -113,8 +112,8 @@ Task<Done> Pipeline::ask_wishes(State& state, Deadline deadline) {
 
 // open - step 5: a worker walks the MIME structure and archives. What it could not read makes the message `unchecked`
 Task<void> Pipeline::open(State& state, Deadline deadline) {
-    const bool  looks_for_bounces = state.shared.settings->policy.bounce_killer_score > 0;
-    const bool  somebody_cares = std::ranges::any_of(state.policies, [&](const auto& wanted) {
+    const bool looks_for_bounces = state.shared.settings->policy.bounce_killer_score > 0;
+    const bool somebody_cares = std::ranges::any_of(state.policies, [&](const auto& wanted) {
         return !wanted.bypass_virus_checks || !wanted.bypass_banned_checks || !wanted.bypass_header_checks ||
                (looks_for_bounces && !wanted.bypass_spam_checks);
     });
@@ -123,24 +122,26 @@ Task<void> Pipeline::open(State& state, Deadline deadline) {
     job.limits = tamis::open::limits_of(state.shared.settings->open);
     job.extract = extract_for(state.shared.scanners);
     auto& scan = begin_scan(state);
-    state.evidence.contents = co_await workers_->open(state.message.spool, job, deadline, [&scan, deadline](mail::ShownParts parts) {
-        return scan.show(std::move(parts), scanners::InParts::yes, deadline);
-    });
+    state.evidence.contents = co_await workers_->open(
+        state.message.spool, job, deadline,
+        [&scan, deadline](mail::ShownParts parts) { return scan.show(std::move(parts), scanners::InParts::yes, deadline); });
     const auto& contents = state.evidence.contents;
     if (!contents.limit.empty()) log::info(state.log_id, "opening: {}", escaped(contents.limit, 200));
     for (const auto& anomaly : contents.anomalies)
-        log::debug(state.log_id, "opening: {} in part {}: {}", mail::anomaly_name(anomaly.kind), anomaly.part, escaped(anomaly.detail, 200));
+        log::debug(state.log_id, "opening: {} in part {}: {}", mail::anomaly_name(anomaly.kind), anomaly.part,
+                   escaped(anomaly.detail, 200));
 }
 
 // begin_scan - what the scanners will say of this message, part by part
 scanners::MessageScan& Pipeline::begin_scan(State& state) {
     if (state.scan) return *state.scan;
     state.scan_user = scan_user(state.policies);
-    scanners::ScanRequest request{&state.message, &state.envelope, state.shared.site.hostname,
-                                  state.envelope.client.address ? std::string_view(*state.envelope.client.address)
-                                                                : std::string_view()};
+    scanners::ScanRequest request{
+        &state.message, &state.envelope, state.shared.site.hostname,
+        state.envelope.client.address ? std::string_view(*state.envelope.client.address) : std::string_view()};
     request.user = state.scan_user;
-    return state.scan.emplace(wanted_scanners(state.shared.scanners, state.policies), request, state.shared.settings->limits.scan);
+    return state.scan.emplace(wanted_scanners(state.shared.scanners, state.policies), request,
+                              state.shared.settings->limits.scan);
 }
 
 // scan - step 6: all wanted scanners at the same time under one limit of time; then those parts that the opening has not shown yet
@@ -218,8 +219,8 @@ Task<Done> Pipeline::ask_about_bounce(State& state, Deadline deadline) {
     facts.original_message_id_domain = policy::message_id_domain(bounce->original);
     facts.originating = state.originating;
     facts.records_are_kept = services_.pen_pals && settings.storage.record_all;
-    const bool is_local_domain = settings.tables.is_local(
-        policy::address_pieces("x@" + facts.original_message_id_domain, settings.tables.keys));
+    const bool is_local_domain =
+        settings.tables.is_local(policy::address_pieces("x@" + facts.original_message_id_domain, settings.tables.keys));
     if (policy::bounce_score(facts, killer_score, is_local_domain)) {
         storage::OriginalQuestion question{bounce->original, {}, local_case(settings)};
         for (const auto& recipient : state.envelope.recipients) question.recipients.push_back(recipient.address);
@@ -229,8 +230,11 @@ Task<Done> Pipeline::ask_about_bounce(State& state, Deadline deadline) {
         facts.is_original_known = known->value_or(false) && !bounce->original.empty();
     }
     const auto score = policy::bounce_score(facts, killer_score, is_local_domain);
-    log::info(state.log_id, "{} about {}: {}", bounce->kind, bounce->original.empty() ? "mail without Message-ID" : escaped(bounce->original, 200),
-              score ? "not about mail of ours" : facts.is_original_known ? "about mail that we sent" : "let be");
+    log::info(state.log_id, "{} about {}: {}", bounce->kind,
+              bounce->original.empty() ? "mail without Message-ID" : escaped(bounce->original, 200),
+              score                     ? "not about mail of ours"
+              : facts.is_original_known ? "about mail that we sent"
+                                        : "let be");
     for (auto& wanted : state.policies) wanted.bounce_score = score.value_or(0);
     co_return Done{};
 }

@@ -16,25 +16,25 @@
 namespace tamis::proxy {
 
 struct Pipeline::State {
-    Job&                                  job;
-    mail::Envelope&                       envelope;
-    const mail::Message&                  message;
-    const Snapshot&                       shared;
-    const std::string&                    log_id;
-    bool                                  originating = false;
-    std::string                           policy_path;
-    std::vector<policy::RecipientPolicy>  policies;
-    std::string                           scan_user;     // whose preferences SpamAssassin applies
-    std::optional<scanners::MessageScan>  scan;          // begun when the message is opened
-    mail::Evidence                        evidence;
-    policy::Findings                      findings;
+    Job& job;
+    mail::Envelope& envelope;
+    const mail::Message& message;
+    const Snapshot& shared;
+    const std::string& log_id;
+    bool originating = false;
+    std::string policy_path;
+    std::vector<policy::RecipientPolicy> policies;
+    std::string scan_user;                      // whose preferences SpamAssassin applies
+    std::optional<scanners::MessageScan> scan;  // begun when the message is opened
+    mail::Evidence evidence;
+    policy::Findings findings;
     std::vector<policy::RecipientVerdict> verdicts;
     std::vector<policy::RecipientOutcome> outcomes;
-    std::vector<bool>                     settled;       // the outcome of that recipient is final
-    std::vector<policy::DsnKind>          dsn;
-    bool                                  quarantined = false;  // a copy because of what was found, not an archive
-    QuarantinePlan                        plan;          // which copies are kept
-    bool                                  kept = false;  // the record is committed, finish() updates it
+    std::vector<bool> settled;  // the outcome of that recipient is final
+    std::vector<policy::DsnKind> dsn;
+    bool quarantined = false;  // a copy because of what was found, not an archive
+    QuarantinePlan plan;       // which copies are kept
+    bool kept = false;         // the record is committed, finish() updates it
 
     explicit State(Job& from)
         : job(from),
@@ -47,7 +47,7 @@ struct Pipeline::State {
           dsn(from.envelope.recipients.size(), policy::DsnKind::none) {}
 
     mail::MessageRecord make_record() const;
-    bool                is_all_settled() const { return std::ranges::all_of(settled, std::identity()); }
+    bool is_all_settled() const { return std::ranges::all_of(settled, std::identity()); }
 };
 
 }  // namespace tamis::proxy

@@ -37,7 +37,8 @@ Result<Identity> identity_of(const std::string& user, const std::string& group) 
     const passwd* account = ::getpwnam(user.c_str());
     if (account == nullptr)
         return fail(Errc::not_found, fmt::format("server.user: there is no user \"{}\"; create it with "
-                                                 "\"useradd --system --home-dir /var/lib/tamis --shell /usr/sbin/nologin {}\"", user, user));
+                                                 "\"useradd --system --home-dir /var/lib/tamis --shell /usr/sbin/nologin {}\"",
+                                                 user, user));
     Identity out{account->pw_uid, account->pw_gid};
     if (!group.empty()) {
         const ::group* entry = ::getgrnam(group.c_str());
@@ -92,7 +93,8 @@ void notify_service_manager(const std::string& state) {
     const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length);
     sockaddr any{};
     static_assert(sizeof any <= sizeof address);
-    ::sendto(socket, state.data(), state.size(), MSG_NOSIGNAL | MSG_DONTWAIT, static_cast<sockaddr*>(static_cast<void*>(&address)), size);
+    ::sendto(socket, state.data(), state.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
+             static_cast<sockaddr*>(static_cast<void*>(&address)), size);
     ::close(socket);
 }
 

@@ -15,16 +15,21 @@ using Member = std::string RetentionSettings::*;
 struct Category {
     std::string_view letters;
     std::string_view records_name, quarantine_name;
-    Member           records, quarantine;
+    Member records, quarantine;
 };
 constexpr std::array categories = {
     Category{"V", "virus_records", "virus_quarantine", &RetentionSettings::virus_records, &RetentionSettings::virus_quarantine},
-    Category{"B", "banned_records", "banned_quarantine", &RetentionSettings::banned_records, &RetentionSettings::banned_quarantine},
-    Category{"U", "unchecked_records", "unchecked_quarantine", &RetentionSettings::unchecked_records, &RetentionSettings::unchecked_quarantine},
+    Category{"B", "banned_records", "banned_quarantine", &RetentionSettings::banned_records,
+             &RetentionSettings::banned_quarantine},
+    Category{"U", "unchecked_records", "unchecked_quarantine", &RetentionSettings::unchecked_records,
+             &RetentionSettings::unchecked_quarantine},
     Category{"S", "spam_records", "spam_quarantine", &RetentionSettings::spam_records, &RetentionSettings::spam_quarantine},
-    Category{"Y", "spammy_records", "spammy_quarantine", &RetentionSettings::spammy_records, &RetentionSettings::spammy_quarantine},
-    Category{"HM", "bad_header_records", "bad_header_quarantine", &RetentionSettings::bad_header_records, &RetentionSettings::bad_header_quarantine},
-    Category{"O", "oversized_records", "oversized_quarantine", &RetentionSettings::oversized_records, &RetentionSettings::oversized_quarantine},
+    Category{"Y", "spammy_records", "spammy_quarantine", &RetentionSettings::spammy_records,
+             &RetentionSettings::spammy_quarantine},
+    Category{"HM", "bad_header_records", "bad_header_quarantine", &RetentionSettings::bad_header_records,
+             &RetentionSettings::bad_header_quarantine},
+    Category{"O", "oversized_records", "oversized_quarantine", &RetentionSettings::oversized_records,
+             &RetentionSettings::oversized_quarantine},
     Category{"T", "mta_records", "mta_quarantine", &RetentionSettings::mta_records, &RetentionSettings::mta_quarantine},
     Category{"C", "clean_records", "clean_quarantine", &RetentionSettings::clean_records, &RetentionSettings::clean_quarantine},
 };
@@ -41,9 +46,12 @@ const std::vector<Setting<RetentionSettings>>& retention_rows() {
     using S = RetentionSettings;
     static const std::vector<Setting<S>> rows = {
         {"enabled", &S::enabled, "tamisd removes what is past its age; `tamis expire` does it by hand, whatever this says."},
-        {"interval", &S::interval, "How often tamisd does so. Of several hosts with one database one works at a time.", 1, 604'800},
-        {"records", &S::records, "How long records (msgs, msgrcpt) are kept, with the copies that are left then: \"90d\", \"12w\", \"never\"."},
-        {"quarantine", &S::quarantine, "How long quarantined copies in the database are kept; the record stays and says that its copy has expired."},
+        {"interval", &S::interval, "How often tamisd does so. Of several hosts with one database one works at a time.", 1,
+         604'800},
+        {"records", &S::records,
+         "How long records (msgs, msgrcpt) are kept, with the copies that are left then: \"90d\", \"12w\", \"never\"."},
+        {"quarantine", &S::quarantine,
+         "How long quarantined copies in the database are kept; the record stays and says that its copy has expired."},
         {"virus_records", &S::virus_records, "The same for records of infected mail; \"\": as records."},
         {"virus_quarantine", &S::virus_quarantine, "The same for copies of infected mail; \"\": as quarantine."},
         {"banned_records", &S::banned_records, "Records of mail with banned contents."},
@@ -62,15 +70,23 @@ const std::vector<Setting<RetentionSettings>>& retention_rows() {
         {"mta_quarantine", &S::mta_quarantine, "Copies of it."},
         {"clean_records", &S::clean_records, "Records of clean mail."},
         {"clean_quarantine", &S::clean_quarantine, "Copies of it."},
-        {"incomplete", &S::incomplete, "After this a record goes whose message never came to an end (msgs.content NULL) and of which there is no copy."},
+        {"incomplete", &S::incomplete,
+         "After this a record goes whose message never came to an end (msgs.content NULL) and of which there is no copy."},
         {"deleted", &S::deleted, "After this a copy goes that each of its recipients has marked as deleted (msgrcpt.rs D)."},
         {"batch", &S::batch, "Most messages in one transaction; fewer when these take long.", 1, 10'000},
         {"pause", &S::pause, "Shortest pause between two transactions.", 0, 60},
-        {"share", &S::share, "Largest part of the time in which the database works for the retention: 0.2 rests four times as long as it works.", 0.01, 1},
-        {"rate", &S::rate, "Messages a second below which it does not slow down, whatever the share: more than arrive, so that it keeps up. 0: the share alone counts.", 0, 100'000},
+        {"share", &S::share,
+         "Largest part of the time in which the database works for the retention: 0.2 rests four times as long as it works.",
+         0.01, 1},
+        {"rate", &S::rate,
+         "Messages a second below which it does not slow down, whatever the share: more than arrive, so that it keeps up. 0: the share alone counts.",
+         0, 100'000},
         {"longest_run", &S::longest_run, "After this a run stops; the next one goes on.", 1, 86'400},
-        {"drop_partitions", &S::drop_partitions, "PostgreSQL tables divided by partition_tag: a partition that is wholly past is dropped instead of emptied."},
-        {"weeks_ahead", &S::weeks_ahead, "PostgreSQL tables divided by week: for how many weeks to come tamisd makes the partitions, also when enabled is false.", 1, 52},
+        {"drop_partitions", &S::drop_partitions,
+         "PostgreSQL tables divided by partition_tag: a partition that is wholly past is dropped instead of emptied."},
+        {"weeks_ahead", &S::weeks_ahead,
+         "PostgreSQL tables divided by week: for how many weeks to come tamisd makes the partitions, also when enabled is false.",
+         1, 52},
         {"vacuum", &S::vacuum, "SQLite: free pages go back to the disk in small steps, when the file was made by Tamis."},
     };
     return rows;
@@ -79,7 +95,9 @@ const std::vector<Setting<RetentionSettings>>& retention_rows() {
 Result<storage::Age> parse_age(std::string_view text) {
     if (text == "never") return storage::Age();
     const auto span = parse_duration(text);
-    if (!span || span->count() < 1000) return fail(Errc::bad_input, fmt::format("\"{}\" is no age: expected \"30d\", \"12h\", \"2w\" or \"never\"", escaped(text, 40)));
+    if (!span || span->count() < 1000)
+        return fail(Errc::bad_input,
+                    fmt::format("\"{}\" is no age: expected \"30d\", \"12h\", \"2w\" or \"never\"", escaped(text, 40)));
     return storage::Age(std::chrono::floor<std::chrono::seconds>(*span));
 }
 

@@ -15,11 +15,12 @@
 namespace tamis::proxy {
 namespace {
 
-constexpr std::chrono::hours   full_every{24};
+constexpr std::chrono::hours full_every{24};
 constexpr std::chrono::minutes first_after{1};  // at most: a start brings enough to do
 
 metric::Counter& runs() {
-    static metric::Counter counter("tamis_retention_runs_total", "Runs of the retention on this host that did something or found nothing due");
+    static metric::Counter counter("tamis_retention_runs_total",
+                                   "Runs of the retention on this host that did something or found nothing due");
     return counter;
 }
 metric::Counter& failures() {
@@ -35,7 +36,8 @@ metric::Counter& copies() {
     return counter;
 }
 metric::Gauge& longest() {
-    static metric::Gauge gauge("tamis_retention_longest_transaction_seconds", "Longest transaction of the last run of the retention");
+    static metric::Gauge gauge("tamis_retention_longest_transaction_seconds",
+                               "Longest transaction of the last run of the retention");
     return gauge;
 }
 

@@ -4,9 +4,9 @@
 // due. stop() returns within the time of one short transaction. start(), wake() and stop() from one thread.
 #pragma once
 
+#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <atomic>
 #include <memory>
 #include <thread>
 
@@ -30,15 +30,15 @@ private:
     Task<void> run();
     Task<void> run_once(std::shared_ptr<const Settings> settings);
 
-    const Services&                   services_;
-    std::atomic<bool>                 stopping_{false};
-    storage::Expiry                   expiry_;
+    const Services& services_;
+    std::atomic<bool> stopping_{false};
+    storage::Expiry expiry_;
     std::chrono::steady_clock::time_point last_full_{};
-    bool                              had_full_ = false;
-    std::string                       last_trouble_;
+    bool had_full_ = false;
+    std::string last_trouble_;
     std::unique_ptr<asio::io_context> loop_;
     std::unique_ptr<asio::steady_timer> timer_;  // goes before the loop
-    std::thread                       thread_;
+    std::thread thread_;
 };
 
 }  // namespace tamis::proxy

@@ -64,7 +64,8 @@ std::string settings_digest(const ConfigTable& config) {
 }
 
 std::string running_text(const RunningSettings& running) {
-    return fmt::format("pid {}\nloaded_at {}\ndigest {}\nfile {}\n", running.pid, running.loaded_at, running.digest, escaped(running.file, 4096));
+    return fmt::format("pid {}\nloaded_at {}\ndigest {}\nfile {}\n", running.pid, running.loaded_at, running.digest,
+                       escaped(running.file, 4096));
 }
 
 std::optional<RunningSettings> parse_running(std::string_view text) {
@@ -89,7 +90,8 @@ void note_running(const std::string& state_dir, const std::string& file, const C
     const std::string path = path_of(state_dir);
     const std::string next = path + ".new";
     ::unlink(next.c_str());
-    const int descriptor = ::open(next.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR | S_IRGRP);
+    const int descriptor =
+        ::open(next.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR | S_IRGRP);
     const std::string text = running_text(running);
     const bool is_written = descriptor >= 0 && ::write(descriptor, text.data(), text.size()) == static_cast<ssize_t>(text.size());
     if (descriptor >= 0) ::close(descriptor);

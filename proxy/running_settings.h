@@ -16,7 +16,7 @@ namespace tamis::proxy {
 struct RunningSettings {
     std::int64_t pid = 0;
     std::int64_t loaded_at = 0;  // seconds since 1970
-    std::string  file, digest;
+    std::string file, digest;
     bool operator==(const RunningSettings&) const = default;
 };
 
@@ -24,7 +24,7 @@ struct RunningSettings {
 std::string settings_digest(const ConfigTable& config);
 
 // running_text / parse_running - the file's content. Pure.
-std::string                    running_text(const RunningSettings& running);
+std::string running_text(const RunningSettings& running);
 std::optional<RunningSettings> parse_running(std::string_view text);
 
 // note_running - writes it for this process; a failure is logged, it stops nothing

@@ -37,7 +37,8 @@ bool is_roots_alone(const std::string& directory) {
 
 std::unexpected<Fault> cannot(std::string_view what, const std::string& path) {
     const auto error = last_error();
-    if (error.value() == ELOOP) return fail(error, fmt::format("cannot {} {}: it is a symbolic link, and none is followed", what, path));
+    if (error.value() == ELOOP)
+        return fail(error, fmt::format("cannot {} {}: it is a symbolic link, and none is followed", what, path));
     return fail(error, fmt::format("cannot {} {}", what, path));
 }
 
@@ -73,7 +74,8 @@ bool only_root_writes(const std::string& path) {
 Done write_file(const std::string& path, const std::string& text) {
     constexpr int how = O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
     int number = ::open(path.c_str(), how, 0644);
-    if (number < 0 && errno == EACCES && ::unlink(path.c_str()) == 0) number = ::open(path.c_str(), how | O_EXCL, 0644);  // root's, of an earlier start
+    if (number < 0 && errno == EACCES && ::unlink(path.c_str()) == 0)
+        number = ::open(path.c_str(), how | O_EXCL, 0644);  // root's, of an earlier start
     const File file(number);
     if (file.number < 0) return cannot("write", path);
     struct stat status{};
@@ -98,10 +100,12 @@ Done make_log_file(const std::string& path, uid_t user, gid_t group) {
 Done make_directory(const std::string& path, uid_t user, gid_t group) {
     std::error_code error;
     if (std::filesystem::is_directory(path, error)) return {};
-    if (const auto above = std::filesystem::path(path).parent_path(); !above.empty()) std::filesystem::create_directories(above, error);
+    if (const auto above = std::filesystem::path(path).parent_path(); !above.empty())
+        std::filesystem::create_directories(above, error);
     if (::mkdir(path.c_str(), 0750) != 0) return fail(last_error(), fmt::format("cannot create directory {}", path));
     const File made(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    if (made.number < 0 || ::fchmod(made.number, 0750) != 0 || (user != static_cast<uid_t>(-1) && ::fchown(made.number, user, group) != 0))
+    if (made.number < 0 || ::fchmod(made.number, 0750) != 0 ||
+        (user != static_cast<uid_t>(-1) && ::fchown(made.number, user, group) != 0))
         return cannot("set up directory", path);
     return {};
 }

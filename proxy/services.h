@@ -26,10 +26,10 @@
 namespace tamis::proxy {
 
 struct Snapshot {
-    std::shared_ptr<const Settings>   settings;
-    scanners::ScannerList             scanners;
-    policy::Site                      site;
-    SpoolOptions                      spool;
+    std::shared_ptr<const Settings> settings;
+    scanners::ScannerList scanners;
+    policy::Site site;
+    SpoolOptions spool;
     std::shared_ptr<const TlsContext> tls;  // null: STARTTLS is not offered
 };
 
@@ -60,24 +60,24 @@ public:
         snapshot_ = std::move(next);
     }
 
-    Slots                                 memory;   // limits.memory: bytes we hold at once, for mail, sessions and records
-    Slots                                 serving;  // limits.connections
+    Slots memory;   // limits.memory: bytes we hold at once, for mail, sessions and records
+    Slots serving;  // limits.connections
     std::shared_ptr<storage::RecordStore> records;
     std::shared_ptr<storage::LookupStore> lookups;   // null: no lookup_dsn
     std::shared_ptr<storage::PenPalStore> pen_pals;  // null: off, or no storage_dsn
-    std::unique_ptr<open::Spawner>        spawner;   // null: mail is not opened, and no scanner program can be run
-    DeliveredJournal                      delivered;
-    FileKeeper                            files;    // quarantine copies in files
+    std::unique_ptr<open::Spawner> spawner;          // null: mail is not opened, and no scanner program can be run
+    DeliveredJournal delivered;
+    FileKeeper files;                                      // quarantine copies in files
     std::shared_ptr<storage::QuarantineStore> quarantine;  // null: no storage_dsn, or nobody can ask
-    std::unique_ptr<CopyReader>           copies;      // null: nobody can ask
-    Quiet                                 told_waiting;  // that connections wait
-    SeenNames                             seen_viruses;
-    SeenNames                             told_columns;  // columns without effect that were told of
-    std::atomic<bool>                     stopping{false};
-    std::atomic<std::uint64_t>            connections{0};  // ever accepted; part of the log ids
+    std::unique_ptr<CopyReader> copies;                    // null: nobody can ask
+    Quiet told_waiting;                                    // that connections wait
+    SeenNames seen_viruses;
+    SeenNames told_columns;  // columns without effect that were told of
+    std::atomic<bool> stopping{false};
+    std::atomic<std::uint64_t> connections{0};  // ever accepted; part of the log ids
 
 private:
-    mutable std::mutex              mutex_;
+    mutable std::mutex mutex_;
     std::shared_ptr<const Snapshot> snapshot_;
 };
 

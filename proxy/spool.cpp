@@ -143,7 +143,8 @@ Result<std::shared_ptr<const mail::SealedSpool>> SpoolWriter::seal() {
         const int reader = ::open(fmt::format("/proc/self/fd/{}", descriptor_).c_str(), O_RDONLY | O_CLOEXEC);
         if (reader < 0) return fail(last_error(), "cannot reopen the spool file");
         ::close(std::exchange(descriptor_, reader));
-    } else if (descriptor_ >= 0 && ::fcntl(descriptor_, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) != 0) {
+    } else if (descriptor_ >= 0 &&
+               ::fcntl(descriptor_, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) != 0) {
         return fail(last_error(), "cannot seal the message");
     }
     return std::make_shared<HeldSpool>(std::exchange(descriptor_, -1), total, std::move(head_), std::move(units_));

@@ -24,8 +24,8 @@ namespace tamis::proxy {
 constexpr std::size_t spool_head_limit = 256 * 1024;
 
 struct SpoolOptions {
-    std::string   directory;                         // for large messages
-    std::uint64_t memory_limit = 8 * 1024 * 1024;    // above it: a file
+    std::string directory;                         // for large messages
+    std::uint64_t memory_limit = 8 * 1024 * 1024;  // above it: a file
 };
 
 class SpoolWriter {
@@ -41,7 +41,7 @@ public:
     // make_room - waits until the part of the next `bytes` octets that is kept in memory in any case is admitted
     Task<Done> make_room(std::size_t bytes, Deadline deadline);
     // append - false when it cannot be stored; fault() says why (no space, no descriptor)
-    bool         append(std::string_view bytes);
+    bool append(std::string_view bytes);
     const Fault& fault() const noexcept { return fault_; }
     std::uint64_t size() const noexcept { return head_.size() + spilled_; }
 
@@ -56,15 +56,15 @@ private:
     bool move_to_file();
 
     const SpoolOptions* options_;
-    Slots*              memory_;
-    Slots::Units        units_;
-    std::string         head_;         // the first bytes, kept in memory as well
-    std::uint64_t       spilled_ = 0;  // bytes in the descriptor only
-    int                 descriptor_ = -1;
-    bool                is_file_ = false;
-    bool                head_written_ = false;
-    std::string         pending_;      // collected for one larger write
-    Fault               fault_;
+    Slots* memory_;
+    Slots::Units units_;
+    std::string head_;           // the first bytes, kept in memory as well
+    std::uint64_t spilled_ = 0;  // bytes in the descriptor only
+    int descriptor_ = -1;
+    bool is_file_ = false;
+    bool head_written_ = false;
+    std::string pending_;  // collected for one larger write
+    Fault fault_;
 };
 
 }  // namespace tamis::proxy

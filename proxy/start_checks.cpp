@@ -31,11 +31,12 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t shown = 200;
-constexpr unsigned    to_write = 2;  // of file_rights.h
+constexpr unsigned to_write = 2;  // of file_rights.h
 
 class StartChecks {
 public:
-    StartChecks(const Settings& settings, Problems& problems, Problems& warnings) : settings_(settings), problems_(problems), warnings_(warnings) {}
+    StartChecks(const Settings& settings, Problems& problems, Problems& warnings)
+        : settings_(settings), problems_(problems), warnings_(warnings) {}
 
     void run() {
         users();
@@ -66,15 +67,20 @@ private:
             problems_.add(at("server", "group"), fmt::format("server.group: there is no group \"{}\"", escaped(server.group)));
         if (server.user.empty()) {
             if (::geteuid() == 0)
-                warnings_.add({}, "server.user is not set: tamisd does not run as root, so only its systemd unit (User=tamis) or another user can start it");
+                warnings_.add(
+                    {},
+                    "server.user is not set: tamisd does not run as root, so only its systemd unit (User=tamis) or another user can start it");
             return;
         }
         const passwd* account = ::getpwnam(server.user.c_str());
         if (account == nullptr)
-            problems_.add(at("server", "user"), fmt::format("server.user: there is no user \"{}\"; create it with "
-                                                            "\"useradd --system --home-dir /var/lib/tamis --shell /usr/sbin/nologin {}\"", escaped(server.user), escaped(server.user)));
+            problems_.add(at("server", "user"),
+                          fmt::format("server.user: there is no user \"{}\"; create it with "
+                                      "\"useradd --system --home-dir /var/lib/tamis --shell /usr/sbin/nologin {}\"",
+                                      escaped(server.user), escaped(server.user)));
         else if (account->pw_uid == 0)
-            problems_.add(at("server", "user"), "server.user: tamisd does not run as root: set server.user to an unprivileged user such as \"tamis\"");
+            problems_.add(at("server", "user"),
+                          "server.user: tamisd does not run as root: set server.user to an unprivileged user such as \"tamis\"");
     }
 
     void listeners() {
@@ -86,7 +92,8 @@ private:
                 const std::string name = fmt::format("{}.listen", section);
                 for (const auto& [other, where] : seen)
                     if (is_same_place(*place, other, own_) || is_same_place(other, *place, own_))
-                        problems_.add(entry(section, "listen", i), fmt::format("{}: {} is {} already: it can listen only once", name, place->text(), where));
+                        problems_.add(entry(section, "listen", i),
+                                      fmt::format("{}: {} is {} already: it can listen only once", name, place->text(), where));
                 seen.emplace_back(*place, name);
                 if (place->is_unix()) unix_socket(place->path, entry(section, "listen", i), name);
                 else tcp_socket(*place, entry(section, "listen", i), name);
@@ -98,7 +105,8 @@ private:
 
     void unix_socket(const std::string& path, Position position, const std::string& name) {
         if (path.size() >= sizeof(sockaddr_un::sun_path))
-            problems_.add(position, fmt::format("{}: the path {} is longer than {} characters, which no socket can have", name, escaped(path, shown), sizeof(sockaddr_un::sun_path) - 1));
+            problems_.add(position, fmt::format("{}: the path {} is longer than {} characters, which no socket can have", name,
+                                                escaped(path, shown), sizeof(sockaddr_un::sun_path) - 1));
         struct stat about{};
         if (::stat(path.c_str(), &about) == 0 && !S_ISSOCK(about.st_mode))
             problems_.add(position, fmt::format("{}: {} is there already and is no socket", name, escaped(path, shown)));
@@ -121,7 +129,8 @@ private:
             const auto error = std::error_code(errno, std::system_category());
             ::close(socket);
             if (!is_bound && error == std::errc::address_not_available)
-                return problems_.add(position, fmt::format("{}: listen on {}: {} is no address of this machine", name, place.text(), escaped(place.host)));
+                return problems_.add(position, fmt::format("{}: listen on {}: {} is no address of this machine", name,
+                                                           place.text(), escaped(place.host)));
         }
     }
 
@@ -131,11 +140,16 @@ private:
         if (!hop) return;  // told when it was read
         for (const auto& text : settings_.server.listen)
             if (const auto listener = parse_endpoint(text); listener && is_same_place(hop->endpoint, *listener, own_))
-                return problems_.add(position, fmt::format("{}: {} is tamisd itself ({}): mail would go round in a loop; name the mail server's port that takes "
-                                                           "filtered mail, such as smtp:[127.0.0.1]:10025", name, hop->shown, listener->text()));
+                return problems_.add(
+                    position,
+                    fmt::format(
+                        "{}: {} is tamisd itself ({}): mail would go round in a loop; name the mail server's port that takes "
+                        "filtered mail, such as smtp:[127.0.0.1]:10025",
+                        name, hop->shown, listener->text()));
         for (const auto& text : settings_.control.listen)
             if (const auto listener = parse_endpoint(text); listener && is_same_place(hop->endpoint, *listener, own_))
-                return problems_.add(position, fmt::format("{}: {} is tamisd's own AM.PDP ({}), which takes no mail", name, hop->shown, listener->text()));
+                return problems_.add(position, fmt::format("{}: {} is tamisd's own AM.PDP ({}), which takes no mail", name,
+                                                           hop->shown, listener->text()));
     }
 
     void next_hops() {
@@ -145,7 +159,8 @@ private:
         const auto look = [&](const ConfigTable& table, const std::string& where) {
             for (const auto& [key, value] : table.entries) {
                 const bool is_method = key == "forward_method" || (where == "policy" && key.ends_with("_quarantine"));
-                if (is_method && value.text() != nullptr) next_hop(*value.text(), value.position, fmt::format("{}.{}", where, key));
+                if (is_method && value.text() != nullptr)
+                    next_hop(*value.text(), value.position, fmt::format("{}.{}", where, key));
             }
         };
         for (const auto& [name, value] : settings_.config.entries) {
@@ -167,8 +182,10 @@ private:
         }
         const auto& ca = settings_.server.forward_ca;
         if (!ca.empty() && ::access(ca.c_str(), R_OK) != 0)
-            problems_.add(at("server", "forward_ca"), fmt::format("server.forward_ca: {}: {}", escaped(ca, shown), std::error_code(errno, std::generic_category()).message()));
-        else if (const auto options = reinject_options(settings_); !options) problems_.add(at("server", "forward_ca"), fmt::format("server.forward_ca: {}", describe(options.error())));
+            problems_.add(at("server", "forward_ca"), fmt::format("server.forward_ca: {}: {}", escaped(ca, shown),
+                                                                  std::error_code(errno, std::generic_category()).message()));
+        else if (const auto options = reinject_options(settings_); !options)
+            problems_.add(at("server", "forward_ca"), fmt::format("server.forward_ca: {}", describe(options.error())));
     }
 
     // writer - who writes what is written while mail flows: server.user when root starts us, else whoever we are
@@ -182,20 +199,26 @@ private:
         while (!fs::exists(there, error) && there.has_relative_path()) there = there.parent_path();
         const bool is_whole = there == fs::path(each.path);
         const auto bad = [&](std::string_view why) {
-            problems_.add(each.position, fmt::format("{}: {} cannot be written: {}", each.setting, escaped(each.path, shown), why));
+            problems_.add(each.position,
+                          fmt::format("{}: {} cannot be written: {}", each.setting, escaped(each.path, shown), why));
         };
         const bool is_file = each.setting == "server.pid_file" || each.setting == "log.target";
         if (is_file && fs::is_symlink(each.path, error)) return bad("it is a symbolic link, which is not followed");
-        if (!is_whole && !fs::is_directory(there, error)) return bad(fmt::format("{} is no directory", escaped(there.string(), shown)));
+        if (!is_whole && !fs::is_directory(there, error))
+            return bad(fmt::format("{} is no directory", escaped(there.string(), shown)));
         // systemd and the init script make these at the start
-        if (!is_whole && (each.path.starts_with("/run/") || each.path.starts_with("/var/run/") || each.path.starts_with("/var/lib/tamis"))) return;
-        const bool is_directory = each.setting == "server.state_dir" || each.setting == "policy.quarantine_dir" || each.setting.ends_with(".listen");
+        if (!is_whole &&
+            (each.path.starts_with("/run/") || each.path.starts_with("/var/run/") || each.path.starts_with("/var/lib/tamis")))
+            return;
+        const bool is_directory =
+            each.setting == "server.state_dir" || each.setting == "policy.quarantine_dir" || each.setting.ends_with(".listen");
         if (is_whole && is_directory && !fs::is_directory(there, error)) return bad("it is no directory");
         if (is_whole && !is_directory && fs::is_directory(there, error)) return bad("it is a directory");
         if (::access(there.c_str(), W_OK) != 0)
-            return bad(fmt::format("{} is not writable for {}: {}", is_whole ? std::string("it") : escaped(there.string(), shown), own_name(),
-                                   std::error_code(errno, std::generic_category()).message()));
-        const bool is_first = each.setting == "server.pid_file" || each.setting == "log.target" || each.setting.ends_with(".listen");
+            return bad(fmt::format("{} is not writable for {}: {}", is_whole ? std::string("it") : escaped(there.string(), shown),
+                                   own_name(), std::error_code(errno, std::generic_category()).message()));
+        const bool is_first =
+            each.setting == "server.pid_file" || each.setting == "log.target" || each.setting.ends_with(".listen");
         const bool is_made_by_root = (!is_whole && each.setting == "server.state_dir") ||
                                      (is_first && only_root_writes(is_directory ? each.path + "/x" : each.path));
         if (!is_for_another_user() || is_made_by_root) return;
@@ -203,7 +226,8 @@ private:
         if (!find_person(settings_.server.user, person)) return;  // told
         const auto steps = steps_of(there.string());
         const auto stopped = obstacle(person, steps, to_write);
-        if (stopped.empty() || ::getxattr(stopped.c_str(), "system.posix_acl_access", nullptr, 0) > 0) return;  // ACLs are not read here
+        if (stopped.empty() || ::getxattr(stopped.c_str(), "system.posix_acl_access", nullptr, 0) > 0)
+            return;  // ACLs are not read here
         bad(fmt::format("{} (server.user) has no right to {}", settings_.server.user, escaped(stopped, shown)));
     }
 
@@ -212,9 +236,9 @@ private:
         return account == nullptr ? fmt::format("uid {}", ::geteuid()) : std::string(account->pw_name);
     }
 
-    const Settings&          settings_;
-    Problems&                problems_;
-    Problems&                warnings_;
+    const Settings& settings_;
+    Problems& problems_;
+    Problems& warnings_;
     std::vector<std::string> own_ = own_addresses();
 };
 
@@ -229,7 +253,8 @@ std::vector<UsedPath> used_paths(const Settings& settings) {
     const auto add = [&](std::string_view section, std::string_view key, std::string_view path, bool is_written) {
         if (!path.starts_with('/')) return;
         const auto* given = value(section, key);
-        out.push_back({fmt::format("{}.{}", section, key), std::string(path), given == nullptr ? Position{} : given->position, is_written});
+        out.push_back(
+            {fmt::format("{}.{}", section, key), std::string(path), given == nullptr ? Position{} : given->position, is_written});
     };
     const auto& server = settings.server;
     add("server", "state_dir", server.state_dir, true);
@@ -242,8 +267,10 @@ std::vector<UsedPath> used_paths(const Settings& settings) {
                 add("policy", key, std::string_view(*given.text()).substr(5), true);
     for (const auto& [section, list] : {std::pair{"server", &server.listen}, std::pair{"control", &settings.control.listen}})
         for (const auto& text : *list)
-            if (const auto place = parse_endpoint(text); place && place->is_unix()) add(section, "listen", fs::path(place->path).parent_path().string(), true);
-    for (const auto& [key, dsns] : {std::pair{"lookup_dsn", &settings.lookup_dsns}, std::pair{"storage_dsn", &settings.storage_dsns}})
+            if (const auto place = parse_endpoint(text); place && place->is_unix())
+                add(section, "listen", fs::path(place->path).parent_path().string(), true);
+    for (const auto& [key, dsns] :
+         {std::pair{"lookup_dsn", &settings.lookup_dsns}, std::pair{"storage_dsn", &settings.storage_dsns}})
         for (const auto& dsn : *dsns)
             if (dsn.kind == storage::Dsn::Kind::sqlite && value("storage", key) != nullptr) add("storage", key, dsn.path, true);
     add("server", "tls_certificate", server.tls_certificate, false);
@@ -263,13 +290,17 @@ void check_unit_paths(const Settings& settings, const UnitPlaces& unit, Problems
     for (const auto& each : used_paths(settings)) {
         std::string complaint;
         if (!unit.may_read(each.path))
-            complaint = fmt::format("{}: {} lies below /home, /root or /run/user, which {} hides from tamisd (ProtectHome=): move it, or write a drop-in with "
-                                    "ProtectHome=no", each.setting, escaped(each.path, shown), name);
+            complaint = fmt::format(
+                "{}: {} lies below /home, /root or /run/user, which {} hides from tamisd (ProtectHome=): move it, or write a drop-in with "
+                "ProtectHome=no",
+                each.setting, escaped(each.path, shown), name);
         else if (each.is_written && !unit.may_write(each.path))
-            complaint = fmt::format("{}: {} is outside of what {} lets tamisd write ({}): write a drop-in (systemctl edit tamis) with [Service] ReadWritePaths={}",
-                                    each.setting, escaped(each.path, shown), name, join(unit.writable, ", "),
-                                    each.setting == "log.target" || each.setting == "server.pid_file" ? escaped(fs::path(each.path).parent_path().string(), shown)
-                                                                                                       : escaped(each.path, shown));
+            complaint = fmt::format(
+                "{}: {} is outside of what {} lets tamisd write ({}): write a drop-in (systemctl edit tamis) with [Service] ReadWritePaths={}",
+                each.setting, escaped(each.path, shown), name, join(unit.writable, ", "),
+                each.setting == "log.target" || each.setting == "server.pid_file"
+                    ? escaped(fs::path(each.path).parent_path().string(), shown)
+                    : escaped(each.path, shown));
         if (complaint.empty()) continue;
         if (starts_this) problems.add(each.position, complaint);
         else warnings.add(each.position, complaint);
@@ -280,14 +311,16 @@ std::string unit_drop_in(const Settings& settings, const UnitPlaces& unit) {
     std::string out;
     const auto& server = settings.server;
     if (!server.user.empty() && server.user != unit.user) out += fmt::format("User={}\n", server.user);
-    if (const auto& group = server.group.empty() && server.user != unit.user ? server.user : server.group; !group.empty() && group != unit.group)
+    if (const auto& group = server.group.empty() && server.user != unit.user ? server.user : server.group;
+        !group.empty() && group != unit.group)
         out += fmt::format("Group={}\n", group);
     std::vector<std::string> folders;
     bool needs_homes = false;
     for (const auto& each : used_paths(settings)) {
         needs_homes = needs_homes || !unit.may_read(each.path);
         if (!each.is_written || unit.may_write(each.path)) continue;
-        const bool is_folder = each.setting == "server.state_dir" || each.setting == "policy.quarantine_dir" || each.setting.ends_with(".listen");
+        const bool is_folder =
+            each.setting == "server.state_dir" || each.setting == "policy.quarantine_dir" || each.setting.ends_with(".listen");
         const auto folder = is_folder ? each.path : fs::path(each.path).parent_path().string();
         const auto covers = [&](const std::string& other) { return folder == other || folder.starts_with(other + "/"); };
         if (std::ranges::any_of(folders, covers)) continue;
@@ -299,6 +332,8 @@ std::string unit_drop_in(const Settings& settings, const UnitPlaces& unit) {
     return out.empty() ? out : "[Service]\n" + out;
 }
 
-void check_start(const Settings& settings, Problems& problems, Problems& warnings) { StartChecks(settings, problems, warnings).run(); }
+void check_start(const Settings& settings, Problems& problems, Problems& warnings) {
+    StartChecks(settings, problems, warnings).run();
+}
 
 }  // namespace tamis::proxy

@@ -25,8 +25,8 @@ void check_start(const Settings& settings, Problems& problems, Problems& warning
 // UsedPath - a path of the configuration, and what tamisd does with it
 struct UsedPath {
     std::string setting, path;
-    Position    position;
-    bool        is_written = false;
+    Position position;
+    bool is_written = false;
 };
 // used_paths - of all settings, absolute ones
 std::vector<UsedPath> used_paths(const Settings& settings);

@@ -25,7 +25,7 @@ using open::Descriptor;
 constexpr std::string_view hello = "tamis take over 1";
 constexpr std::string_view go_word = "go";
 constexpr std::string_view gone = "gone";
-constexpr int              patience_ms = 10'000;
+constexpr int patience_ms = 10'000;
 
 std::error_code last_error() { return {errno, std::system_category()}; }
 
@@ -33,7 +33,8 @@ Result<sockaddr_un> address_of(const std::string& path) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     if (path.size() >= sizeof address.sun_path)
-        return fail(Errc::over_limit, fmt::format("{} is too long for a socket (107 octets at most); choose a shorter server.state_dir", path));
+        return fail(Errc::over_limit,
+                    fmt::format("{} is too long for a socket (107 octets at most); choose a shorter server.state_dir", path));
     std::memcpy(address.sun_path, path.data(), path.size());
     return address;
 }
@@ -41,13 +42,14 @@ Result<sockaddr_un> address_of(const std::string& path) {
 const sockaddr* any(const sockaddr_un& address) { return static_cast<const sockaddr*>(static_cast<const void*>(&address)); }
 
 bool is_trusted(int socket, uid_t user) {
-    ucred     peer{};
+    ucred peer{};
     socklen_t size = sizeof peer;
-    return ::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && (peer.uid == 0 || peer.uid == user || peer.uid == ::geteuid());
+    return ::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
+           (peer.uid == 0 || peer.uid == user || peer.uid == ::geteuid());
 }
 
 bool is_listening(int socket) {
-    int       on = 0;
+    int on = 0;
     socklen_t size = sizeof on;
     return ::getsockopt(socket, SOL_SOCKET, SO_ACCEPTCONN, &on, &size) == 0 && on == 1;
 }
@@ -83,11 +85,14 @@ Result<std::unique_ptr<TakenOver>> TakenOver::ask(const std::string& state_dir, 
         if (errno == ENOENT || errno == ECONNREFUSED) return nullptr;
         return fail(last_error(), fmt::format("take over from {}", path));
     }
-    if (!is_trusted(channel, user)) return fail(Errc::refused, fmt::format("take over: {} belongs to a process of another user", path));
-    if (auto sent = open::send_packet(channel, hello, {}, {}, open::Wait::yes); !sent) return std::unexpected(std::move(sent.error()));
+    if (!is_trusted(channel, user))
+        return fail(Errc::refused, fmt::format("take over: {} belongs to a process of another user", path));
+    if (auto sent = open::send_packet(channel, hello, {}, {}, open::Wait::yes); !sent)
+        return std::unexpected(std::move(sent.error()));
     std::array<char, 16 * 1024> buffer{};
     auto packet = receive(channel, buffer);
-    if (!packet && packet.error().is(Errc::closed)) return fail(Errc::refused, "take over: the tamisd that runs refused (another user?)");
+    if (!packet && packet.error().is(Errc::closed))
+        return fail(Errc::refused, "take over: the tamisd that runs refused (another user?)");
     if (!packet) return std::unexpected(std::move(packet.error()));
     std::size_t used = 0;
     for (const auto line : split(packet->bytes, '\n')) {
@@ -131,16 +136,17 @@ struct TakeoverServer::Impl : std::enable_shared_from_this<TakeoverServer::Impl>
 
     Task<void> run();
     Task<void> serve(Descriptor peer);
-    bool       answer(int peer, std::string_view said);
+    bool answer(int peer, std::string_view said);
 
     asio::posix::stream_descriptor listening;
-    std::string                    path;
-    ino_t                          inode = 0;  // ours; the path may be another's by now
-    std::vector<ListeningSocket>   sockets;
-    std::function<void()>          go_now;
+    std::string path;
+    ino_t inode = 0;  // ours; the path may be another's by now
+    std::vector<ListeningSocket> sockets;
+    std::function<void()> go_now;
 };
 
-TakeoverServer::TakeoverServer(asio::io_context& context, std::string state_dir, std::vector<ListeningSocket> sockets, std::function<void()> go)
+TakeoverServer::TakeoverServer(asio::io_context& context, std::string state_dir, std::vector<ListeningSocket> sockets,
+                               std::function<void()> go)
     : impl_(std::make_shared<Impl>(context, std::move(state_dir), std::move(sockets), std::move(go))) {}
 TakeoverServer::~TakeoverServer() { stop(); }
 
@@ -152,9 +158,9 @@ Done TakeoverServer::start() {
     if (!address) return std::unexpected(address.error());
     Descriptor socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     ::unlink(fresh.c_str());
-    const auto  mask = ::umask(0177);
-    const bool  bound = socket && ::bind(socket.get(), any(*address), sizeof *address) == 0;
-    const auto  error = last_error();
+    const auto mask = ::umask(0177);
+    const bool bound = socket && ::bind(socket.get(), any(*address), sizeof *address) == 0;
+    const auto error = last_error();
     ::umask(mask);
     struct stat about{};
     if (!bound) return fail(error, fmt::format("cannot listen on {}", fresh));
@@ -189,9 +195,9 @@ Task<void> TakeoverServer::Impl::run() {
         Descriptor peer(::accept4(listening.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
         if (!peer) continue;
         if (is_trusted(peer.get(), ::geteuid()))
-            asio::co_spawn(listening.get_executor(), serve(std::move(peer)), [self = shared_from_this()](const std::exception_ptr&) {});
-        else
-            log::warning({}, "somebody who is neither root nor our own user asked to take over the listening sockets; refused");
+            asio::co_spawn(listening.get_executor(), serve(std::move(peer)),
+                           [self = shared_from_this()](const std::exception_ptr&) {});
+        else log::warning({}, "somebody who is neither root nor our own user asked to take over the listening sockets; refused");
     }
 }
 

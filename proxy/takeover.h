@@ -39,14 +39,15 @@ public:
 
 private:
     explicit TakenOver(int channel) : channel_(channel) {}
-    int                          channel_;
+    int channel_;
     std::vector<ListeningSocket> sockets_;
 };
 
 // TakeoverServer - the running side, on the main loop
 class TakeoverServer {
 public:
-    TakeoverServer(asio::io_context& context, std::string state_dir, std::vector<ListeningSocket> sockets, std::function<void()> go);
+    TakeoverServer(asio::io_context& context, std::string state_dir, std::vector<ListeningSocket> sockets,
+                   std::function<void()> go);
     ~TakeoverServer();
     TakeoverServer(const TakeoverServer&) = delete;
     TakeoverServer& operator=(const TakeoverServer&) = delete;

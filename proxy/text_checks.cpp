@@ -26,14 +26,17 @@ Position position_of(const ConfigTable& config, std::string_view section, std::s
 
 using Complaint = std::optional<std::string>;
 
-bool is_host_character(char c) { return is_alpha(c) || is_digit(c) || c == '-' || c == '_' || c == '.' || static_cast<unsigned char>(c) >= 0x80; }
+bool is_host_character(char c) {
+    return is_alpha(c) || is_digit(c) || c == '-' || c == '_' || c == '.' || static_cast<unsigned char>(c) >= 0x80;
+}
 
 Complaint host_name(std::string_view text) {
     constexpr std::size_t longest = 255;
     if (text.empty()) return {};
-    const bool is_literal = text.size() > 2 && text.front() == '[' && text.back() == ']' && !normal_address(text.substr(1, text.size() - 2)).empty();
-    const bool is_name = text.size() <= longest && std::ranges::all_of(text, is_host_character) && text.front() != '.' && text.front() != '-' &&
-                         text.find("..") == std::string_view::npos;
+    const bool is_literal =
+        text.size() > 2 && text.front() == '[' && text.back() == ']' && !normal_address(text.substr(1, text.size() - 2)).empty();
+    const bool is_name = text.size() <= longest && std::ranges::all_of(text, is_host_character) && text.front() != '.' &&
+                         text.front() != '-' && text.find("..") == std::string_view::npos;
     if (is_literal || is_name) return {};
     return fmt::format("\"{}\" is no host name such as \"filter.example.com\"", escaped(text, shown));
 }
@@ -44,19 +47,26 @@ Complaint helo_name(std::string_view text) {
 }
 
 Complaint ident(std::string_view text) {
-    const bool fits = !text.empty() && text.size() <= 48 && std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f && c != ':' && c != '[' && c != ']' && c != '%'; });
+    const bool fits = !text.empty() && text.size() <= 48 && std::ranges::all_of(text, [](char c) {
+        return c > ' ' && c < 0x7f && c != ':' && c != '[' && c != ']' && c != '%';
+    });
     if (fits) return {};
-    return fmt::format("\"{}\" is no program name: printable ASCII without blanks, \":\", \"[\" and \"%\", 1 to 48 characters", escaped(text, shown));
+    return fmt::format("\"{}\" is no program name: printable ASCII without blanks, \":\", \"[\" and \"%\", 1 to 48 characters",
+                       escaped(text, shown));
 }
 
 Complaint delimiter(std::string_view text) {
-    const bool fits = text.size() <= 8 && std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f && !is_alpha(c) && !is_digit(c) && std::string_view("@\"\\<>()[],:;").find(c) == std::string_view::npos; });
+    const bool fits = text.size() <= 8 && std::ranges::all_of(text, [](char c) {
+                          return c > ' ' && c < 0x7f && !is_alpha(c) && !is_digit(c) &&
+                                 std::string_view("@\"\\<>()[],:;").find(c) == std::string_view::npos;
+                      });
     if (fits) return {};
     return fmt::format("\"{}\": characters such as \"+\" or \"-\", as in Postfix's recipient_delimiter", escaped(text, shown));
 }
 
 Complaint field_name(std::string_view text) {
-    const bool fits = !text.empty() && text.size() <= 64 && std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f && c != ':'; });
+    const bool fits =
+        !text.empty() && text.size() <= 64 && std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f && c != ':'; });
     if (fits) return {};
     return fmt::format("\"{}\" is no name of a header field: printable ASCII without blanks and \":\"", escaped(text, shown));
 }
@@ -69,12 +79,16 @@ Complaint absolute_path(std::string_view text) {
     return fmt::format("\"{}\" must be an absolute path", escaped(text, shown));
 }
 
-Complaint needed_absolute_path(std::string_view text) { return text.empty() ? Complaint("a directory is needed") : absolute_path(text); }
+Complaint needed_absolute_path(std::string_view text) {
+    return text.empty() ? Complaint("a directory is needed") : absolute_path(text);
+}
 
 Complaint log_target(std::string_view text) {
     constexpr std::string_view file = "file:";
     if (text == "syslog" || text == "journal" || text == "stderr") return {};
-    if (text.starts_with(file)) return text.size() == file.size() ? Complaint("the path of the file is missing") : absolute_path(text.substr(file.size()));
+    if (text.starts_with(file))
+        return text.size() == file.size() ? Complaint("the path of the file is missing")
+                                          : absolute_path(text.substr(file.size()));
     return fmt::format("\"{}\": expected syslog, journal, stderr or file:/path", escaped(text, shown));
 }
 
@@ -92,7 +106,8 @@ void check_statements(const Settings& settings, Problems& problems) {
     };
     check("select_policy", settings.storage.select_policy);
     check("select_wblist", settings.storage.select_wblist.value_or(""));
-    for (const auto& [key, dsns] : {std::pair{"lookup_dsn", &settings.lookup_dsns}, std::pair{"storage_dsn", &settings.storage_dsns}})
+    for (const auto& [key, dsns] :
+         {std::pair{"lookup_dsn", &settings.lookup_dsns}, std::pair{"storage_dsn", &settings.storage_dsns}})
         if (auto same = storage::same_kind(*dsns, fmt::format("storage.{}", key)); !dsns->empty() && !same)
             problems.add(position_of(settings.config, "storage", key), same.error().detail);
 }
@@ -109,7 +124,8 @@ void check_controls(const ConfigValue& value, const std::string& name, Problems&
     if (const auto* list = value.array())
         for (const auto& each : *list) check_controls(each, name, problems);
     if (const auto* table = value.table())
-        for (const auto& [key, each] : table->entries) check_controls(each, fmt::format("{}{}{}", name, name.empty() ? "" : ".", escaped(key, shown)), problems);
+        for (const auto& [key, each] : table->entries)
+            check_controls(each, fmt::format("{}{}{}", name, name.empty() ? "" : ".", escaped(key, shown)), problems);
 }
 
 }  // namespace
@@ -133,7 +149,8 @@ void check_texts(const Settings& settings, Problems& problems) {
     for (const auto& row : rows) {
         const auto* given = value_of(settings.config, row.section, row.key);
         if (given == nullptr || given->text() == nullptr) continue;  // the default, or no text at all, which was told
-        if (const auto complaint = row.complaint(*row.text)) problems.add(given->position, fmt::format("{}.{}: {}", row.section, row.key, *complaint));
+        if (const auto complaint = row.complaint(*row.text))
+            problems.add(given->position, fmt::format("{}.{}: {}", row.section, row.key, *complaint));
     }
     check_statements(settings, problems);
     for (const auto& [name, value] : settings.config.entries) check_controls(value, escaped(name, shown), problems);
@@ -145,10 +162,13 @@ void check_destinies(const Settings& settings, Problems& warnings) {
     const auto check = [&](const ConfigTable& table, const std::string& where) {
         for (const auto& [key, value] : table.entries)
             if (key.starts_with("final_") && key.ends_with("_destiny") && value.text() != nullptr && *value.text() == "reject")
-                warnings.add(value.position,
-                              fmt::format("{}.{} is \"reject\": a mail server that hands on mail from its queue answers that with a bounce to the sender, who is "
-                                          "forged in viruses and spam (backscatter); use \"discard\" or \"bounce\", or name the listeners that are asked "
-                                          "before the queue (smtpd_proxy_filter) in server.before_queue", where, key));
+                warnings.add(
+                    value.position,
+                    fmt::format(
+                        "{}.{} is \"reject\": a mail server that hands on mail from its queue answers that with a bounce to the sender, who is "
+                        "forged in viruses and spam (backscatter); use \"discard\" or \"bounce\", or name the listeners that are asked "
+                        "before the queue (smtpd_proxy_filter) in server.before_queue",
+                        where, key));
     };
     for (const auto& [name, value] : settings.config.entries) {
         if (value.table() != nullptr && name == "policy") check(*value.table(), name);

@@ -15,8 +15,9 @@ namespace {
 std::string_view first_word(std::string_view line) { return line.substr(0, line.find_first_of(" \t:")); }
 
 bool is_smtp(std::string_view line) {
-    static constexpr auto verbs = std::to_array<std::string_view>(
-        {"HELO", "EHLO", "LHLO", "MAIL", "RCPT", "DATA", "RSET", "NOOP", "QUIT", "VRFY", "EXPN", "HELP", "ETRN", "AUTH", "STARTTLS", "XFORWARD", "XCLIENT", "BDAT"});
+    static constexpr auto verbs =
+        std::to_array<std::string_view>({"HELO", "EHLO", "LHLO", "MAIL", "RCPT", "DATA", "RSET", "NOOP", "QUIT", "VRFY", "EXPN",
+                                         "HELP", "ETRN", "AUTH", "STARTTLS", "XFORWARD", "XCLIENT", "BDAT"});
     const auto verb = to_upper(first_word(line));
     return std::ranges::find(verbs, std::string_view(verb)) != verbs.end() && line.find('=') > verb.size();
 }
@@ -26,7 +27,8 @@ bool is_attribute(std::string_view line) {
     if (starts_with_fold(line, "request:")) return true;
     const auto sign = line.find('=');
     if (sign == 0 || sign == std::string_view::npos) return false;
-    return std::ranges::all_of(line.substr(0, sign), [](char c) { return (c >= 'a' && c <= 'z') || is_digit(c) || c == '_' || c == '.'; });
+    return std::ranges::all_of(line.substr(0, sign),
+                               [](char c) { return (c >= 'a' && c <= 'z') || is_digit(c) || c == '_' || c == '.'; });
 }
 
 bool is_http(std::string_view line) {
@@ -63,8 +65,10 @@ std::string hint_on(const UnclearLine& unclear, const Listeners& listeners) {
     if (is_spamc(line)) return "this looks like spamc, which is for spamd";
     if (unclear.protocol == "SMTP" && starts_with_fold(line, "request=smtpd_access_policy"))
         return "this looks like Postfix's policy protocol: take this address out of check_policy_service";
-    if (unclear.protocol == "SMTP" && is_attribute(line)) return "this looks like AM.PDP; " + place("AM.PDP", "control.listen", listeners.ampdp);
-    if (unclear.protocol != "SMTP" && is_smtp(line)) return "this looks like SMTP; " + place("SMTP and LMTP", "server.listen", listeners.smtp);
+    if (unclear.protocol == "SMTP" && is_attribute(line))
+        return "this looks like AM.PDP; " + place("AM.PDP", "control.listen", listeners.ampdp);
+    if (unclear.protocol != "SMTP" && is_smtp(line))
+        return "this looks like SMTP; " + place("SMTP and LMTP", "server.listen", listeners.smtp);
     return {};
 }
 
@@ -72,10 +76,12 @@ std::string text_of(const UnclearLine& unclear, const Listeners& listeners) {
     constexpr std::size_t shown = 80;
     const auto hint = hint_on(unclear, listeners);
     if (unclear.line.empty() && unclear.protocol != "SMTP")
-        return fmt::format("{} listener {}: {} said nothing; a mail server waits for a greeting, which comes where SMTP is spoken: {}", unclear.protocol, unclear.listener,
-                           unclear.peer, place("SMTP and LMTP", "server.listen", listeners.smtp));
+        return fmt::format(
+            "{} listener {}: {} said nothing; a mail server waits for a greeting, which comes where SMTP is spoken: {}",
+            unclear.protocol, unclear.listener, unclear.peer, place("SMTP and LMTP", "server.listen", listeners.smtp));
     return fmt::format("{} listener {}: {} sent a line that is not understood: \"{}\"{}{}", unclear.protocol, unclear.listener,
-                       unclear.peer.empty() ? "somebody at the unix socket" : unclear.peer, escaped(without_secret(unclear.line), shown), hint.empty() ? "" : "; ", hint);
+                       unclear.peer.empty() ? "somebody at the unix socket" : unclear.peer,
+                       escaped(without_secret(unclear.line), shown), hint.empty() ? "" : "; ", hint);
 }
 
 std::optional<unsigned> UnclearBudget::take(Deadline::Clock::time_point now) {
@@ -95,7 +101,8 @@ std::optional<unsigned> UnclearBudget::take(Deadline::Clock::time_point now) {
 void tell_unclear(const UnclearLine& unclear, const Listeners& listeners) {
     const auto passed_over = budget().take(Deadline::Clock::now());
     if (!passed_over) return;
-    log::warning({}, "{}{}", text_of(unclear, listeners), *passed_over == 0 ? "" : fmt::format(" (and {} more like it before, not told)", *passed_over));
+    log::warning({}, "{}{}", text_of(unclear, listeners),
+                 *passed_over == 0 ? "" : fmt::format(" (and {} more like it before, not told)", *passed_over));
 }
 
 }  // namespace tamis::proxy

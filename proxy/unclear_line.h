@@ -43,10 +43,10 @@ public:
     std::optional<unsigned> take(Deadline::Clock::time_point now);
 
 private:
-    const unsigned              most_;
-    std::mutex                  mutex_;
+    const unsigned most_;
+    std::mutex mutex_;
     Deadline::Clock::time_point minute_{};
-    unsigned                    told_ = 0, passed_over_ = 0;
+    unsigned told_ = 0, passed_over_ = 0;
 };
 
 // tell_unclear - into the log, within the budget of this process

@@ -17,8 +17,9 @@ namespace {
 namespace fs = std::filesystem;
 
 // of systemd.unit(5), the most important one first
-constexpr std::array<std::string_view, 5> folders = {"/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system",
-                                                     "/lib/systemd/system", "/usr/lib/systemd/system"};
+constexpr std::array<std::string_view, 5> folders = {"/etc/systemd/system", "/run/systemd/system",
+                                                     "/usr/local/lib/systemd/system", "/lib/systemd/system",
+                                                     "/usr/lib/systemd/system"};
 
 bool is_below(std::string_view path, std::string_view folder) {
     while (folder.size() > 1 && folder.ends_with('/')) folder.remove_suffix(1);

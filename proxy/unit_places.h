@@ -11,12 +11,12 @@
 namespace tamis::proxy {
 
 struct UnitPlaces {
-    std::string file;                  // where it was found; "" for the one that comes with Tamis
-    std::string config;                // what ExecStart gives with -c
-    std::string user, group;           // as whom it starts tamisd
-    bool        is_strict = false;     // ProtectSystem=strict: everything but `writable` can only be read
-    bool        hides_homes = false;   // ProtectHome: /home, /root and /run/user are empty
-    bool        has_own_tmp = false;   // PrivateTmp: /tmp and /var/tmp are others than everybody's
+    std::string file;          // where it was found; "" for the one that comes with Tamis
+    std::string config;        // what ExecStart gives with -c
+    std::string user, group;   // as whom it starts tamisd
+    bool is_strict = false;    // ProtectSystem=strict: everything but `writable` can only be read
+    bool hides_homes = false;  // ProtectHome: /home, /root and /run/user are empty
+    bool has_own_tmp = false;  // PrivateTmp: /tmp and /var/tmp are others than everybody's
     std::vector<std::string> writable;
 
     bool may_write(std::string_view path) const;

@@ -13,10 +13,10 @@
 
 namespace tamis::scanners {
 
-constexpr std::size_t max_tests = 1000;          // of one answer
-constexpr std::size_t max_name = 200;            // characters of a virus or test name
-constexpr std::size_t max_report = 64 * 1024;    // bytes of a text report
-constexpr double      max_score = 1e6;           // beyond this a number is no score
+constexpr std::size_t max_tests = 1000;        // of one answer
+constexpr std::size_t max_name = 200;          // characters of a virus or test name
+constexpr std::size_t max_report = 64 * 1024;  // bytes of a text report
+constexpr double max_score = 1e6;              // beyond this a number is no score
 
 // clean_virus_name - printable ASCII ('?' for anything else), at most max_name characters; empty stays empty
 std::string clean_virus_name(std::string_view name);
@@ -27,7 +27,7 @@ std::string clean_test_name(std::string_view name);
 std::string clean_report(std::string_view text);
 // parse_score - a decimal number within +-max_score; no NaN, no infinity, no 1e308
 std::optional<double> parse_score(std::string_view text);
-bool                  is_score(double value) noexcept;
+bool is_score(double value) noexcept;
 
 // bad_reply - Errc::bad_reply with the first 80 characters of the evidence, escaped
 std::unexpected<Fault> bad_reply(std::string_view why, std::string_view evidence);

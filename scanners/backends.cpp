@@ -57,8 +57,8 @@ std::optional<std::string> BackendList::succeeded(std::size_t index, Moment now)
     auto& address = addresses_[index];
     std::optional<std::string> line;
     if (address.failures != 0 && address.announced)
-        line = fmt::format("{} {}: is back after {} s ({} failure{})", engine_, address.name,
-                           seconds_between(address.since, now), address.failures, address.failures == 1 ? "" : "s");
+        line = fmt::format("{} {}: is back after {} s ({} failure{})", engine_, address.name, seconds_between(address.since, now),
+                           address.failures, address.failures == 1 ? "" : "s");
     address.failures = 0;
     address.announced = false;
     address.why.clear();
@@ -81,9 +81,8 @@ std::optional<std::string> BackendList::failed(std::size_t index, std::string_vi
     if (address.failures != limits_.failures_to_open || !(address.announced || may_report)) return {};
     address.announced = true;
     address.last_report = now.steady;
-    return fmt::format("{} {}: {} failures in a row since {}, the last: {}; {}", engine_, address.name,
-                       address.failures, wall_text(address.since.wall), address.why,
-                       "avoided from now on and tried again every 1 to 30 s");
+    return fmt::format("{} {}: {} failures in a row since {}, the last: {}; {}", engine_, address.name, address.failures,
+                       wall_text(address.since.wall), address.why, "avoided from now on and tried again every 1 to 30 s");
 }
 
 std::string BackendList::health(Moment now) const {

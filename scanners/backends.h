@@ -26,13 +26,13 @@ using AddressSet = std::bitset<max_addresses>;
 
 // Moment - the two clocks at once: monotonic for decisions, the wall clock for "since when"
 struct Moment {
-    Deadline::Clock::time_point           steady;
+    Deadline::Clock::time_point steady;
     std::chrono::system_clock::time_point wall;
     static Moment now() { return {Deadline::Clock::now(), std::chrono::system_clock::now()}; }
 };
 
 struct BreakerLimits {
-    unsigned                  failures_to_open = 5;
+    unsigned failures_to_open = 5;
     std::chrono::milliseconds first_probe{1'000};     // between trials of a failing address
     std::chrono::milliseconds longest_probe{30'000};  // the gap doubles up to this while the breaker is open
     std::chrono::milliseconds quiet{10'000};          // an address that flaps is reported at most this often
@@ -47,7 +47,7 @@ public:
     };
     struct Choice {
         std::size_t index;
-        Use         use;
+        Use use;
     };
 
     // `addresses` - at most max_addresses, as the operator knows them; at least one
@@ -69,20 +69,20 @@ public:
 
 private:
     struct Address {
-        std::string                 name;
-        unsigned                    failures = 0;  // in a row
-        std::string                 why;           // of the last one
-        Moment                      since{};       // the first of the row
+        std::string name;
+        unsigned failures = 0;  // in a row
+        std::string why;        // of the last one
+        Moment since{};         // the first of the row
         Deadline::Clock::time_point next_probe{};
-        std::chrono::milliseconds   gap{};
-        bool                        announced = false;  // this row of failures was reported
+        std::chrono::milliseconds gap{};
+        bool announced = false;  // this row of failures was reported
         std::optional<Deadline::Clock::time_point> last_report;
     };
     bool is_open(const Address& address) const { return address.failures >= limits_.failures_to_open; }
 
-    std::string          engine_;
+    std::string engine_;
     std::vector<Address> addresses_;
-    BreakerLimits        limits_;
+    BreakerLimits limits_;
 };
 
 class Backends {
@@ -99,7 +99,7 @@ public:
 
 private:
     mutable std::mutex mutex_;
-    BackendList        list_;
+    BackendList list_;
 };
 
 }  // namespace tamis::scanners

@@ -15,12 +15,12 @@
 namespace tamis::scanners {
 
 struct CommonSettings {
-    bool         required = false;
-    Seconds      timeout{60'000};
+    bool required = false;
+    Seconds timeout{60'000};
     std::int64_t max_scans = 10;
-    Bytes        max_size{0};
-    Seconds      retry_for{5'000};
-    bool         backup = false;  // antivirus engines only
+    Bytes max_size{0};
+    Seconds retry_for{5'000};
+    bool backup = false;  // antivirus engines only
 };
 
 // common_rows - the rows of the members above for an adapter's struct
@@ -30,8 +30,7 @@ std::vector<Setting<S>> common_rows() {
         {"required", static_cast<bool S::*>(&S::required),
          "a scan that fails makes the message unchecked or is answered with 451"},
         {"timeout", static_cast<Seconds S::*>(&S::timeout),
-         "the longest a scan may take, waiting for its turn included; the message's own deadline may end it sooner",
-         0.1, 3600},
+         "the longest a scan may take, waiting for its turn included; the message's own deadline may end it sooner", 0.1, 3600},
         {"max_scans", static_cast<std::int64_t S::*>(&S::max_scans),
          "how many scans run at the same time; others wait for their turn", 1, 10'000},
         {"max_size", static_cast<Bytes S::*>(&S::max_size),
@@ -42,8 +41,7 @@ std::vector<Setting<S>> common_rows() {
 template <class S>
 Setting<S> retry_row() {
     return {"retry_for", static_cast<Seconds S::*>(&S::retry_for),
-            "how long a scan goes on trying when no address can be reached, counted from the beginning of the outage",
-            0, 3600};
+            "how long a scan goes on trying when no address can be reached, counted from the beginning of the outage", 0, 3600};
 }
 
 template <class S>
@@ -64,9 +62,8 @@ std::vector<Setting<S>> joined(std::vector<Setting<S>> first, std::vector<Settin
 // or too long list as well
 template <class T>
 std::vector<T> load_addresses(const ConfigTable& table, std::string_view section, std::string_view key,
-                              const std::vector<std::string>& texts,
-                              const std::function<Result<T>(std::string_view)>& parse, std::size_t limit,
-                              Problems& problems) {
+                              const std::vector<std::string>& texts, const std::function<Result<T>(std::string_view)>& parse,
+                              std::size_t limit, Problems& problems) {
     const ConfigValue* value = table.find(key);
     const Position at = value != nullptr ? value->position : table.position;
     const std::string name = std::string(section) + "." + std::string(key);
@@ -76,8 +73,7 @@ std::vector<T> load_addresses(const ConfigTable& table, std::string_view section
     for (std::size_t index = 0; index < texts.size(); ++index) {
         auto one = parse(texts[index]);
         const ConfigArray* list = value != nullptr ? value->array() : nullptr;
-        if (one)
-            out.push_back(std::move(*one));
+        if (one) out.push_back(std::move(*one));
         else
             problems.add(list != nullptr && index < list->size() ? (*list)[index].position : at,
                          name + ": " + one.error().detail);

@@ -29,8 +29,8 @@ bool needs_backups(const ScannerList& scanners, const std::vector<mail::ScanRepo
 void settle_required(const ScannerList& scanners, std::vector<mail::ScanReport>& reports) {
     bool backup_answered = false;
     for (std::size_t i = 0; i < scanners.size(); ++i)
-        backup_answered = backup_answered || (scanners[i]->finds_viruses() && scanners[i]->is_backup() &&
-                                              was_asked(reports[i]) && !has_failed(reports[i]));
+        backup_answered = backup_answered || (scanners[i]->finds_viruses() && scanners[i]->is_backup() && was_asked(reports[i]) &&
+                                              !has_failed(reports[i]));
     for (std::size_t i = 0; i < scanners.size(); ++i)
         reports[i].required = scanners[i]->is_required() && !(scanners[i]->finds_viruses() && backup_answered);
 }

@@ -20,8 +20,8 @@ class IdleConnections final : public asio::execution_context::service {
 public:
     static asio::execution_context::id id;  // how Asio tells services apart
 
-    static constexpr std::size_t               per_peer = 32;
-    static constexpr std::chrono::seconds      longest_idle{60};
+    static constexpr std::size_t per_peer = 32;
+    static constexpr std::chrono::seconds longest_idle{60};
 
     explicit IdleConnections(asio::execution_context& owner) : service(owner) {}
     // of - the connections of the io_context behind an executor
@@ -34,7 +34,7 @@ public:
 
 private:
     struct Idle {
-        std::unique_ptr<Stream>     stream;
+        std::unique_ptr<Stream> stream;
         Deadline::Clock::time_point since;
     };
     void shutdown() override { idle_.clear(); }

@@ -30,11 +30,11 @@ public:
     const std::vector<mail::ScanReport>& reports() const noexcept { return reports_; }
 
 private:
-    ScannerList                   scanners_;
-    ScanRequest                   whole_;
-    Deadline::Clock::duration     left_;
+    ScannerList scanners_;
+    ScanRequest whole_;
+    Deadline::Clock::duration left_;
     std::vector<mail::ScanReport> reports_;
-    bool                          is_begun_ = false;
+    bool is_begun_ = false;
 };
 
 }  // namespace tamis::scanners

@@ -35,10 +35,10 @@ mail::ScanOutcome failed(Fault fault) { return mail::Failed{std::move(fault)}; }
 
 // Round - what one scan has tried so far
 struct NetworkScanner::Round {
-    AddressSet tried;    // since the last pause
-    AddressSet given_up; // not again in this scan
-    AddressSet dropped;  // closed the connection once
-    Fault      last;     // of the last attempt, naming engine and address
+    AddressSet tried;     // since the last pause
+    AddressSet given_up;  // not again in this scan
+    AddressSet dropped;   // closed the connection once
+    Fault last;           // of the last attempt, naming engine and address
 };
 
 Attempt failed_attempt(Trouble trouble, Fault fault) { return {mail::Failed{std::move(fault)}, trouble}; }
@@ -48,8 +48,7 @@ Attempt transport_attempt(Fault fault) {
     return failed_attempt(trouble, std::move(fault));
 }
 
-NetworkScanner::NetworkScanner(std::string name, bool finds_viruses, std::vector<Endpoint> addresses,
-                               CommonSettings settings)
+NetworkScanner::NetworkScanner(std::string name, bool finds_viruses, std::vector<Endpoint> addresses, CommonSettings settings)
     : name_(std::move(name)),
       finds_viruses_(finds_viruses),
       addresses_(std::move(addresses)),
@@ -59,8 +58,7 @@ NetworkScanner::NetworkScanner(std::string name, bool finds_viruses, std::vector
       scans_("tamis_scans_total", "Scans by scanner", "scanner", name_),
       failures_("tamis_scan_failures_total", "Scans without an answer by scanner", "scanner", name_) {}
 
-Deadline NetworkScanner::attempt_deadline(const BackendList::Choice& choice, const Round& round,
-                                          Deadline deadline) const {
+Deadline NetworkScanner::attempt_deadline(const BackendList::Choice& choice, const Round& round, Deadline deadline) const {
     const AddressSet out = round.tried | round.given_up;
     if (out.count() < addresses_.size()) {  // another one is left to try: half of the time is for it
         const auto half = Clock::now() + deadline.left() / 2;
@@ -81,8 +79,8 @@ void NetworkScanner::judge(const Attempt& attempt, std::size_t index, Clock::dur
     }
     if (failure == nullptr) return;
     const std::string since = backends_.failing_text(index);
-    round.last = {failure->fault.code, fmt::format("{} {}: {}{}{}", name_, addresses_[index].text(),
-                                                   describe(failure->fault), since.empty() ? "" : "; ", since)};
+    round.last = {failure->fault.code, fmt::format("{} {}: {}{}{}", name_, addresses_[index].text(), describe(failure->fault),
+                                                   since.empty() ? "" : "; ", since)};
     if (attempt.trouble == Trouble::cannot || attempt.trouble == Trouble::broken ||
         (attempt.trouble == Trouble::dropped && round.dropped.test(index)))
         round.given_up.set(index);
@@ -102,8 +100,8 @@ Task<mail::ScanOutcome> NetworkScanner::scan(const ScanRequest& request, Deadlin
     auto turn = co_await turns_.take(1, deadline);
     if (!turn) {
         failures_.add();
-        co_return failed({turn.error().code, fmt::format("waited for one of the {} turns (scanners.{}.max_scans)",
-                                                         turns_.limit(), name_)});
+        co_return failed(
+            {turn.error().code, fmt::format("waited for one of the {} turns (scanners.{}.max_scans)", turns_.limit(), name_)});
     }
     Round round;
     round.last = {make_error_code(Errc::timeout), "no time left"};

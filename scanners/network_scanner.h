@@ -30,45 +30,45 @@ enum class Trouble {
 };
 struct Attempt {
     mail::ScanOutcome outcome;
-    Trouble           trouble = Trouble::none;
+    Trouble trouble = Trouble::none;
 };
 Attempt failed_attempt(Trouble trouble, Fault fault);
 // transport_attempt - the failure of a read or write on a connection that stood
 Attempt transport_attempt(Fault fault);
 
 constexpr std::chrono::seconds connect_limit{5};  // of one attempt to connect
-constexpr std::size_t          chunk_size = 65536;  // of the message, per write
+constexpr std::size_t chunk_size = 65536;         // of the message, per write
 
 class NetworkScanner : public Scanner {
 public:
     NetworkScanner(std::string name, bool finds_viruses, std::vector<Endpoint> addresses, CommonSettings settings);
 
     std::string_view name() const noexcept final { return name_; }
-    bool             finds_viruses() const noexcept final { return finds_viruses_; }
-    bool             is_required() const noexcept final { return settings_.required; }
-    bool             is_backup() const noexcept final { return settings_.backup; }
-    std::uint64_t    max_size() const noexcept final { return settings_.max_size.count; }
+    bool finds_viruses() const noexcept final { return finds_viruses_; }
+    bool is_required() const noexcept final { return settings_.required; }
+    bool is_backup() const noexcept final { return settings_.backup; }
+    std::uint64_t max_size() const noexcept final { return settings_.max_size.count; }
     Task<mail::ScanOutcome> scan(const ScanRequest& request, Deadline deadline) final;
-    std::string             health() const final { return backends_.health(); }
+    std::string health() const final { return backends_.health(); }
 
 protected:
     // attempt - one try with the address of that index; faults need not name engine and address, scan() does
     virtual Task<Attempt> attempt(std::size_t index, const ScanRequest& request, Deadline deadline) = 0;
     const Endpoint& address(std::size_t index) const { return addresses_[index]; }
-    std::size_t     addresses() const noexcept { return addresses_.size(); }
+    std::size_t addresses() const noexcept { return addresses_.size(); }
 
 private:
     struct Round;
     Deadline attempt_deadline(const BackendList::Choice& choice, const Round& round, Deadline deadline) const;
-    void     judge(const Attempt& attempt, std::size_t index, Deadline::Clock::duration given, Round& round);
+    void judge(const Attempt& attempt, std::size_t index, Deadline::Clock::duration given, Round& round);
 
-    std::string           name_;
-    bool                  finds_viruses_;
+    std::string name_;
+    bool finds_viruses_;
     std::vector<Endpoint> addresses_;
-    CommonSettings        settings_;
-    Backends              backends_;
-    Slots                 turns_;
-    metric::Counter       scans_, failures_;
+    CommonSettings settings_;
+    Backends backends_;
+    Slots turns_;
+    metric::Counter scans_, failures_;
 };
 
 }  // namespace tamis::scanners

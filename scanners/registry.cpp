@@ -63,8 +63,7 @@ ScannerList open_scanners(const ConfigTable& config, Problems& problems, const S
     known.emplace_back("command");
     if (const auto* commands = all->table()->find("command")) open_commands(*commands, problems, around, list);
     for (const auto& [name, at] : all->table()->keys)
-        if (std::ranges::find(known, name) == known.end())
-            detail::unknown_key("scanners", name, at, known, problems);
+        if (std::ranges::find(known, name) == known.end()) detail::unknown_key("scanners", name, at, known, problems);
     return list;
 }
 
@@ -77,7 +76,7 @@ std::vector<SettingLine> scanner_setting_lines(const ConfigTable* config) {
         lines.insert(lines.end(), part.begin(), part.end());
     }
     const auto* commands = all != nullptr ? all->find("command") : nullptr;
-    auto        part = command_setting_lines(commands != nullptr ? commands->table() : nullptr);
+    auto part = command_setting_lines(commands != nullptr ? commands->table() : nullptr);
     lines.insert(lines.end(), part.begin(), part.end());
     return lines;
 }

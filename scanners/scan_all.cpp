@@ -18,8 +18,7 @@ namespace tamis::scanners {
 namespace {
 
 mail::ScanOutcome broken(const Scanner& scanner, std::string_view what) {
-    std::string detail = fmt::format("{}: an exception left the scanner, please report: {}", scanner.name(),
-                                     escaped(what));
+    std::string detail = fmt::format("{}: an exception left the scanner, please report: {}", scanner.name(), escaped(what));
     log::error("", "{}", detail);
     return mail::Failed{{make_error_code(Errc::broken), std::move(detail)}};
 }
@@ -54,9 +53,9 @@ Task<void> scan_into(Scanner& scanner, const ScanRequest& request, Deadline dead
 
 // Look - one engine at one thing
 struct Look {
-    Scanner*           scanner = nullptr;
+    Scanner* scanner = nullptr;
     const ScanRequest* request = nullptr;
-    mail::ScanReport*  report = nullptr;
+    mail::ScanReport* report = nullptr;
 };
 
 // run_together - all of them to their end
@@ -97,7 +96,7 @@ Task<void> ask_backups(const ScannerList& scanners, const ScanRequest& request, 
 Task<void> ask_antivirus(const ScannerList& scanners, const ScanRequest& request, std::vector<mail::ScanReport>& reports,
                          Deadline deadline) {
     std::vector<Look> primaries;
-    bool              has_backups = false;
+    bool has_backups = false;
     for (std::size_t i = 0; i < scanners.size(); ++i) {
         if (!scanners[i]->finds_viruses()) continue;
         if (!is_backup(*scanners[i])) {
@@ -126,10 +125,9 @@ mail::Message message_of_part(const mail::Message& whole, const std::shared_ptr<
 
 }  // namespace
 
-Task<std::vector<mail::ScanReport>> scan_all(const ScannerList& scanners, const ScanRequest& request,
-                                             Deadline deadline) {
+Task<std::vector<mail::ScanReport>> scan_all(const ScannerList& scanners, const ScanRequest& request, Deadline deadline) {
     std::vector<mail::ScanReport> reports(scanners.size());
-    std::vector<Task<void>>       tasks;
+    std::vector<Task<void>> tasks;
     tasks.push_back(ask_antivirus(scanners, request, reports, deadline));
     for (std::size_t i = 0; i < scanners.size(); ++i)
         if (!scanners[i]->finds_viruses()) tasks.push_back(scan_into(*scanners[i], request, deadline, reports[i]));
@@ -167,8 +165,8 @@ namespace {
 
 // PartJob - one engine is to see one part, or all of them at once
 struct PartJob {
-    std::size_t      scanner = 0;
-    mail::Message    message;
+    std::size_t scanner = 0;
+    mail::Message message;
     std::string_view path;
 };
 
@@ -199,10 +197,10 @@ Task<void> do_part_jobs(const std::vector<PartJob>& jobs, const ScannerList& sca
                         std::vector<mail::ScanReport>& reports, Deadline deadline) {
     constexpr std::size_t at_once = 8;
     for (std::size_t first = 0; first < jobs.size(); first += at_once) {
-        const std::size_t             count = std::min(at_once, jobs.size() - first);
-        std::vector<ScanRequest>      requests(count, whole);
+        const std::size_t count = std::min(at_once, jobs.size() - first);
+        std::vector<ScanRequest> requests(count, whole);
         std::vector<mail::ScanReport> found(count);
-        std::vector<Look>             looks;
+        std::vector<Look> looks;
         for (std::size_t k = 0; k < count; ++k) {
             requests[k].message = &jobs[first + k].message;
             requests[k].is_part = true;
@@ -232,7 +230,7 @@ Task<void> scan_parts(const ScannerList& scanners, const ScanRequest& whole, con
         return std::holds_alternative<mail::Failed>(reports[i].outcome) && scanners[i]->is_required() && !reports[i].required;
     };
     std::vector<bool> first(scanners.size()), later(scanners.size());
-    bool              is_kept_for_backups = false;
+    bool is_kept_for_backups = false;
     for (std::size_t i = 0; i < scanners.size(); ++i) {
         first[i] = scanners[i]->finds_viruses() && was_asked(i) && !is_replaced(i);
         first[i] = first[i] && !(is_first && scanners[i]->takes_parts_too());
@@ -251,7 +249,8 @@ Task<void> scan_parts(const ScannerList& scanners, const ScanRequest& whole, con
 }
 
 bool has_found(const std::vector<mail::ScanReport>& reports) {
-    return std::ranges::any_of(reports, [](const auto& report) { return std::holds_alternative<mail::Infected>(report.outcome); });
+    return std::ranges::any_of(reports,
+                               [](const auto& report) { return std::holds_alternative<mail::Infected>(report.outcome); });
 }
 
 }  // namespace tamis::scanners

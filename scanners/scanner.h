@@ -25,24 +25,24 @@ namespace tamis::scanners {
 
 // ScanRequest - valid until scan() has returned
 struct ScanRequest {
-    const mail::Message*  message = nullptr;
+    const mail::Message* message = nullptr;
     const mail::Envelope* envelope = nullptr;
-    std::string_view      hostname;   // ours
-    std::string_view      client_address;  // of the original client (XFORWARD), may be empty
-    bool                  is_part = false; // the message is one decoded part of the mail; only antivirus engines see parts.
-                                           // For an engine that takes parts too: the message itself was shown before
-    bool                  in_parts = false; // of the message itself: every part of it that has bytes is shown, too
-    std::string_view      user = {};  // whose preferences a spam scanner applies, as the recipients agree; may be empty
+    std::string_view hostname;                // ours
+    std::string_view client_address;          // of the original client (XFORWARD), may be empty
+    bool is_part = false;                     // the message is one decoded part of the mail; only antivirus engines see parts.
+                                              // For an engine that takes parts too: the message itself was shown before
+    bool in_parts = false;                    // of the message itself: every part of it that has bytes is shown, too
+    std::string_view user = {};               // whose preferences a spam scanner applies, as the recipients agree; may be empty
     const mail::ShownParts* parts = nullptr;  // for engines that take parts too; null: the message was not opened
 };
 
 // Surroundings - what engines that run in processes of their own need of the daemon
 struct Surroundings {
     open::Spawner* spawner = nullptr;  // outlives every scanner; null: nothing can be run, only checked
-    std::string    state_dir;          // full path; a folder of its own is made in it
-    std::uint64_t  worker_memory = 0;  // private memory of a worker process (open.memory); 0: the default
-    std::uint64_t  message_size = 0;   // limits.message_size; 0: no limit
-    bool           is_opened = true;   // open.enabled: engines are shown decoded parts
+    std::string state_dir;             // full path; a folder of its own is made in it
+    std::uint64_t worker_memory = 0;   // private memory of a worker process (open.memory); 0: the default
+    std::uint64_t message_size = 0;    // limits.message_size; 0: no limit
+    bool is_opened = true;             // open.enabled: engines are shown decoded parts
 };
 
 class Scanner {

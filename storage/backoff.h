@@ -23,7 +23,7 @@ public:
 
 private:
     std::chrono::milliseconds span_ = shortest;
-    std::minstd_rand          random_{std::random_device{}()};
+    std::minstd_rand random_{std::random_device{}()};
 };
 
 }  // namespace tamis::storage

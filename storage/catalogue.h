@@ -10,18 +10,18 @@ namespace tamis::storage {
 
 struct Column {
     std::string name;
-    std::string type;                // PostgreSQL's typname (varchar, bpchar, bytea, text, int4, timestamptz), SQLite's declared type
-    int         width = 0;           // of varchar(n) and char(n); 0: no limit
-    bool        is_not_null = false;
-    bool        has_default = false; // or fills itself (serial, identity, generated)
+    std::string type;  // PostgreSQL's typname (varchar, bpchar, bytea, text, int4, timestamptz), SQLite's declared type
+    int width = 0;     // of varchar(n) and char(n); 0: no limit
+    bool is_not_null = false;
+    bool has_default = false;  // or fills itself (serial, identity, generated)
 };
 
 struct Index {
-    std::string              name;
+    std::string name;
     std::vector<std::string> columns;  // in their order; only indexes of plain columns over all rows
-    bool                     is_unique = false;
-    bool                     is_primary = false;
-    bool                     is_constraint = false;  // a PRIMARY KEY or UNIQUE constraint of that name
+    bool is_unique = false;
+    bool is_primary = false;
+    bool is_constraint = false;  // a PRIMARY KEY or UNIQUE constraint of that name
 };
 
 struct ForeignKey {
@@ -30,13 +30,13 @@ struct ForeignKey {
 };
 
 struct Table {
-    std::string             name;
-    std::vector<Column>     columns;
-    std::vector<Index>      indexes;
+    std::string name;
+    std::vector<Column> columns;
+    std::vector<Index> indexes;
     std::vector<ForeignKey> foreign_keys;
-    bool                    may_read = true;   // SELECT
-    bool                    may_write = true;  // SELECT and INSERT, and UPDATE where we update
-    bool                    is_owned = true;   // by the role that asks: it may ALTER the table
+    bool may_read = true;   // SELECT
+    bool may_write = true;  // SELECT and INSERT, and UPDATE where we update
+    bool is_owned = true;   // by the role that asks: it may ALTER the table
 
     const Column* column(std::string_view wanted) const {
         const auto found = std::ranges::find(columns, wanted, &Column::name);
@@ -45,12 +45,12 @@ struct Table {
 };
 
 struct Catalogue {
-    std::vector<Table> tables;       // those of amavisd that are there
-    std::string        encoding;     // UTF8, SQL_ASCII, LATIN1, ...
-    bool               is_writable = true;  // false: a standby, or default_transaction_read_only
-    int                server_version = 0;  // 150004
-    bool               has_steps = false;   // PostgreSQL: the table tamis_schema is there
-    int                last_step = 0;       // of schema/, as it or PRAGMA user_version says; read by read_catalogue() only
+    std::vector<Table> tables;  // those of amavisd that are there
+    std::string encoding;       // UTF8, SQL_ASCII, LATIN1, ...
+    bool is_writable = true;    // false: a standby, or default_transaction_read_only
+    int server_version = 0;     // 150004
+    bool has_steps = false;     // PostgreSQL: the table tamis_schema is there
+    int last_step = 0;          // of schema/, as it or PRAGMA user_version says; read by read_catalogue() only
 
     const Table* table(std::string_view wanted) const {
         const auto found = std::ranges::find(tables, wanted, &Table::name);
@@ -59,9 +59,10 @@ struct Catalogue {
     // addresses_by_partition - whether maddr has a row per partition_tag and address; else one per address
     bool addresses_by_partition() const {
         const Table* maddr = table("maddr");
-        return maddr != nullptr && maddr->column("partition_tag") != nullptr && std::ranges::none_of(maddr->indexes, [](const Index& index) {
-            return index.is_unique && index.columns == std::vector<std::string>{"email"};
-        });
+        return maddr != nullptr && maddr->column("partition_tag") != nullptr &&
+               std::ranges::none_of(maddr->indexes, [](const Index& index) {
+                   return index.is_unique && index.columns == std::vector<std::string>{"email"};
+               });
     }
     const Column* column(std::string_view of, std::string_view wanted) const {
         const Table* found = table(of);

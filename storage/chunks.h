@@ -27,11 +27,11 @@ public:
     std::string_view chunk() const noexcept { return chunk_; }
 
 private:
-    std::size_t      size_;
-    std::string      chunk_;
+    std::size_t size_;
+    std::string chunk_;
     std::string_view rest_;
-    bool             taken_ = false;       // chunk_ was handed out by next()
-    bool             pending_cr_ = false;  // a CR whose successor is not known yet
+    bool taken_ = false;       // chunk_ was handed out by next()
+    bool pending_cr_ = false;  // a CR whose successor is not known yet
 };
 
 }  // namespace tamis::storage

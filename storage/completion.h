@@ -66,8 +66,8 @@ private:
         return std::move(value_);
     }
 
-    std::mutex          mutex_;
-    std::optional<T>    value_;
+    std::mutex mutex_;
+    std::optional<T> value_;
     asio::steady_timer* waiter_ = nullptr;  // lives in the waiting coroutine
 };
 

@@ -6,7 +6,7 @@ namespace tamis::storage {
 namespace {
 
 constexpr std::string_view letters = "kaluedL";
-constexpr std::size_t      parameter_limit = 100;
+constexpr std::size_t parameter_limit = 100;
 
 // quoted_end - where a literal, a quoted name or a comment that begins here ends; 0 when none begins
 std::size_t quoted_end(std::string_view text, std::size_t at) {
@@ -50,10 +50,11 @@ Result<CustomStatement> CustomStatement::parse(std::string_view text, std::strin
     if (!literal.empty()) out.pieces_.push_back({std::move(literal), 0});
     if (!depends)
         return fail(Errc::bad_input, fmt::format("{}: the statement has none of the placeholders %k %a %l %u %e %d, so it would "
-                                                 "give everybody the same rows", setting));
+                                                 "give everybody the same rows",
+                                                 setting));
     if (parameters > parameter_limit)
-        return fail(Errc::bad_input, fmt::format("{}: more than {} parameters; use %k at most {} times", setting,
-                                                 parameter_limit, parameter_limit / policy::key_limit));
+        return fail(Errc::bad_input, fmt::format("{}: more than {} parameters; use %k at most {} times", setting, parameter_limit,
+                                                 parameter_limit / policy::key_limit));
     return out;
 }
 

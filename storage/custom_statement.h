@@ -32,10 +32,10 @@ public:
 
 private:
     struct Piece {
-        std::string text;             // literal
-        char        placeholder = 0;  // or a letter of the list above
+        std::string text;      // literal
+        char placeholder = 0;  // or a letter of the list above
     };
-    std::string        setting_;
+    std::string setting_;
     std::vector<Piece> pieces_;
 };
 
@@ -45,7 +45,7 @@ Done same_kind(const std::vector<Dsn>& dsns, std::string_view setting);
 // CustomLookups - the site's own statements; nothing is ours
 struct CustomLookups {
     std::optional<CustomStatement> policy, wblist;
-    bool                           asks_wblist = true;
+    bool asks_wblist = true;
 };
 
 }  // namespace tamis::storage

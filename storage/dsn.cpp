@@ -85,7 +85,8 @@ std::optional<Fault> bad_port(const Words& words) {
     const auto port = words.find("port");
     if (port == words.end() || port->second.find_first_not_of("0123456789,") == std::string::npos) return {};
     return Fault{make_error_code(Errc::bad_input),
-                 fmt::format("what stands where the port belongs is no number (not shown, it may be a password); {}; {}", expected, encode_hint)};
+                 fmt::format("what stands where the port belongs is no number (not shown, it may be a password); {}; {}",
+                             expected, encode_hint)};
 }
 
 std::string shown_of(const Words& words) {
@@ -132,8 +133,8 @@ Result<Dsn> postgresql(const std::string& text, std::string_view user, std::stri
 Result<Dsn> sqlite(std::string_view path) {
     if (path.starts_with("//")) path.remove_prefix(2);  // sqlite:///path
     if (path != ":memory:" && !path.starts_with('/'))
-        return fail(Errc::bad_input, fmt::format("sqlite:{}: the path must be absolute, as in sqlite:/var/lib/tamis/tamis.db",
-                                                 escaped(path)));
+        return fail(Errc::bad_input,
+                    fmt::format("sqlite:{}: the path must be absolute, as in sqlite:/var/lib/tamis/tamis.db", escaped(path)));
     if (path.find('\0') != std::string_view::npos) return fail(Errc::bad_input, "sqlite: a path cannot contain NUL");
     Dsn dsn;
     dsn.kind = Dsn::Kind::sqlite;
@@ -171,7 +172,8 @@ Result<Dsn> dbi(std::string_view text, std::string_view user, std::string_view p
         return sqlite((*words)["dbname"]);
     }
     if (!equal_fold(driver, "Pg"))
-        return fail(Errc::bad_input, fmt::format("the database driver \"{}\" is not supported; {}", escaped(driver, 20), expected));
+        return fail(Errc::bad_input,
+                    fmt::format("the database driver \"{}\" is not supported; {}", escaped(driver, 20), expected));
     auto words = dbi_words(rest);
     if (!words) return std::unexpected(std::move(words.error()));
     return postgresql(conninfo_of(*words), user, password);
@@ -187,7 +189,8 @@ std::optional<Dsn> load_one(const ConfigValue& from, std::string_view setting, P
     const auto* table = from.table();
     if (table == nullptr) {
         problems.add(from.position, fmt::format("{}: expected a text, a table {{ dsn = \"...\", user = \"...\", password = "
-                                                "\"...\" }}, or a list of these", setting));
+                                                "\"...\" }}, or a list of these",
+                                                setting));
         return {};
     }
     static const std::vector<std::string> known{"dsn", "user", "password"};
@@ -225,7 +228,8 @@ Result<Dsn> parse_dsn(std::string_view text, std::string_view user, std::string_
     const auto scheme = text.find("://");
     const bool is_url = scheme != std::string_view::npos && text.substr(0, scheme).find_first_of(" =") == std::string_view::npos;
     if (is_url && !starts_with_fold(text, "postgresql://") && !starts_with_fold(text, "postgres://"))
-        return fail(Errc::bad_input, fmt::format("the scheme \"{}\" is not supported; {}", escaped(text.substr(0, scheme), 20), expected));
+        return fail(Errc::bad_input,
+                    fmt::format("the scheme \"{}\" is not supported; {}", escaped(text.substr(0, scheme), 20), expected));
     if (is_url)
         if (auto trouble = misplaced_at(text)) return std::unexpected(std::move(*trouble));
     if (is_url) return postgresql(to_lower(text.substr(0, scheme)) + std::string(text.substr(scheme)), user, password);
@@ -248,7 +252,9 @@ std::vector<Dsn> load_dsns(const ConfigValue& from, std::string_view setting, Pr
         add(from, setting);
     } else {
         std::size_t number = 0;
-        for (const auto& value : *list) add(value, list->size() == 1 ? std::string(setting) : fmt::format("{} entry {} of {}", setting, ++number, list->size()));
+        for (const auto& value : *list)
+            add(value,
+                list->size() == 1 ? std::string(setting) : fmt::format("{} entry {} of {}", setting, ++number, list->size()));
         if (list->empty()) problems.add(from.position, fmt::format("{}: the list is empty", setting));
     }
     for (const auto& dsn : dsns)

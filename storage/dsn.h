@@ -12,13 +12,13 @@ namespace tamis::storage {
 
 struct Dsn {
     enum class Kind { postgresql, sqlite };
-    Kind        kind = Kind::sqlite;
+    Kind kind = Kind::sqlite;
     std::string conninfo;  // libpq connection string without the password; empty for SQLite
-    Secret      password;  // empty when none was given
+    Secret password;       // empty when none was given
     std::string path;      // SQLite: file path or ":memory:"
     std::string shown;     // for logs: never holds the password
     std::string use = {};  // which setting or option gave it: "storage_dsn", "lookup_dsn entry 2 of 3", "--dsn"; may be empty
-    bool        needs_primary = false;  // PostgreSQL: of several hosts in the text only one that can be written will do
+    bool needs_primary = false;  // PostgreSQL: of several hosts in the text only one that can be written will do
 
     // named - for messages: which one it is, and where it leads to
     std::string named() const { return use.empty() ? shown : use + " " + shown; }

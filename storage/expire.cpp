@@ -11,18 +11,20 @@
 namespace tamis::storage {
 namespace {
 
-constexpr int          sessions = 3;        // of one run, when the database goes away meanwhile
+constexpr int sessions = 3;                     // of one run, when the database goes away meanwhile
 constexpr std::int64_t look_back = 2 * 86'400;  // records may be written long after their message came
 
 }  // namespace
 
-Task<Result<std::unique_ptr<ExpirySession>>> open_expiry_session(asio::io_context& loop, std::vector<Dsn> dsns, Deadline deadline) {
+Task<Result<std::unique_ptr<ExpirySession>>> open_expiry_session(asio::io_context& loop, std::vector<Dsn> dsns,
+                                                                 Deadline deadline) {
     std::string troubles;
     auto code = make_error_code(Errc::unavailable);
     for (std::size_t i = 0; i < dsns.size(); ++i) {
         const auto& dsn = dsns[i];
         if (dsn.kind == Dsn::Kind::sqlite) co_return sqlite::open_expiry_session(dsn);
-        auto session = co_await pg::open_expiry_session(loop, dsn, deadline.sooner(deadline.left() / static_cast<int>(dsns.size() - i)));
+        auto session =
+            co_await pg::open_expiry_session(loop, dsn, deadline.sooner(deadline.left() / static_cast<int>(dsns.size() - i)));
         if (session) co_return session;
         troubles += (troubles.empty() ? "" : "; ") + session.error().detail;
         code = session.error().code;
@@ -65,10 +67,8 @@ Task<Done> Expiry::once(ExpireRun& run, const std::vector<Walk>& walks, const Ex
             const auto from = options.is_full || mark == marks_.end() ? 0 : std::max<std::int64_t>(0, mark->until - look_back);
             if (auto walked = co_await run.walk(walk, from); !walked) co_return walked;
             if (run.is_over() || options.dry_run) continue;
-            if (mark == marks_.end())
-                marks_.push_back({walk, walk.until});
-            else
-                mark->until = std::max(mark->until, walk.until);
+            if (mark == marks_.end()) marks_.push_back({walk, walk.until});
+            else mark->until = std::max(mark->until, walk.until);
         }
         if (kind == Walk::Kind::copies)
             if (auto dropped = co_await run.drop_copies(); !dropped) co_return dropped;
@@ -82,7 +82,8 @@ Task<Done> Expiry::once(ExpireRun& run, const std::vector<Walk>& walks, const Ex
     co_return co_await run.free_pages();
 }
 
-Task<Result<ExpireReport>> Expiry::run(asio::io_context& loop, std::vector<Dsn> dsns, ExpireOptions options, const std::atomic<bool>& stop) {
+Task<Result<ExpireReport>> Expiry::run(asio::io_context& loop, std::vector<Dsn> dsns, ExpireOptions options,
+                                       const std::atomic<bool>& stop) {
     const auto begun = std::chrono::steady_clock::now();
     ExpireRun run(loop, std::move(dsns), options, stop);
     auto all = walks(options.rules, options.now);

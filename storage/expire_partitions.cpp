@@ -11,8 +11,8 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds detach_limit{10'000};
-constexpr int          tries = 30;
-constexpr int          detach_concurrently = 140'000;  // server version
+constexpr int tries = 30;
+constexpr int detach_concurrently = 140'000;  // server version
 
 const PartitionedTable* table_of(const std::vector<PartitionedTable>& tables, std::string_view name) {
     const auto found = std::ranges::find(tables, name, &PartitionedTable::name);
@@ -22,7 +22,8 @@ const PartitionedTable* table_of(const std::vector<PartitionedTable>& tables, st
 const Partition* same_in(const std::vector<PartitionedTable>& tables, std::string_view name, const Partition& as) {
     const auto* table = table_of(tables, name);
     if (table == nullptr) return nullptr;
-    const auto found = std::ranges::find_if(table->partitions, [&](const Partition& one) { return !one.is_default && one.has_same_tags(as); });
+    const auto found =
+        std::ranges::find_if(table->partitions, [&](const Partition& one) { return !one.is_default && one.has_same_tags(as); });
     return found == table->partitions.end() ? nullptr : &*found;
 }
 
@@ -45,8 +46,10 @@ Task<Done> ExpireRun::make_partitions(const std::vector<PartitionedTable>& table
     for (const auto& table : tables) {
         const auto missing = missing_partitions(table, now, options_.weeks_ahead);
         if (!missing.empty() && !table.is_owned) {
-            report_.remarks.push_back(fmt::format("{} needs partitions for the coming weeks, from {} on, and belongs to another role: run `tamis expire` as "
-                                                  "the owner, or ALTER TABLE {} OWNER TO ...", table.name, missing.front().name, table.name));
+            report_.remarks.push_back(fmt::format(
+                "{} needs partitions for the coming weeks, from {} on, and belongs to another role: run `tamis expire` as "
+                "the owner, or ALTER TABLE {} OWNER TO ...",
+                table.name, missing.front().name, table.name));
             continue;
         }
         for (const auto& one : missing) {
@@ -60,7 +63,9 @@ Task<Done> ExpireRun::make_partitions(const std::vector<PartitionedTable>& table
                     if (made || !made.error().is(Errc::timeout)) break;
                 }
                 if (!made && made.error().is(Errc::unavailable)) {
-                    report_.remarks.push_back(fmt::format("the partition {} could not be made, without it mail of its week cannot be recorded: {}", one.name, made.error().detail));
+                    report_.remarks.push_back(
+                        fmt::format("the partition {} could not be made, without it mail of its week cannot be recorded: {}",
+                                    one.name, made.error().detail));
                     break;
                 }
                 if (!made) co_return std::unexpected(std::move(made.error()));
@@ -103,7 +108,8 @@ Task<Done> ExpireRun::drop_records(std::vector<PartitionedTable>& tables) {
         for (const auto& one : all) {
             if (is_over()) co_return Done{};
             if (!co_await drop(one, table_of(tables, one.table)->has_default())) break;  // the message's rows last
-            for (auto& table : tables) std::erase_if(table.partitions, [&](const Partition& gone) { return gone.name == one.name; });
+            for (auto& table : tables)
+                std::erase_if(table.partitions, [&](const Partition& gone) { return gone.name == one.name; });
         }
     }
     co_return Done{};
@@ -122,8 +128,10 @@ Task<Done> ExpireRun::find_past_copies(const std::vector<PartitionedTable>& tabl
         if (!past) co_return std::unexpected(std::move(past.error()));
         if (!*past) continue;
         SqlQuery query;
-        query.sql = fmt::format("SELECT 1 FROM {} m JOIN msgrcpt w ON w.mail_id = m.mail_id AND w.partition_tag = m.partition_tag "
-                                "WHERE m.quar_type <> ' ' AND w.rs IN ('p', 't') LIMIT 1", records->name);
+        query.sql = fmt::format(
+            "SELECT 1 FROM {} m JOIN msgrcpt w ON w.mail_id = m.mail_id AND w.partition_tag = m.partition_tag "
+            "WHERE m.quar_type <> ' ' AND w.rs IN ('p', 't') LIMIT 1",
+            records->name);
         auto wanted = co_await read_one(std::move(query));
         if (!wanted) co_return std::unexpected(std::move(wanted.error()));
         if (wanted->empty()) past_copies_.push_back(partition);
@@ -135,7 +143,8 @@ Task<Done> ExpireRun::drop_copies() {
     for (const auto& partition : past_copies_) {
         if (is_over()) co_return Done{};
         SqlQuery query;
-        query.sql = fmt::format("SELECT 1 FROM msgs m WHERE m.quar_type = 'Q' AND {} LIMIT 1", partition.condition("m.partition_tag"));
+        query.sql =
+            fmt::format("SELECT 1 FROM msgs m WHERE m.quar_type = 'Q' AND {} LIMIT 1", partition.condition("m.partition_tag"));
         auto left = co_await read_one(std::move(query));
         if (!left) co_return std::unexpected(std::move(left.error()));
         if (left->empty() || options_.dry_run) co_await drop(partition, past_has_default_);
@@ -177,7 +186,8 @@ Task<bool> ExpireRun::drop(Partition partition, bool has_default) {
         }
     }
     if (!detached) {
-        report_.remarks.push_back(fmt::format("the partition {} could not be dropped: {}", partition.name, detached.error().detail));
+        report_.remarks.push_back(
+            fmt::format("the partition {} could not be dropped: {}", partition.name, detached.error().detail));
         co_return false;
     }
     report_.dropped.push_back(partition.name);

@@ -13,32 +13,42 @@ namespace {
 using std::chrono::milliseconds;
 using Asked = ExpirySql::Asked;
 
-constexpr milliseconds target{2};         // what a transaction shall take: mail that meets one waits about as long
-constexpr milliseconds limit{80};         // what it may take: then the server breaks it off
+constexpr milliseconds target{2};            // what a transaction shall take: mail that meets one waits about as long
+constexpr milliseconds limit{80};            // what it may take: then the server breaks it off
 constexpr milliseconds longest_limit{4000};  // the smallest piece of work must get done some time, however slow the disk:
-constexpr int          patient_tries = 5;    // after so many tries in a row it gets twice the time, and again
+constexpr int patient_tries = 5;             // after so many tries in a row it gets twice the time, and again
 constexpr milliseconds read_limit{20'000};
-constexpr std::size_t  window_limit = 20'000;  // candidates at once; more come in one second only when somebody imported them
-constexpr double       large = 400;            // cost from which a copy is taken in pieces
-constexpr int          tries = 60;             // of one transaction that is broken off again and again
+constexpr std::size_t window_limit = 20'000;  // candidates at once; more come in one second only when somebody imported them
+constexpr double large = 400;                 // cost from which a copy is taken in pieces
+constexpr int tries = 60;                     // of one transaction that is broken off again and again
 constexpr milliseconds horizon_wait{30'000};
 
-double cost_of(const Candidate& message) { return message.has_stored_copy() ? 1.5 + static_cast<double>(message.size) / 16'384 : 1; }
+double cost_of(const Candidate& message) {
+    return message.has_stored_copy() ? 1.5 + static_cast<double>(message.size) / 16'384 : 1;
+}
 
 std::int64_t time_of(const SqlRows& rows, std::int64_t otherwise) {
     if (rows.empty() || rows.front().empty() || !rows.front().front()) return otherwise;
-    return static_cast<std::int64_t>(parse_unsigned(*rows.front().front(), INT64_MAX).value_or(static_cast<std::uint64_t>(otherwise)));
+    return static_cast<std::int64_t>(
+        parse_unsigned(*rows.front().front(), INT64_MAX).value_or(static_cast<std::uint64_t>(otherwise)));
 }
 
 }  // namespace
 
 void ExpireRun::Pace::learn(Clock::duration took, bool was_full) {
-    const double factor = std::chrono::duration<double>(target).count() / std::max(1e-4, std::chrono::duration<double>(took).count());
-    if (factor < 1 || was_full) amount = std::clamp(amount * std::clamp(factor, 0.3, 1.5), std::max(least, std::min(amount, enough)), most);
+    const double factor =
+        std::chrono::duration<double>(target).count() / std::max(1e-4, std::chrono::duration<double>(took).count());
+    if (factor < 1 || was_full)
+        amount = std::clamp(amount * std::clamp(factor, 0.3, 1.5), std::max(least, std::min(amount, enough)), most);
 }
 
 ExpireRun::ExpireRun(asio::io_context& loop, std::vector<Dsn> dsns, ExpireOptions options, const std::atomic<bool>& stop)
-    : loop_(loop), dsns_(std::move(dsns)), options_(std::move(options)), stop_(stop), until_(Deadline::in(options_.longest_run)), pause_(loop) {
+    : loop_(loop),
+      dsns_(std::move(dsns)),
+      options_(std::move(options)),
+      stop_(stop),
+      until_(Deadline::in(options_.longest_run)),
+      pause_(loop) {
     records_.most = static_cast<double>(std::max<std::size_t>(1, options_.batch));
     records_.amount = std::min(records_.amount, records_.most);
 }
@@ -48,7 +58,8 @@ Task<Done> ExpireRun::open() {
     if (!session) co_return std::unexpected(std::move(session.error()));
     session_ = std::move(*session);
     sql_ = std::make_unique<ExpirySql>(session_->catalogue(), session_->is_postgresql());
-    if (auto fine = sql_->check(); !fine && options_.removes) co_return fail(fine.error().code, fmt::format("{}: {}", session_->shown(), fine.error().detail));
+    if (auto fine = sql_->check(); !fine && options_.removes)
+        co_return fail(fine.error().code, fmt::format("{}: {}", session_->shown(), fine.error().detail));
     if (options_.dry_run) co_return Done{};
     auto turn = co_await session_->take_turn();
     if (!turn) co_return std::unexpected(std::move(turn.error()));
@@ -64,8 +75,10 @@ Task<void> ExpireRun::rest(Clock::duration worked, std::size_t messages) {
     const auto share = std::clamp(options_.share, 0.01, 1.0);
     std::chrono::duration<double> span = worked * ((1 - share) / share);
     if (messages > 0 && options_.least_rate > 0)
-        span = std::min<std::chrono::duration<double>>(span, std::chrono::duration<double>(static_cast<double>(messages) / options_.least_rate) - worked);
-    span = std::clamp<std::chrono::duration<double>>(span, options_.pause, std::max<std::chrono::milliseconds>(options_.pause, std::chrono::seconds(10)));
+        span = std::min<std::chrono::duration<double>>(
+            span, std::chrono::duration<double>(static_cast<double>(messages) / options_.least_rate) - worked);
+    span = std::clamp<std::chrono::duration<double>>(
+        span, options_.pause, std::max<std::chrono::milliseconds>(options_.pause, std::chrono::seconds(10)));
     pause_.expires_after(std::chrono::duration_cast<Clock::duration>(span));
     co_await pause_.async_wait(as_result);
 }
@@ -93,7 +106,8 @@ Task<ExpireRun::Answers> ExpireRun::write(std::vector<SqlQuery> queries, Pace& p
     for (int i = patient_tries; pace.is_least() && i <= misses_ && allowed < longest_limit; ++i) allowed *= 2;
     auto answers = co_await session_->run(std::move(queries), allowed, Access::write);
     const auto took = Clock::now() - begin;
-    report_.longest_transaction = std::max(report_.longest_transaction, std::chrono::duration_cast<std::chrono::microseconds>(took));
+    report_.longest_transaction =
+        std::max(report_.longest_transaction, std::chrono::duration_cast<std::chrono::microseconds>(took));
     if (answers) {
         ++report_.transactions;
         misses_ = 0;
@@ -152,8 +166,12 @@ Task<Done> ExpireRun::take(const Walk& walk, std::vector<Candidate> found) {
                                 : walk.kind == Walk::Kind::incomplete ? what == Due::incomplete
                                                                       : what == Due::copy;
         if (!is_of_walk) {
-            if (what == Due::nothing && walk.kind == Walk::Kind::records && (!report_.oldest_record || message.time < *report_.oldest_record)) report_.oldest_record = message.time;
-            if (what == Due::nothing && walk.kind == Walk::Kind::copies && (!report_.oldest_copy || message.time < *report_.oldest_copy)) report_.oldest_copy = message.time;
+            if (what == Due::nothing && walk.kind == Walk::Kind::records &&
+                (!report_.oldest_record || message.time < *report_.oldest_record))
+                report_.oldest_record = message.time;
+            if (what == Due::nothing && walk.kind == Walk::Kind::copies &&
+                (!report_.oldest_copy || message.time < *report_.oldest_copy))
+                report_.oldest_copy = message.time;
             continue;
         }
         const auto cost = cost_of(message);
@@ -187,10 +205,13 @@ Task<Done> ExpireRun::take_batch(const Walk& walk, Due what, std::vector<Candida
             answers = co_await read(sql_->count_rows(now));
         } else {
             const bool marks_only = what == Due::copy && std::ranges::all_of(now, [&](const Candidate& one) {
-                return std::ranges::any_of(past_copies_, [&](const Partition& partition) { return partition.holds(one.key.partition_tag); });
-            });
+                                        return std::ranges::any_of(past_copies_, [&](const Partition& partition) {
+                                            return partition.holds(one.key.partition_tag);
+                                        });
+                                    });
             Pace single{1, 1, 1};
-            answers = co_await write(what == Due::copy ? sql_->expire_copies(now, !marks_only) : sql_->delete_records(now, walk), size == 1 ? single : records_, cost > records_.amount / 2, size);
+            answers = co_await write(what == Due::copy ? sql_->expire_copies(now, !marks_only) : sql_->delete_records(now, walk),
+                                     size == 1 ? single : records_, cost > records_.amount / 2, size);
         }
         if (answers) {
             note(walk, what, now, sql_->counts_of(*answers, asked));
@@ -214,7 +235,8 @@ Task<Done> ExpireRun::take_large(const Walk& walk, Due what, Candidate message) 
     std::vector<Candidate> one{message};
     auto marked = co_await write_small([&] { return sql_->expire_copies(one, false); });
     if (!marked) co_return std::unexpected(std::move(marked.error()));
-    if (what == Due::copy && sql_->counts_of(*marked, Asked::expired_copies).records == 0) co_return Done{};  // somebody wants it now
+    if (what == Due::copy && sql_->counts_of(*marked, Asked::expired_copies).records == 0)
+        co_return Done{};  // somebody wants it now
     Pace pieces{50, 1, 1000};
     std::uint64_t gone = 0;
     for (int attempt = 0; !is_over();) {
@@ -256,7 +278,8 @@ void ExpireRun::note(const Walk& walk, Due what, std::span<const Candidate> mess
 // remove_orphans - rows of msgrcpt or quarantine without their message, along the primary key
 Task<Done> ExpireRun::remove_orphans(std::string table) {
     if (!sql_->can_walk(table)) {
-        report_.remarks.push_back(fmt::format("{} has no index that begins with mail_id or partition_tag: rows without a message were not looked for", table));
+        report_.remarks.push_back(fmt::format(
+            "{} has no index that begins with mail_id or partition_tag: rows without a message were not looked for", table));
         co_return Done{};
     }
     std::uint64_t& count = table == "quarantine" ? report_.orphan_chunks : report_.orphan_recipients;
@@ -296,7 +319,8 @@ Task<Done> ExpireRun::remove_orphans(std::string table) {
 // record that refers to it.
 Task<Done> ExpireRun::remove_addresses() {
     if (!sql_->can_find_users()) {
-        report_.remarks.emplace_back("without indexes on msgs.sid and msgrcpt.rid, addresses that nobody refers to were not looked for");
+        report_.remarks.emplace_back(
+            "without indexes on msgs.sid and msgrcpt.rid, addresses that nobody refers to were not looked for");
         co_return Done{};
     }
     auto newest = co_await read_one(sql_->newest_address(options_.now - 3600));
@@ -330,7 +354,8 @@ Task<Done> ExpireRun::delete_addresses(std::vector<std::int64_t> ids) {
         const auto size = std::min(left.size(), small_.size());
         auto answers = co_await write(sql_->delete_addresses(left.first(size)), small_, size == small_.size(), size);
         if (!answers && answers.error().is(Errc::timeout) && ++attempt < tries) continue;
-        if (!answers && answers.error().is(Errc::refused)) {  // a foreign key saw a new message that our statement could not see yet
+        if (!answers &&
+            answers.error().is(Errc::refused)) {  // a foreign key saw a new message that our statement could not see yet
             small_.shrink();
             if (size == 1) left = left.subspan(1);
             continue;
@@ -341,7 +366,8 @@ Task<Done> ExpireRun::delete_addresses(std::vector<std::int64_t> ids) {
         for (const auto& row : answers->front()) deleted.push_back(ExpirySql::address_of(row));
         report_.addresses += deleted.size();
         if (answers->size() < 2 || deleted.empty()) continue;  // SQLite: nobody wrote meanwhile
-        if (auto done = co_await restore_used(std::move(deleted), static_cast<std::uint64_t>(time_of(answers->at(1), 0))); !done) co_return done;
+        if (auto done = co_await restore_used(std::move(deleted), static_cast<std::uint64_t>(time_of(answers->at(1), 0))); !done)
+            co_return done;
     }
     co_return Done{};
 }
@@ -374,7 +400,8 @@ Task<Done> ExpireRun::restore_used(std::vector<ExpirySql::Address> deleted, std:
 }
 
 Task<Done> ExpireRun::find_oldest(const std::vector<Walk>& walks) {
-    for (const auto& [kind, into] : {std::pair{Walk::Kind::records, &report_.oldest_record}, std::pair{Walk::Kind::copies, &report_.oldest_copy}}) {
+    for (const auto& [kind, into] :
+         {std::pair{Walk::Kind::records, &report_.oldest_record}, std::pair{Walk::Kind::copies, &report_.oldest_copy}}) {
         auto rows = co_await read_one(sql_->oldest_kept(walks, kind));
         if (!rows && rows.error().is(Errc::timeout)) co_return Done{};  // good to know, not worth more time
         if (!rows) co_return std::unexpected(std::move(rows.error()));
@@ -408,7 +435,8 @@ Task<Done> ExpireRun::free_pages() {
         auto done = co_await session_->run_alone(fmt::format("PRAGMA incremental_vacuum({})", pages.size()), limit);
         const auto took = Clock::now() - begin;
         if (!done) co_return done;
-        report_.longest_transaction = std::max(report_.longest_transaction, std::chrono::duration_cast<std::chrono::microseconds>(took));
+        report_.longest_transaction =
+            std::max(report_.longest_transaction, std::chrono::duration_cast<std::chrono::microseconds>(took));
         report_.pages += std::min(static_cast<std::uint64_t>(*free), static_cast<std::uint64_t>(pages.size()));
         pages.learn(took, true);
         co_await rest(took, 0);

@@ -1,9 +1,9 @@
 // expire_run - one run of storage/expire.h: the session, its pace, and the passes over the tables
 #pragma once
 
+#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <atomic>
 #include <functional>
 #include <memory>
 #include <set>
@@ -25,18 +25,18 @@ public:
 
     // open - the session; the report says when another host is at it
     Task<Done> open();
-    Task<void> close();  // the next run, of whichever host, may begin
-    Task<Done> keep_partitions();                     // make those to come, drop those that are past
+    Task<void> close();            // the next run, of whichever host, may begin
+    Task<Done> keep_partitions();  // make those to come, drop those that are past
     Task<Done> walk(Walk walk, std::int64_t from);
-    Task<Done> drop_copies();                         // partitions whose copies walk() marked as expired
+    Task<Done> drop_copies();  // partitions whose copies walk() marked as expired
     Task<Done> remove_orphans(std::string table);
     Task<Done> remove_addresses();
     Task<Done> find_oldest(const std::vector<Walk>& walks);
     Task<Done> free_pages();
 
-    bool          is_over() const { return stop_ || until_.passed(); }
+    bool is_over() const { return stop_ || until_.passed(); }
     ExpireReport& report() { return report_; }
-    bool          is_postgresql() const { return session_->is_postgresql(); }
+    bool is_postgresql() const { return session_->is_postgresql(); }
 
 private:
     using Clock = std::chrono::steady_clock;
@@ -47,10 +47,11 @@ private:
     struct Pace {
         double amount;
         double least, most;
-        double enough = 1;  // less only when the server broke a transaction off: from a cold disk everything takes longer than aimed at
-        void   learn(Clock::duration took, bool was_full);
-        void   shrink() { amount = std::max(least, amount / 3); }
-        bool   is_least() const { return amount <= least; }
+        double enough =
+            1;  // less only when the server broke a transaction off: from a cold disk everything takes longer than aimed at
+        void learn(Clock::duration took, bool was_full);
+        void shrink() { amount = std::max(least, amount / 3); }
+        bool is_least() const { return amount <= least; }
         std::size_t size() const { return static_cast<std::size_t>(amount); }
     };
 
@@ -58,13 +59,13 @@ private:
     Task<Answers> write(std::vector<SqlQuery> queries, Pace& pace, bool was_full, std::size_t messages = 0);
     Task<Answers> write_small(std::function<std::vector<SqlQuery>()> make);
     Task<Result<SqlRows>> read_one(SqlQuery query);
-    Task<Result<std::int64_t>> number(std::string sql);  // the first value of the answer; 0 when there is none
-    Task<void>    rest(Clock::duration worked, std::size_t messages);  // so many were dealt with meanwhile
+    Task<Result<std::int64_t>> number(std::string sql);             // the first value of the answer; 0 when there is none
+    Task<void> rest(Clock::duration worked, std::size_t messages);  // so many were dealt with meanwhile
 
     Task<Done> take(const Walk& walk, std::vector<Candidate> found);
     Task<Done> take_batch(const Walk& walk, Due what, std::vector<Candidate> batch);
     Task<Done> take_large(const Walk& walk, Due what, Candidate message);
-    void       note(const Walk& walk, Due what, std::span<const Candidate> messages, const ExpirySql::Counts& counts);
+    void note(const Walk& walk, Due what, std::span<const Candidate> messages, const ExpirySql::Counts& counts);
     Task<Done> delete_addresses(std::vector<std::int64_t> ids);
     Task<Done> restore_used(std::vector<ExpirySql::Address> deleted, std::uint64_t transaction);
     Task<Done> make_partitions(const std::vector<PartitionedTable>& tables);
@@ -73,23 +74,23 @@ private:
     Task<bool> drop(Partition partition, bool has_default);
     Task<Result<bool>> is_past(Partition partition, Age age);
 
-    asio::io_context&          loop_;
-    const std::vector<Dsn>     dsns_;
-    const ExpireOptions        options_;
-    const std::atomic<bool>&   stop_;
-    const Clock::time_point    begun_ = Clock::now();
-    const Deadline             until_;
-    asio::steady_timer         pause_;
-    Session                    session_;
+    asio::io_context& loop_;
+    const std::vector<Dsn> dsns_;
+    const ExpireOptions options_;
+    const std::atomic<bool>& stop_;
+    const Clock::time_point begun_ = Clock::now();
+    const Deadline until_;
+    asio::steady_timer pause_;
+    Session session_;
     std::unique_ptr<ExpirySql> sql_;
-    ExpireReport               report_;
-    Clock::duration            read_for_{};                // what the last read took
-    int                        misses_ = 0;                // transactions in a row that were broken off
-    Pace                       rows_{1000, 100, 20'000};   // that are looked at
-    Pace                       records_{50, 1, 500, 25};   // that are deleted, by cost
-    Pace                       small_{200, 1, 2000, 50};   // orphans and addresses that are deleted
-    std::vector<Partition>     past_copies_;               // go whole, once their messages say so
-    bool                       past_has_default_ = false;
+    ExpireReport report_;
+    Clock::duration read_for_{};          // what the last read took
+    int misses_ = 0;                      // transactions in a row that were broken off
+    Pace rows_{1000, 100, 20'000};        // that are looked at
+    Pace records_{50, 1, 500, 25};        // that are deleted, by cost
+    Pace small_{200, 1, 2000, 50};        // orphans and addresses that are deleted
+    std::vector<Partition> past_copies_;  // go whole, once their messages say so
+    bool past_has_default_ = false;
 };
 
 }  // namespace tamis::storage

@@ -23,8 +23,8 @@ public:
     enum class Access { read, write };
     virtual ~ExpirySession() = default;
 
-    virtual const Catalogue&   catalogue() const = 0;
-    virtual bool               is_postgresql() const = 0;
+    virtual const Catalogue& catalogue() const = 0;
+    virtual bool is_postgresql() const = 0;
     virtual const std::string& shown() const = 0;  // the DSN
 
     // take_turn - whether this host may work now; false: another one is at it. Holds as long as the session. Behind a pooler
@@ -37,14 +37,16 @@ public:
     // run - all of them as one transaction; the rows of each. What takes longer than the limit, or waits for somebody's lock,
     // is rolled back: Errc::timeout, try with less. Errc::closed: the connection or the primary is gone, open a new session.
     // Errc::refused: a foreign key stands against it. Errc::unavailable: anything else that the server says.
-    virtual Task<Result<std::vector<SqlRows>>> run(std::vector<SqlQuery> queries, std::chrono::milliseconds limit, Access access) = 0;
+    virtual Task<Result<std::vector<SqlRows>>> run(std::vector<SqlQuery> queries, std::chrono::milliseconds limit,
+                                                   Access access) = 0;
 
     // run_alone - a statement that must not be in a transaction; the same faults
     virtual Task<Done> run_alone(std::string sql, std::chrono::milliseconds limit) = 0;
 };
 
 // open_expiry_session - on the first database of the list that answers and can be written. The Fault names all that do not.
-Task<Result<std::unique_ptr<ExpirySession>>> open_expiry_session(asio::io_context& loop, std::vector<Dsn> dsns, Deadline deadline);
+Task<Result<std::unique_ptr<ExpirySession>>> open_expiry_session(asio::io_context& loop, std::vector<Dsn> dsns,
+                                                                 Deadline deadline);
 
 namespace pg {
 Task<Result<std::unique_ptr<ExpirySession>>> open_expiry_session(asio::io_context& loop, Dsn dsn, Deadline deadline);

@@ -48,20 +48,20 @@ public:
 
     // Piece - a message's rows in msgrcpt or quarantine, as they are walked; SQLite: one row
     struct Piece {
-        MessageKey   key;
+        MessageKey key;
         std::int64_t row = 0;
-        bool         is_orphan = false;  // there is no such message
+        bool is_orphan = false;  // there is no such message
     };
     // pieces - of the next `limit` rows of the table (msgrcpt, quarantine) behind that one
-    SqlQuery     pieces(std::string_view table, const std::optional<Piece>& after, std::size_t limit) const;
+    SqlQuery pieces(std::string_view table, const std::optional<Piece>& after, std::size_t limit) const;
     static Piece piece_of(const SqlRow& row);
-    SqlQuery     delete_orphans(std::string_view table, std::span<const Piece> orphans) const;  // a row for each
-    bool     can_walk(std::string_view table) const;
+    SqlQuery delete_orphans(std::string_view table, std::span<const Piece> orphans) const;  // a row for each
+    bool can_walk(std::string_view table) const;
 
     // Address - a row of maddr
     struct Address {
         std::int64_t id = 0;
-        std::string  partition_tag, email, domain;
+        std::string partition_tag, email, domain;
     };
     // newest_address - id of an address that is old enough to be looked at: one that a message an hour ago had; a row with a
     // number, or NULL when all mail is younger
@@ -70,15 +70,15 @@ public:
     SqlQuery unused_addresses(std::int64_t after, std::int64_t last, std::size_t limit) const;
     // delete_addresses - those still unused; rows of Address, then the transaction's number (PostgreSQL)
     std::vector<SqlQuery> delete_addresses(std::span<const std::int64_t> ids) const;
-    static Address        address_of(const SqlRow& row);
-    SqlQuery              oldest_transaction() const;
-    SqlQuery              used_addresses(std::span<const Address> deleted) const;
+    static Address address_of(const SqlRow& row);
+    SqlQuery oldest_transaction() const;
+    SqlQuery used_addresses(std::span<const Address> deleted) const;
     std::vector<SqlQuery> restore_address(const Address& address) const;
 
 private:
-    bool        has(std::string_view table, std::string_view column) const { return catalogue_.column(table, column) != nullptr; }
-    bool        has_index(std::string_view table, std::string_view first_column) const;
-    bool        has_tags(std::string_view table) const { return has(table, "partition_tag") && has("msgs", "partition_tag"); }
+    bool has(std::string_view table, std::string_view column) const { return catalogue_.column(table, column) != nullptr; }
+    bool has_index(std::string_view table, std::string_view first_column) const;
+    bool has_tags(std::string_view table) const { return has(table, "partition_tag") && has("msgs", "partition_tag"); }
     std::string same(std::string_view table, std::string_view a, std::string_view b) const;
     std::string filter(const Walk& walk) const;
     std::string keys(std::span<const Candidate> messages, SqlQuery& query, bool with_places = false) const;
@@ -88,7 +88,7 @@ private:
     std::string no_message(std::string_view alias, std::string_view table) const;
 
     const Catalogue& catalogue_;
-    const bool       is_pg_;
+    const bool is_pg_;
 };
 
 }  // namespace tamis::storage

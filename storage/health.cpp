@@ -13,10 +13,8 @@ void Health::up(const std::string& shown) {
     const std::lock_guard lock(mutex_);
     if (!up_) {
         const auto away = std::chrono::duration_cast<std::chrono::seconds>(Deadline::Clock::now() - since_steady_);
-        if (was_up_ || shown != shown_)
-            log::notice({}, "{}: connected again after {} s", shown, away.count());
-        else
-            log::info({}, "{}: connected", shown);
+        if (was_up_ || shown != shown_) log::notice({}, "{}: connected again after {} s", shown, away.count());
+        else log::info({}, "{}: connected", shown);
     }
     shown_ = shown;
     up_ = was_up_ = true;
@@ -38,8 +36,8 @@ void Health::down(const Fault& why) {
 Fault Health::fault_locked() const {
     const std::time_t since = std::chrono::system_clock::to_time_t(since_);
     const bool names_dsn = why_.find(shown_) != std::string::npos;
-    return {make_error_code(Errc::unavailable),
-            fmt::format("{} not available since {:%Y-%m-%d %H:%M:%S} UTC: {}", names_dsn ? "storage" : shown_, fmt::gmtime(since), why_)};
+    return {make_error_code(Errc::unavailable), fmt::format("{} not available since {:%Y-%m-%d %H:%M:%S} UTC: {}",
+                                                            names_dsn ? "storage" : shown_, fmt::gmtime(since), why_)};
 }
 
 Done Health::ready() const {

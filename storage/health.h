@@ -29,14 +29,14 @@ public:
 private:
     Fault fault_locked() const;
 
-    mutable std::mutex                    mutex_;
-    const std::chrono::milliseconds       patience_;
-    std::string                           shown_;
-    bool                                  up_ = false;
-    bool                                  was_up_ = false;
-    std::string                           why_ = "not connected yet";
+    mutable std::mutex mutex_;
+    const std::chrono::milliseconds patience_;
+    std::string shown_;
+    bool up_ = false;
+    bool was_up_ = false;
+    std::string why_ = "not connected yet";
     std::chrono::system_clock::time_point since_ = std::chrono::system_clock::now();
-    Deadline::Clock::time_point           since_steady_ = Deadline::Clock::now();
+    Deadline::Clock::time_point since_steady_ = Deadline::Clock::now();
 };
 
 }  // namespace tamis::storage

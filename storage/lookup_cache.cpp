@@ -24,9 +24,9 @@ public:
     CachedLookups(std::shared_ptr<LookupStore> store, std::shared_ptr<LookupCache> cache)
         : store_(std::move(store)), cache_(std::move(cache)) {}
 
-    Done        ready() const override { return store_->ready(); }
+    Done ready() const override { return store_->ready(); }
     std::string health() const override { return store_->health(); }
-    void        forget() override { cache_->clear(); }
+    void forget() override { cache_->clear(); }
 
     Task<Result<LookupAnswer>> look_up(LookupRequest request, Deadline deadline) override {
         if (auto known = cache_->find(request)) {

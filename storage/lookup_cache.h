@@ -23,27 +23,27 @@ public:
     std::optional<LookupAnswer> find(const LookupRequest& request);
     // generation - to be taken before asking the database and given to put()
     std::uint64_t generation() const;
-    void          put(const LookupRequest& request, const LookupAnswer& answer, std::uint64_t generation);
-    void          clear();
-    std::size_t   size() const;
+    void put(const LookupRequest& request, const LookupAnswer& answer, std::uint64_t generation);
+    void clear();
+    std::size_t size() const;
 
 private:
     using Clock = Deadline::Clock;
     struct Rows {
-        Clock::time_point            until;
+        Clock::time_point until;
         std::vector<policy::UserRow> rows;  // without sender_hits
     };
     struct Hit {
-        Clock::time_point                until;
+        Clock::time_point until;
         std::optional<policy::SenderHit> hit;
     };
     static constexpr std::size_t limit = 50'000;
 
-    const std::chrono::milliseconds       keep_;
-    mutable std::mutex                    mutex_;
-    std::uint64_t                         generation_ = 0;
+    const std::chrono::milliseconds keep_;
+    mutable std::mutex mutex_;
+    std::uint64_t generation_ = 0;
     std::unordered_map<std::string, Rows> rows_;  // by the recipient as given
-    std::unordered_map<std::string, Hit>  hits_;  // by users.id and sender
+    std::unordered_map<std::string, Hit> hits_;   // by users.id and sender
 };
 
 // cached - the store behind a cache

@@ -23,9 +23,9 @@ namespace tamis::storage {
 
 // LookupAddress - an address with the keys under which the tables may know it
 struct LookupAddress {
-    policy::AddressPieces    pieces;
+    policy::AddressPieces pieces;
     std::vector<std::string> keys;  // policy::sql_keys
-    bool                     is_local = false;
+    bool is_local = false;
 };
 
 // LookupRequest - all that one message asks: its recipients, and its senders for wblist
@@ -52,12 +52,12 @@ public:
 };
 
 struct LookupOptions {
-    std::size_t                connections = 2;          // PostgreSQL sessions, at most 8
-    std::chrono::milliseconds  patience{10'000};         // how long callers wait for a database that went away
-    std::chrono::milliseconds  cache{0};                 // 0: nothing is kept beyond one message
-    std::string                select_policy = {};            // a statement of the site's own; empty: ours
-    std::optional<std::string> select_wblist = {};            // nothing: ours; empty: wblist is not asked
-    std::optional<std::chrono::milliseconds> round = {};      // PostgreSQL: the time to try every DSN once; nothing: 5 s for each
+    std::size_t connections = 2;                          // PostgreSQL sessions, at most 8
+    std::chrono::milliseconds patience{10'000};           // how long callers wait for a database that went away
+    std::chrono::milliseconds cache{0};                   // 0: nothing is kept beyond one message
+    std::string select_policy = {};                       // a statement of the site's own; empty: ours
+    std::optional<std::string> select_wblist = {};        // nothing: ours; empty: wblist is not asked
+    std::optional<std::chrono::milliseconds> round = {};  // PostgreSQL: the time to try every DSN once; nothing: 5 s for each
 };
 
 // notify_channel - what schema/postgresql/optional-notify.sql sends after a change of the four tables
@@ -69,18 +69,18 @@ Result<std::shared_ptr<LookupStore>> open_lookup_store(std::vector<Dsn> dsns, Lo
 
 // PenPalQuestion - whether a recipient of ours wrote to the sender of this message before
 struct PenPalQuestion {
-    std::string                           sender;       // envelope sender
-    std::vector<std::string>              recipients;
-    std::vector<std::string>              references;   // Message-IDs this message answers, at most 30
-    std::chrono::system_clock::time_point since;        // older mail does not count
-    LocalCase                             local_case = LocalCase::lower;  // as the records were written
+    std::string sender;  // envelope sender
+    std::vector<std::string> recipients;
+    std::vector<std::string> references;          // Message-IDs this message answers, at most 30
+    std::chrono::system_clock::time_point since;  // older mail does not count
+    LocalCase local_case = LocalCase::lower;      // as the records were written
 };
 
 // OriginalQuestion - whether we sent the mail that a bounce claims to be about
 struct OriginalQuestion {
-    std::string              message_id;  // of the original, with angle brackets
+    std::string message_id;               // of the original, with angle brackets
     std::vector<std::string> recipients;  // of the bounce: the original's sender should be one of them
-    LocalCase                local_case = LocalCase::lower;
+    LocalCase local_case = LocalCase::lower;
 };
 
 // PenPalStore - over the tables maddr, msgs and msgrcpt
@@ -89,8 +89,8 @@ public:
     virtual ~PenPalStore() = default;
     // last_written - per recipient, when that recipient last sent mail (passed, not infected) to the sender, or mail with
     // one of the referenced Message-IDs to anybody; nothing when never. Uses indexes, reads a bounded number of rows.
-    virtual Task<Result<std::vector<std::optional<std::chrono::system_clock::time_point>>>> last_written(
-        PenPalQuestion question, Deadline deadline) = 0;
+    virtual Task<Result<std::vector<std::optional<std::chrono::system_clock::time_point>>>> last_written(PenPalQuestion question,
+                                                                                                         Deadline deadline) = 0;
     // knows_original - whether mail with that Message-ID, of one of these recipients or originating, was handed over.
     // Nothing when these tables cannot tell, because they have no column msgs.message_id. Uses msgs_idx_mess_id.
     virtual Task<Result<std::optional<bool>>> knows_original(OriginalQuestion question, Deadline deadline) = 0;

@@ -11,6 +11,6 @@
 namespace tamis::storage {
 
 inline std::error_code no_room_error() { return std::make_error_code(std::errc::no_space_on_device); }
-inline bool            is_no_room(const Fault& fault) { return fault.code == no_room_error(); }
+inline bool is_no_room(const Fault& fault) { return fault.code == no_room_error(); }
 
 }  // namespace tamis::storage

@@ -43,8 +43,7 @@ Result<std::shared_ptr<LookupStore>> open_lookup_store(std::vector<Dsn> dsns, Lo
     if (dsns.front().kind == Dsn::Kind::postgresql)
         store = pg::open_lookups(std::move(dsns), options, std::move(*custom),
                                  cache ? std::function<void()>([cache] { cache->clear(); }) : nullptr);
-    else
-        store = sqlite::open_lookups(std::move(dsns), options, std::move(*custom));
+    else store = sqlite::open_lookups(std::move(dsns), options, std::move(*custom));
     return cache ? cached(std::move(store), cache) : store;
 }
 

@@ -154,8 +154,10 @@ std::vector<MissingPartition> missing_partitions(const PartitionedTable& table, 
         const auto name = fmt::format("{}_{}", table.name, tag);
         const auto bound = table.is_list ? fmt::format("IN ({})", tag) : fmt::format("FROM ({}) TO ({})", tag, end);
         // attached, not created in place: that would lock out everybody who reads or writes the table
-        out.push_back({table.name, name, {fmt::format("CREATE TABLE {} (LIKE {} INCLUDING ALL)", name, table.name),
-                                          fmt::format("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES {}", table.name, name, bound)}});
+        out.push_back({table.name,
+                       name,
+                       {fmt::format("CREATE TABLE {} (LIKE {} INCLUDING ALL)", name, table.name),
+                        fmt::format("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES {}", table.name, name, bound)}});
     }
     return out;
 }
@@ -168,7 +170,8 @@ std::vector<std::string> partitioning_statements(std::chrono::sys_seconds now, i
         out.push_back(fmt::format("ALTER TABLE {0}_divided RENAME TO {0}", name));
         PartitionedTable table;
         table.name = name;
-        for (const auto& missing : missing_partitions(table, now, ahead)) out.insert(out.end(), missing.statements.begin(), missing.statements.end());
+        for (const auto& missing : missing_partitions(table, now, ahead))
+            out.insert(out.end(), missing.statements.begin(), missing.statements.end());
     }
     return out;
 }

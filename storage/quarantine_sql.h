@@ -17,9 +17,9 @@ namespace tamis::storage {
 
 // PageRequest - a filter whose addresses were looked up
 struct PageRequest {
-    QuarantineFilter          filter;
-    std::optional<PageKey>    after;
-    std::size_t               limit = 50;
+    QuarantineFilter filter;
+    std::optional<PageKey> after;
+    std::size_t limit = 50;
     std::vector<std::int64_t> recipient_ids, sender_ids;  // maddr.id of an exact address
 };
 

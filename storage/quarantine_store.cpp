@@ -19,8 +19,10 @@ class Store final : public QuarantineStore {
 public:
     explicit Store(std::shared_ptr<SqlRunner> runner) : runner_(std::move(runner)) {}
 
-    Task<Result<QuarantinePage>> list(QuarantineFilter filter, std::optional<PageKey> after, std::size_t limit, Deadline deadline) override;
-    Task<Result<std::vector<QuarantineItem>>> find(std::string mail_id, std::optional<std::int64_t> partition_tag, Deadline deadline) override;
+    Task<Result<QuarantinePage>> list(QuarantineFilter filter, std::optional<PageKey> after, std::size_t limit,
+                                      Deadline deadline) override;
+    Task<Result<std::vector<QuarantineItem>>> find(std::string mail_id, std::optional<std::int64_t> partition_tag,
+                                                   Deadline deadline) override;
     Task<Result<std::vector<Chunk>>> read_chunks(MessageKey message, std::int64_t after, Deadline deadline) override;
     Task<Result<StateNow>> change_state(StateChange change, Deadline deadline) override;
     Task<Done> remove(MessageKey message, Deadline deadline) override;
@@ -32,7 +34,8 @@ private:
     Task<Done> add_recipients(std::vector<QuarantineItem>& items, std::size_t most, Deadline deadline);
     // one - the rows of one statement
     Task<Result<SqlRows>> one(std::function<SqlQuery(const SqlShape&)> make, Deadline deadline) {
-        auto answers = co_await runner_->run([make](const SqlShape& shape) { return std::vector<SqlQuery>{make(shape)}; }, deadline);
+        auto answers =
+            co_await runner_->run([make](const SqlShape& shape) { return std::vector<SqlQuery>{make(shape)}; }, deadline);
         if (!answers) co_return std::unexpected(std::move(answers.error()));
         if (answers->size() != 1) co_return wrong_count();
         co_return std::move(answers->front());
@@ -52,9 +55,11 @@ Task<Result<std::vector<std::int64_t>>> Store::ids_of(std::string address, Deadl
     co_return ids;
 }
 
-Task<Result<QuarantinePage>> Store::list(QuarantineFilter filter, std::optional<PageKey> after, std::size_t limit, Deadline deadline) {
+Task<Result<QuarantinePage>> Store::list(QuarantineFilter filter, std::optional<PageKey> after, std::size_t limit,
+                                         Deadline deadline) {
     PageRequest request{std::move(filter), std::move(after), std::clamp<std::size_t>(limit, 1, 1000), {}, {}};
-    for (auto [address, ids] : {std::pair{&request.filter.recipient, &request.recipient_ids}, std::pair{&request.filter.sender, &request.sender_ids}}) {
+    for (auto [address, ids] :
+         {std::pair{&request.filter.recipient, &request.recipient_ids}, std::pair{&request.filter.sender, &request.sender_ids}}) {
         if (!is_exact(*address)) continue;
         auto found = co_await ids_of(*address, deadline);
         if (!found) co_return std::unexpected(std::move(found.error()));
@@ -76,9 +81,11 @@ Task<Result<QuarantinePage>> Store::list(QuarantineFilter filter, std::optional<
         auto end = co_await one([request](const SqlShape& shape) { return end_query(shape, request); }, deadline);
         if (!end) co_return std::unexpected(std::move(end.error()));
         if (!end->empty())
-            page.next = PageKey{static_cast<std::int64_t>(parse_number(end->front().at(0).value_or("0")).value_or(0)), end->front().at(1).value_or("")};
+            page.next = PageKey{static_cast<std::int64_t>(parse_number(end->front().at(0).value_or("0")).value_or(0)),
+                                end->front().at(1).value_or("")};
     }
-    if (auto done = co_await add_recipients(page.items, recipients_shown + 1, deadline); !done) co_return std::unexpected(std::move(done.error()));
+    if (auto done = co_await add_recipients(page.items, recipients_shown + 1, deadline); !done)
+        co_return std::unexpected(std::move(done.error()));
     for (auto& item : page.items) {
         item.has_more_recipients = item.recipients.size() > recipients_shown;
         if (item.has_more_recipients) item.recipients.resize(recipients_shown);
@@ -90,7 +97,8 @@ Task<Done> Store::add_recipients(std::vector<QuarantineItem>& items, std::size_t
     std::vector<MessageKey> keys;
     for (const auto& item : items) keys.push_back(item.key);
     if (keys.empty()) co_return Done{};
-    auto answers = co_await runner_->run([keys, most](const SqlShape& shape) { return recipients_queries(shape, keys, most); }, deadline);
+    auto answers =
+        co_await runner_->run([keys, most](const SqlShape& shape) { return recipients_queries(shape, keys, most); }, deadline);
     if (!answers) co_return std::unexpected(std::move(answers.error()));
     for (const auto& rows : *answers)
         for (const auto& row : rows) {
@@ -101,8 +109,10 @@ Task<Done> Store::add_recipients(std::vector<QuarantineItem>& items, std::size_t
     co_return Done{};
 }
 
-Task<Result<std::vector<QuarantineItem>>> Store::find(std::string mail_id, std::optional<std::int64_t> partition_tag, Deadline deadline) {
-    auto rows = co_await one([mail_id, partition_tag](const SqlShape& shape) { return find_query(shape, mail_id, partition_tag); }, deadline);
+Task<Result<std::vector<QuarantineItem>>> Store::find(std::string mail_id, std::optional<std::int64_t> partition_tag,
+                                                      Deadline deadline) {
+    auto rows = co_await one(
+        [mail_id, partition_tag](const SqlShape& shape) { return find_query(shape, mail_id, partition_tag); }, deadline);
     if (!rows) co_return std::unexpected(std::move(rows.error()));
     std::vector<QuarantineItem> items;
     for (const auto& row : *rows) items.push_back(item_of(row));
@@ -111,12 +121,15 @@ Task<Result<std::vector<QuarantineItem>>> Store::find(std::string mail_id, std::
 }
 
 Task<Result<std::vector<Chunk>>> Store::read_chunks(MessageKey message, std::int64_t after, Deadline deadline) {
-    auto rows = co_await one([message, after](const SqlShape& shape) { return chunks_query(shape, message, after, chunks_at_once); }, deadline);
+    auto rows = co_await one(
+        [message, after](const SqlShape& shape) { return chunks_query(shape, message, after, chunks_at_once); }, deadline);
     if (!rows) co_return std::unexpected(std::move(rows.error()));
     std::vector<Chunk> chunks;
     for (auto& row : *rows) {
         const auto number = parse_unsigned(row.at(0).value_or(""), INT64_MAX);
-        if (!number || !row.at(1)) co_return fail(Errc::bad_input, fmt::format("the stored copy of {} has a chunk without number or text", message.mail_id));
+        if (!number || !row.at(1))
+            co_return fail(Errc::bad_input,
+                           fmt::format("the stored copy of {} has a chunk without number or text", message.mail_id));
         chunks.push_back({static_cast<std::int64_t>(*number), std::move(*row[1])});
     }
     co_return chunks;
@@ -140,12 +153,15 @@ Task<Done> Store::remove(MessageKey message, Deadline deadline) {
     auto answers = co_await runner_->run([message](const SqlShape& shape) { return remove_queries(shape, message); }, deadline);
     if (!answers) co_return std::unexpected(std::move(answers.error()));
     if (answers->size() != 3) co_return wrong_count();
-    if (answers->back().empty()) co_return fail(Errc::not_found, fmt::format("no message with mail_id {} (partition {})", message.mail_id, message.partition_tag));
+    if (answers->back().empty())
+        co_return fail(Errc::not_found,
+                       fmt::format("no message with mail_id {} (partition {})", message.mail_id, message.partition_tag));
     co_return Done{};
 }
 
 Task<Result<QuarantineStats>> Store::stats(std::int64_t since, std::int64_t until, Deadline deadline) {
-    auto answers = co_await runner_->run([since, until](const SqlShape& shape) { return stats_queries(shape, since, until); }, deadline);
+    auto answers =
+        co_await runner_->run([since, until](const SqlShape& shape) { return stats_queries(shape, since, until); }, deadline);
     if (!answers) co_return std::unexpected(std::move(answers.error()));
     if (answers->size() != 2) co_return wrong_count();
     const auto number = [](const std::optional<std::string>& text) {
@@ -153,7 +169,8 @@ Task<Result<QuarantineStats>> Store::stats(std::int64_t since, std::int64_t unti
     };
     QuarantineStats stats;
     for (const auto& row : answers->front())
-        stats.counts.push_back({row.at(0).value_or(""), row.at(1).value_or(" ").empty() ? ' ' : row.at(1).value_or(" ").front(), number(row.at(2)), number(row.at(3))});
+        stats.counts.push_back({row.at(0).value_or(""), row.at(1).value_or(" ").empty() ? ' ' : row.at(1).value_or(" ").front(),
+                                number(row.at(2)), number(row.at(3))});
     for (const auto& row : answers->back()) stats.states.emplace_back(row.at(0).value_or(""), number(row.at(1)));
     co_return stats;
 }
@@ -161,21 +178,26 @@ Task<Result<QuarantineStats>> Store::stats(std::int64_t since, std::int64_t unti
 }  // namespace
 
 Done check_shape(const SqlShape& shape, std::string_view shown) {
-    for (const auto* needed : {"msgs.mail_id", "msgs.time_num", "msgs.sid", "msgs.content", "msgs.quar_type", "msgs.subject", "msgs.from_addr",
-                               "msgrcpt.mail_id", "msgrcpt.rid", "msgrcpt.rs", "msgrcpt.ds", "msgrcpt.smtp_resp", "maddr.id", "maddr.email",
-                               "quarantine.mail_id", "quarantine.chunk_ind", "quarantine.mail_text"})
+    for (const auto* needed :
+         {"msgs.mail_id", "msgs.time_num", "msgs.sid", "msgs.content", "msgs.quar_type", "msgs.subject", "msgs.from_addr",
+          "msgrcpt.mail_id", "msgrcpt.rid", "msgrcpt.rs", "msgrcpt.ds", "msgrcpt.smtp_resp", "maddr.id", "maddr.email",
+          "quarantine.mail_id", "quarantine.chunk_ind", "quarantine.mail_text"})
         if (!shape.has(needed))
-            return fail(Errc::unavailable, fmt::format("{}: there is no column {}: this is no database of amavisd or Tamis; correct the DSN, or "
-                                                       "load the schema", shown, needed));
+            return fail(Errc::unavailable,
+                        fmt::format("{}: there is no column {}: this is no database of amavisd or Tamis; correct the DSN, or "
+                                    "load the schema",
+                                    shown, needed));
     return {};
 }
 
 Result<std::shared_ptr<QuarantineStore>> open_quarantine_store(std::vector<Dsn> dsns, QuarantineStoreOptions options) {
-    if (dsns.empty()) return fail(Errc::bad_input, "storage.storage_dsn: no DSN is given, so there is no quarantine to look into");
+    if (dsns.empty())
+        return fail(Errc::bad_input, "storage.storage_dsn: no DSN is given, so there is no quarantine to look into");
     const auto kind = dsns.front().kind;
     if (!std::ranges::all_of(dsns, [&](const Dsn& dsn) { return dsn.kind == kind; }))
         return fail(Errc::bad_input, "storage.storage_dsn: all DSNs of a list must be of the same kind of database");
-    auto runner = kind == Dsn::Kind::postgresql ? pg::open_runner(std::move(dsns), options) : sqlite::open_runner(std::move(dsns), options);
+    auto runner =
+        kind == Dsn::Kind::postgresql ? pg::open_runner(std::move(dsns), options) : sqlite::open_runner(std::move(dsns), options);
     return std::make_shared<Store>(std::move(runner));
 }
 

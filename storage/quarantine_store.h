@@ -23,81 +23,81 @@ namespace tamis::storage {
 
 // QuarantineFilter - what is listed; everything that is set must hold
 struct QuarantineFilter {
-    std::optional<std::int64_t> since = {}, until = {};  // Unix seconds of msgs.time_num; until is excluded
-    std::string                 recipient = {};     // an address, or "@example.com" for a domain
-    std::string                 sender = {};        // envelope sender, the same forms; "<>" is the null sender
-    std::string                 subject = {};       // a part of the subject, in either case
-    std::string                 categories = {};    // letters of msgs.content, any of them: "VB"
-    std::optional<double>       min_score = {}, max_score = {};  // of msgs.spam_level, both included
-    std::string                 host = {};
-    std::optional<char>         state = {};         // a letter of msgrcpt.rs: the recipient's own, else that of at least one
+    std::optional<std::int64_t> since = {}, until = {};    // Unix seconds of msgs.time_num; until is excluded
+    std::string recipient = {};                            // an address, or "@example.com" for a domain
+    std::string sender = {};                               // envelope sender, the same forms; "<>" is the null sender
+    std::string subject = {};                              // a part of the subject, in either case
+    std::string categories = {};                           // letters of msgs.content, any of them: "VB"
+    std::optional<double> min_score = {}, max_score = {};  // of msgs.spam_level, both included
+    std::string host = {};
+    std::optional<char> state = {};  // a letter of msgrcpt.rs: the recipient's own, else that of at least one
 };
 
 // PageKey - the place in the list behind which a page begins
 struct PageKey {
     std::int64_t time = 0;
-    std::string  mail_id;
+    std::string mail_id;
     bool operator==(const PageKey&) const = default;
 };
 
 struct MessageKey {
     std::int64_t partition_tag = 0;
-    std::string  mail_id;
+    std::string mail_id;
     bool operator==(const MessageKey&) const = default;
 };
 
 struct RecipientState {
-    std::int64_t sequence = 0;   // rseqnum; 0 when the table has none
-    std::int64_t address_id = 0; // rid
-    std::string  address;        // maddr.email: lower case
-    std::string  state;          // rs as it is stored, one letter
-    std::string  response;       // smtp_resp as it is stored
-    char         disposition = '?';  // ds
-    char         content = ' ';
-    double       score = 0;
+    std::int64_t sequence = 0;    // rseqnum; 0 when the table has none
+    std::int64_t address_id = 0;  // rid
+    std::string address;          // maddr.email: lower case
+    std::string state;            // rs as it is stored, one letter
+    std::string response;         // smtp_resp as it is stored
+    char disposition = '?';       // ds
+    char content = ' ';
+    double score = 0;
 };
 
 struct QuarantineItem {
-    MessageKey   key;
+    MessageKey key;
     std::int64_t time = 0;
-    std::string  sender, from, subject, host, message_id, client_address, log_id, policy;
-    std::string  type, location;  // quar_type, quar_loc
-    char         content = ' ';
-    double       score = 0;
+    std::string sender, from, subject, host, message_id, client_address, log_id, policy;
+    std::string type, location;  // quar_type, quar_loc
+    char content = ' ';
+    double score = 0;
     std::uint64_t size = 0;
     std::vector<RecipientState> recipients;
-    bool         has_more_recipients = false;  // a page shows the first ones only
+    bool has_more_recipients = false;  // a page shows the first ones only
 };
 
 struct QuarantinePage {
     std::vector<QuarantineItem> items;
     // next - more may follow behind it; when the page is not full, this is how far the search came in its bounded time
-    std::optional<PageKey>      next;
+    std::optional<PageKey> next;
 };
 
 struct Chunk {
     std::int64_t number = 0;
-    std::string  text;
+    std::string text;
 };
 
 // StateChange - of one recipient's row, done only when the row still is as it was read
 struct StateChange {
-    MessageKey     message;
-    RecipientState from;              // as read
-    std::string    state, response;   // as it shall be
+    MessageKey message;
+    RecipientState from;          // as read
+    std::string state, response;  // as it shall be
 };
 struct StateNow {
-    bool        changed = false;  // it is now as it shall be
+    bool changed = false;  // it is now as it shall be
     std::string state, response;
 };
 
 struct QuarantineCount {
-    std::string   host;
-    char          content = ' ';
+    std::string host;
+    char content = ' ';
     std::uint64_t messages = 0, octets = 0;
 };
 struct QuarantineStats {
-    std::vector<QuarantineCount>                       counts;
+    std::vector<QuarantineCount> counts;
     std::vector<std::pair<std::string, std::uint64_t>> states;  // recipients by rs
 };
 
@@ -125,9 +125,9 @@ public:
 };
 
 struct QuarantineStoreOptions {
-    std::size_t               connections = 1;  // PostgreSQL sessions, at most 8
+    std::size_t connections = 1;  // PostgreSQL sessions, at most 8
     std::chrono::milliseconds patience{10'000};
-    bool                      must_write = true;  // false: a standby will do
+    bool must_write = true;                               // false: a standby will do
     std::optional<std::chrono::milliseconds> round = {};  // PostgreSQL: the time to try every DSN once; nothing: 5 s for each
 };
 

@@ -28,7 +28,7 @@ public:
 
 private:
     std::shared_ptr<RecordQueue> queue_;
-    std::shared_ptr<Job>         job_;
+    std::shared_ptr<Job> job_;
 };
 
 std::shared_ptr<Job> make_job(Job::Kind kind, mail::MessageRecord record, Deadline deadline) {
@@ -88,10 +88,8 @@ Task<Result<std::string>> QueuedStore::read_quarantine(mail::MailId mail_id, std
 }
 
 void QueuedStore::remember(mail::MessageRecord record) {
-    if (queue_->remember(record))
-        wake(Urgency::later);
-    else
-        lose(record, "too many records wait for the database");
+    if (queue_->remember(record)) wake(Urgency::later);
+    else lose(record, "too many records wait for the database");
 }
 
 Task<std::size_t> QueuedStore::drain(Deadline deadline) {
@@ -103,7 +101,8 @@ Task<std::size_t> QueuedStore::drain(Deadline deadline) {
 
 std::string QueuedStore::health() const {
     const auto waiting = remembered();
-    return waiting == 0 ? health_->text() : fmt::format("{}; {} to be written", health_->text(), counted(waiting, "record waits", "records wait"));
+    return waiting == 0 ? health_->text()
+                        : fmt::format("{}; {} to be written", health_->text(), counted(waiting, "record waits", "records wait"));
 }
 
 void QueuedStore::refuse_rest() {

@@ -13,16 +13,14 @@ namespace tamis::storage {
 
 class QueuedStore : public RecordStore {
 public:
-    Done              ready() const override { return health_->ready(); }
-    Task<Done>        keep(mail::MessageRecord record, std::optional<mail::QuarantineCopy> quarantine,
-                           Deadline deadline) override;
-    Task<Done>        finish(mail::MessageRecord record, Deadline deadline) override;
-    void              remember(mail::MessageRecord record) override;
-    std::size_t       remembered() const override { return queue_->remembered(); }
+    Done ready() const override { return health_->ready(); }
+    Task<Done> keep(mail::MessageRecord record, std::optional<mail::QuarantineCopy> quarantine, Deadline deadline) override;
+    Task<Done> finish(mail::MessageRecord record, Deadline deadline) override;
+    void remember(mail::MessageRecord record) override;
+    std::size_t remembered() const override { return queue_->remembered(); }
     Task<std::size_t> drain(Deadline deadline) override;
-    Task<Result<std::string>> read_quarantine(mail::MailId mail_id, std::int64_t partition_tag,
-                                              Deadline deadline) override;
-    std::string       health() const override;
+    Task<Result<std::string>> read_quarantine(mail::MailId mail_id, std::int64_t partition_tag, Deadline deadline) override;
+    std::string health() const override;
 
 protected:
     // Urgency - `later`: nobody waits for it, it may be collected for a moment
@@ -37,7 +35,7 @@ protected:
     static void lose(const mail::MessageRecord& record, std::string_view why);
 
     const std::shared_ptr<RecordQueue> queue_;
-    const std::shared_ptr<Health>      health_;
+    const std::shared_ptr<Health> health_;
 
 private:
     Task<Job::Answer> submit(std::shared_ptr<Job> job);

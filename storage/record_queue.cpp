@@ -73,10 +73,8 @@ void RecordQueue::put_back(Jobs jobs) {
 }
 
 void RecordQueue::finish(Job& job, Job::Answer answer) {
-    if (job.kind == Job::Kind::remember)
-        one_less();
-    else
-        Completion<Job::Answer>::set(job.completion, std::move(answer));
+    if (job.kind == Job::Kind::remember) one_less();
+    else Completion<Job::Answer>::set(job.completion, std::move(answer));
 }
 
 void RecordQueue::fail_waiting(const Fault& why) {
@@ -96,10 +94,8 @@ RecordQueue::Load RecordQueue::load() const {
 std::shared_ptr<Completion<bool>> RecordQueue::when_empty() {
     auto done = std::make_shared<Completion<bool>>();
     const std::lock_guard lock(mutex_);
-    if (remembered_ == 0)
-        Completion<bool>::set(done, true);
-    else
-        drains_.push_back(done);
+    if (remembered_ == 0) Completion<bool>::set(done, true);
+    else drains_.push_back(done);
     return done;
 }
 

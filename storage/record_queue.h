@@ -26,23 +26,23 @@ struct Job {
     enum class Kind { keep, finish, remember, read };
     using Answer = Result<std::string>;  // the text for `read`, else empty
 
-    Kind                                kind = Kind::keep;
-    mail::MessageRecord                 record;      // `read`: only mail_id and partition_tag
+    Kind kind = Kind::keep;
+    mail::MessageRecord record;  // `read`: only mail_id and partition_tag
     std::optional<mail::QuarantineCopy> quarantine;
-    Deadline                            deadline = Deadline::never();
+    Deadline deadline = Deadline::never();
     std::shared_ptr<Completion<Answer>> completion;  // null for `remember`
 
     std::atomic<bool> abandoned{false};  // its caller waits no longer
 
     Deadline::Clock::time_point queued_at{};
-    Slots::Units                memory;  // of a remembered record
+    Slots::Units memory;  // of a remembered record
 
     // only the store's thread, while the job is out of the queue
-    bool          uncertain = false;  // a commit was sent and its answer lost
-    bool          was_refused = false;  // a `read` that the server refused: the tables may have changed
-    std::uint64_t bytes = 0;          // of the quarantine copy
-    Concession    concession;         // what the database did not take of it
-    bool          was_doubted = false;  // refused in a way that may pass by itself, and tried again as it is
+    bool uncertain = false;    // a commit was sent and its answer lost
+    bool was_refused = false;  // a `read` that the server refused: the tables may have changed
+    std::uint64_t bytes = 0;   // of the quarantine copy
+    Concession concession;     // what the database did not take of it
+    bool was_doubted = false;  // refused in a way that may pass by itself, and tried again as it is
 
     std::string_view log_id() const { return record.log_id.get(); }
 };
@@ -51,7 +51,8 @@ using Jobs = std::vector<std::shared_ptr<Job>>;
 class RecordQueue {
 public:
     // `memory`, if given, is charged for remembered records and outlives the queue
-    explicit RecordQueue(std::size_t remembered_limit, Slots* memory = nullptr) : remembered_limit_(remembered_limit), memory_(memory) {}
+    explicit RecordQueue(std::size_t remembered_limit, Slots* memory = nullptr)
+        : remembered_limit_(remembered_limit), memory_(memory) {}
 
     void push(std::shared_ptr<Job> job);
     // remember - takes the record; false when there is no room, the record is then untouched
@@ -71,9 +72,9 @@ public:
     void fail_waiting(const Fault& why);
 
     struct Load {
-        std::size_t                   waiting = 0;    // jobs somebody waits for that were not taken
-        std::size_t                   unwritten = 0;  // remembered records that were not taken
-        Deadline::Clock::time_point   oldest{};       // when the first of `waiting` came
+        std::size_t waiting = 0;               // jobs somebody waits for that were not taken
+        std::size_t unwritten = 0;             // remembered records that were not taken
+        Deadline::Clock::time_point oldest{};  // when the first of `waiting` came
     };
     Load load() const;
     std::size_t remembered() const noexcept { return remembered_.load(std::memory_order_relaxed); }  // and those in flight
@@ -84,12 +85,12 @@ public:
 private:
     void one_less();
 
-    mutable std::mutex                             mutex_;
-    const std::size_t                              remembered_limit_;
-    Slots* const                                   memory_;
-    std::atomic<std::size_t>                       remembered_{0};
-    std::deque<std::shared_ptr<Job>>               waiting_;
-    std::deque<std::shared_ptr<Job>>               to_remember_;
+    mutable std::mutex mutex_;
+    const std::size_t remembered_limit_;
+    Slots* const memory_;
+    std::atomic<std::size_t> remembered_{0};
+    std::deque<std::shared_ptr<Job>> waiting_;
+    std::deque<std::shared_ptr<Job>> to_remember_;
     std::vector<std::shared_ptr<Completion<bool>>> drains_;
 };
 

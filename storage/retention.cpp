@@ -43,7 +43,8 @@ Age RetentionRules::longest_copy() const { return longest(*this, &Ages::copy); }
 
 bool Candidate::has_stored_copy() const {
     if (type == 'Q') return true;
-    return type != ' ' && std::ranges::any_of(split(location, ','), [&](std::string_view name) { return is_stored(name, key.mail_id); });
+    return type != ' ' &&
+           std::ranges::any_of(split(location, ','), [&](std::string_view name) { return is_stored(name, key.mail_id); });
 }
 
 Due due(const Candidate& message, const RetentionRules& rules, std::int64_t now) {
@@ -62,9 +63,11 @@ Left without_stored_copy(const Candidate& message) {
     for (const auto name : split(message.location, ',')) {
         if (name.empty() || is_stored(name, message.key.mail_id)) continue;
         if (left.location.empty())  // the letter is that of the first
-            left.type = message.type != 'Q' ? message.type : name.find('@') != std::string_view::npos ? 'M' : name.ends_with(".gz") ? 'Z' : 'F';
-        else
-            left.location += ',';
+            left.type = message.type != 'Q'                        ? message.type
+                        : name.find('@') != std::string_view::npos ? 'M'
+                        : name.ends_with(".gz")                    ? 'Z'
+                                                                   : 'F';
+        else left.location += ',';
         left.location += name;
     }
     if (left.location.empty()) left.location = expired_location;

@@ -27,10 +27,10 @@ struct Ages {
 };
 
 struct RetentionRules {
-    Ages                 general;
-    std::map<char, Ages> of_category = {};  // by letter of msgs.content; whole: `general` does not shine through
-    Age                  incomplete = std::chrono::hours(24);  // content NULL, no copy
-    Age                  deleted = std::chrono::hours(24);     // copies that every recipient deleted (msgrcpt.rs D)
+    Ages general;
+    std::map<char, Ages> of_category = {};    // by letter of msgs.content; whole: `general` does not shine through
+    Age incomplete = std::chrono::hours(24);  // content NULL, no copy
+    Age deleted = std::chrono::hours(24);     // copies that every recipient deleted (msgrcpt.rs D)
 
     const Ages& ages(char content) const;
     // longest - the age past which nothing of that kind is kept, in whatever category
@@ -40,14 +40,14 @@ struct RetentionRules {
 
 // Candidate - a message that may be due, as read from the tables
 struct Candidate {
-    MessageKey    key;
-    std::int64_t  row = 0;         // SQLite: rowid
-    std::int64_t  time = 0;        // time_num
-    char          content = ' ';   // '\0': NULL
-    char          type = ' ';      // quar_type
-    std::string   location = {};   // quar_loc
+    MessageKey key;
+    std::int64_t row = 0;       // SQLite: rowid
+    std::int64_t time = 0;      // time_num
+    char content = ' ';         // '\0': NULL
+    char type = ' ';            // quar_type
+    std::string location = {};  // quar_loc
     std::uint64_t size = 0;
-    std::string   states = {};     // letters of msgrcpt.rs; read where they matter
+    std::string states = {};  // letters of msgrcpt.rs; read where they matter
 
     bool has_stored_copy() const;  // in the table quarantine
     bool is_wanted() const { return states.find_first_of("pt") != std::string::npos; }
@@ -66,7 +66,7 @@ constexpr std::string_view expired_location = "expired";
 
 // Left - quar_type and quar_loc without the copy in the table: what stays are copies in files and mailboxes
 struct Left {
-    char        type = ' ';
+    char type = ' ';
     std::string location;
 };
 Left without_stored_copy(const Candidate& message);
@@ -74,10 +74,10 @@ Left without_stored_copy(const Candidate& message);
 // Walk - one way through the messages along their time, up to `until`: categories of one age together
 struct Walk {
     enum class Kind { records, copies, deleted, incomplete };
-    Kind          kind = Kind::records;
-    std::string   only = {};      // letters of msgs.content; empty: any
-    std::string   except = {};    // not these
-    std::int64_t  until = 0;      // excluded
+    Kind kind = Kind::records;
+    std::string only = {};    // letters of msgs.content; empty: any
+    std::string except = {};  // not these
+    std::int64_t until = 0;   // excluded
     bool operator==(const Walk&) const = default;
 };
 // walks - all that the rules need, records first

@@ -42,9 +42,9 @@ std::string iso_utc(std::int64_t seconds) {
     const auto day = std::chrono::floor<std::chrono::days>(time);
     const std::chrono::year_month_day date(day);
     const std::chrono::hh_mm_ss clock(time - day);
-    return fmt::format("{:04}{:02}{:02}T{:02}{:02}{:02}Z", static_cast<int>(date.year()),
-                       static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
-                       clock.minutes().count(), clock.seconds().count());
+    return fmt::format("{:04}{:02}{:02}T{:02}{:02}{:02}Z", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                       static_cast<unsigned>(date.day()), clock.hours().count(), clock.minutes().count(),
+                       clock.seconds().count());
 }
 
 // is_latin1 - valid UTF-8 without anything beyond U+00FF: no lead byte above 0xc3
@@ -60,14 +60,12 @@ AddressKey stored_address(std::string_view address, LocalCase local_case, const 
     const auto octets = rules.concession.octets;
     const bool is_text = is_utf8(key.email) && can_hold(key.email, rules.charset);
     const bool is_given_up = octets >= Octets::ascii || (octets == Octets::utf8_addresses && !is_utf8(key.email));
-    if (is_given_up)
-        key.email = printable_address(key.email);
-    else if (rules.eight_bit_addresses)
-        std::ranges::replace(key.email, '\0', '?');
-    else
-        key.email = is_text ? fitted(key.email, rules.widths.email, rules) : printable(key.email, rules.widths.email);
+    if (is_given_up) key.email = printable_address(key.email);
+    else if (rules.eight_bit_addresses) std::ranges::replace(key.email, '\0', '?');
+    else key.email = is_text ? fitted(key.email, rules.widths.email, rules) : printable(key.email, rules.widths.email);
     if (octets == Octets::plain) key.email = plain_text(key.email);
-    const std::size_t width = rules.eight_bit_addresses ? rules.concession.most : std::min(rules.concession.most, rules.widths.email);
+    const std::size_t width =
+        rules.eight_bit_addresses ? rules.concession.most : std::min(rules.concession.most, rules.widths.email);
     key.email = cut_bytes(std::move(key.email), width);
     key.domain = fitted(key.domain, rules.widths.domain, rules);
     return key;
@@ -75,7 +73,8 @@ AddressKey stored_address(std::string_view address, LocalCase local_case, const 
 
 // poorer - a text that fits its column, as far as the concession lets it
 std::string poorer(std::string text, const Concession& concession) {
-    if (concession.octets >= Octets::ascii && !is_ascii(text)) text = fitted(text, text.size(), {.charset = TextRules::Charset::ascii});
+    if (concession.octets >= Octets::ascii && !is_ascii(text))
+        text = fitted(text, text.size(), {.charset = TextRules::Charset::ascii});
     if (concession.octets == Octets::plain) text = plain_text(text);
     return concession.most == Concession().most ? text : cut_bytes(std::move(text), concession.most);
 }
@@ -114,10 +113,8 @@ std::string in_charset(std::string_view text, std::size_t width, const TextRules
         const auto byte = static_cast<unsigned char>(c);
         const bool starts = (byte & 0xc0) != 0x80;
         if (starts) kept = byte <= highest_lead;
-        if (kept)
-            poorer_text += c;
-        else if (starts)
-            poorer_text += '?';
+        if (kept) poorer_text += c;
+        else if (starts) poorer_text += '?';
     }
     return poorer_text;
 }
@@ -132,10 +129,8 @@ std::optional<Concession> next_concession(Concession before, bool is_too_long) {
     constexpr std::size_t shortest = 32;
     const bool may_shorten = before.most > shortest, may_replace = before.octets != Octets::plain;
     if (!may_shorten && !may_replace) return {};
-    if (may_shorten && (is_too_long || !may_replace))
-        before.most = (before.most + 1) / 2;
-    else
-        before.octets = static_cast<Octets>(static_cast<int>(before.octets) + 1);
+    if (may_shorten && (is_too_long || !may_replace)) before.most = (before.most + 1) / 2;
+    else before.octets = static_cast<Octets>(static_cast<int>(before.octets) + 1);
     return before;
 }
 
@@ -152,12 +147,13 @@ std::string plain_text(std::string_view text) {
 std::string stored_message_id(std::string_view message_id, std::size_t width) { return printable(message_id, width); }
 
 MessageRows make_rows(const mail::MessageRecord& record, const TextRules& rules) {
-    const auto seconds = std::clamp<std::int64_t>(
-        std::chrono::floor<std::chrono::seconds>(record.received_at.time_since_epoch()).count(), 0,
-        std::numeric_limits<std::int32_t>::max());
+    const auto seconds =
+        std::clamp<std::int64_t>(std::chrono::floor<std::chrono::seconds>(record.received_at.time_since_epoch()).count(), 0,
+                                 std::numeric_limits<std::int32_t>::max());
     const auto& width = rules.widths;
     MessageRows rows;
-    rows.partition_tag = fmt::format("{}", partition_tag_at(record.partition_tag, std::chrono::sys_seconds(std::chrono::seconds(seconds))));
+    rows.partition_tag =
+        fmt::format("{}", partition_tag_at(record.partition_tag, std::chrono::sys_seconds(std::chrono::seconds(seconds))));
     rows.mail_id = printable(record.mail_id.get(), width.mail_id);
     rows.secret_id = printable(record.secret_id.get(), width.secret_id);
     rows.am_id = printable(record.log_id.get(), width.am_id);
@@ -187,11 +183,11 @@ MessageRows make_rows(const mail::MessageRecord& record, const TextRules& rules)
         ++sequence;
         if (recipient.address.empty()) continue;
         AddressKey key = stored_address(recipient.address, local_case, rules);
-        rows.recipients.push_back({fmt::format("{}", sequence), key.email, printable_address(key.email), yes_no(recipient.is_local),
-                                   code(recipient.content == '\0' ? ' ' : recipient.content),
-                                   code(recipient.disposition), code(recipient.release_state),
-                                   yes_no(recipient.blacklisted), yes_no(recipient.whitelisted),
-                                   score_text(recipient.score), poorer(printable(recipient.response, width.smtp_resp), rules.concession)});
+        rows.recipients.push_back({fmt::format("{}", sequence), key.email, printable_address(key.email),
+                                   yes_no(recipient.is_local), code(recipient.content == '\0' ? ' ' : recipient.content),
+                                   code(recipient.disposition), code(recipient.release_state), yes_no(recipient.blacklisted),
+                                   yes_no(recipient.whitelisted), score_text(recipient.score),
+                                   poorer(printable(recipient.response, width.smtp_resp), rules.concession)});
         rows.addresses.push_back(std::move(key));
     }
     std::ranges::sort(rows.addresses);
@@ -206,10 +202,9 @@ std::string in_full(const mail::MessageRecord& record) {
         "partition_tag={} mail_id={} am_id={} time_iso={} sender=<{}> policy={} client_addr={} size={} "
         "originating={} content={} quar_type={} quar_loc={} dsn_sent={} spam_level={} message_id={} from=\"{}\" "
         "subject=\"{}\" host={}",
-        rows.partition_tag, rows.mail_id, rows.am_id, rows.time_iso, escaped(rows.sender, 255),
-        rows.policy, rows.client_addr, rows.size, rows.originating, rows.content, rows.quar_type, rows.quar_loc,
-        rows.dsn_sent, rows.spam_level, rows.message_id, escaped(rows.from_addr, 255), escaped(rows.subject, 255),
-        rows.host);
+        rows.partition_tag, rows.mail_id, rows.am_id, rows.time_iso, escaped(rows.sender, 255), rows.policy, rows.client_addr,
+        rows.size, rows.originating, rows.content, rows.quar_type, rows.quar_loc, rows.dsn_sent, rows.spam_level, rows.message_id,
+        escaped(rows.from_addr, 255), escaped(rows.subject, 255), rows.host);
     for (const auto& to : rows.recipients)
         line += fmt::format(" rcpt{}=<{}> is_local={} content={} ds={} rs={} bl={} wl={} bspam_level={} smtp_resp=\"{}\"",
                             to.sequence, escaped(to.email, 255), to.is_local, to.content, to.ds, to.rs, to.bl, to.wl,

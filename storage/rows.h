@@ -24,7 +24,7 @@ struct Concession {
         ascii,           // all addresses and texts do
         plain,           // quotes, backslashes and other signs of SQL become "?", too
     };
-    Octets      octets = Octets::all;
+    Octets octets = Octets::all;
     std::size_t most = 255;  // octets of an address or a text
     auto operator<=>(const Concession&) const = default;
 };
@@ -40,10 +40,10 @@ std::string plain_text(std::string_view text);
 // TextRules - what the text columns of the database can take
 struct TextRules {
     enum class Charset {
-        utf8,        // UTF8: any valid UTF-8; a width counts characters
-        any_bytes,   // SQL_ASCII: stored as given, we give UTF-8; a width counts bytes
-        latin1,      // LATIN1: what is beyond U+00FF becomes '?'
-        ascii,       // any other: what is not ASCII becomes '?'
+        utf8,       // UTF8: any valid UTF-8; a width counts characters
+        any_bytes,  // SQL_ASCII: stored as given, we give UTF-8; a width counts bytes
+        latin1,     // LATIN1: what is beyond U+00FF becomes '?'
+        ascii,      // any other: what is not ASCII becomes '?'
     };
     // Widths - of the columns, in characters (bytes with `any_bytes`); amavisd's own unless the database has less
     struct Widths {
@@ -53,8 +53,8 @@ struct TextRules {
     Charset charset = Charset::utf8;
     // addresses are byte strings: stored as they are. Else they are texts, and one that is no text of that charset gets
     // '?' for every byte that is not printable ASCII.
-    bool       eight_bit_addresses = true;
-    Widths     widths = {};
+    bool eight_bit_addresses = true;
+    Widths widths = {};
     Concession concession = {};
 };
 
@@ -68,20 +68,20 @@ bool can_hold(std::string_view text, TextRules::Charset charset);
 std::string fitted(std::string_view text, std::size_t width, const TextRules& rules);
 
 struct RecipientRow {
-    std::string sequence;      // rseqnum: 1, 2, ...
-    std::string email;         // refers to an address of MessageRows::addresses
-    std::string printable;     // the same as printable_address(): it may be stored so already
+    std::string sequence;   // rseqnum: 1, 2, ...
+    std::string email;      // refers to an address of MessageRows::addresses
+    std::string printable;  // the same as printable_address(): it may be stored so already
     std::string is_local, content, ds, rs, bl, wl, bspam_level, smtp_resp;
     bool operator==(const RecipientRow&) const = default;
 };
 
 struct MessageRows {
-    std::string partition_tag, mail_id, secret_id, am_id, time_num, time_iso, policy, client_addr, size, originating,
-        content, quar_type, quar_loc, dsn_sent, spam_level, message_id, from_addr, subject, host;
-    bool                      has_content = true;  // false: NULL, the message is still being processed
-    std::string               sender;     // maddr.email
-    std::vector<RecipientRow> recipients; // those with an address; sequence counts all
-    std::vector<AddressKey>   addresses;  // sorted by email, each once
+    std::string partition_tag, mail_id, secret_id, am_id, time_num, time_iso, policy, client_addr, size, originating, content,
+        quar_type, quar_loc, dsn_sent, spam_level, message_id, from_addr, subject, host;
+    bool has_content = true;               // false: NULL, the message is still being processed
+    std::string sender;                    // maddr.email
+    std::vector<RecipientRow> recipients;  // those with an address; sequence counts all
+    std::vector<AddressKey> addresses;     // sorted by email, each once
     bool operator==(const MessageRows&) const = default;
 };
 

@@ -60,7 +60,8 @@ Result<int> install_postgresql(const Dsn& dsn, Divided divided) {
     if (!server) return std::unexpected(std::move(server.error()));
     const auto last = last_step(*server);
     if (!last) return last;
-    if (divided == Divided::by_week && *last != 0) return fail(Errc::conflict, "there are tables already: only new ones can be divided by week");
+    if (divided == Divided::by_week && *last != 0)
+        return fail(Errc::conflict, "there are tables already: only new ones can be divided by week");
     int installed = 0;
     for (const auto& step : schema_steps(Dsn::Kind::postgresql)) {
         if (step.number <= *last) continue;
@@ -83,7 +84,8 @@ std::span<const SchemaStep> schema_steps(Dsn::Kind kind) {
 std::vector<std::string> table_statements(Dsn::Kind kind, std::string_view table) {
     auto all = statements_of(schema_steps(kind).front().sql);
     std::erase_if(all, [&](const std::string& one) {
-        return !one.starts_with(fmt::format("CREATE TABLE {} (", table)) && !(one.starts_with("CREATE INDEX ") && one.find(fmt::format(" ON {} (", table)) != std::string::npos);
+        return !one.starts_with(fmt::format("CREATE TABLE {} (", table)) &&
+               !(one.starts_with("CREATE INDEX ") && one.find(fmt::format(" ON {} (", table)) != std::string::npos);
     });
     return all;
 }

@@ -16,7 +16,7 @@
 namespace tamis::storage {
 
 struct SchemaStep {
-    int              number = 0;
+    int number = 0;
     std::string_view name;  // file name
     std::string_view sql;
 };

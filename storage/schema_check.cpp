@@ -28,7 +28,8 @@ constexpr std::array<Wanted, 29> wanted{{
     {"msgs", "policy", "varchar(255) DEFAULT ''", "2.3", kept},
     {"msgs", "client_addr", "varchar(255) DEFAULT ''", "2.3", kept},
     {"msgs", "quar_type", "char(1)", "2.3", kept},
-    {"msgs", "quar_loc", "varchar(255) DEFAULT ''", "2.4", "front ends such as MailZu find the quarantined copy; needed for quarantines in files"},
+    {"msgs", "quar_loc", "varchar(255) DEFAULT ''", "2.4",
+     "front ends such as MailZu find the quarantined copy; needed for quarantines in files"},
     {"msgs", "dsn_sent", "char(1)", "2.3", kept},
     {"msgs", "spam_level", "real", "2.3", kept},
     {"msgs", "message_id", "varchar(255) DEFAULT ''", "2.3", "pen pals by References"},
@@ -79,9 +80,8 @@ bool has_index(const Table& table, std::string_view columns, bool unique = false
 }
 
 const Index* unique_index(const Table& table, std::string_view columns) {
-    const auto found = std::ranges::find_if(table.indexes, [&](const Index& index) {
-        return index.is_unique && join(index.columns, ",") == columns;
-    });
+    const auto found = std::ranges::find_if(
+        table.indexes, [&](const Index& index) { return index.is_unique && join(index.columns, ",") == columns; });
     return found == table.indexes.end() ? nullptr : &*found;
 }
 
@@ -125,19 +125,24 @@ private:
         const Column* found = catalogue_.column(of, column);
         return found == nullptr ? std::string() : found->type;
     }
-    void change(std::string gain, Names statements, bool is_new = false) { report_.changes.push_back({std::move(gain), std::move(statements), is_new}); }
+    void change(std::string gain, Names statements, bool is_new = false) {
+        report_.changes.push_back({std::move(gain), std::move(statements), is_new});
+    }
 
     std::string era() const {
         if (table("msgs") == nullptr) {
             if (table("policy") == nullptr) return "a part of amavisd's tables";
-            return has("policy", "unchecked_lover") ? "the lookup tables of amavisd-new 2.7 to 2.13" : "the lookup tables of amavisd-new before 2.7";
+            return has("policy", "unchecked_lover") ? "the lookup tables of amavisd-new 2.7 to 2.13"
+                                                    : "the lookup tables of amavisd-new before 2.7";
         }
         const bool numbered = has("msgrcpt", "rseqnum") && has("msgs", "originating");
-        if (catalogue_.has_steps || (!is_pg_ && catalogue_.last_step > 0)) return fmt::format("Tamis, schema step {}", catalogue_.last_step);
+        if (catalogue_.has_steps || (!is_pg_ && catalogue_.last_step > 0))
+            return fmt::format("Tamis, schema step {}", catalogue_.last_step);
         if (numbered) return "amavisd-new 2.7 to 2.13";
         if (has("msgs", "partition_tag")) return "amavisd-new 2.6 (2008)";
         if (!has("msgs", "quar_loc")) return "amavisd-new 2.3 (2005)";
-        return is_text(type("quarantine", "mail_text")) ? "amavisd-new 2.4 (2006), before 2.4.4" : "amavisd-new 2.4.4 to 2.5 (2006 to 2008)";
+        return is_text(type("quarantine", "mail_text")) ? "amavisd-new 2.4 (2006), before 2.4.4"
+                                                        : "amavisd-new 2.4.4 to 2.5 (2006 to 2008)";
     }
 
     void find_groups() {
@@ -147,21 +152,29 @@ private:
                 if (table(name) == nullptr) out.emplace_back(name);
             return out;
         };
-        for (const auto& [group, what, use, is_needed] : {std::tuple{storage_tables, "records and quarantine", "storage_dsn", needed_.records},
-                                                          std::tuple{lookup_tables, "policies", "lookup_dsn", needed_.policies}}) {
+        for (const auto& [group, what, use, is_needed] :
+             {std::tuple{storage_tables, "records and quarantine", "storage_dsn", needed_.records},
+              std::tuple{lookup_tables, "policies", "lookup_dsn", needed_.policies}}) {
             const auto lacks = missing(group);
             if (lacks.empty()) continue;
             const bool is_new = lacks.size() == group.size();
             if (is_needed || !is_new) create(lacks, what, is_new);
-            const bool optional = lacks.size() <= 2 && std::ranges::all_of(lacks, [](const auto& name) { return name == "wblist" || name == "mailaddr"; });
+            const bool optional = lacks.size() <= 2 && std::ranges::all_of(lacks, [](const auto& name) {
+                                      return name == "wblist" || name == "mailaddr";
+                                  });
             if (is_new && is_needed)
-                report_.problems.push_back(fmt::format("no tables for {} here ({}); `tamis schema install` creates them", what, join(lacks, ", ")));
+                report_.problems.push_back(
+                    fmt::format("no tables for {} here ({}); `tamis schema install` creates them", what, join(lacks, ", ")));
             else if (is_new)
-                report_.remarks.push_back(fmt::format("no tables for {} here ({}): to make this database the {}, `tamis schema install` creates them", what, join(lacks, ", "), use));
+                report_.remarks.push_back(
+                    fmt::format("no tables for {} here ({}): to make this database the {}, `tamis schema install` creates them",
+                                what, join(lacks, ", "), use));
             else if (optional)
                 report_.works.push_back(fmt::format("no table {}: senders are not looked up there", join(lacks, " and ")));
             else
-                report_.problems.push_back(fmt::format("the tables for {} are not complete, there is no {}; `tamis schema upgrade` creates what is missing", what, join(lacks, ", ")));
+                report_.problems.push_back(fmt::format(
+                    "the tables for {} are not complete, there is no {}; `tamis schema upgrade` creates what is missing", what,
+                    join(lacks, ", ")));
         }
     }
 
@@ -177,10 +190,13 @@ private:
     // find_problems - what the daemon itself would say
     void find_problems() {
         if (table("msgs") == nullptr) return;
-        if (auto dialect = pg::dialect_of(catalogue_, pg::Use::write); !dialect) report_.problems.push_back(dialect.error().detail);
+        if (auto dialect = pg::dialect_of(catalogue_, pg::Use::write); !dialect)
+            report_.problems.push_back(dialect.error().detail);
         for (const auto& one : catalogue_.tables)
             if (!one.is_owned) {
-                report_.remarks.push_back("an upgrade must be run as the owner of the tables (or as a superuser): the DSN's role does not own " + one.name);
+                report_.remarks.push_back(
+                    "an upgrade must be run as the owner of the tables (or as a superuser): the DSN's role does not own " +
+                    one.name);
                 break;
             }
     }
@@ -195,13 +211,15 @@ private:
                     if (const auto anew = new_foreign_key(key); anew != key.definition)
                         foreign_.push_back({one->name, key.name, anew});
         for (const auto& key : foreign_)
-            change("(a foreign key is taken off while its columns change)", {fmt::format("ALTER TABLE {} DROP CONSTRAINT {}", key.table, key.name)});
+            change("(a foreign key is taken off while its columns change)",
+                   {fmt::format("ALTER TABLE {} DROP CONSTRAINT {}", key.table, key.name)});
     }
 
     static std::string new_foreign_key(const ForeignKey& key) {
         constexpr std::string_view old = "FOREIGN KEY (mail_id) REFERENCES msgs(mail_id)";
         if (key.definition.starts_with(old))
-            return "FOREIGN KEY (partition_tag, mail_id) REFERENCES msgs(partition_tag, mail_id)" + key.definition.substr(old.size());
+            return "FOREIGN KEY (partition_tag, mail_id) REFERENCES msgs(partition_tag, mail_id)" +
+                   key.definition.substr(old.size());
         return key.definition;
     }
 
@@ -214,8 +232,10 @@ private:
     void add_columns() {
         for (const auto& column : wanted) {
             if (table(column.table) == nullptr || has(column.table, column.column)) continue;
-            report_.works.push_back(fmt::format("no column {}.{} (amavisd {}): left out", column.table, column.column, column.since));
-            change(std::string(column.gain), {fmt::format("ALTER TABLE {} ADD COLUMN {} {}", column.table, column.column, column.definition)});
+            report_.works.push_back(
+                fmt::format("no column {}.{} (amavisd {}): left out", column.table, column.column, column.since));
+            change(std::string(column.gain),
+                   {fmt::format("ALTER TABLE {} ADD COLUMN {} {}", column.table, column.column, column.definition)});
         }
     }
 
@@ -226,7 +246,8 @@ private:
         if (lacking.empty()) return;
         report_.works.push_back(fmt::format("no column partition_tag in {} (amavisd 2.6): one partition", join(lacking, ", ")));
         Names statements;
-        for (const auto& name : lacking) statements.push_back(fmt::format("ALTER TABLE {} ADD COLUMN partition_tag integer DEFAULT 0", name));
+        for (const auto& name : lacking)
+            statements.push_back(fmt::format("ALTER TABLE {} ADD COLUMN partition_tag integer DEFAULT 0", name));
         change("old mail can be expired by the week", std::move(statements));
     }
 
@@ -240,26 +261,30 @@ private:
         struct Bytes {
             std::string_view table, column, gain;
         };
-        for (const auto& [of, column, gain] : {Bytes{"maddr", "email", "addresses with any byte are kept as they are"},
-                                               Bytes{"users", "email", "the same as in maddr"}, Bytes{"mailaddr", "email", "the same as in maddr"},
-                                               Bytes{"msgs", "mail_id", "ids are case-sensitive everywhere and may be longer"},
-                                               Bytes{"msgs", "secret_id", "the same as mail_id"}, Bytes{"msgrcpt", "mail_id", "the same as in msgs"},
-                                               Bytes{"quarantine", "mail_id", "the same as in msgs"}}) {
+        for (const auto& [of, column, gain] :
+             {Bytes{"maddr", "email", "addresses with any byte are kept as they are"},
+              Bytes{"users", "email", "the same as in maddr"}, Bytes{"mailaddr", "email", "the same as in maddr"},
+              Bytes{"msgs", "mail_id", "ids are case-sensitive everywhere and may be longer"},
+              Bytes{"msgs", "secret_id", "the same as mail_id"}, Bytes{"msgrcpt", "mail_id", "the same as in msgs"},
+              Bytes{"quarantine", "mail_id", "the same as in msgs"}}) {
             if (!is_text(type(of, column))) continue;
             report_.works.push_back(fmt::format("{}.{} is {}: served as it is", of, column, type(of, column)));
             const bool has_default = catalogue_.column(of, column)->has_default;
             change(std::string(gain),
-                   {fmt::format("ALTER TABLE {0} {1}ALTER {2} TYPE bytea USING {3}{4}", of, has_default ? fmt::format("ALTER {} DROP DEFAULT, ", column) : "",
-                                column, stored_bytes(column), has_default ? fmt::format(", ALTER {} SET DEFAULT ''", column) : "")});
+                   {fmt::format("ALTER TABLE {0} {1}ALTER {2} TYPE bytea USING {3}{4}", of,
+                                has_default ? fmt::format("ALTER {} DROP DEFAULT, ", column) : "", column, stored_bytes(column),
+                                has_default ? fmt::format(", ALTER {} SET DEFAULT ''", column) : "")});
             if (column == "email" && !told_of_flag_) {
                 told_of_flag_ = true;
-                report_.remarks.push_back("after the upgrade an amavisd that still uses this database needs $sql_allow_8bit_address = 1");
+                report_.remarks.push_back(
+                    "after the upgrade an amavisd that still uses this database needs $sql_allow_8bit_address = 1");
             }
         }
         if (is_text(type("quarantine", "mail_text"))) {
             pg::Dialect dialect;
             dialect.catalogue = catalogue_;
-            report_.works.push_back("quarantine.mail_text is text: mail is stored as it is where the encoding allows, else escaped");
+            report_.works.push_back(
+                "quarantine.mail_text is text: mail is stored as it is where the encoding allows, else escaped");
             change("any byte of any mail is stored as it is, at half the work",
                    {fmt::format("ALTER TABLE quarantine ALTER mail_text TYPE bytea USING {}", dialect.mail_text(""))});
         }
@@ -274,17 +299,21 @@ private:
 
     void widen() {
         for (const auto& [of, columns] : std::initializer_list<std::pair<std::string_view, std::vector<std::string_view>>>{
-                 {"maddr", {"domain"}}, {"msgs", {"policy", "client_addr", "quar_loc", "message_id", "from_addr", "subject", "host"}}, {"msgrcpt", {"smtp_resp"}}})
+                 {"maddr", {"domain"}},
+                 {"msgs", {"policy", "client_addr", "quar_loc", "message_id", "from_addr", "subject", "host"}},
+                 {"msgrcpt", {"smtp_resp"}}})
             for (const auto column : columns) {
                 const Column* found = catalogue_.column(of, column);
                 if (found == nullptr || found->width == 0 || found->width >= 255) continue;
-                report_.works.push_back(fmt::format("{}.{} has {} characters: longer texts are cut there", of, column, found->width));
+                report_.works.push_back(
+                    fmt::format("{}.{} has {} characters: longer texts are cut there", of, column, found->width));
                 change("longer texts are kept", {fmt::format("ALTER TABLE {} ALTER {} TYPE varchar(255)", of, column)});
             }
         // a char(1) of policy that a site made wider keeps its texts, we read their first letter
         if (const Table* policy = table("policy"))
             for (const auto& column : policy->columns)
-                if ((column.name.ends_with("_lover") || column.name.starts_with("bypass_")) && !(column.type == "bpchar" && column.width == 1))
+                if ((column.name.ends_with("_lover") || column.name.starts_with("bypass_")) &&
+                    !(column.type == "bpchar" && column.width == 1))
                     report_.works.push_back(fmt::format("policy.{} is {}{}: read as it is", column.name, column.type,
                                                         column.width > 0 ? fmt::format("({})", column.width) : ""));
     }
@@ -301,12 +330,15 @@ private:
         if (const Table* one = table("maddr"); one != nullptr && !has_index(*one, "partition_tag,email", true)) {
             const Index* old = unique_index(*one, "email");
             if (old != nullptr) report_.works.push_back("an address stands in maddr once, whatever the partition");
-            replace_key(*one, old, "part_email", false, "partition_tag, email", "each partition has its own addresses and can be dropped whole");
+            replace_key(*one, old, "part_email", false, "partition_tag, email",
+                        "each partition has its own addresses and can be dropped whole");
         }
         if (const Table* one = table("msgs"); one != nullptr && !has_index(*one, "partition_tag,mail_id", true))
-            replace_key(*one, unique_index(*one, "mail_id"), "msgs_partition_mail", true, "partition_tag, mail_id", "partitions; amavisd 2.6 and later expect it");
+            replace_key(*one, unique_index(*one, "mail_id"), "msgs_partition_mail", true, "partition_tag, mail_id",
+                        "partitions; amavisd 2.6 and later expect it");
         if (const Table* one = table("quarantine"); one != nullptr && !has_index(*one, "partition_tag,mail_id,chunk_ind", true))
-            replace_key(*one, unique_index(*one, "mail_id,chunk_ind"), "quarantine_pkey", true, "partition_tag, mail_id, chunk_ind", "the same for the quarantined texts");
+            replace_key(*one, unique_index(*one, "mail_id,chunk_ind"), "quarantine_pkey", true,
+                        "partition_tag, mail_id, chunk_ind", "the same for the quarantined texts");
         const Table* one = table("msgrcpt");
         if (one == nullptr || has_index(*one, "partition_tag,mail_id,rseqnum", true)) return;
         Names statements;
@@ -314,28 +346,33 @@ private:
             report_.works.push_back("no column msgrcpt.rseqnum (amavisd 2.7): recipients are told apart by their addresses");
             statements.push_back("ALTER TABLE msgrcpt ADD COLUMN rseqnum integer NOT NULL DEFAULT 0");
         }
-        statements.push_back("UPDATE msgrcpt SET rseqnum = numbered.place FROM (SELECT ctid AS row_id, row_number() OVER "
-                             "(PARTITION BY partition_tag, mail_id ORDER BY rseqnum, ctid) AS place FROM msgrcpt) AS numbered "
-                             "WHERE msgrcpt.ctid = numbered.row_id");
+        statements.push_back(
+            "UPDATE msgrcpt SET rseqnum = numbered.place FROM (SELECT ctid AS row_id, row_number() OVER "
+            "(PARTITION BY partition_tag, mail_id ORDER BY rseqnum, ctid) AS place FROM msgrcpt) AS numbered "
+            "WHERE msgrcpt.ctid = numbered.row_id");
         change("the recipients of a message have numbers", std::move(statements));
-        replace_key(*one, nullptr, "msgrcpt_partition_mail_rseq", true, "partition_tag, mail_id, rseqnum", "each of them is found by its number");
+        replace_key(*one, nullptr, "msgrcpt_partition_mail_rseq", true, "partition_tag, mail_id, rseqnum",
+                    "each of them is found by its number");
     }
 
     // number_recipients - SQLite cannot change a key; the column is what matters
     void number_recipients() {
         if (table("msgrcpt") == nullptr || has("msgrcpt", "rseqnum")) return;
         report_.works.push_back("no column msgrcpt.rseqnum (amavisd 2.7): recipients are told apart by their addresses");
-        change("the recipients of a message have numbers",
-               {"ALTER TABLE msgrcpt ADD COLUMN rseqnum integer NOT NULL DEFAULT 0",
-                "UPDATE msgrcpt SET rseqnum = (SELECT count(*) FROM msgrcpt AS o WHERE o.mail_id = msgrcpt.mail_id AND o.rowid <= msgrcpt.rowid)"});
+        change(
+            "the recipients of a message have numbers",
+            {"ALTER TABLE msgrcpt ADD COLUMN rseqnum integer NOT NULL DEFAULT 0",
+             "UPDATE msgrcpt SET rseqnum = (SELECT count(*) FROM msgrcpt AS o WHERE o.mail_id = msgrcpt.mail_id AND o.rowid <= msgrcpt.rowid)"});
     }
 
-    void replace_key(const Table& one, const Index* old, std::string_view name, bool primary, std::string_view columns, std::string_view gain) {
+    void replace_key(const Table& one, const Index* old, std::string_view name, bool primary, std::string_view columns,
+                     std::string_view gain) {
         Names statements;
         if (old != nullptr)
             statements.push_back(old->is_constraint ? fmt::format("ALTER TABLE {} DROP CONSTRAINT {}", one.name, old->name)
                                                     : fmt::format("DROP INDEX {}", old->name));
-        const bool other_primary = std::ranges::any_of(one.indexes, [&](const Index& index) { return index.is_primary && &index != old; });
+        const bool other_primary =
+            std::ranges::any_of(one.indexes, [&](const Index& index) { return index.is_primary && &index != old; });
         statements.push_back(fmt::format("ALTER TABLE {} ADD CONSTRAINT {} {} ({})", one.name, name,
                                          primary && !other_primary ? "PRIMARY KEY" : "UNIQUE", columns));
         change(std::string(gain), std::move(statements));
@@ -344,10 +381,12 @@ private:
     // record_steps - from amavisd's tables on, the numbered steps of schema/ are remembered in the database
     void record_steps() {
         if (table("msgs") == nullptr && !creates("msgs")) return;
-        const bool is_new = table("msgs") == nullptr && table("msgrcpt") == nullptr && table("quarantine") == nullptr && table("maddr") == nullptr;
+        const bool is_new = table("msgs") == nullptr && table("msgrcpt") == nullptr && table("quarantine") == nullptr &&
+                            table("maddr") == nullptr;
         Names statements;
         if (is_pg_ && !catalogue_.has_steps) {
-            statements.push_back("CREATE TABLE tamis_schema (step integer PRIMARY KEY, installed_at timestamp with time zone NOT NULL DEFAULT now())");
+            statements.push_back(
+                "CREATE TABLE tamis_schema (step integer PRIMARY KEY, installed_at timestamp with time zone NOT NULL DEFAULT now())");
             statements.push_back("INSERT INTO tamis_schema (step) VALUES (1)");
         }
         if (!is_pg_ && catalogue_.last_step == 0) statements.push_back("PRAGMA user_version = 1");
@@ -365,24 +404,27 @@ private:
     void find_encoding() {
         if (!is_pg_ || catalogue_.encoding == "UTF8") return;
         if (catalogue_.encoding == "SQL_ASCII")
-            report_.works.push_back("the encoding is SQL_ASCII: texts are stored as UTF-8, which no program is told; any byte is kept");
+            report_.works.push_back(
+                "the encoding is SQL_ASCII: texts are stored as UTF-8, which no program is told; any byte is kept");
         else
-            report_.works.push_back(fmt::format("the encoding is {}: what it does not have becomes \"?\" in subjects and names, the mail itself is kept byte for byte",
-                                                catalogue_.encoding));
-        report_.remarks.push_back("an encoding cannot be changed in place; a new database with encoding UTF8 and pg_dump would do it, and nothing needs it");
+            report_.works.push_back(fmt::format(
+                "the encoding is {}: what it does not have becomes \"?\" in subjects and names, the mail itself is kept byte for byte",
+                catalogue_.encoding));
+        report_.remarks.push_back(
+            "an encoding cannot be changed in place; a new database with encoding UTF8 and pg_dump would do it, and nothing needs it");
     }
 
     struct Foreign {
         std::string table, name, definition;
     };
-    const Catalogue&     catalogue_;
-    const bool           is_pg_;
-    const Dsn::Kind      kind_;
-    const Needed         needed_;
-    Names                created_;
-    SchemaReport         report_;
+    const Catalogue& catalogue_;
+    const bool is_pg_;
+    const Dsn::Kind kind_;
+    const Needed needed_;
+    Names created_;
+    SchemaReport report_;
     std::vector<Foreign> foreign_;
-    bool                 told_of_flag_ = false;
+    bool told_of_flag_ = false;
 };
 
 }  // namespace
@@ -393,7 +435,9 @@ std::vector<std::string> SchemaReport::statements() const {
     return all;
 }
 
-SchemaReport check_schema(const Catalogue& catalogue, Dsn::Kind kind, Needed needed) { return Checker(catalogue, kind, needed).run(); }
+SchemaReport check_schema(const Catalogue& catalogue, Dsn::Kind kind, Needed needed) {
+    return Checker(catalogue, kind, needed).run();
+}
 
 std::vector<std::string> grant_statements(std::string_view role) {
     std::string quoted = "\"";

@@ -15,18 +15,18 @@
 namespace tamis::storage {
 
 struct SchemaChange {
-    std::string gain;                    // what it is good for, in words
-    std::vector<std::string> statements; // without a final semicolon
-    bool is_new = false;                 // only makes tables of a kind of which there was none: what `install` does
+    std::string gain;                     // what it is good for, in words
+    std::vector<std::string> statements;  // without a final semicolon
+    bool is_new = false;                  // only makes tables of a kind of which there was none: what `install` does
 };
 
 struct SchemaReport {
-    bool                      is_empty = false;  // none of the tables is there
-    std::string               era;               // "amavisd-new 2.4 (2006)", ...
-    std::vector<std::string>  works;             // differs from today's, and works as it is
-    std::vector<std::string>  problems;          // Tamis cannot work with this
-    std::vector<std::string>  remarks;           // what else the administrator should know, e.g. settings of amavisd
-    std::vector<SchemaChange> changes;           // what an upgrade would do, in order
+    bool is_empty = false;              // none of the tables is there
+    std::string era;                    // "amavisd-new 2.4 (2006)", ...
+    std::vector<std::string> works;     // differs from today's, and works as it is
+    std::vector<std::string> problems;  // Tamis cannot work with this
+    std::vector<std::string> remarks;   // what else the administrator should know, e.g. settings of amavisd
+    std::vector<SchemaChange> changes;  // what an upgrade would do, in order
 
     std::vector<std::string> statements() const;
 };

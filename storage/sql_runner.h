@@ -20,11 +20,11 @@ namespace tamis::storage {
 
 struct SqlShape {
     enum class Kind { postgresql, sqlite };
-    Kind                               kind = Kind::sqlite;
+    Kind kind = Kind::sqlite;
     std::set<std::string, std::less<>> columns;  // "msgs.quar_loc"
-    std::string                        id_type = "varchar";       // of msgs.mail_id
-    std::string                        address_type = "varchar";  // of maddr.email
-    std::string                        chunk_text = "q.mail_text"; // an expression for the bytes of quarantine.mail_text, alias q
+    std::string id_type = "varchar";             // of msgs.mail_id
+    std::string address_type = "varchar";        // of maddr.email
+    std::string chunk_text = "q.mail_text";      // an expression for the bytes of quarantine.mail_text, alias q
 
     bool has(std::string_view column) const { return columns.contains(column); }
     bool is_postgresql() const { return kind == Kind::postgresql; }
@@ -32,11 +32,11 @@ struct SqlShape {
 
 struct SqlValue {
     std::string value;
-    bool        is_bytes = false;  // binary: for columns that may be bytea
+    bool is_bytes = false;  // binary: for columns that may be bytea
 };
 
 struct SqlQuery {
-    std::string           sql;  // every statement gives rows (RETURNING 1 where it would not)
+    std::string sql;  // every statement gives rows (RETURNING 1 where it would not)
     std::vector<SqlValue> values;
 };
 

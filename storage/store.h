@@ -34,8 +34,7 @@ public:
     // whether it happened (the mail_id is unique) before it tries again, until the deadline. A record whose content is
     // '\0' is stored with NULL there: the message is still being processed. Errc::timeout leaves it open whether the
     // message was stored.
-    virtual Task<Done> keep(mail::MessageRecord record, std::optional<mail::QuarantineCopy> quarantine,
-                            Deadline deadline) = 0;
+    virtual Task<Done> keep(mail::MessageRecord record, std::optional<mail::QuarantineCopy> quarantine, Deadline deadline) = 0;
 
     // finish - brings a kept message to its final state: content, quar_type, quar_loc, dsn_sent, spam_level of msgs;
     // content, ds and smtp_resp of every recipient
@@ -53,8 +52,7 @@ public:
     virtual Task<std::size_t> drain(Deadline deadline) = 0;
 
     // read_quarantine - the stored text of a message, chunks in order
-    virtual Task<Result<std::string>> read_quarantine(mail::MailId mail_id, std::int64_t partition_tag,
-                                                      Deadline deadline) = 0;
+    virtual Task<Result<std::string>> read_quarantine(mail::MailId mail_id, std::int64_t partition_tag, Deadline deadline) = 0;
 
     virtual std::string health() const = 0;
 };
@@ -62,9 +60,9 @@ public:
 struct Dsn;  // storage/dsn.h
 
 struct StoreOptions {
-    std::size_t connections = 4;           // PostgreSQL sessions, at most 8
+    std::size_t connections = 4;  // PostgreSQL sessions, at most 8
     std::size_t remembered_limit = 100'000;
-    Slots*      memory = nullptr;          // remembered records are charged to it; it outlives the store
+    Slots* memory = nullptr;  // remembered records are charged to it; it outlives the store
     std::string state_dir{};
     // for how long after the database went away callers still wait for it (a restart goes unnoticed); later they get
     // Errc::unavailable at once

@@ -75,7 +75,8 @@ Result<std::optional<AmpdpRequest>> AmpdpParser::on_line(std::string_view line) 
     }
     size_ += line.size();
     if (++lines_ > ampdp_attribute_limit || size_ > ampdp_size_limit || line.size() > ampdp_line_limit)
-        return fail(Errc::over_limit, fmt::format("a request of more than {} lines or {} octets", ampdp_attribute_limit, ampdp_size_limit));
+        return fail(Errc::over_limit,
+                    fmt::format("a request of more than {} lines or {} octets", ampdp_attribute_limit, ampdp_size_limit));
     take(line);
     return std::optional<AmpdpRequest>();
 }

@@ -17,15 +17,15 @@
 namespace tamis::proxy {
 
 constexpr std::size_t ampdp_line_limit = 16 * 1024;
-constexpr std::size_t ampdp_attribute_limit = 20'000;     // a milter sends one for each recipient
+constexpr std::size_t ampdp_attribute_limit = 20'000;  // a milter sends one for each recipient
 constexpr std::size_t ampdp_size_limit = 4 * 1024 * 1024;
 
 class AmpdpRequest {
 public:
     // first - the attribute's first value; empty when it was not given
-    const std::string&              first(std::string_view name) const;
+    const std::string& first(std::string_view name) const;
     const std::vector<std::string>& all(std::string_view name) const;
-    bool                            has(std::string_view name) const { return attributes_.contains(name); }
+    bool has(std::string_view name) const { return attributes_.contains(name); }
     // spoiled - what is wrong with the request as a text
     const std::optional<Fault>& spoiled() const noexcept { return spoiled_; }
     // spoiling_line - the first line that is none, cut
@@ -34,8 +34,8 @@ public:
 private:
     friend class AmpdpParser;
     std::map<std::string, std::vector<std::string>, std::less<>> attributes_;
-    std::optional<Fault>                                         spoiled_;
-    std::string                                                  spoiling_line_;
+    std::optional<Fault> spoiled_;
+    std::string spoiling_line_;
 };
 
 class AmpdpParser {
@@ -48,7 +48,7 @@ public:
 private:
     void take(std::string_view line);
     AmpdpRequest request_;
-    std::size_t  lines_ = 0, size_ = 0;
+    std::size_t lines_ = 0, size_ = 0;
 };
 
 // AmpdpAnswer - the lines of an answer

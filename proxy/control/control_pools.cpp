@@ -14,10 +14,8 @@ namespace tamis::proxy {
 ControlPeer identify(int descriptor, bool is_unix, std::string address, std::string listener, const Settings& settings) {
     ControlPeer out{is_unix, std::move(address), std::move(listener), 0, ControlPools::strangers, {}};
     if (!is_unix) {
-        if (settings.control_peers.contains(out.address))
-            out.pool = "peers";
-        else
-            out.refusal = fmt::format("{} is not in control.allowed_peers", out.address);
+        if (settings.control_peers.contains(out.address)) out.pool = "peers";
+        else out.refusal = fmt::format("{} is not in control.allowed_peers", out.address);
         return out;
     }
     ucred who{};
@@ -27,12 +25,9 @@ ControlPeer identify(int descriptor, bool is_unix, std::string address, std::str
         return out;
     }
     out.user = who.uid;
-    if (out.user == 0 || out.user == ::geteuid())
-        out.pool = "root";
-    else if (std::ranges::count(settings.control_users, out.user) != 0)
-        out.pool = fmt::format("uid {}", out.user);
-    else
-        out.refusal = fmt::format("uid {} is not in control.allowed_users", out.user);
+    if (out.user == 0 || out.user == ::geteuid()) out.pool = "root";
+    else if (std::ranges::count(settings.control_users, out.user) != 0) out.pool = fmt::format("uid {}", out.user);
+    else out.refusal = fmt::format("uid {} is not in control.allowed_users", out.user);
     return out;
 }
 

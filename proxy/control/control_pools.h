@@ -21,10 +21,10 @@ struct Settings;
 
 // ControlPeer - who speaks AM.PDP with us
 struct ControlPeer {
-    bool        is_unix = false;
+    bool is_unix = false;
     std::string address;   // over TCP
     std::string listener;  // "9998" or the path
-    unsigned    user = 0;  // of a unix peer
+    unsigned user = 0;     // of a unix peer
     std::string pool;      // whose places it takes
     std::string refusal;   // why it may not ask anything; empty: it may
 };
@@ -50,11 +50,11 @@ public:
 
     private:
         friend class ControlPools;
-        std::shared_ptr<State>      state_;
-        std::string                 pool_;
-        std::function<void()>       end_;
+        std::shared_ptr<State> state_;
+        std::string pool_;
+        std::function<void()> end_;
         Deadline::Clock::time_point quiet_since_ = Deadline::Clock::now();
-        bool                        busy_ = false, must_yield_ = false;
+        bool busy_ = false, must_yield_ = false;
     };
 
     // enter - a place in the pool; null when all `limit` are taken by connections that have a request in hand, and for
@@ -66,7 +66,7 @@ public:
 
 private:
     struct State {
-        std::mutex        mutex;
+        std::mutex mutex;
         std::list<Place*> places;
     };
     std::shared_ptr<State> state_ = std::make_shared<State>();

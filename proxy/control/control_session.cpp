@@ -28,7 +28,8 @@ metric::Counter& refused_total() {
 
 // is_unclear - it asks for nothing that is known
 bool is_unclear(const AmpdpRequest& request) {
-    static constexpr auto known = std::to_array<std::string_view>({"smtpd_access_policy", "release", "requeue", "report", "am.pdp"});
+    static constexpr auto known =
+        std::to_array<std::string_view>({"smtpd_access_policy", "release", "requeue", "report", "am.pdp"});
     const auto kind = to_lower(request.first("request"));
     return request.spoiled() || std::ranges::find(known, std::string_view(kind)) == known.end();
 }
@@ -41,9 +42,14 @@ AmpdpAnswer release_failure(const Fault& fault) {
 
 }  // namespace
 
-ControlSession::ControlSession(std::unique_ptr<Stream> stream, ControlPeer peer, std::shared_ptr<ControlPools::Place> place, Services& services,
-                               Pipeline& pipeline, Reinjector& reinjector)
-    : stream_(std::move(stream)), peer_(std::move(peer)), place_(std::move(place)), services_(services), pipeline_(pipeline), reinjector_(reinjector) {}
+ControlSession::ControlSession(std::unique_ptr<Stream> stream, ControlPeer peer, std::shared_ptr<ControlPools::Place> place,
+                               Services& services, Pipeline& pipeline, Reinjector& reinjector)
+    : stream_(std::move(stream)),
+      peer_(std::move(peer)),
+      place_(std::move(place)),
+      services_(services),
+      pipeline_(pipeline),
+      reinjector_(reinjector) {}
 
 void ControlSession::stop() {
     if (!waiting_) return;
@@ -100,13 +106,13 @@ Task<void> ControlSession::talk() {
     constexpr std::chrono::seconds first_word{30};  // a client that has connected has something to say
     InputBuffer input(ampdp_line_limit + 2);
     AmpdpParser parser;
-    bool        has_asked = false;
+    bool has_asked = false;
     std::string first_line;  // of the request in hand
     constexpr std::size_t shown_of_line = 200;
-    Deadline    request_end = Deadline::never();  // a begun request ends, however slowly its lines come
+    Deadline request_end = Deadline::never();  // a begun request ends, however slowly its lines come
     while (!yields_ && (!services_.stopping || parser.is_inside())) {
         const Deadline idle = Deadline::in(services_.snapshot()->settings->control.idle);
-        const bool     begins = !parser.is_inside();
+        const bool begins = !parser.is_inside();
         if (begins) request_end = has_asked ? idle : idle.sooner(first_word);
         waiting_ = begins && input.unread().empty();
         auto line = co_await input.read_line(*stream_, request_end);
@@ -131,7 +137,8 @@ Task<void> ControlSession::talk() {
         }
         if (!*request) continue;
         has_asked = true;
-        if (is_unclear(**request)) tell_of((*request)->spoiled() ? std::string_view((*request)->spoiling_line()) : std::string_view(first_line));
+        if (is_unclear(**request))
+            tell_of((*request)->spoiled() ? std::string_view((*request)->spoiling_line()) : std::string_view(first_line));
         requests_total().add();
         answering_ = true;
         place_->set_busy(true);
@@ -159,7 +166,8 @@ Task<AmpdpAnswer> ControlSession::answer(AmpdpRequest request) {
         co_return failure_answer(kind.empty() ? "Missing 'request' field" : fmt::format("unknown request \"{}\"", escaped(kind)));
     if (!peer_.is_unix) co_return failure_answer("request=AM.PDP is taken on a unix socket only");
     static const pid_t process = ::getpid();
-    const PolicyCaller caller{peer_.listener, peer_.user, fmt::format("{:05}-{:02}", process, ++services_.connections % 1'000'000)};
+    const PolicyCaller caller{peer_.listener, peer_.user,
+                              fmt::format("{:05}-{:02}", process, ++services_.connections % 1'000'000)};
     co_return co_await answer_policy_request(std::move(request), caller, services_, pipeline_);
 }
 
@@ -178,19 +186,25 @@ Task<AmpdpAnswer> ControlSession::answer_release(AmpdpRequest request, std::stri
     const auto snapshot = services_.snapshot();
     const auto& settings = *snapshot->settings;
     ReleaseRequest wanted;
-    wanted.kind = kind == "release" ? ReleaseRequest::Kind::release : kind == "requeue" ? ReleaseRequest::Kind::requeue : ReleaseRequest::Kind::report;
+    wanted.kind = kind == "release"   ? ReleaseRequest::Kind::release
+                  : kind == "requeue" ? ReleaseRequest::Kind::requeue
+                                      : ReleaseRequest::Kind::report;
     wanted.mail_id = request.first("mail_id");
     if (!mail::is_mail_id(wanted.mail_id))
-        co_return release_failure({make_error_code(Errc::bad_input), wanted.mail_id.empty() ? "Missing 'mail_id' field"
-                                                                                            : fmt::format("Invalid mail_id '{}'", escaped(wanted.mail_id))});
+        co_return release_failure(
+            {make_error_code(Errc::bad_input),
+             wanted.mail_id.empty() ? "Missing 'mail_id' field" : fmt::format("Invalid mail_id '{}'", escaped(wanted.mail_id))});
     if (auto may = check_secret(request, settings); !may) {
         refused_total().add();
-        log::warning({}, "AM.PDP: {} of {} refused to {}: {}", kind, wanted.mail_id, peer_.is_unix ? fmt::format("uid {}", peer_.user) : peer_.address, may.error().detail);
+        log::warning({}, "AM.PDP: {} of {} refused to {}: {}", kind, wanted.mail_id,
+                     peer_.is_unix ? fmt::format("uid {}", peer_.user) : peer_.address, may.error().detail);
         co_return release_failure(may.error());
     }
     if (const auto& tag = request.first("partition_tag"); !tag.empty()) {
         const auto number = parse_unsigned(tag, INT32_MAX);
-        if (!number) co_return release_failure({make_error_code(Errc::bad_input), fmt::format("Invalid partition_tag '{}'", escaped(tag))});
+        if (!number)
+            co_return release_failure(
+                {make_error_code(Errc::bad_input), fmt::format("Invalid partition_tag '{}'", escaped(tag))});
         wanted.partition_tag = static_cast<std::int64_t>(*number);
     }
     const auto& type = request.first("quar_type");
@@ -201,14 +215,16 @@ Task<AmpdpAnswer> ControlSession::answer_release(AmpdpRequest request, std::stri
     for (const auto& recipient : request.all("recipient")) wanted.recipients.push_back(bare_address(recipient));
     if (request.has("sender")) wanted.sender = bare_address(request.first("sender"));
     wanted.requested_by = bare_address(request.first("requested_by"));
-    wanted.by = fmt::format("{}@{}", peer_.is_unix ? fmt::format("uid-{}", peer_.user) : "[" + peer_.address + "]", settings.server.hostname);
+    wanted.by = fmt::format("{}@{}", peer_.is_unix ? fmt::format("uid-{}", peer_.user) : "[" + peer_.address + "]",
+                            settings.server.hostname);
     if (!wanted.requested_by.empty()) wanted.by = wanted.requested_by + "/" + wanted.by;
     Releaser releaser(settings, services_.quarantine.get(), *services_.copies, &reinjector_);
     auto results = co_await releaser.release(std::move(wanted), Deadline::in(settings.limits.message));
     if (!results) {
         auto& why = results.error();
         log::warning({}, "AM.PDP: {} of {} failed: {}", kind, request.first("mail_id"), describe(why));
-        const bool is_theirs = why.is(Errc::bad_input) || why.is(Errc::not_found) || why.is(Errc::conflict) || why.is(Errc::refused);
+        const bool is_theirs =
+            why.is(Errc::bad_input) || why.is(Errc::not_found) || why.is(Errc::conflict) || why.is(Errc::refused);
         // to a program on another machine nothing is said of hosts, files and databases
         if (!is_theirs && !peer_.is_unix) why.detail = "the quarantine cannot be reached now; the log of the filter says why";
         co_return release_failure(why);
@@ -218,8 +234,11 @@ Task<AmpdpAnswer> ControlSession::answer_release(AmpdpRequest request, std::stri
     for (const auto& result : *results) {
         // front ends look for the "Ok" that amavisd says whenever a 250 is its own
         const std::string_view own = result.end == ReleaseResult::End::already ? "Ok, " : "";
-        out.set_reply(result.code, result.enhanced, fmt::format("{}{}{}", own, result.text,
-                                                                    result.trouble.empty() ? "" : peer_.is_unix ? "; not recorded: " + result.trouble : "; not recorded, see the log"));
+        out.set_reply(result.code, result.enhanced,
+                      fmt::format("{}{}{}", own, result.text,
+                                  result.trouble.empty() ? ""
+                                  : peer_.is_unix        ? "; not recorded: " + result.trouble
+                                                         : "; not recorded, see the log"));
     }
     co_return out;
 }

@@ -20,7 +20,8 @@ namespace tamis::proxy {
 
 class ControlSession {
 public:
-    ControlSession(std::unique_ptr<Stream> stream, ControlPeer peer, std::shared_ptr<ControlPools::Place> place, Services& services, Pipeline& pipeline, Reinjector& reinjector);
+    ControlSession(std::unique_ptr<Stream> stream, ControlPeer peer, std::shared_ptr<ControlPools::Place> place,
+                   Services& services, Pipeline& pipeline, Reinjector& reinjector);
 
     Task<void> run();
     // stop - the daemon is shutting down: ends when no request is in hand
@@ -29,24 +30,24 @@ public:
     void yield();
 
 private:
-    Task<void>        talk();
-    Task<void>        refuse();
-    void              tell_of(std::string_view line);
-    std::string       peer_name() const;
+    Task<void> talk();
+    Task<void> refuse();
+    void tell_of(std::string_view line);
+    std::string peer_name() const;
     Task<AmpdpAnswer> answer(AmpdpRequest request);
     Task<AmpdpAnswer> answer_release(AmpdpRequest request, std::string kind);
-    Done              check_secret(const AmpdpRequest& request, const Settings& settings) const;
+    Done check_secret(const AmpdpRequest& request, const Settings& settings) const;
 
     std::unique_ptr<Stream> stream_;
-    ControlPeer             peer_;
+    ControlPeer peer_;
     std::shared_ptr<ControlPools::Place> place_;
-    Services&               services_;
-    Pipeline&               pipeline_;
-    Reinjector&             reinjector_;
-    bool                    waiting_ = false;  // for the first line of a request
-    bool                    answering_ = false;
-    bool                    yields_ = false;  // its place is taken: it ends before it reads again
-    bool                    told_unclear_ = false;  // a line that is not understood: told of once
+    Services& services_;
+    Pipeline& pipeline_;
+    Reinjector& reinjector_;
+    bool waiting_ = false;  // for the first line of a request
+    bool answering_ = false;
+    bool yields_ = false;        // its place is taken: it ends before it reads again
+    bool told_unclear_ = false;  // a line that is not understood: told of once
 };
 
 }  // namespace tamis::proxy

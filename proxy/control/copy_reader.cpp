@@ -58,8 +58,8 @@ public:
     }
 
 private:
-    SpoolWriter   spool_;
-    CrlfText      text_;
+    SpoolWriter spool_;
+    CrlfText text_;
     std::uint64_t total_ = 0;
 };
 
@@ -84,7 +84,8 @@ public:
             stream_.avail_out = static_cast<unsigned>(out_.size());
             const int code = inflate(&stream_, Z_NO_FLUSH);
             if (code != Z_OK && code != Z_STREAM_END) return damaged();
-            const std::string_view plain(static_cast<const char*>(static_cast<const void*>(out_.data())), out_.size() - stream_.avail_out);
+            const std::string_view plain(static_cast<const char*>(static_cast<const void*>(out_.data())),
+                                         out_.size() - stream_.avail_out);
             if (auto done = into.put(plain); !done) return done;
             ended_ = code == Z_STREAM_END;
         }
@@ -94,9 +95,9 @@ public:
 
 private:
     static Done damaged() { return fail(Errc::bad_input, "the gzip file is damaged"); }
-    z_stream                         stream_{};
+    z_stream stream_{};
     std::array<unsigned char, 65536> out_{};
-    bool                             ready_ = false, ended_ = false;
+    bool ready_ = false, ended_ = false;
 };
 
 // pour - all of the file; blocking
@@ -116,7 +117,8 @@ Result<StoredText> pour(int descriptor, const std::string& shown, Intake& into, 
         if (!done) return fail(done.error().code, fmt::format("{}: {}", shown, done.error().detail));
     }
     if (gunzip)
-        if (auto done = gunzip->finish(); !done) return fail(done.error().code, fmt::format("{}: {}", shown, done.error().detail));
+        if (auto done = gunzip->finish(); !done)
+            return fail(done.error().code, fmt::format("{}: {}", shown, done.error().detail));
     return into.finish();
 }
 
@@ -128,12 +130,14 @@ Result<int> open_beneath(const std::string& directory, const std::string& name) 
     const auto steps = split(relative, '/');
     for (const auto step : steps)
         if (step.empty() || step == "." || step == ".." || step.find('\0') != std::string_view::npos)
-            return fail(Errc::bad_input, fmt::format("\"{}\" is no name below the quarantine directory {}", escaped(name, 200), directory));
+            return fail(Errc::bad_input,
+                        fmt::format("\"{}\" is no name below the quarantine directory {}", escaped(name, 200), directory));
     const auto trouble = [&](int number) {
         const auto code = number == ENOENT ? make_error_code(Errc::not_found) : std::error_code(number, std::system_category());
-        const std::string_view why = number == ENOENT   ? "there is no such file"
-                                     : number == ELOOP || number == ENOTDIR ? "a symbolic link or no directory on the way; not followed"
-                                                                            : "cannot be opened";
+        const std::string_view why = number == ENOENT ? "there is no such file"
+                                     : number == ELOOP || number == ENOTDIR
+                                         ? "a symbolic link or no directory on the way; not followed"
+                                         : "cannot be opened";
         return fail(code, fmt::format("{}/{}: {}", directory, escaped(relative, 200), why));
     };
     Descriptor at(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -147,7 +151,8 @@ Result<int> open_beneath(const std::string& directory, const std::string& name) 
     if (file.get() < 0) return trouble(errno);
     struct stat status{};
     if (::fstat(file.get(), &status) != 0) return trouble(errno);
-    if (!S_ISREG(status.st_mode)) return fail(Errc::bad_input, fmt::format("{}/{} is not a file", directory, escaped(relative, 200)));
+    if (!S_ISREG(status.st_mode))
+        return fail(Errc::bad_input, fmt::format("{}/{} is not a file", directory, escaped(relative, 200)));
     return file.release();
 }
 
@@ -155,7 +160,8 @@ struct CopyReader::Threads {
     asio::thread_pool pool{1};
 };
 
-CopyReader::CopyReader(SpoolOptions spool, Slots& memory) : spool_(std::move(spool)), memory_(memory), threads_(std::make_unique<Threads>()) {}
+CopyReader::CopyReader(SpoolOptions spool, Slots& memory)
+    : spool_(std::move(spool)), memory_(memory), threads_(std::make_unique<Threads>()) {}
 CopyReader::~CopyReader() { threads_->pool.join(); }
 
 Task<Result<StoredText>> CopyReader::from_table(storage::QuarantineStore& store, storage::MessageKey key, Deadline deadline) {
@@ -170,12 +176,15 @@ Task<Result<StoredText>> CopyReader::from_table(storage::QuarantineStore& store,
         for (const auto& chunk : *chunks) {
             const bool follows = last < 0 ? chunk.number <= 1 : chunk.number == last + 1;
             if (!follows)
-                co_return fail(Errc::bad_input, fmt::format("the stored copy of {} is damaged: chunk {} is missing", key.mail_id, last < 0 ? 1 : last + 1));
+                co_return fail(Errc::bad_input, fmt::format("the stored copy of {} is damaged: chunk {} is missing", key.mail_id,
+                                                            last < 0 ? 1 : last + 1));
             if (auto done = intake.put(chunk.text); !done) co_return std::unexpected(std::move(done.error()));
             last = chunk.number;
         }
     }
-    if (last < 0) co_return fail(Errc::not_found, fmt::format("the database holds no copy of {} (partition {})", key.mail_id, key.partition_tag));
+    if (last < 0)
+        co_return fail(Errc::not_found,
+                       fmt::format("the database holds no copy of {} (partition {})", key.mail_id, key.partition_tag));
     co_return intake.finish();
 }
 
@@ -188,7 +197,9 @@ Task<Result<StoredText>> CopyReader::from_file(std::string directory, std::strin
     if (!units) co_return std::unexpected(std::move(units.error()));
     auto answer = std::make_shared<Answer>();
     auto intake = std::make_shared<Intake>(spool_, memory_, std::move(*units));
-    asio::post(threads_->pool, [answer, intake, owned, name, deadline] { Answer::set(answer, pour(owned->get(), name, *intake, true, deadline)); });
+    asio::post(threads_->pool, [answer, intake, owned, name, deadline] {
+        Answer::set(answer, pour(owned->get(), name, *intake, true, deadline));
+    });
     auto done = co_await Answer::wait(answer, deadline);
     if (done) co_return std::move(*done);
     co_return fail(Errc::timeout, fmt::format("reading {} took too long", name));
@@ -201,7 +212,9 @@ Task<Result<StoredText>> CopyReader::from_descriptor(int descriptor, std::string
     if (!units) co_return std::unexpected(std::move(units.error()));
     auto answer = std::make_shared<Answer>();
     auto intake = std::make_shared<Intake>(spool_, memory_, std::move(*units));
-    asio::post(threads_->pool, [answer, intake, owned, shown, deadline] { Answer::set(answer, pour(owned->get(), shown, *intake, false, deadline)); });
+    asio::post(threads_->pool, [answer, intake, owned, shown, deadline] {
+        Answer::set(answer, pour(owned->get(), shown, *intake, false, deadline));
+    });
     auto done = co_await Answer::wait(answer, deadline);
     if (done) co_return std::move(*done);
     co_return fail(Errc::timeout, fmt::format("reading {} took too long", shown));

@@ -22,8 +22,8 @@ namespace tamis::proxy {
 // StoredText - a copy as it is kept, with CRLF line ends
 struct StoredText {
     std::shared_ptr<const mail::SealedSpool> spool;
-    bool                                     has_8bit = false;
-    std::uint64_t                            normalised = 0;
+    bool has_8bit = false;
+    std::uint64_t normalised = 0;
 };
 
 constexpr std::uint64_t copy_limit = 1ULL << 30;  // the largest copy we read, uncompressed
@@ -45,8 +45,8 @@ public:
 
 private:
     struct Threads;
-    SpoolOptions             spool_;
-    Slots&                   memory_;
+    SpoolOptions spool_;
+    Slots& memory_;
     std::unique_ptr<Threads> threads_;
 };
 

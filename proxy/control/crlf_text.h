@@ -20,17 +20,17 @@ public:
     bool feed(std::string_view bytes);
     bool finish();
 
-    bool          has_8bit() const noexcept { return has_8bit_; }
+    bool has_8bit() const noexcept { return has_8bit_; }
     std::uint64_t normalised() const noexcept { return normalised_; }
 
 private:
     bool flush();
 
-    Sink          sink_;
-    std::string   out_;
-    bool          pending_cr_ = false;
-    bool          in_line_ = false;
-    bool          has_8bit_ = false;
+    Sink sink_;
+    std::string out_;
+    bool pending_cr_ = false;
+    bool in_line_ = false;
+    bool has_8bit_ = false;
     std::uint64_t normalised_ = 0;
 };
 

@@ -55,7 +55,8 @@ Result<mail::Envelope> envelope_of(const AmpdpRequest& request, const PolicyCall
     envelope.sender = bare_address(request.first("sender"));
     for (const auto& recipient : request.all("recipient")) envelope.recipients.push_back({bare_address(recipient), {}, {}});
     if (envelope.recipients.empty()) return fail(Errc::bad_input, "the request names no recipient");
-    if (envelope.recipients.size() > most_recipients) return fail(Errc::over_limit, fmt::format("more than {} recipients", most_recipients));
+    if (envelope.recipients.size() > most_recipients)
+        return fail(Errc::over_limit, fmt::format("more than {} recipients", most_recipients));
     bool plain = envelope.sender.find_first_of("\r\n") == std::string::npos;
     for (const auto& recipient : envelope.recipients) {
         plain = plain && !recipient.address.empty() && recipient.address.find_first_of("\r\n") == std::string::npos;
@@ -71,8 +72,8 @@ Result<mail::Envelope> envelope_of(const AmpdpRequest& request, const PolicyCall
     envelope.client.protocol = given(request, "protocol_name");
     envelope.client.source = given(request, "client_source");
     envelope.client.ident = given(request, "queue_id");
-    for (auto* text : {&envelope.client.port, &envelope.client.name, &envelope.client.helo, &envelope.client.protocol, &envelope.client.source,
-                       &envelope.client.ident})
+    for (auto* text : {&envelope.client.port, &envelope.client.name, &envelope.client.helo, &envelope.client.protocol,
+                       &envelope.client.source, &envelope.client.ident})
         if (*text) *text = printable_or((*text)->substr(0, 255), '?');
     for (const auto bank : words(request.first("policy_bank"), ", ")) envelope.policy_banks.emplace_back(bank);
     envelope.listener = caller.listener;
@@ -83,11 +84,12 @@ Result<mail::Envelope> envelope_of(const AmpdpRequest& request, const PolicyCall
 // Chosen - the edits that the milter shall do
 struct Chosen {
     std::optional<mail::ContentCategory> category;
-    mail::HeaderEdits                    edits;
+    mail::HeaderEdits edits;
 };
 
 // take_over - stands in for the next hop: everything is taken, and the worst verdict's edits are kept
-std::vector<SubmissionResult> take_over(const DeliveryGroup& group, const std::vector<policy::RecipientVerdict>& verdicts, Chosen& chosen) {
+std::vector<SubmissionResult> take_over(const DeliveryGroup& group, const std::vector<policy::RecipientVerdict>& verdicts,
+                                        Chosen& chosen) {
     for (const auto member : group.members) {
         const auto category = verdicts[member].main();
         if (chosen.category && category <= *chosen.category) continue;
@@ -137,18 +139,21 @@ WorkDirectory work_of(const AmpdpRequest& request, const std::string& file, int 
 }  // namespace
 
 Result<int> open_mail_file(const std::string& path, unsigned user) {
-    if (!path.starts_with('/')) return fail(Errc::bad_input, fmt::format("mail_file \"{}\" is no absolute path", escaped(path, 200)));
+    if (!path.starts_with('/'))
+        return fail(Errc::bad_input, fmt::format("mail_file \"{}\" is no absolute path", escaped(path, 200)));
     const int file = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (file < 0) {
         const auto code = std::error_code(errno, std::system_category());
-        return fail(code, fmt::format("cannot read {} as uid {} (the milter's files must be readable for us: a common group)", escaped(path, 200), ::geteuid()));
+        return fail(code, fmt::format("cannot read {} as uid {} (the milter's files must be readable for us: a common group)",
+                                      escaped(path, 200), ::geteuid()));
     }
     struct stat status{};
     std::optional<Fault> trouble;
     if (::fstat(file, &status) != 0 || !S_ISREG(status.st_mode))
         trouble = Fault{make_error_code(Errc::bad_input), fmt::format("{} is no plain file", escaped(path, 200))};
     else if (user != 0 && status.st_uid != user)
-        trouble = Fault{make_error_code(Errc::refused), fmt::format("{} belongs to uid {}, not to uid {} who asks", escaped(path, 200), status.st_uid, user)};
+        trouble = Fault{make_error_code(Errc::refused),
+                        fmt::format("{} belongs to uid {}, not to uid {} who asks", escaped(path, 200), status.st_uid, user)};
     if (!trouble) return file;
     ::close(file);
     return std::unexpected(std::move(*trouble));
@@ -163,13 +168,13 @@ void add_edits(AmpdpAnswer& answer, const mail::HeaderEdits& edits, const mail::
         return std::string(trim(body));
     };
     for (const auto& name : edits.removed())
-        for (auto index = message.header.find_all(name, head).size(); index > 0; --index) answer.add("delheader", {fmt::format("{}", index), name});
+        for (auto index = message.header.find_all(name, head).size(); index > 0; --index)
+            answer.add("delheader", {fmt::format("{}", index), name});
     std::map<std::string, int> seen;
     for (const auto& [name, text] : edits.replaced()) {
         if (message.header.find(name, head) != nullptr)
             answer.add("chgheader", {fmt::format("{}", ++seen[to_lower(name)]), name, body_of(text)});
-        else
-            answer.add("insheader", {"0", name, body_of(text)});
+        else answer.add("insheader", {"0", name, body_of(text)});
     }
     for (auto field = edits.prepended().rbegin(); field != edits.prepended().rend(); ++field) {
         const auto name = field->substr(0, field->find(':'));
@@ -183,10 +188,11 @@ namespace {
 // File - the message of a request, open
 struct File {
     std::string name;
-    int         descriptor = -1;
+    int descriptor = -1;
 };
 
-Task<AmpdpAnswer> answer_about(File from, AmpdpRequest request, mail::Envelope envelope, PolicyCaller caller, Services& services, Pipeline& pipeline) {
+Task<AmpdpAnswer> answer_about(File from, AmpdpRequest request, mail::Envelope envelope, PolicyCaller caller, Services& services,
+                               Pipeline& pipeline) {
     const auto began = std::chrono::steady_clock::now();
     Job job;
     job.snapshot = services.snapshot();
@@ -196,7 +202,9 @@ Task<AmpdpAnswer> answer_about(File from, AmpdpRequest request, mail::Envelope e
     if (!text) co_return failure_answer(describe(text.error()));
     if (settings.limits.message_size.count != 0 && text->spool->size() > settings.limits.message_size.count) {
         AmpdpAnswer out;
-        out.set_reply(552, "5.3.4", fmt::format("Message size ({} B) exceeds size limit of {} B", text->spool->size(), settings.limits.message_size.count));
+        out.set_reply(552, "5.3.4",
+                      fmt::format("Message size ({} B) exceeds size limit of {} B", text->spool->size(),
+                                  settings.limits.message_size.count));
         out.add("return_value", {"reject"});
         out.add("exit_code", {fmt::format("{}", exit_reject)});
         co_return out;
@@ -222,7 +230,9 @@ Task<AmpdpAnswer> answer_about(File from, AmpdpRequest request, mail::Envelope e
     Chosen chosen;
     const bool delivers_itself = equal_fold(request.first("delivery_care_of"), "server");
     if (!delivers_itself)
-        job.hand_over = [&chosen](const DeliveryGroup& group, const std::vector<policy::RecipientVerdict>& verdicts) { return take_over(group, verdicts, chosen); };
+        job.hand_over = [&chosen](const DeliveryGroup& group, const std::vector<policy::RecipientVerdict>& verdicts) {
+            return take_over(group, verdicts, chosen);
+        };
     const auto done = co_await pipeline.process(job, deadline);
     co_return answer_of(done, job, chosen, delivers_itself);
 }
@@ -238,7 +248,8 @@ Task<AmpdpAnswer> answer_policy_request(AmpdpRequest request, PolicyCaller calle
     auto opened = open_mail_file(file, caller.user);
     if (!opened) co_return failure_answer(describe(opened.error()));
     auto work = work_of(request, file, *opened);
-    auto out = co_await answer_about({file, *opened}, std::move(request), std::move(*envelope), std::move(caller), services, pipeline);
+    auto out =
+        co_await answer_about({file, *opened}, std::move(request), std::move(*envelope), std::move(caller), services, pipeline);
     if (auto removed = work.remove(); !removed) log::info({}, "AM.PDP: {}", describe(removed.error()));
     co_return out;
 }

@@ -20,7 +20,7 @@ namespace tamis::proxy {
 
 struct PolicyCaller {
     std::string listener;  // socket path
-    unsigned    user = 0;  // by SO_PEERCRED
+    unsigned user = 0;     // by SO_PEERCRED
     std::string log_id;
 };
 

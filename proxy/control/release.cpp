@@ -25,9 +25,9 @@ namespace {
 using End = ReleaseResult::End;
 using Kind = ReleaseRequest::Kind;
 
-constexpr std::chrono::seconds      patience{5};        // with another release of the same row
+constexpr std::chrono::seconds patience{5};  // with another release of the same row
 constexpr std::chrono::milliseconds look_again{100};
-constexpr std::chrono::seconds      settle_time{30};    // to note what was delivered
+constexpr std::chrono::seconds settle_time{30};  // to note what was delivered
 
 ReleaseFormat format_of(const Settings& settings, Kind kind) {
     if (kind == Kind::report) return ReleaseFormat::arf;
@@ -37,17 +37,15 @@ ReleaseFormat format_of(const Settings& settings, Kind kind) {
 
 }  // namespace
 
-std::string_view kind_word(Kind kind) {
-    return kind == Kind::release ? "release" : kind == Kind::requeue ? "requeue" : "report";
-}
+std::string_view kind_word(Kind kind) { return kind == Kind::release ? "release" : kind == Kind::requeue ? "requeue" : "report"; }
 
 struct Releaser::Target {
-    std::string                            address;
-    std::optional<storage::RecipientState> row;      // as it was before; nothing: the message was not for this address
-    storage::MessageKey                    message;
-    std::string                            claimed;  // smtp_resp while it is ours
-    bool                                   is_ours = false;
-    ReleaseResult                          result;
+    std::string address;
+    std::optional<storage::RecipientState> row;  // as it was before; nothing: the message was not for this address
+    storage::MessageKey message;
+    std::string claimed;  // smtp_resp while it is ours
+    bool is_ours = false;
+    ReleaseResult result;
 };
 
 Result<Located> locate(const storage::QuarantineItem& item) {
@@ -59,20 +57,34 @@ Result<Located> locate(const storage::QuarantineItem& item) {
         case 'Q': return Located{Located::Kind::table, {}};
         case 'F':
         case 'Z':
-            if (names.front().empty()) return fail(Errc::bad_input, fmt::format("the record of {} does not say in which file its copy is", item.key.mail_id));
+            if (names.front().empty())
+                return fail(Errc::bad_input,
+                            fmt::format("the record of {} does not say in which file its copy is", item.key.mail_id));
             return Located{Located::Kind::file, std::string(names.front())};
         case 'M':
-        case 'L': return fail(Errc::bad_input, fmt::format("the copy of {} was mailed to {}: forward it from that mailbox", item.key.mail_id, escaped(item.location, 200)));
-        case 'B': return fail(Errc::bad_input, fmt::format("the copy of {} is in BSMTP form, from which nothing can be released", item.key.mail_id));
+        case 'L':
+            return fail(Errc::bad_input, fmt::format("the copy of {} was mailed to {}: forward it from that mailbox",
+                                                     item.key.mail_id, escaped(item.location, 200)));
+        case 'B':
+            return fail(Errc::bad_input,
+                        fmt::format("the copy of {} is in BSMTP form, from which nothing can be released", item.key.mail_id));
         case ' ':
             if (item.location == storage::expired_location)
-                return fail(Errc::not_found, fmt::format("the copy of {} has expired: it was kept as long as [retention] says, and only its record is left", item.key.mail_id));
+                return fail(
+                    Errc::not_found,
+                    fmt::format(
+                        "the copy of {} has expired: it was kept as long as [retention] says, and only its record is left",
+                        item.key.mail_id));
             return fail(Errc::not_found, fmt::format("no copy of {} is kept (or it was deleted)", item.key.mail_id));
-        default: return fail(Errc::bad_input, fmt::format("the copy of {} is of the unknown type {}", item.key.mail_id, escaped(item.type)));
+        default:
+            return fail(Errc::bad_input,
+                        fmt::format("the copy of {} is of the unknown type {}", item.key.mail_id, escaped(item.type)));
     }
 }
 
-Task<Result<std::optional<storage::QuarantineItem>>> Releaser::find(std::string mail_id, std::optional<std::int64_t> partition_tag, Deadline deadline) {
+Task<Result<std::optional<storage::QuarantineItem>>> Releaser::find(std::string mail_id,
+                                                                    std::optional<std::int64_t> partition_tag,
+                                                                    Deadline deadline) {
     if (!mail::is_mail_id(mail_id)) co_return fail(Errc::bad_input, fmt::format("\"{}\" is no mail_id", escaped(mail_id)));
     if (store_ == nullptr) co_return std::nullopt;
     auto found = co_await store_->find(mail_id, partition_tag, deadline);
@@ -86,7 +98,8 @@ Task<Result<std::optional<storage::QuarantineItem>>> Releaser::find(std::string 
     co_return std::move(found->front());
 }
 
-Task<Result<StoredText>> Releaser::read(std::optional<storage::QuarantineItem> item, std::string mail_id, std::string mail_file, Deadline deadline) {
+Task<Result<StoredText>> Releaser::read(std::optional<storage::QuarantineItem> item, std::string mail_id, std::string mail_file,
+                                        Deadline deadline) {
     const auto& directory = settings_.quarantine.directory;
     Located where{mail_file.empty() ? Located::Kind::table : Located::Kind::file, mail_file};
     if (item) {
@@ -97,17 +110,20 @@ Task<Result<StoredText>> Releaser::read(std::optional<storage::QuarantineItem> i
         co_return fail(Errc::not_found, fmt::format("there is no message with mail_id {}", mail_id));
     }
     if (where.kind == Located::Kind::table) {
-        if (store_ == nullptr) co_return fail(Errc::bad_input, "no storage_dsn is configured: there is no quarantine in a database");
+        if (store_ == nullptr)
+            co_return fail(Errc::bad_input, "no storage_dsn is configured: there is no quarantine in a database");
         co_return co_await copies_.from_table(*store_, item->key, deadline);
     }
     auto text = co_await copies_.from_file(directory, where.name, deadline);
     if (!text && text.error().is(Errc::not_found) && item && item->host != settings_.server.hostname)
-        co_return fail(Errc::not_found, fmt::format("{}; the copy was written by the host {}: do it there", text.error().detail, escaped(item->host, 255)));
+        co_return fail(Errc::not_found, fmt::format("{}; the copy was written by the host {}: do it there", text.error().detail,
+                                                    escaped(item->host, 255)));
     co_return text;
 }
 
 // targets - whom to deliver to: those asked for, else those from whom the message was kept; at the end those left out
-std::vector<Releaser::Target> Releaser::targets(const ReleaseRequest& request, const StoredCopy& copy, const std::optional<storage::QuarantineItem>& item) const {
+std::vector<Releaser::Target> Releaser::targets(const ReleaseRequest& request, const StoredCopy& copy,
+                                                const std::optional<storage::QuarantineItem>& item) const {
     std::optional<std::vector<storage::RecipientState>> rows;
     if (item) rows = item->recipients;
     std::vector<Target> out, left_out;
@@ -140,9 +156,11 @@ Task<Done> Releaser::claim(ReleaseRequest& request, Target& target, Deadline dea
         auto standing = standing_of(target.row->state, target.row->response);
         if (force || standing.kind == Standing::Kind::free) {
             force = false;  // whoever was faster with the same wish is not overruled
-            const ReleaseNote note{false, utc_text(std::chrono::system_clock::now()), request.by, {}, mail::draw_message_ids().mail_id.get()};
+            const ReleaseNote note{
+                false, utc_text(std::chrono::system_clock::now()), request.by, {}, mail::draw_message_ids().mail_id.get()};
             target.claimed = with_note(target.row->response, note);
-            auto now = co_await store_->change_state({target.message, *target.row, std::string(1, state_releasing), target.claimed}, deadline);
+            auto now = co_await store_->change_state(
+                {target.message, *target.row, std::string(1, state_releasing), target.claimed}, deadline);
             if (!now) co_return std::unexpected(std::move(now.error()));
             target.is_ours = now->changed;
             if (target.is_ours) co_return Done{};
@@ -161,7 +179,8 @@ Task<Done> Releaser::claim(ReleaseRequest& request, Target& target, Deadline dea
         if (until.passed()) {
             target.result.end = End::releasing;
             target.result.code = 450;
-            target.result.text = fmt::format("{}; its end is not known: it may have been delivered", describe_note(standing.note));
+            target.result.text =
+                fmt::format("{}; its end is not known: it may have been delivered", describe_note(standing.note));
             co_return Done{};
         }
         pause.expires_after(look_again);
@@ -204,13 +223,16 @@ Task<void> Releaser::settle(ReleaseRequest& request, Target& target) {
     change.from.response = target.claimed;
     if (target.result.end == End::delivered) {
         change.state = std::string(1, state_released);
-        change.response = with_note(target.row->response, {true, utc_text(std::chrono::system_clock::now()), request.by, target.result.queue_id, {}});
+        change.response = with_note(target.row->response,
+                                    {true, utc_text(std::chrono::system_clock::now()), request.by, target.result.queue_id, {}});
     }
     auto now = co_await store_->change_state(std::move(change), Deadline::in(settle_time));
     if (now && now->changed) co_return;
     target.result.trouble = now ? "somebody else has changed its state meanwhile" : describe(now.error());
-    log::error(request.mail_id, "release of {} to {}: {} but this could not be recorded: {}; a later release will say that its end is not known",
-               request.mail_id, mail::smtp_form(target.address), target.result.end == End::delivered ? "delivered," : "not delivered,", target.result.trouble);
+    log::error(request.mail_id,
+               "release of {} to {}: {} but this could not be recorded: {}; a later release will say that its end is not known",
+               request.mail_id, mail::smtp_form(target.address),
+               target.result.end == End::delivered ? "delivered," : "not delivered,", target.result.trouble);
 }
 
 // deliver - addresses that are no UTF-8 go in a transaction of their own: in one of SMTPUTF8 they would be refused, or spoil it
@@ -237,7 +259,8 @@ Task<void> Releaser::deliver(ReleaseRequest& request, const StoredCopy& copy, co
 }
 
 // submit - one transaction with the next hop
-Task<void> Releaser::submit(ReleaseRequest& request, const StoredCopy& copy, ReleaseFacts facts, std::vector<Target*> ours, NextHop to, Deadline deadline) {
+Task<void> Releaser::submit(ReleaseRequest& request, const StoredCopy& copy, ReleaseFacts facts, std::vector<Target*> ours,
+                            NextHop to, Deadline deadline) {
     const auto ids = mail::draw_message_ids();
     facts.new_id = ids.mail_id.get();
     facts.boundary = "=_" + ids.secret_id.get() + mail::draw_message_ids().secret_id.get();
@@ -250,7 +273,8 @@ Task<void> Releaser::submit(ReleaseRequest& request, const StoredCopy& copy, Rel
     submission.sender = envelope.sender;
     for (const auto* target : ours) submission.recipients.push_back({target->address, {}, {}});
     submission.text = released_message(copy, facts);
-    submission.has_8bit = copy.has_8bit || std::ranges::any_of(submission.text.pieces, [](const auto& piece) { return !is_ascii(piece.literal); });
+    submission.has_8bit =
+        copy.has_8bit || std::ranges::any_of(submission.text.pieces, [](const auto& piece) { return !is_ascii(piece.literal); });
     submission.has_8bit_header = copy.has_8bit_header && facts.format == ReleaseFormat::resend;
     submission.log_id = "rel-" + facts.new_id;
     auto results = co_await reinjector_->submit(std::move(to), std::move(submission), deadline);
@@ -262,13 +286,15 @@ Task<void> Releaser::submit(ReleaseRequest& request, const StoredCopy& copy, Rel
         result.end = results[i].code / 100 == 2 ? End::delivered : results[i].unknown_outcome ? End::unknown : End::refused;
         if (result.end == End::delivered) result.queue_id = policy::queue_id_of(results[i].remote_reply);
         log::notice("rel-" + facts.new_id, "{} of {} to {} by {}: {} {} {}", kind_word(request.kind), request.mail_id,
-                    mail::smtp_form(ours[i]->address), escaped(request.by), result.code, result.enhanced, escaped(result.text, 300));
+                    mail::smtp_form(ours[i]->address), escaped(request.by), result.code, result.enhanced,
+                    escaped(result.text, 300));
     }
 }
 
 Task<Result<std::vector<ReleaseResult>>> Releaser::release(ReleaseRequest request, Deadline deadline) {
     if (request.kind == Kind::requeue && !settings_.requeue)
-        co_return fail(Errc::bad_input, "release.requeue is not set: where mail is handed in to be filtered again, such as smtp:[127.0.0.1]:25");
+        co_return fail(Errc::bad_input,
+                       "release.requeue is not set: where mail is handed in to be filtered again, such as smtp:[127.0.0.1]:25");
     const NextHop to = request.kind == Kind::requeue ? *settings_.requeue : settings_.release_to;
     auto item = co_await find(request.mail_id, request.partition_tag, deadline);
     if (!item) co_return std::unexpected(std::move(item.error()));
@@ -277,16 +303,20 @@ Task<Result<std::vector<ReleaseResult>>> Releaser::release(ReleaseRequest reques
     auto copy = parse_stored_copy(text->spool, text->has_8bit, request.kind == Kind::report ? Findings::keep : Findings::strip);
     if (!copy) co_return std::unexpected(std::move(copy.error()));
     if (copy->mail_id != request.mail_id)
-        co_return fail(Errc::bad_input, fmt::format("the stored copy is that of \"{}\", not of {}", escaped(copy->mail_id), request.mail_id));
+        co_return fail(Errc::bad_input,
+                       fmt::format("the stored copy is that of \"{}\", not of {}", escaped(copy->mail_id), request.mail_id));
     if (*item) copy->sender = release_sender(*copy->sender, (*item)->sender);
     auto wanted = targets(request, *copy, *item);
     std::vector<std::string> shown;
     for (const auto& target : wanted) {
         if (target.result.end != End::left_out) shown.push_back(mail::smtp_form(target.address));
-        else log::warning(request.mail_id, "{} of {} to {}: {}", kind_word(request.kind), request.mail_id, mail::smtp_form(target.address), target.result.text);
+        else
+            log::warning(request.mail_id, "{} of {} to {}: {}", kind_word(request.kind), request.mail_id,
+                         mail::smtp_form(target.address), target.result.text);
     }
-    log::notice(request.mail_id, "Quarantined message {} ({}): {} {} -> {}", kind_word(request.kind), request.kind == Kind::report ? "abuse" : "miscategorized",
-                request.mail_id, mail::smtp_form(*copy->sender), join(shown, ","));
+    log::notice(request.mail_id, "Quarantined message {} ({}): {} {} -> {}", kind_word(request.kind),
+                request.kind == Kind::report ? "abuse" : "miscategorized", request.mail_id, mail::smtp_form(*copy->sender),
+                join(shown, ","));
     const auto claimed = co_await claim_all(request, wanted, deadline);
     // what was claimed before the trouble is put back: nobody got anything
     if (claimed) co_await deliver(request, *copy, *item, wanted, to, deadline);

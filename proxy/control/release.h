@@ -24,15 +24,15 @@ namespace tamis::proxy {
 
 struct ReleaseRequest {
     enum class Kind { release, requeue, report };
-    Kind                        kind = Kind::release;
-    std::string                 mail_id;
+    Kind kind = Kind::release;
+    std::string mail_id;
     std::optional<std::int64_t> partition_tag;
-    std::vector<std::string>    recipients;    // empty: those from whom it was kept
-    std::optional<std::string>  sender;        // nothing: the message's own
-    std::string                 requested_by;  // address, for Resent-From; may be empty
-    std::string                 by;            // who asks, for the records: "root@filter1.example.com"
-    bool                        again = false; // also when it was released before
-    std::string                 mail_file;     // a file of the quarantine directory, for a copy without a record
+    std::vector<std::string> recipients;  // empty: those from whom it was kept
+    std::optional<std::string> sender;    // nothing: the message's own
+    std::string requested_by;             // address, for Resent-From; may be empty
+    std::string by;                       // who asks, for the records: "root@filter1.example.com"
+    bool again = false;                   // also when it was released before
+    std::string mail_file;                // a file of the quarantine directory, for a copy without a record
 };
 
 struct ReleaseResult {
@@ -45,8 +45,8 @@ struct ReleaseResult {
         left_out,   // not even tried: `text` says why. Those come last
     };
     std::string address;
-    End         end = End::refused;
-    int         code = 451;
+    End end = End::refused;
+    int code = 451;
     std::string enhanced = "4.5.0";
     std::string text;
     std::string queue_id;
@@ -59,7 +59,7 @@ std::string_view kind_word(ReleaseRequest::Kind kind);
 // Located - where the copy of a message is; pure
 struct Located {
     enum class Kind { table, file };
-    Kind        kind = Kind::table;
+    Kind kind = Kind::table;
     std::string name;
 };
 // locate - by quar_type and quar_loc; a Fault in an administrator's words when nothing can be read from there
@@ -72,26 +72,30 @@ public:
         : settings_(settings), store_(store), copies_(copies), reinjector_(reinjector) {}
 
     // find - the one message of that id. Errc::conflict names the partitions when there are several.
-    Task<Result<std::optional<storage::QuarantineItem>>> find(std::string mail_id, std::optional<std::int64_t> partition_tag, Deadline deadline);
+    Task<Result<std::optional<storage::QuarantineItem>>> find(std::string mail_id, std::optional<std::int64_t> partition_tag,
+                                                              Deadline deadline);
     // read - its copy
-    Task<Result<StoredText>> read(std::optional<storage::QuarantineItem> item, std::string mail_id, std::string mail_file, Deadline deadline);
+    Task<Result<StoredText>> read(std::optional<storage::QuarantineItem> item, std::string mail_id, std::string mail_file,
+                                  Deadline deadline);
     // release - one result for each recipient; none: nobody to release it to
     Task<Result<std::vector<ReleaseResult>>> release(ReleaseRequest request, Deadline deadline);
 
 private:
     struct Target;
-    Task<Done>          claim(ReleaseRequest& request, Target& target, Deadline deadline);
-    Task<void>          settle(ReleaseRequest& request, Target& target);
-    std::vector<Target> targets(const ReleaseRequest& request, const StoredCopy& copy, const std::optional<storage::QuarantineItem>& item) const;
-    Task<Done>          claim_all(ReleaseRequest& request, std::vector<Target>& targets, Deadline deadline);
-    Task<void>          submit(ReleaseRequest& request, const StoredCopy& copy, ReleaseFacts facts, std::vector<Target*> ours, NextHop to, Deadline deadline);
-    Task<void>          deliver(ReleaseRequest& request, const StoredCopy& copy, const std::optional<storage::QuarantineItem>& item,
-                                std::vector<Target>& targets, NextHop to, Deadline deadline);
+    Task<Done> claim(ReleaseRequest& request, Target& target, Deadline deadline);
+    Task<void> settle(ReleaseRequest& request, Target& target);
+    std::vector<Target> targets(const ReleaseRequest& request, const StoredCopy& copy,
+                                const std::optional<storage::QuarantineItem>& item) const;
+    Task<Done> claim_all(ReleaseRequest& request, std::vector<Target>& targets, Deadline deadline);
+    Task<void> submit(ReleaseRequest& request, const StoredCopy& copy, ReleaseFacts facts, std::vector<Target*> ours, NextHop to,
+                      Deadline deadline);
+    Task<void> deliver(ReleaseRequest& request, const StoredCopy& copy, const std::optional<storage::QuarantineItem>& item,
+                       std::vector<Target>& targets, NextHop to, Deadline deadline);
 
-    const Settings&           settings_;
+    const Settings& settings_;
     storage::QuarantineStore* store_;
-    CopyReader&               copies_;
-    Reinjector*               reinjector_;
+    CopyReader& copies_;
+    Reinjector* reinjector_;
 };
 
 }  // namespace tamis::proxy

@@ -29,13 +29,27 @@ std::array<std::string, ways> forms_of(std::string_view address) {
     const auto printable = storage::printable_address(ours);
     const auto kept = kept_key_of(address), amavisds_kept = kept_key_of(mail::unquoted_path(address));
     const auto printable_kept = storage::printable_address(kept);
-    const auto raw = storage::written_key(address, storage::LocalCase::lower), raw_kept = storage::written_key(address, storage::LocalCase::kept);
+    const auto raw = storage::written_key(address, storage::LocalCase::lower),
+               raw_kept = storage::written_key(address, storage::LocalCase::kept);
     using Charset = storage::TextRules::Charset;
-    return {ours,      amavisds, is_utf8(ours) ? ours : printable, storage::can_hold(ours, Charset::latin1) ? ours : printable,
-            printable, storage::printable_address(amavisds), storage::plain_text(printable), storage::plain_text(storage::printable_address(amavisds)),
-            raw,       storage::printable_address(raw),
-            kept,      amavisds_kept, printable_kept, storage::printable_address(amavisds_kept), storage::plain_text(printable_kept),
-            storage::plain_text(storage::printable_address(amavisds_kept)), raw_kept, storage::printable_address(raw_kept)};
+    return {ours,
+            amavisds,
+            is_utf8(ours) ? ours : printable,
+            storage::can_hold(ours, Charset::latin1) ? ours : printable,
+            printable,
+            storage::printable_address(amavisds),
+            storage::plain_text(printable),
+            storage::plain_text(storage::printable_address(amavisds)),
+            raw,
+            storage::printable_address(raw),
+            kept,
+            amavisds_kept,
+            printable_kept,
+            storage::printable_address(amavisds_kept),
+            storage::plain_text(printable_kept),
+            storage::plain_text(storage::printable_address(amavisds_kept)),
+            raw_kept,
+            storage::printable_address(raw_kept)};
 }
 
 // Matching - which row belongs to which recipient of the copy
@@ -63,7 +77,7 @@ public:
     }
 
     struct Entry {
-        std::string                address;
+        std::string address;
         std::optional<std::size_t> row;
     };
     const std::vector<Entry>& entries() const { return entries_; }
@@ -82,9 +96,10 @@ public:
     // meant - the recipients that somebody means by a text
     std::vector<const Entry*> meant(const std::string& text) const {
         const auto octets = mail::unescaped(text);
-        for (const auto& [index, wanted] : {std::pair{&by_spelling_, text}, std::pair{&by_row_, kept_key_of(text)}, std::pair{&by_key_, key_of(text)},
-                                            std::pair{&by_row_, key_of(text)},
-                                            std::pair{&by_key_, key_of(octets.value_or(text))}, std::pair{&by_unquoted_, key_of(mail::unquoted_path(text))}}) {
+        for (const auto& [index, wanted] :
+             {std::pair{&by_spelling_, text}, std::pair{&by_row_, kept_key_of(text)}, std::pair{&by_key_, key_of(text)},
+              std::pair{&by_row_, key_of(text)}, std::pair{&by_key_, key_of(octets.value_or(text))},
+              std::pair{&by_unquoted_, key_of(mail::unquoted_path(text))}}) {
             const auto found = index->find(wanted);
             if (found == index->end()) continue;
             std::vector<const Entry*> out;
@@ -114,7 +129,9 @@ private:
             }
             order[way] = way;
         }
-        const auto keeps_case = [](std::size_t way) { return way >= lower_ways; };  // on a tie the exact spelling is the better one
+        const auto keeps_case = [](std::size_t way) {
+            return way >= lower_ways;
+        };  // on a tie the exact spelling is the better one
         std::ranges::sort(order, [&](auto a, auto b) {
             return found[a] != found[b] ? found[a] > found[b] : keeps_case(a) != keeps_case(b) ? keeps_case(a) : a < b;
         });
@@ -156,14 +173,14 @@ private:
     using Index = std::unordered_map<std::string, std::vector<std::size_t>>;  // of entries
     using Queues = std::unordered_map<std::string, std::deque<std::size_t>>;
 
-    const Rows&           rows_;
-    std::vector<bool>     is_used_;
-    std::size_t           free_;        // rows that belong to nobody yet
-    std::set<std::size_t> lengths_;     // of rows' addresses
-    Queues                by_address_;  // rows
-    std::vector<Entry>    entries_;
-    Queues                unnamed_;  // entries by their address
-    Index                 by_spelling_, by_key_, by_unquoted_, by_row_;
+    const Rows& rows_;
+    std::vector<bool> is_used_;
+    std::size_t free_;               // rows that belong to nobody yet
+    std::set<std::size_t> lengths_;  // of rows' addresses
+    Queues by_address_;              // rows
+    std::vector<Entry> entries_;
+    Queues unnamed_;  // entries by their address
+    Index by_spelling_, by_key_, by_unquoted_, by_row_;
 };
 
 std::string trouble_of(std::string_view address) {
@@ -189,19 +206,18 @@ std::vector<ReleaseRecipient> release_recipients(const std::vector<std::string>&
     const auto add = [&](const std::string& address, std::optional<storage::RecipientState> row, std::string left_out) {
         if (seen.insert(address).second) out.push_back({address, std::move(row), std::move(left_out)});
     };
-    const auto add_entry = [&](const Matching::Entry& entry) { add(entry.address, matching.row(entry), trouble_of(entry.address)); };
+    const auto add_entry = [&](const Matching::Entry& entry) {
+        add(entry.address, matching.row(entry), trouble_of(entry.address));
+    };
     if (asked.empty()) {
         for (const auto& address : copy.blocked ? *copy.blocked : copy.recipients) {
             const auto* entry = matching.next_of(address);
             if (entry == nullptr)
                 if (const auto octets = mail::unescaped(address)) entry = matching.next_of(*octets);
             // a copy names nobody to whom the message was not sent, whatever its text says
-            if (entry != nullptr && (entry->row || !rows || rows->empty()))
-                add_entry(*entry);
-            else if (!rows || rows->empty())
-                add(address, {}, trouble_of(address));
-            else
-                add(address, {}, "the record of the message has no such recipient; if it is right nevertheless, name it");
+            if (entry != nullptr && (entry->row || !rows || rows->empty())) add_entry(*entry);
+            else if (!rows || rows->empty()) add(address, {}, trouble_of(address));
+            else add(address, {}, "the record of the message has no such recipient; if it is right nevertheless, name it");
         }
         return out;
     }

@@ -15,9 +15,9 @@
 namespace tamis::proxy {
 
 struct ReleaseRecipient {
-    std::string                            address;   // as it goes to the next hop
-    std::optional<storage::RecipientState> row;       // nothing: the record has no such recipient
-    std::string                            left_out;  // why it is not delivered to; empty: it may be
+    std::string address;                         // as it goes to the next hop
+    std::optional<storage::RecipientState> row;  // nothing: the record has no such recipient
+    std::string left_out;                        // why it is not delivered to; empty: it may be
 };
 
 // release_recipients - those asked for, else those from whom the message was kept. An address asked for may be written as the

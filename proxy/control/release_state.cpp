@@ -10,7 +10,7 @@
 namespace tamis::proxy {
 namespace {
 
-constexpr std::size_t      width = 255;  // of smtp_resp
+constexpr std::size_t width = 255;  // of smtp_resp
 constexpr std::string_view released_mark = " [released ";
 constexpr std::string_view releasing_mark = " [releasing ";
 
@@ -24,7 +24,9 @@ std::string word(std::string_view text, std::size_t most) {
 
 std::string note_text(const ReleaseNote& note) {
     constexpr std::size_t most_by = 80, most_id = 60;
-    if (note.finished) return fmt::format("{}{} by {} as {}]", released_mark, word(note.when, 20), word(note.by, most_by), word(note.queue_id, most_id));
+    if (note.finished)
+        return fmt::format("{}{} by {} as {}]", released_mark, word(note.when, 20), word(note.by, most_by),
+                           word(note.queue_id, most_id));
     return fmt::format("{}{} by {} token {}]", releasing_mark, word(note.when, 20), word(note.by, most_by), word(note.token, 16));
 }
 

@@ -13,11 +13,11 @@
 namespace tamis::proxy {
 
 struct ReleaseNote {
-    bool        finished = false;  // released; else: begun
-    std::string when;              // 2026-11-22T20:05:12Z
-    std::string by;                // "root@filter1.example.com"
-    std::string queue_id;          // of the next hop; only when finished
-    std::string token;             // makes a claim unlike any other; only when begun
+    bool finished = false;  // released; else: begun
+    std::string when;       // 2026-11-22T20:05:12Z
+    std::string by;         // "root@filter1.example.com"
+    std::string queue_id;   // of the next hop; only when finished
+    std::string token;      // makes a claim unlike any other; only when begun
 };
 
 constexpr char state_releasing = 't';
@@ -26,7 +26,7 @@ constexpr char state_released = 'R';
 // Standing - of one recipient before a release
 struct Standing {
     enum class Kind { free, releasing, released };
-    Kind        kind = Kind::free;
+    Kind kind = Kind::free;
     ReleaseNote note;  // what is known of the earlier release; texts may be empty when another program did it
 };
 Standing standing_of(std::string_view state, std::string_view response);

@@ -18,8 +18,8 @@ std::string to_whom(const ReleaseFacts& facts) {
 }
 
 std::string received(const ReleaseFacts& facts) {
-    return field_text("Received", fmt::format("by {} (Tamis, release of {})\n\tid {}; {}", facts.hostname, facts.mail_id, facts.new_id,
-                                              policy::rfc5322_date(facts.now)));
+    return field_text("Received", fmt::format("by {} (Tamis, release of {})\n\tid {}; {}", facts.hostname, facts.mail_id,
+                                              facts.new_id, policy::rfc5322_date(facts.now)));
 }
 
 std::string resent_fields(const ReleaseFacts& facts) {
@@ -41,7 +41,8 @@ std::string original_field(const StoredCopy& copy, std::string_view name) {
     const auto head = copy.spool->head().substr(copy.begin);
     const auto header = mail::parse_header(head);
     const auto* field = header.find(name, head);
-    return field == nullptr ? std::string() : utf8_or_replaced(mail::decode_words(mail::unfolded(mail::HeaderBlock::value(*field, head))), 200);
+    return field == nullptr ? std::string()
+                            : utf8_or_replaced(mail::decode_words(mail::unfolded(mail::HeaderBlock::value(*field, head))), 200);
 }
 
 // envelope_fields - of a message of our own around the original
@@ -61,11 +62,14 @@ std::string envelope_fields(const StoredCopy& copy, const ReleaseFacts& facts) {
 }
 
 std::string note(const StoredCopy& copy, const ReleaseFacts& facts) {
-    std::string who = facts.requested_by.empty() ? std::string() : fmt::format(" by request of {}", printable_or(mail::smtp_form(facts.requested_by), '?'));
-    return fmt::format("The message below was held in the quarantine of {}\r\nunder the id {} and has been {}{}.\r\n"
-                       "Be careful: it was held for a reason.\r\n\r\nSender: {}\r\n",
-                       facts.hostname, facts.mail_id, facts.format == ReleaseFormat::arf ? "reported" : "released", who,
-                       printable_or(mail::smtp_form(*copy.sender), '?'));
+    std::string who = facts.requested_by.empty()
+                          ? std::string()
+                          : fmt::format(" by request of {}", printable_or(mail::smtp_form(facts.requested_by), '?'));
+    return fmt::format(
+        "The message below was held in the quarantine of {}\r\nunder the id {} and has been {}{}.\r\n"
+        "Be careful: it was held for a reason.\r\n\r\nSender: {}\r\n",
+        facts.hostname, facts.mail_id, facts.format == ReleaseFormat::arf ? "reported" : "released", who,
+        printable_or(mail::smtp_form(*copy.sender), '?'));
 }
 
 std::string encoding(const StoredCopy& copy) { return copy.has_8bit ? "8bit" : "7bit"; }
@@ -97,28 +101,33 @@ mail::EditedMessage released_message(const StoredCopy& copy, const ReleaseFacts&
     };
     const auto end = fmt::format("\r\n--{}--\r\n", facts.boundary);
     const auto message_part = part("message/rfc822", fmt::format("Content-Disposition: attachment; filename=\"msg-{}.eml\"\r\n"
-                                                                 "Content-Transfer-Encoding: {}\r\n\r\n", facts.mail_id, encoding(copy)));
-    const std::string note_part = part("text/plain; charset=us-ascii", "Content-Transfer-Encoding: 7bit\r\n\r\n") + note(copy, facts);
+                                                                 "Content-Transfer-Encoding: {}\r\n\r\n",
+                                                                 facts.mail_id, encoding(copy)));
+    const std::string note_part =
+        part("text/plain; charset=us-ascii", "Content-Transfer-Encoding: 7bit\r\n\r\n") + note(copy, facts);
     switch (facts.format) {
         case ReleaseFormat::resend:
             literal(resent_fields(facts));
             original();
             break;
         case ReleaseFormat::plain:
-            literal(envelope_fields(copy, facts) + fmt::format("Content-Type: text/plain{}\r\nContent-Transfer-Encoding: {}\r\n\r\n",
-                                                               copy.has_8bit ? "; charset=utf-8" : "; charset=us-ascii", encoding(copy)) +
+            literal(envelope_fields(copy, facts) +
+                    fmt::format("Content-Type: text/plain{}\r\nContent-Transfer-Encoding: {}\r\n\r\n",
+                                copy.has_8bit ? "; charset=utf-8" : "; charset=us-ascii", encoding(copy)) +
                     note(copy, facts) + "\r\n");
             original();
             break;
         case ReleaseFormat::attach:
-            literal(envelope_fields(copy, facts) + fmt::format("Content-Type: multipart/mixed; boundary=\"{}\"\r\n", facts.boundary) + note_part + message_part);
+            literal(envelope_fields(copy, facts) +
+                    fmt::format("Content-Type: multipart/mixed; boundary=\"{}\"\r\n", facts.boundary) + note_part + message_part);
             original();
             literal(end);
             break;
         case ReleaseFormat::arf:
             literal(envelope_fields(copy, facts) +
-                    fmt::format("Content-Type: multipart/report; report-type=feedback-report;\r\n\tboundary=\"{}\"\r\n", facts.boundary) + note_part +
-                    part("message/feedback-report", "\r\n") + feedback_report(copy, facts) + message_part);
+                    fmt::format("Content-Type: multipart/report; report-type=feedback-report;\r\n\tboundary=\"{}\"\r\n",
+                                facts.boundary) +
+                    note_part + part("message/feedback-report", "\r\n") + feedback_report(copy, facts) + message_part);
             original();
             literal(end);
             break;

@@ -18,16 +18,16 @@ namespace tamis::proxy {
 enum class ReleaseFormat { resend, attach, plain, arf };
 
 struct ReleaseFacts {
-    ReleaseFormat            format = ReleaseFormat::resend;
-    std::string              mail_id;        // of the quarantined message
-    std::string              new_id;         // of this release
-    std::string              hostname;
-    std::string              from;           // address of the content filter
-    std::string              requested_by;   // address of who asked; may be empty
+    ReleaseFormat format = ReleaseFormat::resend;
+    std::string mail_id;  // of the quarantined message
+    std::string new_id;   // of this release
+    std::string hostname;
+    std::string from;          // address of the content filter
+    std::string requested_by;  // address of who asked; may be empty
     std::vector<std::string> recipients;
-    std::string              feedback_type;  // arf: "abuse" or "miscategorized"
-    std::string              client_address; // of the original client, when known
-    std::string              boundary;       // random
+    std::string feedback_type;   // arf: "abuse" or "miscategorized"
+    std::string client_address;  // of the original client, when known
+    std::string boundary;        // random
     std::chrono::system_clock::time_point now, received_at;
 };
 

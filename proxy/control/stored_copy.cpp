@@ -14,7 +14,8 @@ namespace {
 bool is_finding(std::string_view name) {
     for (const auto prefix : {"X-Spam-", "X-CRM114-"})
         if (starts_with_fold(name, prefix)) return true;
-    for (const auto known : {"X-Amavis-Hold", "X-Amavis-Alert", "X-Amavis-Modified", "X-Amavis-PenPals", "X-Amavis-PolicyBank", "X-Amavis-OS-Fingerprint"})
+    for (const auto known : {"X-Amavis-Hold", "X-Amavis-Alert", "X-Amavis-Modified", "X-Amavis-PenPals", "X-Amavis-PolicyBank",
+                             "X-Amavis-OS-Fingerprint"})
         if (equal_fold(name, known)) return true;
     return false;
 }
@@ -70,23 +71,23 @@ Result<StoredCopy> parse_stored_copy(std::shared_ptr<const mail::SealedSpool> sp
     StoredCopy copy;
     const auto head = spool->head();
     if (head.starts_with("From "))
-        return fail(Errc::bad_input, "the copy lies in a mailbox file with others; nothing can be released from there: open it with a mail program");
+        return fail(
+            Errc::bad_input,
+            "the copy lies in a mailbox file with others; nothing can be released from there: open it with a mail program");
     const auto header = mail::parse_header(head);
     std::optional<std::string> return_path;
     std::set<std::string> seen;
     for (const auto& field : header.fields) {
         const auto name = mail::HeaderBlock::name(field, head);
         const auto value = mail::HeaderBlock::value(field, head);
-        const bool is_ours = equal_fold(name, "Return-Path") || equal_fold(name, "Delivered-To") || equal_fold(name, "X-Envelope-From") ||
-                             equal_fold(name, "X-Envelope-To") || equal_fold(name, "X-Envelope-To-Blocked") || equal_fold(name, "X-Quarantine-ID");
+        const bool is_ours = equal_fold(name, "Return-Path") || equal_fold(name, "Delivered-To") ||
+                             equal_fold(name, "X-Envelope-From") || equal_fold(name, "X-Envelope-To") ||
+                             equal_fold(name, "X-Envelope-To-Blocked") || equal_fold(name, "X-Quarantine-ID");
         if (!is_ours && (findings == Findings::keep || !is_finding(name))) break;
         if (is_ours && !seen.insert(to_lower(name)).second) break;
-        if (equal_fold(name, "X-Envelope-To"))
-            copy.recipients = angle_addresses(value);
-        else if (equal_fold(name, "X-Envelope-To-Blocked"))
-            copy.blocked = angle_addresses(value);
-        else if (equal_fold(name, "X-Quarantine-ID"))
-            copy.mail_id = unbracketed(mail::unfolded(value));
+        if (equal_fold(name, "X-Envelope-To")) copy.recipients = angle_addresses(value);
+        else if (equal_fold(name, "X-Envelope-To-Blocked")) copy.blocked = angle_addresses(value);
+        else if (equal_fold(name, "X-Quarantine-ID")) copy.mail_id = unbracketed(mail::unfolded(value));
         else if (equal_fold(name, "X-Envelope-From") || equal_fold(name, "Return-Path")) {
             const auto found = angle_addresses(value);
             auto& into = equal_fold(name, "Return-Path") ? return_path : copy.sender;

@@ -37,14 +37,20 @@ Done WorkDirectory::remove() {
     const open::Descriptor inside(::open(directory_.c_str(), how | O_NOFOLLOW));
     if (!inside) return left(directory_, errno);
     struct stat opened{}, there{}, directory{};
-    if (::fstat(mail.get(), &opened) != 0 || ::fstatat(inside.get(), name.c_str(), &there, AT_SYMLINK_NOFOLLOW) != 0) return left(directory_ + "/" + name, errno);
-    if (!is_same(opened, there)) return fail(Errc::refused, fmt::format("{}/{} is not the file that was read; it stays", escaped(directory_, 200), escaped(name)));
+    if (::fstat(mail.get(), &opened) != 0 || ::fstatat(inside.get(), name.c_str(), &there, AT_SYMLINK_NOFOLLOW) != 0)
+        return left(directory_ + "/" + name, errno);
+    if (!is_same(opened, there))
+        return fail(Errc::refused,
+                    fmt::format("{}/{} is not the file that was read; it stays", escaped(directory_, 200), escaped(name)));
     if (::unlinkat(inside.get(), name.c_str(), 0) != 0) return left(directory_ + "/" + name, errno);
     const auto slash = directory_.rfind('/');
     const std::string last = directory_.substr(slash + 1);
     const open::Descriptor above(::open(slash == 0 ? "/" : directory_.substr(0, slash).c_str(), how));
-    if (!above || ::fstat(inside.get(), &directory) != 0 || ::fstatat(above.get(), last.c_str(), &there, AT_SYMLINK_NOFOLLOW) != 0) return left(directory_, errno);
-    if (!is_same(directory, there)) return fail(Errc::refused, fmt::format("{} is another directory now; it stays", escaped(directory_, 200)));
+    if (!above || ::fstat(inside.get(), &directory) != 0 ||
+        ::fstatat(above.get(), last.c_str(), &there, AT_SYMLINK_NOFOLLOW) != 0)
+        return left(directory_, errno);
+    if (!is_same(directory, there))
+        return fail(Errc::refused, fmt::format("{} is another directory now; it stays", escaped(directory_, 200)));
     if (::unlinkat(above.get(), last.c_str(), AT_REMOVEDIR) != 0) return left(directory_, errno);
     return {};
 }

@@ -22,7 +22,7 @@ public:
     Done remove();
 
 private:
-    std::string      directory_, name_;
+    std::string directory_, name_;
     open::Descriptor mail_;  // keeps its inode from being given to another file
 };
 

@@ -111,9 +111,7 @@ std::string shown_port(const std::string& text) {
 std::string shown_source(const std::string& text) {
     return equal_fold(text, "LOCAL") || equal_fold(text, "REMOTE") ? to_upper(text) : std::string(unavailable);
 }
-std::string shown_text(const std::string& text) {
-    return text.empty() ? std::string(unavailable) : printable_or(text, '?');
-}
+std::string shown_text(const std::string& text) { return text.empty() ? std::string(unavailable) : printable_or(text, '?'); }
 
 struct Attribute {
     std::string_view name;
@@ -185,8 +183,7 @@ std::optional<SubmissionResult> transaction_refusal(const Submission& what, cons
     if (has_asked(what) && !path_for(what.sender, offered))
         return refused(550, "5.6.7", "Non-ASCII addresses not permitted for sender");
     if (!offered.smtputf8 && envelope.smtputf8 && what.has_8bit_header)
-        return refused(554, "5.6.9",
-                       "UTF-8 header message cannot be transferred: the next hop does not offer SMTPUTF8");
+        return refused(554, "5.6.9", "UTF-8 header message cannot be transferred: the next hop does not offer SMTPUTF8");
     if (!offered.eight_bit && what.has_8bit && envelope.body == mail::BodyType::eight_bit)
         return refused(550, "5.6.3", "Conversion to 7BIT required but not supported");
     return {};
@@ -221,8 +218,7 @@ std::string mail_command(const Submission& what, const Extensions& offered) {
 std::string rcpt_command(const mail::Recipient& recipient, const Extensions& offered) {
     std::string line = fmt::format("RCPT TO:<{}>", path_for(recipient.address, offered).value_or(recipient.address));
     if (offered.dsn && !recipient.notify.empty()) line += " NOTIFY=" + to_upper(recipient.notify);
-    if (offered.dsn && !recipient.original_recipient.empty())
-        line += " ORCPT=" + armoured(recipient.original_recipient);
+    if (offered.dsn && !recipient.original_recipient.empty()) line += " ORCPT=" + armoured(recipient.original_recipient);
     return line + "\r\n";
 }
 
@@ -235,8 +231,7 @@ std::vector<std::string> xforward_commands(const mail::Client& client, const Ext
         const auto& given = client.*attributes[i].member;
         const auto shown = given ? attributes[i].show(*given) : std::string(unavailable);
         const auto word = fmt::format(" {}={}", attributes[i].name, xforward_value(shown));
-        if (line.size() + word.size() + 2 > longest_line)
-            lines.push_back(std::exchange(line, std::string(verb)) + "\r\n");
+        if (line.size() + word.size() + 2 > longest_line) lines.push_back(std::exchange(line, std::string(verb)) + "\r\n");
         line += word;
     }
     if (line.size() > verb.size()) lines.push_back(line + "\r\n");

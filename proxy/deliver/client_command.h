@@ -43,7 +43,8 @@ Smtputf8 smtputf8_wish(const Submission& what);
 // the extension for it, a sender or parameter that must not be written (docs/amavis/smtp.md 3.1; RFC 6152, RFC 6531)
 std::optional<SubmissionResult> transaction_refusal(const Submission& what, const Extensions& offered);
 // recipient_refusal - the same for one recipient
-std::optional<SubmissionResult> recipient_refusal(const mail::Recipient& recipient, const Extensions& offered, Smtputf8 wish = Smtputf8::asked);
+std::optional<SubmissionResult> recipient_refusal(const mail::Recipient& recipient, const Extensions& offered,
+                                                  Smtputf8 wish = Smtputf8::asked);
 
 // mail_command, rcpt_command - with CRLF; only for what was not refused above
 std::string mail_command(const Submission& what, const Extensions& offered);

@@ -42,8 +42,7 @@ SubmissionResult ClientDialog::from_reply(const RemoteReply& reply, std::string_
     SubmissionResult result;
     result.code = is_ok(reply) ? 250 : reply.code;
     if (reply.code == 421) result.code = 451;  // 421 would say that *we* close the connection
-    result.enhanced =
-        reply.enhanced().empty() ? fmt::format("{}.{}", reply.code / 100, subject) : std::string(reply.enhanced());
+    result.enhanced = reply.enhanced().empty() ? fmt::format("{}.{}", reply.code / 100, subject) : std::string(reply.enhanced());
     result.remote_reply = reply.one_line();
     result.text = fmt::format("from MTA({}): {}", to_.shown, result.remote_reply);
     result.from_next_hop = true;
@@ -57,8 +56,8 @@ SubmissionResult ClientDialog::give_up() const {
 
 // close_with_error - ends the connection; whoever has no result yet gets a client-side error
 void ClientDialog::close_with_error(std::string_view error) {
-    auto result = refused(
-        451, "4.5.0", fmt::format("From MTA({}) during {} ({}): id={}", to_.shown, section(), error, what_->log_id));
+    auto result =
+        refused(451, "4.5.0", fmt::format("From MTA({}) during {} ({}): id={}", to_.shown, section(), error, what_->log_id));
     result.unknown_outcome = state_ == State::verdict;
     decide_rest(result);
     state_ = State::closed;
@@ -136,8 +135,8 @@ void ClientDialog::on_fault(const Fault& fault) {
     const auto error = printable_or(describe(fault), '?').substr(0, 200);
     if (state_ == State::probe) return die_early(error);  // even when it was only late: a new connection tells
     if (fault.is(Errc::timeout)) {
-        auto result = refused(450, "4.4.2",
-                              fmt::format("Timed out during {}, MTA({}), id={}", section(), to_.shown, what_->log_id));
+        auto result =
+            refused(450, "4.4.2", fmt::format("Timed out during {}, MTA({}), id={}", section(), to_.shown, what_->log_id));
         result.unknown_outcome = state_ == State::verdict;
         decide_rest(result);
         state_ = State::closed;
@@ -146,8 +145,7 @@ void ClientDialog::on_fault(const Fault& fault) {
     }
     const bool at_data = is_open_transaction() && answered_ < asked_.size() && asked_[answered_].what == Asked::data;
     if (fault.is(Errc::closed) && at_data) {
-        decide_rest(
-            refused(450, "4.5.0", fmt::format("No response to DATA, MTA({}), id={}", to_.shown, what_->log_id)));
+        decide_rest(refused(450, "4.5.0", fmt::format("No response to DATA, MTA({}), id={}", to_.shown, what_->log_id)));
         state_ = State::closed;
         want_ = Want::nothing;
         return;
@@ -233,8 +231,7 @@ void ClientDialog::on_ready() {
         if (decided_[i]) continue;
         if (auto refusal = recipient_refusal(what_->recipients[i], offered_, smtputf8_wish(*what_)))
             decide(i, std::move(*refusal));
-        else
-            recipients.push_back(i);
+        else recipients.push_back(i);
     }
     start_transaction(std::move(recipients));
 }
@@ -355,8 +352,7 @@ void ClientDialog::on_rcpt(std::size_t recipient, const RemoteReply& reply) {
     if (!is_ok(reply) && !is_refusal(reply)) return close_with_error("unexpected reply: " + reply.one_line());
     // RFC 5321 section 4.5.3.1.10: 452 means too many recipients. Others use it for a full mailbox: without 4.5.3 it
     // counts as "too many" only as long as every later recipient gets it too.
-    const bool too_many =
-        reply.code == 452 && !accepted_.empty() && (reply.enhanced().empty() || reply.enhanced() == "4.5.3");
+    const bool too_many = reply.code == 452 && !accepted_.empty() && (reply.enhanced().empty() || reply.enhanced() == "4.5.3");
     if (!too_many) put_off_ += std::erase_if(overflow_, [](const Overflow& one) { return !one.sure; });
     if (too_many) {
         overflow_.push_back({recipient, !reply.enhanced().empty()});

@@ -10,8 +10,7 @@ namespace tamis::proxy {
 void Connection::close() noexcept {
     constexpr std::string_view quit = "QUIT\r\n";
     if (dialog.is_reusable() && !stream->is_tls() && !stream->is_stale()) {
-        const auto sent =
-            ::send(stream->socket().native_handle(), quit.data(), quit.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+        const auto sent = ::send(stream->socket().native_handle(), quit.data(), quit.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent < 0) return stream->close();  // it is gone already: as good
     }
     stream->close();
@@ -34,8 +33,8 @@ std::unique_ptr<Connection> ConnectionCache::take(const NextHop& to) {
 }
 
 void ConnectionCache::keep(std::unique_ptr<Connection> connection) {
-    const bool may = !stopped_ && options_->cached_connections != 0 && connection->dialog.is_reusable() &&
-                     connection->input.unread().empty();
+    const bool may =
+        !stopped_ && options_->cached_connections != 0 && connection->dialog.is_reusable() && connection->input.unread().empty();
     connection->idle_since = Deadline::Clock::now();
     if (!may || is_over(*connection)) return connection->close();
     if (idle_.size() >= options_->cached_connections) {

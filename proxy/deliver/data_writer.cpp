@@ -101,8 +101,7 @@ Result<std::string_view> DataWriter::window(const mail::Piece& piece) {
     auto view = message_->spool->view(offset, into);
     if (!view) return view;
     if (view->empty())
-        return fail(Errc::broken,
-                    fmt::format("a piece ends at {} but the spool at {}", piece.offset + piece.size, offset));
+        return fail(Errc::broken, fmt::format("a piece ends at {} but the spool at {}", piece.offset + piece.size, offset));
     return view->substr(0, left);
 }
 

@@ -20,8 +20,7 @@ mail::Recipient addressed_as(const mail::Recipient& recipient, const policy::Rec
 
 void join_group(std::vector<DeliveryGroup>& groups, mail::HeaderEdits edits, NextHop to, std::size_t index,
                 mail::Recipient recipient) {
-    auto group =
-        std::ranges::find_if(groups, [&](const auto& known) { return known.to == to && known.edits == edits; });
+    auto group = std::ranges::find_if(groups, [&](const auto& known) { return known.to == to && known.edits == edits; });
     if (group == groups.end()) group = groups.insert(groups.end(), {std::move(edits), std::move(to), {}, {}});
     group->members.push_back(index);
     group->recipients.push_back(std::move(recipient));

@@ -8,11 +8,10 @@ namespace tamis::proxy {
 
 Result<NextHop> parse_next_hop(std::string_view text) {
     const auto wrong = [&](std::string_view why) {
-        return fail(
-            Errc::bad_input,
-            fmt::format("delivery method \"{}\": {}; expected smtp:[HOST]:PORT, lmtp:[HOST]:PORT, smtp:/PATH or "
-                        "lmtp:/PATH",
-                        escaped(text), why));
+        return fail(Errc::bad_input,
+                    fmt::format("delivery method \"{}\": {}; expected smtp:[HOST]:PORT, lmtp:[HOST]:PORT, smtp:/PATH or "
+                                "lmtp:/PATH",
+                                escaped(text), why));
     };
     const std::string_view whole = trim(text);
     const auto colon = whole.find(':');

@@ -80,8 +80,7 @@ Task<Done> write_views(Stream& stream, const LineGuard::Views& views, Deadline d
     co_return co_await stream.write(together, deadline);
 }
 
-Task<Done> write_text(Stream& stream, const mail::EditedMessage& text, std::chrono::seconds patience,
-                      Deadline deadline) {
+Task<Done> write_text(Stream& stream, const mail::EditedMessage& text, std::chrono::seconds patience, Deadline deadline) {
     DataWriter writer(text);
     for (;;) {
         auto batch = writer.next();
@@ -116,8 +115,7 @@ Task<Done> step(Connection& connection, const Submission& what, const ReinjectOp
         case ClientDialog::Want::tls: {
             connection.input.clear();  // what came before TLS is nobody's reply (docs/security.md)
             const auto& to = connection.to.endpoint;
-            auto done =
-                co_await connection.stream->start_tls_client(*options.tls, to.is_unix() ? "localhost" : to.host, limit);
+            auto done = co_await connection.stream->start_tls_client(*options.tls, to.is_unix() ? "localhost" : to.host, limit);
             if (done) dialog.on_tls_started();
             co_return done;
         }
@@ -135,8 +133,7 @@ Task<void> converse(Connection& connection, const Submission& what, const Reinje
     while (connection.dialog.want() != ClientDialog::Want::nothing) {
         auto done = co_await step(connection, what, options, deadline);
         if (done) continue;
-        log::info(what.log_id, "{} during {}: {}", connection.to.shown, connection.dialog.section(),
-                  describe(done.error()));
+        log::info(what.log_id, "{} during {}: {}", connection.to.shown, connection.dialog.section(), describe(done.error()));
         connection.dialog.on_fault(done.error());
     }
 }
@@ -169,8 +166,8 @@ struct Reinjector::Attempt {
         if (cache.warned.size() < most_remembered) cache.warned.push_back(to.shown);
     }
 
-    static Task<std::vector<SubmissionResult>> run(std::shared_ptr<Cache> cache, const NextHop& to,
-                                                   const Submission& what, Deadline deadline) {
+    static Task<std::vector<SubmissionResult>> run(std::shared_ptr<Cache> cache, const NextHop& to, const Submission& what,
+                                                   Deadline deadline) {
         const auto& options = cache->options;
         auto connection = cache->idle.take(to);
         for (;;) {
@@ -178,16 +175,15 @@ struct Reinjector::Attempt {
             const bool reused = connection != nullptr;
             if (reused) {
                 counters().reused.add();
-                if (Deadline::Clock::now() - connection->idle_since > options.probe_after)
-                    probe = ClientDialog::Probe::yes;
+                if (Deadline::Clock::now() - connection->idle_since > options.probe_after) probe = ClientDialog::Probe::yes;
             } else {
                 auto opened = co_await open(to, options, deadline);
                 if (!opened) {
                     counters().failed.add();
                     log::warning(what.log_id, "can't connect to {}: {}", to.shown, describe(opened.error()));
                     co_return same_for_all(what, refused(450, "4.4.1",
-                                                         fmt::format("Can't connect to {}, MTA({}), id={}",
-                                                                     to.endpoint.text(), to.shown, what.log_id)));
+                                                         fmt::format("Can't connect to {}, MTA({}), id={}", to.endpoint.text(),
+                                                                     to.shown, what.log_id)));
                 }
                 counters().opened.add();
                 connection = std::move(*opened);
@@ -209,8 +205,7 @@ struct Reinjector::Attempt {
                                                        Deadline deadline) {
         if (what.recipients.empty()) co_return std::vector<SubmissionResult>();
         if (what.envelope == nullptr)
-            co_return same_for_all(
-                what, refused(451, "4.5.0", fmt::format("Internal error: no envelope, id={}", what.log_id)));
+            co_return same_for_all(what, refused(451, "4.5.0", fmt::format("Internal error: no envelope, id={}", what.log_id)));
         std::string broken;
         try {
             co_return co_await run(cache, to, what, deadline);

@@ -23,11 +23,10 @@ namespace tamis::proxy {
 struct SubmissionResult {
     int code = 451;  // 250: the next hop has taken responsibility; else 4xx or 5xx; its 421 is told as 451
     std::string enhanced = "4.5.0";
-    std::string text;  // without code and enhanced code: "from MTA(smtp:[127.0.0.1]:10025): 250 2.0.0 Ok: queued as X"
-    std::string
-        remote_reply;  // the next hop's own words, one line, printable: "250 2.0.0 Ok: queued as X"; may be empty
-    bool from_next_hop = false;    // the code is the next hop's own
-    bool takes_dsn = false;  // the next hop offered DSN: what was asked by NOTIFY is its business now
+    std::string text;            // without code and enhanced code: "from MTA(smtp:[127.0.0.1]:10025): 250 2.0.0 Ok: queued as X"
+    std::string remote_reply;    // the next hop's own words, one line, printable: "250 2.0.0 Ok: queued as X"; may be empty
+    bool from_next_hop = false;  // the code is the next hop's own
+    bool takes_dsn = false;      // the next hop offered DSN: what was asked by NOTIFY is its business now
     bool unknown_outcome = false;  // the connection died after the final dot was sent: it may have been delivered
 };
 

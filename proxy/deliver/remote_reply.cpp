@@ -28,9 +28,7 @@ std::size_t enhanced_length(std::string_view text, int code) noexcept {
 
 }  // namespace
 
-std::string_view RemoteReply::enhanced() const noexcept {
-    return std::string_view(text).substr(0, enhanced_length(text, code));
-}
+std::string_view RemoteReply::enhanced() const noexcept { return std::string_view(text).substr(0, enhanced_length(text, code)); }
 
 std::string RemoteReply::one_line(std::size_t limit) const {
     std::string out = fmt::format("{}", code);
@@ -50,9 +48,7 @@ std::string RemoteReply::one_line(std::size_t limit) const {
 }
 
 Result<bool> ReplyParser::on_line(std::string_view line) {
-    const auto wrong = [&](std::string_view why) {
-        return fail(Errc::bad_reply, fmt::format("{}: \"{}\"", why, escaped(line)));
-    };
+    const auto wrong = [&](std::string_view why) { return fail(Errc::bad_reply, fmt::format("{}: \"{}\"", why, escaped(line))); };
     octets_ += line.size() + 2;
     if (octets_ > max_octets) return wrong("reply longer than 65536 octets");
     if (line.size() < 3 || line[0] < '2' || line[0] > '5' || !is_digit(line[1]) || !is_digit(line[2]))
@@ -66,8 +62,8 @@ Result<bool> ReplyParser::on_line(std::string_view line) {
     const auto start = reply_.text.size();
     reply_.text += line.substr(std::min<std::size_t>(line.size(), 4));
     std::replace_if(
-        reply_.text.begin() + static_cast<std::ptrdiff_t>(start), reply_.text.end(),
-        [](char c) { return c < 0x20 || c > 0x7e; }, '?');
+        reply_.text.begin() + static_cast<std::ptrdiff_t>(start), reply_.text.end(), [](char c) { return c < 0x20 || c > 0x7e; },
+        '?');
     return !more;
 }
 

@@ -95,8 +95,7 @@ Done write_one_file(const FileCopy& copy, const Place& place, const Stop& stop) 
     const std::string temporary = fmt::format(".tmp-{}-{}", ::getpid(), place.leaf);
     const int directory = place.directory.get();
     ::unlinkat(directory, temporary.c_str(), 0);  // left over by a process of our number that was killed
-    Descriptor file(
-        ::openat(directory, temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, file_mode));
+    Descriptor file(::openat(directory, temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, file_mode));
     if (!file.is_open()) return failed("making a file for", path);
     FileSink plain(file.get(), path);
     Done done;
@@ -109,9 +108,8 @@ Done write_one_file(const FileCopy& copy, const Place& place, const Stop& stop) 
     if (done && ::fsync(file.get()) != 0) done = failed("syncing", path);
     if (done && stop()) done = stopped();
     if (done && ::linkat(directory, temporary.c_str(), directory, place.leaf.c_str(), 0) != 0)
-        done = errno == EEXIST
-                   ? Done(fail(Errc::conflict, fmt::format("{} exists already and is never overwritten", path)))
-                   : Done(failed("giving its name to", path));
+        done = errno == EEXIST ? Done(fail(Errc::conflict, fmt::format("{} exists already and is never overwritten", path)))
+                               : Done(failed("giving its name to", path));
     ::unlinkat(directory, temporary.c_str(), 0);
     if (done && ::fsync(directory) != 0) {
         done = failed("syncing the directory of", path);
@@ -157,8 +155,7 @@ Done append_to_mbox(const FileCopy& copy, const Place& place, const Stop& stop) 
     if (::fstat(file.get(), &before) != 0) return failed("looking at", path);
     if (!S_ISREG(before.st_mode)) return fail(Errc::bad_input, fmt::format("the mailbox {} is not a file", path));
     auto done = write_message(copy, file.get(), before.st_size, path, stop);
-    if (done && before.st_size == 0 && ::fsync(place.directory.get()) != 0)
-        done = failed("syncing the directory of", path);
+    if (done && before.st_size == 0 && ::fsync(place.directory.get()) != 0) done = failed("syncing the directory of", path);
     if (!done && ::ftruncate(file.get(), before.st_size) != 0)
         log::error({}, "the mailbox {} ends in a part of a message: it could neither be written nor cut back", path);
     return done;
@@ -182,8 +179,8 @@ std::string mbox_from_line(std::string_view sender, std::chrono::system_clock::t
     std::string from;
     for (const char c : sender.substr(0, limit)) from += static_cast<unsigned char>(c) > 0x20 && c != 0x7f ? c : '_';
     return fmt::format("From {} {} {} {:2} {:02}:{:02}:{:02} {}", from.empty() ? "MAILER-DAEMON" : from,
-                       days[static_cast<std::size_t>(time.tm_wday)], months[static_cast<std::size_t>(time.tm_mon)],
-                       time.tm_mday, time.tm_hour, time.tm_min, time.tm_sec, time.tm_year + 1900);
+                       days[static_cast<std::size_t>(time.tm_wday)], months[static_cast<std::size_t>(time.tm_mon)], time.tm_mday,
+                       time.tm_hour, time.tm_min, time.tm_sec, time.tm_year + 1900);
 }
 
 struct FileKeeper::Threads {

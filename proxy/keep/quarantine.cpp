@@ -29,7 +29,8 @@ metric::Counter& copies_failed() {
 
 PlannedCopy planned(policy::QuarantineTarget target, const mail::Message& message, const QuarantineOptions& options) {
     PlannedCopy copy{std::move(target), {}, ' ', false};
-    const auto partition_tag = storage::partition_tag_at(options.partition_tag, std::chrono::floor<std::chrono::seconds>(message.received_at));
+    const auto partition_tag =
+        storage::partition_tag_at(options.partition_tag, std::chrono::floor<std::chrono::seconds>(message.received_at));
     switch (copy.target.kind) {
         case Kind::sql:
             copy.type = 'Q';
@@ -37,10 +38,10 @@ PlannedCopy planned(policy::QuarantineTarget target, const mail::Message& messag
             if (partition_tag != 0) copy.location += fmt::format("[{}]", partition_tag);
             break;
         case Kind::file:
-            copy.location = policy::quarantine_file_name(copy.target.place,
-                                                         {message.mail_id.get(), message.digest, message.log_id.get(),
-                                                          partition_tag, message.received_at},
-                                                         options.subdir_levels);
+            copy.location = policy::quarantine_file_name(
+                copy.target.place,
+                {message.mail_id.get(), message.digest, message.log_id.get(), partition_tag, message.received_at},
+                options.subdir_levels);
             copy.type = policy::is_gzip_name(copy.location) ? 'Z' : 'F';
             break;
         case Kind::mbox:
@@ -69,8 +70,8 @@ FileCopy file_copy(const PlannedCopy& copy, const QuarantineOptions& options) {
 
 // local_prefix - a file begins with what a delivery agent would write
 std::string local_prefix(const mail::Envelope& envelope, const PlannedCopy& copy) {
-    std::string out = mail::field_text("Return-Path", mail::stored_path(envelope.sender)) +
-                      mail::field_text("Delivered-To", copy.location);
+    std::string out =
+        mail::field_text("Return-Path", mail::stored_path(envelope.sender)) + mail::field_text("Delivered-To", copy.location);
     std::erase(out, '\r');
     return out;
 }
@@ -85,8 +86,7 @@ std::string with_crlf(std::string_view text) {
 }
 
 Task<Done> mail_copy(const PlannedCopy& copy, const mail::Envelope& envelope, const mail::Message& message,
-                     const std::string& prefix, const QuarantineOptions& options, Reinjector& reinjector,
-                     Deadline deadline) {
+                     const std::string& prefix, const QuarantineOptions& options, Reinjector& reinjector, Deadline deadline) {
     NextHop to = options.notify;
     if (!copy.target.place.empty()) {
         auto parsed = parse_next_hop(copy.target.place);
@@ -111,8 +111,8 @@ Task<Done> mail_copy(const PlannedCopy& copy, const mail::Envelope& envelope, co
     const auto results = co_await reinjector.submit(std::move(to), std::move(submission), deadline);
     const auto& result = results.front();
     if (result.code / 100 == 2) co_return Done{};
-    co_return fail(Errc::unavailable, fmt::format("{}: {} {} {}", mail::smtp_form(copy.target.address), result.code,
-                                                  result.enhanced, result.text));
+    co_return fail(Errc::unavailable,
+                   fmt::format("{}: {} {} {}", mail::smtp_form(copy.target.address), result.code, result.enhanced, result.text));
 }
 
 }  // namespace
@@ -131,8 +131,7 @@ std::string QuarantinePlan::location() const {
 
 Result<QuarantinePlan> plan_quarantine(const mail::Envelope& envelope, const mail::Message& message,
                                        const std::vector<policy::RecipientVerdict>& verdicts,
-                                       const std::vector<policy::RecipientPolicy>& policies,
-                                       const QuarantineOptions& options) {
+                                       const std::vector<policy::RecipientPolicy>& policies, const QuarantineOptions& options) {
     QuarantinePlan plan;
     const auto add = [&](const std::string& method, const std::string& to, std::size_t i, bool is_archive) -> Done {
         auto target = policy::quarantine_target(method, to, envelope.recipients[i].address);
@@ -157,8 +156,8 @@ Result<QuarantinePlan> plan_quarantine(const mail::Envelope& envelope, const mai
 }
 
 Task<Done> keep_copies(const QuarantinePlan& plan, const mail::Envelope& envelope, const mail::Message& message,
-                       const std::string& prefix, const QuarantineOptions& options, FileKeeper& files,
-                       Reinjector& reinjector, Deadline deadline) {
+                       const std::string& prefix, const QuarantineOptions& options, FileKeeper& files, Reinjector& reinjector,
+                       Deadline deadline) {
     const auto is_last = [](const auto& copy) { return copy.target.kind == Kind::mail; };
     std::vector<const PlannedCopy*> in_order;  // what can be taken back first
     for (const auto& copy : plan.copies)

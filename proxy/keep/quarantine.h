@@ -49,14 +49,13 @@ struct QuarantinePlan {
 // plan_quarantine - a Fault when a method or address that a recipient has cannot be used
 Result<QuarantinePlan> plan_quarantine(const mail::Envelope& envelope, const mail::Message& message,
                                        const std::vector<policy::RecipientVerdict>& verdicts,
-                                       const std::vector<policy::RecipientPolicy>& policies,
-                                       const QuarantineOptions& options);
+                                       const std::vector<policy::RecipientPolicy>& policies, const QuarantineOptions& options);
 
 // keep_copies - all copies but the one for "sql:". After a Fault no file of this message is left; what was mailed or
 // appended stays. The arguments must outlive it.
 Task<Done> keep_copies(const QuarantinePlan& plan, const mail::Envelope& envelope, const mail::Message& message,
-                       const std::string& prefix, const QuarantineOptions& options, FileKeeper& files,
-                       Reinjector& reinjector, Deadline deadline);
+                       const std::string& prefix, const QuarantineOptions& options, FileKeeper& files, Reinjector& reinjector,
+                       Deadline deadline);
 
 // withdraw_copies - the files of a plan whose message is not answered 250 after all
 void withdraw_copies(const QuarantinePlan& plan, const QuarantineOptions& options, FileKeeper& files);

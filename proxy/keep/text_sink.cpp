@@ -33,8 +33,8 @@ struct GzipSink::Deflate {
 GzipSink::GzipSink(Sink& into) : into_(into), deflate_(std::make_unique<Deflate>()) {
     constexpr int window_bits = 15 + 16;  // with a gzip header (zlib.h)
     constexpr int memory_level = 8;
-    deflate_->ready = deflateInit2(&deflate_->stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, window_bits, memory_level,
-                                   Z_DEFAULT_STRATEGY) == Z_OK;
+    deflate_->ready =
+        deflateInit2(&deflate_->stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, window_bits, memory_level, Z_DEFAULT_STRATEGY) == Z_OK;
 }
 
 GzipSink::~GzipSink() {
@@ -105,8 +105,7 @@ Done MboxSink::end() {
     return into_.end();
 }
 
-Done write_text(std::string_view prefix, const mail::SealedSpool& spool, Sink& into,
-                const std::function<bool()>& stop) {
+Done write_text(std::string_view prefix, const mail::SealedSpool& spool, Sink& into, const std::function<bool()>& stop) {
     if (auto done = into.put(prefix); !done) return done;
     storage::Chunker chunker(65536);
     std::vector<char> buffer(65536);

@@ -52,7 +52,9 @@ std::optional<PathArgument> parse_path(std::string_view arguments, std::string_v
     std::string_view path = arguments.substr(0, end);
     if (path.starts_with('@')) {  // source route
         const auto colon = path.find(':');
-        if (colon == std::string_view::npos || path.substr(0, colon).find('"') != std::string_view::npos || !mail::is_path(path.substr(0, colon))) return {};
+        if (colon == std::string_view::npos || path.substr(0, colon).find('"') != std::string_view::npos ||
+            !mail::is_path(path.substr(0, colon)))
+            return {};
         path.remove_prefix(colon + 1);
     }
     if (!mail::is_path(path)) return {};
@@ -67,7 +69,8 @@ std::optional<PathArgument> parse_path(std::string_view arguments, std::string_v
         const auto equals = word.find('=');
         Parameter parameter{to_upper(word.substr(0, equals)), {}};
         if (equals != std::string_view::npos) parameter.value = std::string(word.substr(equals + 1));
-        if (!is_keyword(parameter.name) || (parameter.value && !is_value(*parameter.value)) || out.parameters.size() == parameter_limit) {
+        if (!is_keyword(parameter.name) || (parameter.value && !is_value(*parameter.value)) ||
+            out.parameters.size() == parameter_limit) {
             out.bad_parameters = true;
             return out;
         }

@@ -9,7 +9,7 @@
 namespace tamis::proxy {
 
 struct Command {
-    std::string      verb;       // upper case
+    std::string verb;            // upper case
     std::string_view arguments;  // trailing blanks trimmed; a view into the line
 };
 
@@ -17,14 +17,14 @@ struct Command {
 std::optional<Command> parse_command(std::string_view line);
 
 struct Parameter {
-    std::string                name;  // upper case
+    std::string name;  // upper case
     std::optional<std::string> value;
 };
 
 struct PathArgument {
-    std::string            address;  // without brackets and source route
+    std::string address;  // without brackets and source route
     std::vector<Parameter> parameters;
-    bool                   bad_parameters = false;  // the path was fine, what follows was not
+    bool bad_parameters = false;  // the path was fine, what follows was not
 };
 
 // parse_path - "FROM:<a@b> SIZE=1" or "TO:<a@b>"; `keyword` is "FROM" or "TO". Angle brackets are required; what is

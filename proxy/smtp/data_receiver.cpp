@@ -25,14 +25,14 @@ public:
 private:
     struct Mark {
         std::size_t at = 0;
-        bool        is_known = false;
+        bool is_known = false;
     };
     std::size_t next(Mark& mark, char wanted, std::size_t from) {
         if (!mark.is_known || mark.at < from) mark = {std::min(bytes_.find(wanted, from), bytes_.size()), true};
         return mark.at;
     }
     std::string_view bytes_;
-    Mark             lf_, cr_, nul_;
+    Mark lf_, cr_, nul_;
 };
 
 void DataReceiver::emit(std::string_view bytes) {

@@ -28,11 +28,11 @@ public:
     // feed - uses up bytes until the end of the data; returns how many it used. After finished() it uses none.
     std::size_t feed(std::string_view bytes);
 
-    bool          finished() const noexcept { return state_ == State::finished; }
-    std::uint64_t size() const noexcept { return size_; }             // octets received, also those beyond the limit
-    bool          too_big() const noexcept { return size_limit_ != 0 && size_ > size_limit_; }
-    bool          sink_failed() const noexcept { return sink_failed_; }
-    bool          has_8bit() const noexcept { return has_8bit_; }
+    bool finished() const noexcept { return state_ == State::finished; }
+    std::uint64_t size() const noexcept { return size_; }  // octets received, also those beyond the limit
+    bool too_big() const noexcept { return size_limit_ != 0 && size_ > size_limit_; }
+    bool sink_failed() const noexcept { return sink_failed_; }
+    bool has_8bit() const noexcept { return has_8bit_; }
     // normalised - how many bare CR, bare LF and NUL were put right
     std::uint64_t normalised() const noexcept { return normalised_; }
     // removed - the first 100 bare CR and NUL that were taken out within the first header_limit octets
@@ -55,14 +55,14 @@ private:
     std::size_t take_text(std::string_view bytes, std::size_t at, Marks& marks);
 
     std::uint64_t size_limit_;
-    Sink          sink_;
-    std::string   small_;  // short pieces on their way to the sink: it is called for many bytes at a time
-    State         state_ = State::line_start;
+    Sink sink_;
+    std::string small_;  // short pieces on their way to the sink: it is called for many bytes at a time
+    State state_ = State::line_start;
     std::uint64_t size_ = 0;
     std::uint64_t normalised_ = 0;
     std::vector<mail::RemovedControl> removed_;
-    bool          has_8bit_ = false;
-    bool          sink_failed_ = false;
+    bool has_8bit_ = false;
+    bool sink_failed_ = false;
 };
 
 }  // namespace tamis::proxy

@@ -79,9 +79,7 @@ Dialog::Step Dialog::error(int code, std::string enhanced, std::string text) {
     return {reply(code, std::move(enhanced), std::move(text)), Next::command};
 }
 
-Dialog::Step Dialog::bad_line(std::string_view why) {
-    return error(500, "5.5.2", fmt::format("Error: bad syntax: {}", why));
-}
+Dialog::Step Dialog::bad_line(std::string_view why) { return error(500, "5.5.2", fmt::format("Error: bad syntax: {}", why)); }
 
 Dialog::Step Dialog::on_line(std::string_view line) {
     const auto command = parse_command(line);
@@ -150,7 +148,10 @@ Dialog::Step Dialog::quit(std::string_view arguments) {
 }
 
 Dialog::Step Dialog::help(std::string_view) {
-    return {Reply{214, "2.0.0", {"Tamis, a content filter between two mail servers.", "Commands: EHLO LHLO HELO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT STARTTLS XFORWARD"}},
+    return {Reply{214,
+                  "2.0.0",
+                  {"Tamis, a content filter between two mail servers.",
+                   "Commands: EHLO LHLO HELO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT STARTTLS XFORWARD"}},
             Next::command};
 }
 
@@ -251,8 +252,7 @@ std::string Dialog::mail_parameter(const std::string& name, const std::optional<
 }
 
 Dialog::Step Dialog::mail(std::string_view arguments) {
-    if (state_ == State::has_sender || state_ == State::has_recipient)
-        return error(503, "5.5.1", "Error: nested MAIL command");
+    if (state_ == State::has_sender || state_ == State::has_recipient) return error(503, "5.5.1", "Error: nested MAIL command");
     auto path = parse_path(arguments, "FROM");
     if (!path) return error(501, "5.5.2", "Syntax: MAIL FROM:<address>");
     if (path->bad_parameters) return error(501, "5.5.4", "Syntax error in MAIL FROM parameters");
@@ -288,8 +288,7 @@ Dialog::Step Dialog::mail(std::string_view arguments) {
     return ok(250, "2.1.0", fmt::format("Sender {} OK", mail::smtp_form(envelope_.sender)));
 }
 
-std::string Dialog::rcpt_parameter(const std::string& name, const std::optional<std::string>& value,
-                                   mail::Recipient& recipient) {
+std::string Dialog::rcpt_parameter(const std::string& name, const std::optional<std::string>& value, mail::Recipient& recipient) {
     if (name == "NOTIFY") {
         if (!value) return "501 5.5.4 Error in RCPT parameter NOTIFY, missing value: ";
         if (!recipient.notify.empty()) return "501 5.5.4 Syntax error in RCPT parameter NOTIFY";
@@ -308,8 +307,7 @@ std::string Dialog::rcpt_parameter(const std::string& name, const std::optional<
         const auto semicolon = value->find(';');
         const bool utf8 = starts_with_fold(*value, "utf-8;");
         if (!recipient.original_recipient.empty() || semicolon == 0 || semicolon == std::string::npos ||
-            semicolon + 1 == value->size() || value->size() > 500 || (!utf8 && !is_xtext(*value)) ||
-            (utf8 && !is_utf8(*value)))
+            semicolon + 1 == value->size() || value->size() > 500 || (!utf8 && !is_xtext(*value)) || (utf8 && !is_utf8(*value)))
             return bad_value("RCPT", name);
         recipient.original_recipient = *value;
     } else {

@@ -15,17 +15,17 @@
 namespace tamis::proxy {
 
 struct DialogOptions {
-    std::string   hostname = "localhost";
-    std::string   socket_address;        // "127.0.0.1", empty on a unix socket
-    std::string   peer_address;
-    std::string   listener = "10024";
-    std::size_t   recipient_limit = 1100;
-    std::uint64_t size_limit = 0;        // RFC 1870 octets; 0: none
-    unsigned      error_limit = 20;      // 0: none
-    bool          may_xforward = true;   // the peer is listed
-    bool          offers_tls = false;
-    bool          requires_tls = false;
-    bool          starts_as_lmtp = false;
+    std::string hostname = "localhost";
+    std::string socket_address;  // "127.0.0.1", empty on a unix socket
+    std::string peer_address;
+    std::string listener = "10024";
+    std::size_t recipient_limit = 1100;
+    std::uint64_t size_limit = 0;  // RFC 1870 octets; 0: none
+    unsigned error_limit = 20;     // 0: none
+    bool may_xforward = true;      // the peer is listed
+    bool offers_tls = false;
+    bool requires_tls = false;
+    bool starts_as_lmtp = false;
 };
 
 class Dialog {
@@ -34,7 +34,7 @@ public:
     enum class Next { command, data, start_tls, close };
     struct Step {
         Reply reply;
-        Next  next = Next::command;
+        Next next = Next::command;
     };
 
     explicit Dialog(DialogOptions options);
@@ -45,8 +45,8 @@ public:
     // bad_line - a line that is no line: too long, bare LF or CR, NUL in it
     Step bad_line(std::string_view why);
 
-    State                 state() const noexcept { return state_; }
-    bool                  is_lmtp() const noexcept { return lmtp_; }
+    State state() const noexcept { return state_; }
+    bool is_lmtp() const noexcept { return lmtp_; }
     const mail::Envelope& envelope() const noexcept { return envelope_; }
     // take_envelope - hands the finished envelope out and ends the transaction
     mail::Envelope take_envelope();
@@ -76,27 +76,26 @@ private:
     Step xforward(std::string_view arguments);
     Step not_implemented(std::string_view arguments);
 
-    Step        greet(std::string_view helo, bool extended, bool lmtp);
-    Step        error(int code, std::string enhanced, std::string text);
-    void        reset();
+    Step greet(std::string_view helo, bool extended, bool lmtp);
+    Step error(int code, std::string enhanced, std::string text);
+    void reset();
     std::string own_name() const;  // "[127.0.0.1]" or "[localhost]"
     std::string protocol() const;
     std::string mail_parameter(const std::string& name, const std::optional<std::string>& value);  // "" or an error line
-    std::string rcpt_parameter(const std::string& name, const std::optional<std::string>& value,
-                               mail::Recipient& recipient);
+    std::string rcpt_parameter(const std::string& name, const std::optional<std::string>& value, mail::Recipient& recipient);
 
-    DialogOptions  options_;
-    State          state_ = State::fresh;
+    DialogOptions options_;
+    State state_ = State::fresh;
     mail::Envelope envelope_;
-    mail::Client   client_;       // XFORWARD waiting for the next MAIL
-    std::string    helo_;
-    std::string    tls_;
-    std::string    verb_;         // the verb in hand, for error texts
-    bool           extended_ = false;
-    bool           lmtp_ = false;
-    bool           seen_size_ = false, seen_body_ = false;
-    std::size_t    recipient_commands_ = 0;
-    unsigned       errors_ = 0;
+    mail::Client client_;  // XFORWARD waiting for the next MAIL
+    std::string helo_;
+    std::string tls_;
+    std::string verb_;  // the verb in hand, for error texts
+    bool extended_ = false;
+    bool lmtp_ = false;
+    bool seen_size_ = false, seen_body_ = false;
+    std::size_t recipient_commands_ = 0;
+    unsigned errors_ = 0;
 };
 
 }  // namespace tamis::proxy

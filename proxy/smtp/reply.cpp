@@ -13,10 +13,8 @@ std::string safe(std::string_view text) {
     std::string out;
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x20 || byte == 0x7f || (byte >= 0x80 && !utf8))
-            out += escaped(std::string_view(&c, 1));
-        else
-            out += c;
+        if (byte < 0x20 || byte == 0x7f || (byte >= 0x80 && !utf8)) out += escaped(std::string_view(&c, 1));
+        else out += c;
     }
     return out;
 }
@@ -42,8 +40,7 @@ std::string Reply::wire() const {
         wrapped.push_back(std::move(text));
     }
     std::string out;
-    for (const auto& line : wrapped)
-        out += fmt::format("{}{}{}{}\r\n", code, &line == &wrapped.back() ? ' ' : '-', mark, line);
+    for (const auto& line : wrapped) out += fmt::format("{}{}{}{}\r\n", code, &line == &wrapped.back() ? ' ' : '-', mark, line);
     return out;
 }
 
@@ -54,8 +51,8 @@ Reply reply_from_line(std::string_view line) {
     line.remove_prefix(4);
     const auto word = line.substr(0, line.find(' '));
     const auto parts = split(word, '.');
-    const bool is_enhanced = parts.size() == 3 && parse_unsigned(parts[0], 5) && parse_unsigned(parts[1], 999) &&
-                             parse_unsigned(parts[2], 999);
+    const bool is_enhanced =
+        parts.size() == 3 && parse_unsigned(parts[0], 5) && parse_unsigned(parts[1], 999) && parse_unsigned(parts[2], 999);
     out.enhanced = is_enhanced ? std::string(word) : "";
     if (is_enhanced) line.remove_prefix(std::min(line.size(), word.size() + 1));
     out.lines = {std::string(line)};

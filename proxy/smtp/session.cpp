@@ -74,8 +74,8 @@ private:
     }
 
     std::unique_ptr<EVP_MD_CTX, Free> context_;
-    bool                              in_body_ = false;
-    std::size_t                       line_size_ = 0;
+    bool in_body_ = false;
+    std::size_t line_size_ = 0;
 };
 
 }  // namespace
@@ -120,9 +120,7 @@ Task<Done> Session::send(const std::string& text) { co_return co_await stream_->
 
 // may_be_dismissed - nobody is in the middle of something: a client that keeps the connection for its next message looks
 // whether it is still good before it uses it (Postfix sends RSET), one that was just greeted does not
-bool Session::may_be_dismissed() const {
-    return waiting_ && (rests_ || Deadline::Clock::now() - waiting_since_ >= stop_grace);
-}
+bool Session::may_be_dismissed() const { return waiting_ && (rests_ || Deadline::Clock::now() - waiting_since_ >= stop_grace); }
 
 void Session::stop() {
     if (!may_be_dismissed()) return;
@@ -162,7 +160,7 @@ Task<void> Session::linger() {
 // ends the session: Errc::stopping and Errc::over_limit when the 421 was said, otherwise the peer is gone.
 Task<Result<std::string_view>> Session::next_line() {
     const std::size_t limit = snapshot_->settings->limits.line.count;
-    bool skipping = false;  // the rest of a line that was too long
+    bool skipping = false;   // the rest of a line that was too long
     std::size_t looked = 0;  // octets of it that were looked at before: a line may come one octet at a time
     for (;;) {
         const auto text = input_.unread();
@@ -173,7 +171,8 @@ Task<Result<std::string_view>> Session::next_line() {
             looked = 0;
             const bool is_too_long = std::exchange(skipping, false) || end > limit;
             if (!is_too_long && line.find_first_of("\r\n") == std::string_view::npos) co_return line;
-            const auto step = dialog_.bad_line(is_too_long ? "line too long" : "a line must end in CRLF and have no other CR or LF");
+            const auto step =
+                dialog_.bad_line(is_too_long ? "line too long" : "a line must end in CRLF and have no other CR or LF");
             look_at(line, step.reply);
             output_ += step.reply.wire();
             if (step.next == Dialog::Next::close) co_return fail(Errc::over_limit, "too many errors");
@@ -219,8 +218,8 @@ void Session::look_at(std::string_view line, const Reply& reply) {
 
 Task<bool> Session::start_tls() {
     if (!input_.unread().empty()) {
-        log::warning({}, "STARTTLS pipelining violation attempt from {}, {} of plain text thrown away",
-                     peer_.address, counted(input_.unread().size(), "octet"));
+        log::warning({}, "STARTTLS pipelining violation attempt from {}, {} of plain text thrown away", peer_.address,
+                     counted(input_.unread().size(), "octet"));
         input_.clear();
     }
     auto done = co_await stream_->start_tls_server(*snapshot_->tls, command_deadline());
@@ -237,8 +236,8 @@ Task<void> Session::talk() {
     if (!local && !snapshot_->settings->allowed_peers.contains(peer_.address)) {
         denied_total().add();
         log::warning({}, "DENIED ACCESS from IP {} to {}: not in server.allowed_peers", peer_.address, peer_.listener);
-        const auto done = co_await send(
-            reply(554, {}, fmt::format("[{}] access denied for {}", peer_.socket_address, peer_.address)).wire());
+        const auto done =
+            co_await send(reply(554, {}, fmt::format("[{}] access denied for {}", peer_.socket_address, peer_.address)).wire());
         if (!done) log::debug({}, "could not say 554: {}", describe(done.error()));
         co_return;
     }
@@ -317,9 +316,12 @@ Task<bool> Session::receive_and_answer() {
         if (input_.unread().empty()) {
             auto got = co_await input_.fill(*stream_, command_deadline());
             if (!got) {
-                log::info(job.message.log_id.get(), "{} -> {}: connection lost or idle while receiving data, nothing was processed: {}",
-                          mail::smtp_form(job.envelope.sender), counted(job.envelope.recipients.size(), "recipient"), describe(got.error()));
-                if (got.error().is(Errc::timeout)) output_ = reply(421, "4.4.2", "Error: timeout in DATA, closing channel").wire();
+                log::info(job.message.log_id.get(),
+                          "{} -> {}: connection lost or idle while receiving data, nothing was processed: {}",
+                          mail::smtp_form(job.envelope.sender), counted(job.envelope.recipients.size(), "recipient"),
+                          describe(got.error()));
+                if (got.error().is(Errc::timeout))
+                    output_ = reply(421, "4.4.2", "Error: timeout in DATA, closing channel").wire();
                 co_return false;
             }
         }
@@ -339,18 +341,21 @@ Task<bool> Session::receive_and_answer() {
         log::notice(job.message.log_id.get(), "Blocked OVERSIZED, {} -> {}, size: {}, limit: {}",
                     mail::smtp_form(job.envelope.sender), counted(job.envelope.recipients.size(), "recipient"), receiver.size(),
                     settings.limits.message_size.count);
-        say(reply(552, "5.3.4", fmt::format("Message size ({} B) exceeds size limit of {} B", receiver.size(),
-                                            settings.limits.message_size.count)));
+        say(reply(
+            552, "5.3.4",
+            fmt::format("Message size ({} B) exceeds size limit of {} B", receiver.size(), settings.limits.message_size.count)));
         co_return true;
     }
     if (receiver.sink_failed()) {
-        log::error(job.message.log_id.get(), "message of {} cannot be stored: {}", counted(receiver.size(), "octet"), describe(spool.fault()));
+        log::error(job.message.log_id.get(), "message of {} cannot be stored: {}", counted(receiver.size(), "octet"),
+                   describe(spool.fault()));
         say(reply(452, "4.3.1", fmt::format("Insufficient system storage, id={}", job.message.log_id.get())));
         co_return true;
     }
     auto sealed = spool.seal();
     if (!sealed) {
-        log::error(job.message.log_id.get(), "message of {} cannot be stored: {}", counted(receiver.size(), "octet"), describe(sealed.error()));
+        log::error(job.message.log_id.get(), "message of {} cannot be stored: {}", counted(receiver.size(), "octet"),
+                   describe(sealed.error()));
         say(reply(452, "4.3.1", fmt::format("Insufficient system storage, id={}", job.message.log_id.get())));
         co_return true;
     }

@@ -40,30 +40,30 @@ private:
     Task<bool> receive_and_answer();
     Task<Done> send(const std::string& text);
     Task<Result<std::string_view>> next_line();
-    Deadline   command_deadline() const;
+    Deadline command_deadline() const;
     DialogOptions dialog_options() const;
-    std::size_t   command_capacity() const;
+    std::size_t command_capacity() const;
     Task<bool> start_tls();
-    bool       may_be_dismissed() const;
-    void       look_at(std::string_view line, const Reply& reply);
+    bool may_be_dismissed() const;
+    void look_at(std::string_view line, const Reply& reply);
     Task<void> linger();
 
-    std::unique_ptr<Stream>         stream_;
-    Peer                            peer_;
-    Services&                       services_;
-    Pipeline&                       pipeline_;
+    std::unique_ptr<Stream> stream_;
+    Peer peer_;
+    Services& services_;
+    Pipeline& pipeline_;
     std::shared_ptr<const Snapshot> snapshot_;
-    Dialog                          dialog_;
-    InputBuffer                     input_;
-    std::string                     output_;        // replies not sent yet (pipelining)
-    Deadline                        session_end_;
-    Slots::Units                    memory_;  // what a session costs by itself
-    std::uint64_t                   connection_ = 0;
-    std::uint64_t                   transaction_ = 0;
-    bool                            waiting_ = false;  // for a command, outside a transaction
-    Deadline::Clock::time_point     waiting_since_{};
-    bool                            told_unclear_ = false;  // a line that is no command: told of once
-    bool                            rests_ = false;    // the last thing that happened was the end of a transaction
+    Dialog dialog_;
+    InputBuffer input_;
+    std::string output_;  // replies not sent yet (pipelining)
+    Deadline session_end_;
+    Slots::Units memory_;  // what a session costs by itself
+    std::uint64_t connection_ = 0;
+    std::uint64_t transaction_ = 0;
+    bool waiting_ = false;  // for a command, outside a transaction
+    Deadline::Clock::time_point waiting_since_{};
+    bool told_unclear_ = false;  // a line that is no command: told of once
+    bool rests_ = false;         // the last thing that happened was the end of a transaction
 };
 
 }  // namespace tamis::proxy

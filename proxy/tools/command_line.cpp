@@ -28,7 +28,9 @@ std::vector<std::string> options_of(const CLI::App& app) {
 }
 
 // path_of - "tamis quarantine list"
-std::string path_of(const CLI::App& app) { return app.get_parent() == nullptr ? app.get_name() : path_of(*app.get_parent()) + " " + app.get_name(); }
+std::string path_of(const CLI::App& app) {
+    return app.get_parent() == nullptr ? app.get_name() : path_of(*app.get_parent()) + " " + app.get_name();
+}
 
 // enumerated - "a, b or c"
 std::string enumerated(std::vector<std::string> words, std::string_view between) {
@@ -56,7 +58,9 @@ std::optional<std::string> elsewhere(const CLI::App& app, const std::string& wor
 std::string no_command(const CLI::App& app, const std::string& word) {
     const auto near = meant(word, names_of(app));
     const auto other = near ? std::nullopt : elsewhere(app, word);
-    const auto hint = near ? fmt::format("did you mean \"{}\"?", *near) : other ? fmt::format("did you mean \"{}\"?", *other) : fmt::format("there are {}", enumerated(names_of(app), "and"));
+    const auto hint = near    ? fmt::format("did you mean \"{}\"?", *near)
+                      : other ? fmt::format("did you mean \"{}\"?", *other)
+                              : fmt::format("there are {}", enumerated(names_of(app), "and"));
     return fmt::format("{}: there is no command \"{}\"; {}", path_of(app), escaped(word), hint);
 }
 
@@ -78,8 +82,9 @@ std::string no_option(const CLI::App& app, const std::string& word) {
         near = name;
         where = fmt::format(" behind the word \"{}\"", command->get_name());
     }
-    return fmt::format("{}: there is no option {}{}", path_of(app), escaped(word),
-                       near ? fmt::format("; did you mean {}{}?", *near, where) : fmt::format("; {} --help names them", path_of(app)));
+    return fmt::format(
+        "{}: there is no option {}{}", path_of(app), escaped(word),
+        near ? fmt::format("; did you mean {}{}?", *near, where) : fmt::format("; {} --help names them", path_of(app)));
 }
 
 }  // namespace
@@ -100,10 +105,8 @@ std::optional<std::string> complaint_about(const CLI::App& app, const std::vecto
         }
         const auto below = commands_of(*at);
         const auto found = std::ranges::find_if(below, [&](const CLI::App* command) { return command->check_name(word); });
-        if (found != below.end())
-            at = *found;
-        else if (!below.empty())
-            return no_command(*at, word);
+        if (found != below.end()) at = *found;
+        else if (!below.empty()) return no_command(*at, word);
     }
     return {};
 }
@@ -119,9 +122,10 @@ std::optional<int> parse_command_line(CLI::App& app, int argc, const char* const
         for (auto below = at->get_subcommands(); !below.empty(); below = at->get_subcommands()) at = below.front();
         const auto unknown = complaint_about(app, words);
         const bool lacks_command = !unknown && at->get_require_subcommand_min() > 0 && at->get_subcommands().empty();
-        const std::string what = unknown         ? *unknown
-                                 : lacks_command ? fmt::format("{}: a command is required: {}", path_of(*at), enumerated(names_of(*at), "or"))
-                                                 : fmt::format("{}: {}; see {} --help", path_of(*at), escaped(wrong.what(), 400), path_of(*at));
+        const std::string what =
+            unknown         ? *unknown
+            : lacks_command ? fmt::format("{}: a command is required: {}", path_of(*at), enumerated(names_of(*at), "or"))
+                            : fmt::format("{}: {}; see {} --help", path_of(*at), escaped(wrong.what(), 400), path_of(*at));
         fmt::print(stderr, "{}\n", what);
         return wrong_usage;
     }

@@ -18,10 +18,13 @@ namespace {
 
 using mail::PartFlag;
 
-constexpr std::pair<PartFlag, std::string_view> flag_words[] = {
-    {PartFlag::undecipherable, "undecipherable"}, {PartFlag::encrypted, "encrypted"}, {PartFlag::ambiguous, "ambiguous"},
-    {PartFlag::directory, "directory"},           {PartFlag::special, "special"},     {PartFlag::link, "link"},
-    {PartFlag::alternate, "alternate"}};
+constexpr std::pair<PartFlag, std::string_view> flag_words[] = {{PartFlag::undecipherable, "undecipherable"},
+                                                                {PartFlag::encrypted, "encrypted"},
+                                                                {PartFlag::ambiguous, "ambiguous"},
+                                                                {PartFlag::directory, "directory"},
+                                                                {PartFlag::special, "special"},
+                                                                {PartFlag::link, "link"},
+                                                                {PartFlag::alternate, "alternate"}};
 
 std::vector<std::string> flags_of(const mail::Part& part) {
     std::vector<std::string> out;
@@ -50,7 +53,7 @@ std::string_view shown_text(mail::Shown shown) {
 }
 
 std::string part_line(const OpenReport& report, const mail::Part& part) {
-    const auto  depth = static_cast<std::size_t>(std::ranges::count(part.path, '/'));
+    const auto depth = static_cast<std::size_t>(std::ranges::count(part.path, '/'));
     std::string line = fmt::format("{}{}", std::string(2 * std::min<std::size_t>(depth, 40), ' '), part.path);
     if (!part.container.empty() && part.container != "mime") line += " (" + part.container + ")";
     if (!part.types.empty()) line += " " + escaped(part.types.back(), 100);
@@ -129,8 +132,7 @@ std::string tree_text(const OpenReport& report) {
                            mail::anomaly_name(anomaly.kind), path_of(contents, anomaly.part), anomaly.detail.empty() ? "" : ": ",
                            escaped(anomaly.detail, 200));
     if (!contents.limit.empty()) out += fmt::format("OVER LIMITS {}\n", escaped(contents.limit, 300));
-    for (const auto& [minor, text] : report.header_problems)
-        out += fmt::format("BAD HEADER {} {}\n", minor, escaped(text, 300));
+    for (const auto& [minor, text] : report.header_problems) out += fmt::format("BAD HEADER {} {}\n", minor, escaped(text, 300));
     if (!report.banned_reason.empty()) out += fmt::format("BANNED {}\n", escaped(report.banned_reason, 500));
     std::set<std::string_view> unchecked;
     for (const auto& cause : report.unchecked) {
@@ -138,12 +140,13 @@ std::string tree_text(const OpenReport& report) {
         unchecked.insert(minor_word(cause.minor));
     }
     out += fmt::format("{}, {}, {} us CPU\n", counted(contents.parts.size(), "part"),
-                       unchecked.empty() ? "all read" : fmt::format("unchecked: {}", fmt::join(unchecked, ", ")), contents.cpu.count());
+                       unchecked.empty() ? "all read" : fmt::format("unchecked: {}", fmt::join(unchecked, ", ")),
+                       contents.cpu.count());
     return out;
 }
 
 std::string tree_json(const OpenReport& report) {
-    const auto&         contents = *report.contents;
+    const auto& contents = *report.contents;
     boost::json::object out;
     out["size"] = report.size;
     out["opened"] = contents.was_opened;
@@ -164,8 +167,7 @@ std::string tree_json(const OpenReport& report) {
                              {"ambiguous", mail::is_ambiguous(anomaly)}});
     out["anomalies"] = std::move(anomalies);
     boost::json::array header;
-    for (const auto& [minor, text] : report.header_problems)
-        header.push_back({{"minor", minor}, {"text", escaped(text, 800)}});
+    for (const auto& [minor, text] : report.header_problems) header.push_back({{"minor", minor}, {"text", escaped(text, 800)}});
     out["header_problems"] = std::move(header);
     boost::json::array unchecked;
     for (const auto& cause : report.unchecked) unchecked.push_back({{"minor", minor_word(cause.minor)}, {"text", cause.text}});

@@ -14,11 +14,11 @@ namespace tamis::proxy::tools {
 
 // OpenReport - the contents, and what the rules say about them
 struct OpenReport {
-    const mail::Contents*                    contents = nullptr;
-    std::uint64_t                            size = 0;
-    std::map<std::uint32_t, std::string>     banned;           // part number -> the rule that would ban it, in words
-    std::vector<policy::UncheckedCause>      unchecked;        // why the message would be unchecked whatever the scanners say
-    std::string                              banned_reason;    // as in log, reply and header; "": nothing is banned
+    const mail::Contents* contents = nullptr;
+    std::uint64_t size = 0;
+    std::map<std::uint32_t, std::string> banned;               // part number -> the rule that would ban it, in words
+    std::vector<policy::UncheckedCause> unchecked;             // why the message would be unchecked whatever the scanners say
+    std::string banned_reason;                                 // as in log, reply and header; "": nothing is banned
     std::vector<std::pair<int, std::string>> header_problems;  // minor and text (docs/amavis/policy.md 7.1)
 };
 

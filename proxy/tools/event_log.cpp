@@ -48,7 +48,9 @@ void open_quiet_log() {
 std::string who_asks(const Settings& settings) {
     const char* sudo = std::getenv("SUDO_USER");
     const auto* account = ::getpwuid(::getuid());
-    const std::string user = sudo != nullptr && ::getuid() == 0 ? sudo : account != nullptr ? account->pw_name : fmt::format("uid-{}", ::getuid());
+    const std::string user = sudo != nullptr && ::getuid() == 0 ? sudo
+                             : account != nullptr               ? account->pw_name
+                                                                : fmt::format("uid-{}", ::getuid());
     return user + "@" + settings.server.hostname;
 }
 

@@ -17,8 +17,8 @@ namespace tamis::proxy::tools {
 namespace {
 
 struct Options {
-    std::string           file = "/etc/tamis/tamis.toml";
-    std::string           recipient, sender, client, listener = "10024", category;
+    std::string file = "/etc/tamis/tamis.toml";
+    std::string recipient, sender, client, listener = "10024", category;
     std::optional<double> score;
 };
 

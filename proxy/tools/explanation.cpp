@@ -17,19 +17,20 @@ using mail::ContentCategory;
 using mail::Major;
 
 constexpr std::string_view example = "(example)";
-constexpr double           surely_spam = 1000;
+constexpr double surely_spam = 1000;
 
 // site_origin - the line of the file for a setting of [policy], or that it is the default
 std::string site_origin(const std::vector<SettingLine>& lines, std::string_view name) {
-    const auto found = std::ranges::find_if(lines, [&](const auto& line) { return line.section == "policy" && line.name == name; });
+    const auto found =
+        std::ranges::find_if(lines, [&](const auto& line) { return line.section == "policy" && line.name == name; });
     if (found == lines.end() || !found->from_file) return "default";
     return fmt::format("[policy] line {}", found->line);
 }
 
 struct CategoryWords {
-    Major            major;
+    Major major;
     std::string_view destiny, lover;  // the settings that decide
-    bool policy::RecipientPolicy::*loves;
+    bool policy::RecipientPolicy::* loves;
 };
 constexpr std::array<CategoryWords, 6> category_words = {{
     {Major::virus, "final_virus_destiny", "virus_lover", &policy::RecipientPolicy::virus_lover},
@@ -72,7 +73,8 @@ Result<Example> example_of(std::string_view category, std::optional<double> scor
     findings.size = 10'000;
     findings.score = score;
     if (category == "virus") findings.viruses = {std::string(example)};
-    else if (category == "banned") out.banned = std::make_shared<const policy::BannedHit>(policy::BannedHit{std::string(example), {}, {}, false});
+    else if (category == "banned")
+        out.banned = std::make_shared<const policy::BannedHit>(policy::BannedHit{std::string(example), {}, {}, false});
     else if (category == "unchecked") findings.unchecked.insert(mail::unchecked_engine);
     else if (category == "bad-header") findings.header_problems = {{minor_syntax, std::string(example)}};
     else if (category == "oversized") findings.size = std::max<std::uint64_t>(policy.size_limit.value_or(0), 65536) + 1;
@@ -80,7 +82,8 @@ Result<Example> example_of(std::string_view category, std::optional<double> scor
     else if (category == "spammy") findings.score = score.value_or(policy.levels.tag2.value_or(surely_spam) - policy.score_boost);
     else if (!category.empty() && category != "clean")
         return fail(Errc::bad_input, fmt::format("no category \"{}\"; there are virus, banned, unchecked, spam, spammy, "
-                                                 "bad-header, oversized and clean", escaped(category)));
+                                                 "bad-header, oversized and clean",
+                                                 escaped(category)));
     return out;
 }
 
@@ -109,7 +112,10 @@ std::string explain_settings(const Explained& of) {
         std::string from = policy::describe_origin(of.wishes->effective, field, *of.banks, *of.rows);
         if (origin.layer == policy::Origin::Layer::site)
             from = (origin.is_virus_admin ? "as virus_admin: " : "") + site_origin(lines, row.name);
-        out += fmt::format("{:<29}{:<24} {}\n", row.name, escaped(policy::show_value(policy::get_field(row, of.wishes->effective.policy)), 200) + counts_as(row.name, of.wishes->effective.policy), from);
+        out += fmt::format("{:<29}{:<24} {}\n", row.name,
+                           escaped(policy::show_value(policy::get_field(row, of.wishes->effective.policy)), 200) +
+                               counts_as(row.name, of.wishes->effective.policy),
+                           from);
     }
     return out;
 }
@@ -119,31 +125,34 @@ std::string explain_outcome(const Explained& of, const Example& found) {
     auto wanted = of.wishes->effective.policy;
     wanted.banned = found.banned;
     const auto verdict = policy::judge(findings, wanted);
-    std::string out = fmt::format("score      {}{}\n", verdict.score ? policy::format_score(*verdict.score) : "none",
-                                  wanted.score_boost == 0 ? "" : fmt::format(" ({} by sender lists)", policy::format_score(wanted.score_boost)));
-    if (wanted.bypass_spam_checks)
-        out += "           bypass_spam_checks is set: no score counts\n";
-    else if (wanted.whitelisted)
-        out += "           the sender is whitelisted: never spam\n";
-    else if (wanted.blacklisted)
-        out += "           the sender is blacklisted: always spam\n";
+    std::string out = fmt::format(
+        "score      {}{}\n", verdict.score ? policy::format_score(*verdict.score) : "none",
+        wanted.score_boost == 0 ? "" : fmt::format(" ({} by sender lists)", policy::format_score(wanted.score_boost)));
+    if (wanted.bypass_spam_checks) out += "           bypass_spam_checks is set: no score counts\n";
+    else if (wanted.whitelisted) out += "           the sender is whitelisted: never spam\n";
+    else if (wanted.blacklisted) out += "           the sender is blacklisted: always spam\n";
     else
-        out += fmt::format("           {}\n           {}\n           {}\n", level("spam_tag_level", wanted.levels.tag, verdict.score),
+        out += fmt::format("           {}\n           {}\n           {}\n",
+                           level("spam_tag_level", wanted.levels.tag, verdict.score),
                            level("spam_tag2_level", wanted.levels.tag2, verdict.score),
                            level("spam_kill_level", wanted.levels.kill, verdict.score));
     bool is_told = verdict.passes();  // of what blocks
     for (const auto category : verdict.categories) {
-        const bool blocks = !is_told && verdict.blocking->major == category.major && (verdict.blocking->minor == 0 || verdict.blocking == category);
+        const bool blocks = !is_told && verdict.blocking->major == category.major &&
+                            (verdict.blocking->minor == 0 || verdict.blocking == category);
         is_told = is_told || blocks;
-        out += fmt::format("category   {}: {}{}\n", mail::display_name(category), reason(category, wanted), blocks ? " -> blocks" : "");
+        out += fmt::format("category   {}: {}{}\n", mail::display_name(category), reason(category, wanted),
+                           blocks ? " -> blocks" : "");
     }
-    if (verdict.passes())
-        out += "outcome    passes\n";
+    if (verdict.passes()) out += "outcome    passes\n";
     else
         out += fmt::format("outcome    {}: {}\n", policy::destiny_name(verdict.destiny),
                            policy::blocked_response(verdict, "LOG-ID", findings, of.settings->policy.soft_bounce).line());
-    out += fmt::format("quarantine {}\n", verdict.quarantine.empty() ? "no copy" : fmt::format("{} for {}", verdict.quarantine, verdict.quarantine_to));
-    if (verdict.passes() && !verdict.subject_tag.empty()) out += fmt::format("subject    \"{}\" in front\n", escaped(verdict.subject_tag, 200));
+    out +=
+        fmt::format("quarantine {}\n",
+                    verdict.quarantine.empty() ? "no copy" : fmt::format("{} for {}", verdict.quarantine, verdict.quarantine_to));
+    if (verdict.passes() && !verdict.subject_tag.empty())
+        out += fmt::format("subject    \"{}\" in front\n", escaped(verdict.subject_tag, 200));
     if (verdict.passes() && !wanted.is_local) out += "subject    unchanged, and no spam headers: the recipient is not local\n";
     return out;
 }

@@ -15,17 +15,17 @@
 namespace tamis::proxy::tools {
 
 struct Explained {
-    const Settings*                     settings = nullptr;
-    const mail::Envelope*               envelope = nullptr;  // one recipient
-    const policy::LoadedBanks*          banks = nullptr;
-    const storage::LookupRequest*       request = nullptr;
+    const Settings* settings = nullptr;
+    const mail::Envelope* envelope = nullptr;  // one recipient
+    const policy::LoadedBanks* banks = nullptr;
+    const storage::LookupRequest* request = nullptr;
     const std::vector<policy::UserRow>* rows = nullptr;
-    const Wishes*                       wishes = nullptr;
+    const Wishes* wishes = nullptr;
 };
 
 // Example - what could be found in a message
 struct Example {
-    policy::Findings                         findings;
+    policy::Findings findings;
     std::shared_ptr<const policy::BannedHit> banned;
 };
 

@@ -45,7 +45,8 @@ Result<std::string> read_text_file(const std::string& path) {
     std::string text(largest_file + 1, '\0');
     stream.read(text.data(), static_cast<std::streamsize>(text.size()));
     text.resize(static_cast<std::size_t>(stream.gcount()));
-    if (text.size() > largest_file) return fail(Errc::over_limit, fmt::format("{} is larger than {} MiB", path, largest_file >> 20));
+    if (text.size() > largest_file)
+        return fail(Errc::over_limit, fmt::format("{} is larger than {} MiB", path, largest_file >> 20));
     return text;
 }
 
@@ -56,7 +57,8 @@ Result<std::vector<std::string>> file_names(const std::string& given) {
     std::vector<std::string> out;
     for (auto entry = fs::directory_iterator(given, error); !error && entry != fs::directory_iterator(); entry.increment(error)) {
         const auto name = entry->path().filename().string();
-        const bool is_plain = std::ranges::all_of(name, [](char c) { return is_alpha(c) || is_digit(c) || c == '-' || c == '_'; });
+        const bool is_plain =
+            std::ranges::all_of(name, [](char c) { return is_alpha(c) || is_digit(c) || c == '-' || c == '_'; });
         if (is_plain && is_digit(name.front())) out.push_back(entry->path().string());
     }
     if (error) return fail(error, fmt::format("{} cannot be read: {}", given, error.message()));
@@ -90,14 +92,15 @@ std::string full_host_name() {
 
 bool is_program(const std::string& path) {
     struct stat about{};
-    return path.starts_with('/') && ::stat(path.c_str(), &about) == 0 && S_ISREG(about.st_mode) && ::access(path.c_str(), X_OK) == 0;
+    return path.starts_with('/') && ::stat(path.c_str(), &about) == 0 && S_ISREG(about.st_mode) &&
+           ::access(path.c_str(), X_OK) == 0;
 }
 
 // Checked - what tamisd --check says about the result
 struct Checked {
-    std::vector<std::string> problems;          // of the text
-    std::vector<std::string> here, warnings;    // what stands in its way on this machine, and what is hardly wanted
-    std::string              drop_in;           // for the systemd unit that comes with Tamis; "": it fits
+    std::vector<std::string> problems;        // of the text
+    std::vector<std::string> here, warnings;  // what stands in its way on this machine, and what is hardly wanted
+    std::string drop_in;                      // for the systemd unit that comes with Tamis; "": it fits
 };
 
 Checked check_result(const std::string& toml) {
@@ -114,7 +117,8 @@ Checked check_result(const std::string& toml) {
     Problems here("the result"), unit_paths("the result");  // the drop-in says what the unit needs
     check_start(*settings, here, unit_paths);
     std::vector<std::string> warnings;
-    for (const auto& line : settings->warnings) warnings.push_back("the result" + line.substr(std::min(line.size(), settings->file.size())));
+    for (const auto& line : settings->warnings)
+        warnings.push_back("the result" + line.substr(std::min(line.size(), settings->file.size())));
     return {{}, here.lines(), warnings, unit_drop_in(*settings, unit)};
 }
 
@@ -167,7 +171,8 @@ Result<std::vector<Source>> read_sources(const std::vector<std::string>& given) 
 
 int run(Options options) {
     if (options.files.empty()) options.files = usual_places();
-    if (options.files.empty()) return complain({make_error_code(Errc::not_found), "no amavisd.conf in the usual places; name it"}, unreadable);
+    if (options.files.empty())
+        return complain({make_error_code(Errc::not_found), "no amavisd.conf in the usual places; name it"}, unreadable);
     const auto sources = read_sources(options.files);
     if (!sources) return complain(sources.error(), unreadable);
     const Surroundings around{read_text_file, full_host_name, is_program, options.mydomain, options.myhostname};
@@ -186,10 +191,13 @@ int run(Options options) {
     add("On this machine tamisd would not start with it:", checked.here);
     add("Look at this:", checked.warnings);
     if (!checked.drop_in.empty())
-        report += fmt::format("\nThe systemd unit that comes with Tamis needs a drop-in for it, /etc/systemd/system/tamis.service.d/import.conf:\n{}", checked.drop_in);
+        report += fmt::format(
+            "\nThe systemd unit that comes with Tamis needs a drop-in for it, /etc/systemd/system/tamis.service.d/import.conf:\n{}",
+            checked.drop_in);
     std::string text =
-        fmt::format("# made by `tamis import-amavisd` from {}\n# Behind each setting: where it comes from. Check it with `tamisd --check`.\n\n",
-                    join(options.files, ", ")) +
+        fmt::format(
+            "# made by `tamis import-amavisd` from {}\n# Behind each setting: where it comes from. Check it with `tamisd --check`.\n\n",
+            join(options.files, ", ")) +
         imported->toml;
     if (options.report_in_file) text += as_comment(report);
     if (options.output.empty()) fmt::print("{}", text);

@@ -27,7 +27,7 @@ namespace {
 
 struct Options {
     std::string file, config, rules;
-    bool        json = false;
+    bool json = false;
 };
 
 constexpr const char* usual_config = "/etc/tamis/tamis.toml";
@@ -53,7 +53,8 @@ Result<std::string> read_message(const std::string& path, std::vector<mail::Remo
         const bool ends_line = text[i] == '\r' && i + 1 < text.size() && text[i + 1] == '\n';
         if (text[i] == '\0' || (text[i] == '\r' && !ends_line)) {
             const auto offset = lines.size() + line_ends;  // each line end will be two bytes
-            if (removed.size() < most_removed && offset < mail::header_limit) removed.push_back({static_cast<std::uint32_t>(offset), text[i]});
+            if (removed.size() < most_removed && offset < mail::header_limit)
+                removed.push_back({static_cast<std::uint32_t>(offset), text[i]});
             ++odd;
         } else if (text[i] != '\r') {
             lines += text[i];
@@ -67,8 +68,8 @@ Result<std::string> read_message(const std::string& path, std::vector<mail::Remo
 Result<std::shared_ptr<const Settings>> load_settings(const Options& options) {
     if (options.config.empty() && !std::filesystem::exists(usual_config)) return std::make_shared<const Settings>();
     const std::string path = options.config.empty() ? usual_config : options.config;
-    Problems          problems(path);
-    auto              settings = load_settings_file(path, problems);
+    Problems problems(path);
+    auto settings = load_settings_file(path, problems);
     for (const auto& line : problems.lines()) fmt::print(stderr, "{}\n", line);
     if (!problems.none()) return fail(Errc::bad_input, path + " has problems");
     return settings;
@@ -87,10 +88,10 @@ Result<mail::Contents> open_in_worker(const Settings& settings, std::shared_ptr<
     auto spawner = open::Spawner::start(std::move(spawning));
     if (!spawner) return std::unexpected(std::move(spawner.error()));
     asio::io_context loop(1);
-    auto             options = open::pool_options_of(settings.open);
+    auto options = open::pool_options_of(settings.open);
     options.workers = 1;
     open::WorkerPool pool(loop, **spawner, options);
-    open::OpenJob    job;
+    open::OpenJob job;
     job.limits = open::limits_of(settings.open);
     job.extract = open::Extract::everything;  // so that the report says who is shown what
     Result<mail::Contents> out = fail(Errc::broken, "the opening did not end");
@@ -117,7 +118,8 @@ void judge_parts(const Settings& settings, const Options& options, const mail::C
     for (const auto& decision : check.decisions(names))
         if (decision.action != policy::BannedAction::allow) report.banned[decision.part] = decision.rule;
     if (const auto hit = check.hit(names)) report.banned_reason = hit->reason;
-    for (const auto& name : check.unknown_names()) fmt::print(stderr, "tamis: there is no list \"{}\" of banned rules\n", escaped(name));
+    for (const auto& name : check.unknown_names())
+        fmt::print(stderr, "tamis: there is no list \"{}\" of banned rules\n", escaped(name));
 }
 
 mail::Message message_of(std::string text, std::vector<mail::RemovedControl> removed) {
@@ -169,8 +171,10 @@ int open_file(const Options& options) {
 std::function<int()> configure_open(CLI::App& options) {
     const auto given = std::make_shared<Options>();
     options.add_option("FILE", given->file, "a message, \"-\" for standard input")->required();
-    options.add_option("-c,--config", given->config, std::string("configuration file, for limits and rules; ") + usual_config + " if it exists");
-    options.add_option("--rules", given->rules, "names of lists of banned rules, as a recipient's banned_rulenames; those of [policy] when not given");
+    options.add_option("-c,--config", given->config,
+                       std::string("configuration file, for limits and rules; ") + usual_config + " if it exists");
+    options.add_option("--rules", given->rules,
+                       "names of lists of banned rules, as a recipient's banned_rulenames; those of [policy] when not given");
     options.add_flag("--json", given->json, "one JSON object instead of text");
     return [given] { return open_file(*given); };
 }

@@ -30,27 +30,27 @@
 namespace tamis::proxy::tools {
 namespace {
 
-constexpr int                  trouble = 1, usage = 2;
+constexpr int trouble = 1, usage = 2;
 constexpr std::chrono::minutes time_limit{8};  // for one command
 
 struct Options {
-    DsnOption                database;
-    std::string              file = "/etc/tamis/tamis.toml", since, until, after, by, mail_file;
+    DsnOption database;
+    std::string file = "/etc/tamis/tamis.toml", since, until, after, by, mail_file;
     std::vector<std::string> categories, ids, to;
     storage::QuarantineFilter filter;
-    std::string              state;
+    std::string state;
     std::optional<std::int64_t> partition;
-    std::size_t              limit = 50, text_limit = 4096;
-    bool                     json = false, again = false, message_only = false, no_text = false;
+    std::size_t limit = 50, text_limit = 4096;
+    bool json = false, again = false, message_only = false, no_text = false;
 };
 
 // Tool - what every command works with
 struct Tool {
-    std::shared_ptr<const Settings>           settings;
+    std::shared_ptr<const Settings> settings;
     std::shared_ptr<storage::QuarantineStore> store;
-    std::unique_ptr<Slots>                    memory = std::make_unique<Slots>(1ULL << 30);
-    std::unique_ptr<CopyReader>               copies;
-    std::unique_ptr<Reinjector>               reinjector;
+    std::unique_ptr<Slots> memory = std::make_unique<Slots>(1ULL << 30);
+    std::unique_ptr<CopyReader> copies;
+    std::unique_ptr<Reinjector> reinjector;
 
     Releaser releaser() const { return {*settings, store.get(), *copies, reinjector.get()}; }
 };
@@ -85,7 +85,8 @@ Result<Tool> open_tool(const Options& options, bool must_write) {
     // to look must not create the daemon's database, with an owner of its own
     if (!dsns.empty() && dsns.front().kind == storage::Dsn::Kind::sqlite && !std::filesystem::exists(dsns.front().path))
         return fail(Errc::not_found, fmt::format("{}: there is no database yet", dsns.front().named()));
-    auto store = storage::open_quarantine_store(std::move(dsns), {.connections = 1, .patience = away_patience, .must_write = must_write, .round = away_round});
+    auto store = storage::open_quarantine_store(
+        std::move(dsns), {.connections = 1, .patience = away_patience, .must_write = must_write, .round = away_round});
     if (!store) return std::unexpected(std::move(store.error()));
     tool.store = std::move(*store);
     std::error_code ignored;
@@ -128,14 +129,21 @@ Result<storage::QuarantineFilter> filter_of(const Options& options) {
     }
     for (const auto& word : options.categories) {
         const auto letter = category_letter(word);
-        if (!letter) return fail(Errc::bad_input, fmt::format("no category \"{}\"; there are virus, banned, unchecked, spam, spammy, bad-header, bad-header-8bit, "
-                                                              "oversized, mta and clean", safe_text(word, 40)));
+        if (!letter)
+            return fail(
+                Errc::bad_input,
+                fmt::format("no category \"{}\"; there are virus, banned, unchecked, spam, spammy, bad-header, bad-header-8bit, "
+                            "oversized, mta and clean",
+                            safe_text(word, 40)));
         filter.categories += *letter;
     }
     if (!options.state.empty()) {
         filter.state = state_letter(options.state);
-        if (!filter.state) return fail(Errc::bad_input, fmt::format("no state \"{}\"; there are new, seen, requested, released, deleted, or a letter of msgrcpt.rs",
-                                                                    safe_text(options.state, 40)));
+        if (!filter.state)
+            return fail(
+                Errc::bad_input,
+                fmt::format("no state \"{}\"; there are new, seen, requested, released, deleted, or a letter of msgrcpt.rs",
+                            safe_text(options.state, 40)));
     }
     return filter;
 }
@@ -144,11 +152,13 @@ Result<std::optional<storage::PageKey>> page_key(const std::string& text) {
     if (text.empty()) return std::optional<storage::PageKey>();
     const auto colon = text.find(':');
     const auto time = parse_unsigned(std::string_view(text).substr(0, colon), 4'000'000'000);
-    if (colon == std::string::npos || !time) return fail(Errc::bad_input, fmt::format("--after \"{}\" is not what list printed", safe_text(text, 60)));
+    if (colon == std::string::npos || !time)
+        return fail(Errc::bad_input, fmt::format("--after \"{}\" is not what list printed", safe_text(text, 60)));
     return storage::PageKey{static_cast<std::int64_t>(*time), text.substr(colon + 1)};
 }
 
-Task<int> list(const Tool& tool, storage::QuarantineFilter filter, std::optional<storage::PageKey> after, std::size_t limit, bool as_json) {
+Task<int> list(const Tool& tool, storage::QuarantineFilter filter, std::optional<storage::PageKey> after, std::size_t limit,
+               bool as_json) {
     const auto deadline = Deadline::in(time_limit);
     std::size_t shown = 0;
     if (as_json) fmt::print("{{\"items\":[");
@@ -156,27 +166,23 @@ Task<int> list(const Tool& tool, storage::QuarantineFilter filter, std::optional
         auto page = co_await tool.store->list(filter, after, limit - shown, deadline);
         if (!page) co_return say(page.error());
         for (const auto& item : page->items) {
-            if (as_json)
-                fmt::print("{}\n{}", shown == 0 ? "" : ",", json_of(item));
-            else
-                fmt::print("{}", list_text(item));
+            if (as_json) fmt::print("{}\n{}", shown == 0 ? "" : ",", json_of(item));
+            else fmt::print("{}", list_text(item));
             ++shown;
         }
         after = page->next;
         if (!after || shown >= limit) break;
     }
     const auto next = after ? fmt::format("{}:{}", after->time, after->mail_id) : std::string();
-    if (as_json)
-        fmt::print("],\"next\":{}}}\n", after ? json_text(next) : "null");
-    else if (shown == 0)
-        fmt::print("nothing found\n");
-    else if (after)
-        fmt::print("more: --after {}\n", safe_text(next, 100));
+    if (as_json) fmt::print("],\"next\":{}}}\n", after ? json_text(next) : "null");
+    else if (shown == 0) fmt::print("nothing found\n");
+    else if (after) fmt::print("more: --after {}\n", safe_text(next, 100));
     co_return std::fflush(stdout) == 0 ? 0 : trouble;
 }
 
 // found_one - the message of that id, or a complaint
-Task<Result<storage::QuarantineItem>> found_one(const Tool& tool, std::string id, std::optional<std::int64_t> partition, Deadline deadline) {
+Task<Result<storage::QuarantineItem>> found_one(const Tool& tool, std::string id, std::optional<std::int64_t> partition,
+                                                Deadline deadline) {
     auto item = co_await tool.releaser().find(id, partition, deadline);
     if (!item) {
         if (item.error().is(Errc::conflict)) item.error().detail += " (--partition)";
@@ -197,10 +203,8 @@ Task<int> show(const Tool& tool, const Options& options) {
         auto text = co_await tool.releaser().read(*item, id, {}, deadline);
         auto copy = text ? parse_stored_copy(text->spool, text->has_8bit) : Result<StoredCopy>(std::unexpected(text.error()));
         auto seen = copy ? mail_view(*copy, options.text_limit) : Result<MailView>(std::unexpected(copy.error()));
-        if (seen)
-            view = std::move(*seen);
-        else
-            status = say(seen.error());
+        if (seen) view = std::move(*seen);
+        else status = say(seen.error());
     }
     if (options.json) {
         fmt::print("{}\n", view ? json_of(*item, *view) : json_of(*item));
@@ -266,19 +270,19 @@ Task<int> release(const Tool& tool, const Options& options, ReleaseRequest::Kind
         auto results = co_await tool.releaser().release(std::move(request), Deadline::in(time_limit));
         if (!results) {
             if (results.error().is(Errc::conflict)) results.error().detail += " (--partition)";
-            if (options.json) fmt::print("{{\"mail_id\":{},\"error\":{}}}\n", json_text(id), json_text(describe(results.error())));
-            log::warning({}, "quarantine: {} of {} by {} failed: {}", kind_word(kind), id, escaped(by), describe(results.error()));
+            if (options.json)
+                fmt::print("{{\"mail_id\":{},\"error\":{}}}\n", json_text(id), json_text(describe(results.error())));
+            log::warning({}, "quarantine: {} of {} by {} failed: {}", kind_word(kind), id, escaped(by),
+                         describe(results.error()));
             status = say(results.error());
             continue;
         }
-        if (options.json)
-            fmt::print("{}\n", json_of(id, *results));
-        else if (results->empty())
-            fmt::print("{}: it was kept from nobody; name a recipient with --to\n", id);
-        else
-            fmt::print("{}", release_text(id, *results));
+        if (options.json) fmt::print("{}\n", json_of(id, *results));
+        else if (results->empty()) fmt::print("{}: it was kept from nobody; name a recipient with --to\n", id);
+        else fmt::print("{}", release_text(id, *results));
         const auto is_done = [](const ReleaseResult& result) {
-            return (result.end == ReleaseResult::End::delivered || result.end == ReleaseResult::End::already) && result.trouble.empty();
+            return (result.end == ReleaseResult::End::delivered || result.end == ReleaseResult::End::already) &&
+                   result.trouble.empty();
         };
         if (results->empty() || !std::ranges::all_of(*results, is_done)) status = trouble;
     }
@@ -292,9 +296,12 @@ Done remove_file(const Settings& settings, const std::string& name) {
     std::string begin(5, '\0');
     const bool is_mbox = ::read(*file, begin.data(), begin.size()) == 5 && begin == "From ";
     ::close(*file);
-    if (is_mbox) return fail(Errc::bad_input, fmt::format("the copy stays in the mailbox file {}: delete it there with a mail program", name));
+    if (is_mbox)
+        return fail(Errc::bad_input,
+                    fmt::format("the copy stays in the mailbox file {}: delete it there with a mail program", name));
     const auto path = name.starts_with('/') ? name : settings.quarantine.directory + "/" + name;
-    if (::unlink(path.c_str()) != 0) return fail(std::error_code(errno, std::system_category()), fmt::format("removing {}", path));
+    if (::unlink(path.c_str()) != 0)
+        return fail(std::error_code(errno, std::system_category()), fmt::format("removing {}", path));
     return {};
 }
 
@@ -302,8 +309,8 @@ Done remove_file(const Settings& settings, const std::string& name) {
 void note_removal(const Tool& tool, const storage::QuarantineItem& item) {
     std::vector<std::string> shown;
     for (const auto& to : item.recipients) shown.push_back(mail::smtp_form(to.address));
-    log::notice(item.key.mail_id, "Quarantined message delete: {} {} -> {} by {}", item.key.mail_id, mail::smtp_form(item.sender), join(shown, ","),
-                escaped(who_asks(*tool.settings)));
+    log::notice(item.key.mail_id, "Quarantined message delete: {} {} -> {} by {}", item.key.mail_id, mail::smtp_form(item.sender),
+                join(shown, ","), escaped(who_asks(*tool.settings)));
 }
 
 Task<int> remove(const Tool& tool, const Options& options) {
@@ -319,23 +326,23 @@ Task<int> remove(const Tool& tool, const Options& options) {
         if (located && located->kind == Located::Kind::file && item->host != tool.settings->server.hostname) {
             const auto here = open_beneath(tool.settings->quarantine.directory, located->name);
             if (!here) {
-                status = say({make_error_code(Errc::not_found), fmt::format("the copy of {} is a file on the host {}: delete it there", id, item->host)});
+                status = say({make_error_code(Errc::not_found),
+                              fmt::format("the copy of {} is a file on the host {}: delete it there", id, item->host)});
                 continue;
             }
             ::close(*here);
         }
         if (auto done = co_await tool.store->remove(item->key, deadline); !done) {
-            log::warning({}, "quarantine: delete of {} by {} failed: {}", id, escaped(who_asks(*tool.settings)), describe(done.error()));
+            log::warning({}, "quarantine: delete of {} by {} failed: {}", id, escaped(who_asks(*tool.settings)),
+                         describe(done.error()));
             status = say(done.error());
             continue;
         }
         note_removal(tool, *item);
         if (located && located->kind == Located::Kind::file)
             if (auto done = remove_file(*tool.settings, located->name); !done) status = say(done.error());
-        if (options.json)
-            fmt::print("{{\"mail_id\":{},\"deleted\":true}}\n", json_text(id));
-        else
-            fmt::print("{}: deleted\n", id);
+        if (options.json) fmt::print("{{\"mail_id\":{},\"deleted\":true}}\n", json_text(id));
+        else fmt::print("{}: deleted\n", id);
     }
     co_return status;
 }
@@ -343,10 +350,8 @@ Task<int> remove(const Tool& tool, const Options& options) {
 Task<int> stats(const Tool& tool, std::int64_t since, std::int64_t until, bool as_json) {
     auto found = co_await tool.store->stats(since, until, Deadline::in(time_limit));
     if (!found) co_return say(found.error());
-    if (as_json)
-        fmt::print("{}\n", json_of(*found));
-    else
-        fmt::print("from {} to {}\n{}", time_text(since), time_text(until), stats_text(*found));
+    if (as_json) fmt::print("{}\n", json_of(*found));
+    else fmt::print("from {} to {}\n{}", time_text(since), time_text(until), stats_text(*found));
     co_return 0;
 }
 
@@ -407,13 +412,16 @@ int do_release(const Given& given, ReleaseRequest::Kind kind) {
     return run([&] { return release(*tool, *given, kind); }, tool->reinjector.get());
 }
 
-void add_release(CLI::App& options, const Given& given, const std::shared_ptr<std::function<int()>>& chosen, ReleaseRequest::Kind kind) {
+void add_release(CLI::App& options, const Given& given, const std::shared_ptr<std::function<int()>>& chosen,
+                 ReleaseRequest::Kind kind) {
     const bool requeue = kind == ReleaseRequest::Kind::requeue;
     auto* command = options.add_subcommand(requeue ? "requeue" : "release",
-                                           requeue ? "hand messages in again to be filtered anew (release.requeue)" : "deliver messages to those from whom they were kept");
+                                           requeue ? "hand messages in again to be filtered anew (release.requeue)"
+                                                   : "deliver messages to those from whom they were kept");
     add_common(*command, given);
     add_id(*command, given, true);
-    command->add_option("--to", given->to, "a recipient; may be given again; instead of those from whom it was kept")->allow_extra_args(false);
+    command->add_option("--to", given->to, "a recipient; may be given again; instead of those from whom it was kept")
+        ->allow_extra_args(false);
     command->add_option("--requested-by", given->by, "address of who asked for it, for Resent-From");
     command->add_option("--file", given->mail_file, "file below policy.quarantine_dir, for a message that no database knows");
     command->add_flag("--again", given->again, "also when it was released before");
@@ -432,7 +440,8 @@ std::function<int()> configure_quarantine(CLI::App& options) {
     list_it->add_option("--recipient", given->filter.recipient, "an address, or @example.com");
     list_it->add_option("--sender", given->filter.sender, "envelope sender: an address, @example.com, or <>");
     list_it->add_option("--subject", given->filter.subject, "a part of the subject");
-    list_it->add_option("--category", given->categories, "virus, banned, spam, ... or a letter; may be given again")->delimiter(',');
+    list_it->add_option("--category", given->categories, "virus, banned, spam, ... or a letter; may be given again")
+        ->delimiter(',');
     list_it->add_option("--min-score", given->filter.min_score, "at least this score");
     list_it->add_option("--max-score", given->filter.max_score, "at most this score");
     list_it->add_option("--host", given->filter.host, "the filter host that received it");
@@ -441,10 +450,13 @@ std::function<int()> configure_quarantine(CLI::App& options) {
     list_it->add_option("--after", given->after, "where the page before ended, as it was printed");
     list_it->callback([given, chosen] { *chosen = [given] { return do_list(given); }; });
 
-    auto* show_it = options.add_subcommand("show", "envelope, verdicts and states of a message, and its text made safe to look at");
+    auto* show_it =
+        options.add_subcommand("show", "envelope, verdicts and states of a message, and its text made safe to look at");
     add_common(*show_it, given);
     add_id(*show_it, given, false);
-    show_it->add_option("--text-limit", given->text_limit, "octets of the body")->capture_default_str()->check(CLI::Range(0, 10'000'000));
+    show_it->add_option("--text-limit", given->text_limit, "octets of the body")
+        ->capture_default_str()
+        ->check(CLI::Range(0, 10'000'000));
     show_it->add_flag("--no-text", given->no_text, "the record only");
     show_it->callback([given, chosen] { *chosen = [given] { return do_with_id(given, false, show); }; });
 

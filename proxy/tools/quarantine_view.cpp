@@ -24,17 +24,26 @@ namespace {
 namespace json = boost::json;
 
 struct Category {
-    char             letter;
+    char letter;
     std::string_view word;
 };
-constexpr std::array<Category, 11> categories = {{{'V', "virus"}, {'B', "banned"}, {'U', "unchecked"}, {'S', "spam"}, {'Y', "spammy"}, {'M', "bad-header-8bit"},
-                                                  {'H', "bad-header"}, {'O', "oversized"}, {'T', "mta"}, {'C', "clean"}, {'?', "catchall"}}};
+constexpr std::array<Category, 11> categories = {{{'V', "virus"},
+                                                  {'B', "banned"},
+                                                  {'U', "unchecked"},
+                                                  {'S', "spam"},
+                                                  {'Y', "spammy"},
+                                                  {'M', "bad-header-8bit"},
+                                                  {'H', "bad-header"},
+                                                  {'O', "oversized"},
+                                                  {'T', "mta"},
+                                                  {'C', "clean"},
+                                                  {'?', "catchall"}}};
 
 // is_unsafe - a code point that does something to a terminal or to the order of text
 bool is_unsafe(char32_t point) {
-    return point < 0x20 || (point >= 0x7f && point < 0xa0) || point == 0xad || point == 0x61c || (point >= 0x200b && point <= 0x200f) ||
-           (point >= 0x2028 && point <= 0x202e) || (point >= 0x2060 && point <= 0x206f) || point == 0xfeff || (point >= 0xfff9 && point <= 0xfffb) ||
-           (point >= 0xe0000 && point <= 0xe0fff);
+    return point < 0x20 || (point >= 0x7f && point < 0xa0) || point == 0xad || point == 0x61c ||
+           (point >= 0x200b && point <= 0x200f) || (point >= 0x2028 && point <= 0x202e) || (point >= 0x2060 && point <= 0x206f) ||
+           point == 0xfeff || (point >= 0xfff9 && point <= 0xfffb) || (point >= 0xe0000 && point <= 0xe0fff);
 }
 
 char32_t point_of(std::string_view character) {
@@ -53,7 +62,9 @@ json::string utf8(std::string_view text) {
 }
 
 // named - an address in the form in which a command takes it: octets that are no UTF-8 as \xHH
-json::string named(std::string_view address) { return utf8(is_utf8(address) ? std::string(address) : escaped(address, address.size() * 4)); }
+json::string named(std::string_view address) {
+    return utf8(is_utf8(address) ? std::string(address) : escaped(address, address.size() * 4));
+}
 
 json::object object_of(const storage::RecipientState& to) {
     json::object out;
@@ -154,7 +165,8 @@ std::string safe_text(std::string_view text, std::size_t limit, Lines lines) {
         } else if (!is_utf8(character)) {
             out += fmt::format("\\x{:02x}", static_cast<unsigned char>(character.front()));
         } else if (const auto point = point_of(character); is_unsafe(point)) {
-            out += point < 0x80 ? fmt::format("\\x{:02x}", static_cast<unsigned>(point)) : fmt::format("\\u{{{:04x}}}", static_cast<unsigned>(point));
+            out += point < 0x80 ? fmt::format("\\x{:02x}", static_cast<unsigned>(point))
+                                : fmt::format("\\u{{{:04x}}}", static_cast<unsigned>(point));
         } else {
             out += character;
         }
@@ -164,7 +176,9 @@ std::string safe_text(std::string_view text, std::size_t limit, Lines lines) {
 
 std::string category_word(char letter) {
     const auto found = std::ranges::find(categories, letter, &Category::letter);
-    return found == categories.end() ? letter == ' ' ? "unfinished" : fmt::format("category {}", escaped(std::string_view(&letter, 1))) : std::string(found->word);
+    return found == categories.end()
+               ? letter == ' ' ? "unfinished" : fmt::format("category {}", escaped(std::string_view(&letter, 1)))
+               : std::string(found->word);
 }
 
 std::optional<char> category_letter(std::string_view word) {
@@ -191,8 +205,9 @@ std::string list_text(const storage::QuarantineItem& item) {
     }
     if (item.has_more_recipients) to += ", ...";
     const auto tag = item.key.partition_tag == 0 ? "" : fmt::format("[{}]", item.key.partition_tag);
-    return fmt::format("{}  {}{}  {:<9} {:>7.1f}  {}\n    <{}> -> {}\n    {}\n", time_text(item.time), safe_text(item.key.mail_id, 40), tag,
-                       category_word(item.content), item.score, states, safe_text(item.sender, 100), to, safe_text(item.subject, 200));
+    return fmt::format("{}  {}{}  {:<9} {:>7.1f}  {}\n    <{}> -> {}\n    {}\n", time_text(item.time),
+                       safe_text(item.key.mail_id, 40), tag, category_word(item.content), item.score, states,
+                       safe_text(item.sender, 100), to, safe_text(item.subject, 200));
 }
 
 std::string show_text(const storage::QuarantineItem& item) {
@@ -214,8 +229,8 @@ std::string show_text(const storage::QuarantineItem& item) {
     line("message-id", safe_text(item.message_id, 300));
     line("copy", kept_in(item));
     for (const auto& to : item.recipients) {
-        out += fmt::format("recipient    <{}>: {}, {}, {}, score {:.3f}\n", safe_text(to.address, 300), state_words(to.state), category_word(to.content),
-                           disposition_word(to.disposition), to.score);
+        out += fmt::format("recipient    <{}>: {}, {}, {}, score {:.3f}\n", safe_text(to.address, 300), state_words(to.state),
+                           category_word(to.content), disposition_word(to.disposition), to.score);
         line("", safe_text(without_note(to.response), 300));
         const auto standing = standing_of(to.state, to.response);
         if (standing.kind != Standing::Kind::free) line("", safe_text(describe_note(standing.note), 300));
@@ -232,11 +247,14 @@ std::string release_text(const std::string& mail_id, const std::vector<ReleaseRe
         else if (result.end == ReleaseResult::End::already)
             out += fmt::format("{}{} (--again delivers it once more)\n", to, safe_text(result.text, 300));
         else if (result.end == ReleaseResult::End::releasing)
-            out += fmt::format("{}NOT delivered: {}; look into the log of the next hop, --again delivers it once more\n", to, safe_text(result.text, 300));
+            out += fmt::format("{}NOT delivered: {}; look into the log of the next hop, --again delivers it once more\n", to,
+                               safe_text(result.text, 300));
         else if (result.end == ReleaseResult::End::unknown)
-            out += fmt::format("{}UNKNOWN: the connection died after the message was sent: {}\n", to, safe_text(result.text, 300));
+            out +=
+                fmt::format("{}UNKNOWN: the connection died after the message was sent: {}\n", to, safe_text(result.text, 300));
         else
-            out += fmt::format("{}NOT delivered: {} {} {}\n", to, result.code, safe_text(result.enhanced, 20), safe_text(result.text, 500));
+            out += fmt::format("{}NOT delivered: {} {} {}\n", to, result.code, safe_text(result.enhanced, 20),
+                               safe_text(result.text, 500));
         if (!result.trouble.empty()) out += fmt::format("{}this could not be recorded: {}\n", to, safe_text(result.trouble, 300));
     }
     return out;
@@ -256,11 +274,13 @@ std::string stats_text(const storage::QuarantineStats& stats) {
         }
     std::string out;
     const auto line = [&](std::string_view what, const std::string& name, const Sum& sum) {
-        out += fmt::format("{:<10} {:<30} {:>19} {:>22}\n", what, name, counted(sum.messages, "message"), counted(sum.octets, "octet"));
+        out += fmt::format("{:<10} {:<30} {:>19} {:>22}\n", what, name, counted(sum.messages, "message"),
+                           counted(sum.octets, "octet"));
     };
     for (const auto& [letter, sum] : kinds) line("category", category_word(letter), sum);
     for (const auto& [host, sum] : hosts) line("host", safe_text(host, 255), sum);
-    for (const auto& [state, count] : stats.states) out += fmt::format("{:<10} {:<30} {:>19}\n", "state", state_words(state), counted(count, "recipient"));
+    for (const auto& [state, count] : stats.states)
+        out += fmt::format("{:<10} {:<30} {:>19}\n", "state", state_words(state), counted(count, "recipient"));
     line("all", "", all);
     return out;
 }
@@ -300,8 +320,12 @@ std::string json_of(const storage::QuarantineItem& item, const MailView& view) {
 std::string json_of(const std::string& mail_id, const std::vector<ReleaseResult>& results) {
     json::array recipients;
     for (const auto& result : results)
-        recipients.push_back(json::object{{"address", named(result.address)}, {"result", utf8(end_word(result.end))}, {"code", result.code},
-                                          {"enhanced", utf8(result.enhanced)}, {"text", utf8(result.text)}, {"queue_id", utf8(result.queue_id)},
+        recipients.push_back(json::object{{"address", named(result.address)},
+                                          {"result", utf8(end_word(result.end))},
+                                          {"code", result.code},
+                                          {"enhanced", utf8(result.enhanced)},
+                                          {"text", utf8(result.text)},
+                                          {"queue_id", utf8(result.queue_id)},
                                           {"trouble", utf8(result.trouble)}});
     return json::serialize(json::object{{"mail_id", utf8(mail_id)}, {"recipients", std::move(recipients)}});
 }
@@ -309,7 +333,10 @@ std::string json_of(const std::string& mail_id, const std::vector<ReleaseResult>
 std::string json_of(const storage::QuarantineStats& stats) {
     json::array counts, states;
     for (const auto& count : stats.counts)
-        counts.push_back(json::object{{"host", utf8(count.host)}, {"category", utf8(category_word(count.content))}, {"messages", count.messages}, {"octets", count.octets}});
+        counts.push_back(json::object{{"host", utf8(count.host)},
+                                      {"category", utf8(category_word(count.content))},
+                                      {"messages", count.messages},
+                                      {"octets", count.octets}});
     for (const auto& [state, count] : stats.states)
         states.push_back(json::object{{"state", utf8(state_words(state))}, {"rs", utf8(state)}, {"recipients", count}});
     return json::serialize(json::object{{"counts", std::move(counts)}, {"states", std::move(states)}});

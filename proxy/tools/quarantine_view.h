@@ -32,15 +32,15 @@ std::string stats_text(const storage::QuarantineStats& stats);
 // mail_view - the message as escaped text: header fields decoded, then the body as it is, cut at `limit` octets
 struct MailView {
     std::vector<std::pair<std::string, std::string>> fields;
-    std::string                                      body;
-    bool                                             is_cut = false;
+    std::string body;
+    bool is_cut = false;
 };
 Result<MailView> mail_view(const StoredCopy& copy, std::size_t limit);
 
-std::string json_of(const storage::QuarantineItem& item);                     // one object
+std::string json_of(const storage::QuarantineItem& item);  // one object
 std::string json_of(const storage::QuarantineItem& item, const MailView& view);
 std::string json_of(const std::string& mail_id, const std::vector<ReleaseResult>& results);
 std::string json_of(const storage::QuarantineStats& stats);
-std::string json_text(std::string_view text);                                 // a JSON string
+std::string json_text(std::string_view text);  // a JSON string
 
 }  // namespace tamis::proxy::tools

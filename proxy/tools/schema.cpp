@@ -26,16 +26,16 @@ using storage::SchemaReport;
 
 struct Options {
     std::string file = "/etc/tamis/tamis.toml", grant;
-    DsnOption   database;
-    bool        yes = false, json = false, partitioned = false;
+    DsnOption database;
+    bool yes = false, json = false, partitioned = false;
 };
 
 // Place - a database that is asked about: of a DSN list the first that answers and can be written
 struct Place {
-    std::string                     use;  // "storage_dsn", "lookup_dsn", or both
-    std::vector<Dsn>                dsns;
-    storage::Needed                 needed;
-    std::size_t                     together = 1;  // places that are asked one after the other
+    std::string use;  // "storage_dsn", "lookup_dsn", or both
+    std::vector<Dsn> dsns;
+    storage::Needed needed;
+    std::size_t together = 1;  // places that are asked one after the other
 };
 
 int complain(const Fault& why) {
@@ -58,7 +58,8 @@ Result<std::vector<Place>> places(const Options& options) {
     std::vector<Place> out;
     auto storage_dsns = settings->storage_dsns;
     if (same) storage::name_entries(storage_dsns, "storage_dsn and lookup_dsn");
-    if (!settings->storage_dsns.empty()) out.push_back({same ? "storage_dsn and lookup_dsn" : "storage_dsn", std::move(storage_dsns), {true, same}});
+    if (!settings->storage_dsns.empty())
+        out.push_back({same ? "storage_dsn and lookup_dsn" : "storage_dsn", std::move(storage_dsns), {true, same}});
     if (!same && !settings->lookup_dsns.empty()) out.push_back({"lookup_dsn", settings->lookup_dsns, {false, true}});
     for (auto& place : out) place.together = out.size();
     if (out.empty()) return fail(Errc::not_found, options.file + ": neither storage_dsn nor lookup_dsn is set");
@@ -66,7 +67,7 @@ Result<std::vector<Place>> places(const Options& options) {
 }
 
 struct Found {
-    Dsn                dsn;
+    Dsn dsn;
     storage::Catalogue catalogue;
 };
 Result<Found> find(const Place& place) {
@@ -75,7 +76,8 @@ Result<Found> find(const Place& place) {
     std::optional<Found> standby;
     for (const auto& dsn : place.dsns) {
         const auto still_to_ask = place.dsns.size() - static_cast<std::size_t>(&dsn - place.dsns.data());
-        auto catalogue = storage::read_catalogue(dsn, std::chrono::duration_cast<std::chrono::milliseconds>(round.left() / still_to_ask));
+        auto catalogue =
+            storage::read_catalogue(dsn, std::chrono::duration_cast<std::chrono::milliseconds>(round.left() / still_to_ask));
         if (catalogue && catalogue->is_writable) return Found{dsn, std::move(*catalogue)};
         if (catalogue) standby = Found{dsn, std::move(*catalogue)};
         if (!catalogue) troubles += (troubles.empty() ? "" : "; ") + catalogue.error().detail;
@@ -144,19 +146,19 @@ int check(const Options& options, const Place& place) {
     const auto found = find(place);
     if (!found) return complain(found.error());
     const auto report = storage::check_schema(found->catalogue, found->dsn.kind, place.needed);
-    if (options.json)
-        print_json(place, *found, report, {});
-    else
-        print_report(place, *found, report);
+    if (options.json) print_json(place, *found, report, {});
+    else print_report(place, *found, report);
     return report.problems.empty() && !report.is_empty ? 0 : 1;
 }
 
 int install(const Options& options, const Place& place) {
     auto found = find(place);
     if (!found) return complain(found.error());
-    const auto report = storage::check_schema(found->catalogue, found->dsn.kind, place.use.empty() ? storage::Needed{true, true} : place.needed);
+    const auto report =
+        storage::check_schema(found->catalogue, found->dsn.kind, place.use.empty() ? storage::Needed{true, true} : place.needed);
     const bool is_postgresql = found->dsn.kind == Dsn::Kind::postgresql;
-    if (!options.grant.empty() && !is_postgresql) return complain({make_error_code(Errc::bad_input), "--grant is for PostgreSQL; give the file to the user instead"});
+    if (!options.grant.empty() && !is_postgresql)
+        return complain({make_error_code(Errc::bad_input), "--grant is for PostgreSQL; give the file to the user instead"});
     std::vector<std::string> creating, created;  // of a kind of tables of which there was none
     for (const auto& change : report.changes) {
         if (!change.is_new) continue;
@@ -164,32 +166,41 @@ int install(const Options& options, const Place& place) {
         created.push_back(change.gain);
     }
     if (!creating.empty() && options.partitioned)
-        return complain({make_error_code(Errc::conflict), found->dsn.shown + ": there are tables already: --partitioned is for a database without any"});
+        return complain({make_error_code(Errc::conflict),
+                         found->dsn.shown + ": there are tables already: --partitioned is for a database without any"});
     if (!report.is_empty && creating.empty() && !report.problems.empty() && !options.json) print_report(place, *found, report);
     if (!report.is_empty && creating.empty() && options.grant.empty()) {
-        if (options.json)
-            print_json(place, *found, report, "nothing");
+        if (options.json) print_json(place, *found, report, "nothing");
         else
-            fmt::print("{}: there are tables already ({}): nothing was done. See `tamis schema check`.\n", found->dsn.shown, report.era);
+            fmt::print("{}: there are tables already ({}): nothing was done. See `tamis schema check`.\n", found->dsn.shown,
+                       report.era);
         return report.problems.empty() ? 0 : 1;
     }
     if (report.is_empty)
-        if (auto installed = storage::install_schema(found->dsn, options.partitioned ? storage::Divided::by_week : storage::Divided::no); !installed) return complain(installed.error());
+        if (auto installed =
+                storage::install_schema(found->dsn, options.partitioned ? storage::Divided::by_week : storage::Divided::no);
+            !installed)
+            return complain(installed.error());
     if (!creating.empty())
         if (auto done = storage::run_statements(found->dsn, creating); !done) return complain(done.error());
     if (!options.grant.empty())
-        if (auto granted = storage::run_statements(found->dsn, storage::grant_statements(options.grant)); !granted) return complain(granted.error());
-    const std::string did = report.is_empty ? "tables installed" : creating.empty() ? "tables were there" : fmt::format("added: {}", join(created, "; "));
-    if (options.json)
-        print_json(place, *found, report, did);
+        if (auto granted = storage::run_statements(found->dsn, storage::grant_statements(options.grant)); !granted)
+            return complain(granted.error());
+    const std::string did = report.is_empty    ? "tables installed"
+                            : creating.empty() ? "tables were there"
+                                               : fmt::format("added: {}", join(created, "; "));
+    if (options.json) print_json(place, *found, report, did);
     else
-        fmt::print("{}: {}{}{}\n", found->dsn.shown, did, options.grant.empty() ? "" : fmt::format(", rights granted to {}", options.grant),
-                   report.is_empty && options.partitioned ? ", with a partition for each week: set storage.partition_tag = -1" : "");
+        fmt::print(
+            "{}: {}{}{}\n", found->dsn.shown, did,
+            options.grant.empty() ? "" : fmt::format(", rights granted to {}", options.grant),
+            report.is_empty && options.partitioned ? ", with a partition for each week: set storage.partition_tag = -1" : "");
     return 0;
 }
 
 bool is_agreed(std::size_t statements) {
-    fmt::print("Run {} in one transaction? Mail waits while it runs; have a backup. [y/N] ", statements == 1 ? std::string("this statement") : fmt::format("these {} statements", statements));
+    fmt::print("Run {} in one transaction? Mail waits while it runs; have a backup. [y/N] ",
+               statements == 1 ? std::string("this statement") : fmt::format("these {} statements", statements));
     std::fflush(stdout);
     std::string answer;
     std::getline(std::cin, answer);
@@ -202,10 +213,8 @@ int upgrade(const Options& options, const Place& place) {
     const auto report = storage::check_schema(found->catalogue, found->dsn.kind, place.needed);
     const auto statements = report.statements();
     const auto say = [&](std::string_view what) {
-        if (options.json)
-            print_json(place, *found, report, what);
-        else
-            fmt::print("{}: {}\n", found->dsn.shown, what);
+        if (options.json) print_json(place, *found, report, what);
+        else fmt::print("{}: {}\n", found->dsn.shown, what);
     };
     if (report.is_empty) {
         say("none of the tables is there; `tamis schema install` creates them");
@@ -219,7 +228,8 @@ int upgrade(const Options& options, const Place& place) {
         say("this is a standby, or read-only; give the primary's DSN");
         return 1;
     }
-    if (options.json && !options.yes) return complain({make_error_code(Errc::bad_input), "--json asks no question: give --yes as well"});
+    if (options.json && !options.yes)
+        return complain({make_error_code(Errc::bad_input), "--json asks no question: give --yes as well"});
     if (!options.json) {
         fmt::print("{}: {}\n\n", found->dsn.shown, report.era);
         for (const auto& change : report.changes) {
@@ -257,16 +267,24 @@ int run(const CLI::App& command, const Options& options) {
 std::function<int()> configure_schema(CLI::App& options) {
     const auto given = std::make_shared<Options>();
     options.require_subcommand(1);
-    for (const auto& [name, text] : {std::pair{"check", "say which era of amavisd's schema a database has, what works as it is, and what an upgrade would gain"},
-                                     std::pair{"install", "create the tables and indexes: in an empty database, or of a kind (records, policies) of which there are none"},
-                                     std::pair{"upgrade", "show the statements that bring the tables up to date, ask, and run them in one transaction"}}) {
+    for (const auto& [name, text] :
+         {std::pair{"check",
+                    "say which era of amavisd's schema a database has, what works as it is, and what an upgrade would gain"},
+          std::pair{
+              "install",
+              "create the tables and indexes: in an empty database, or of a kind (records, policies) of which there are none"},
+          std::pair{"upgrade", "show the statements that bring the tables up to date, ask, and run them in one transaction"}}) {
         auto* one = options.add_subcommand(name, text);
-        one->add_option("-c,--config", given->file, "configuration file whose storage_dsn and lookup_dsn are meant")->capture_default_str();
-        add_dsn_option(*one, given->database, "this database instead: postgresql://..., \"host=... dbname=...\", sqlite:/path, DBI:Pg:...", true);
+        one->add_option("-c,--config", given->file, "configuration file whose storage_dsn and lookup_dsn are meant")
+            ->capture_default_str();
+        add_dsn_option(*one, given->database,
+                       "this database instead: postgresql://..., \"host=... dbname=...\", sqlite:/path, DBI:Pg:...", true);
         one->add_flag("--json", given->json, "one JSON object per database");
-        if (std::string_view(name) == "install") one->add_option("--grant", given->grant, "a PostgreSQL role that gets the rights Tamis needs");
         if (std::string_view(name) == "install")
-            one->add_flag("--partitioned", given->partitioned, "PostgreSQL: msgs, msgrcpt and quarantine with a partition for each week (docs/retention.md)");
+            one->add_option("--grant", given->grant, "a PostgreSQL role that gets the rights Tamis needs");
+        if (std::string_view(name) == "install")
+            one->add_flag("--partitioned", given->partitioned,
+                          "PostgreSQL: msgs, msgrcpt and quarantine with a partition for each week (docs/retention.md)");
         if (std::string_view(name) == "upgrade") one->add_flag("--yes", given->yes, "do not ask");
     }
     return [given, command = &options] { return run(*command, *given); };

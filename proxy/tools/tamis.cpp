@@ -13,18 +13,16 @@ namespace {
 using tamis::proxy::tools::Command;
 
 constexpr std::array commands = {
-    Command{"doctor", "check the running set-up from outside: databases, engines, next hop, Postfix, rights; each finding with its fix",
+    Command{"doctor",
+            "check the running set-up from outside: databases, engines, next hop, Postfix, rights; each finding with its fix",
             tamis::proxy::tools::configure_doctor},
-    Command{"expire", "remove records and quarantined copies that are past their age",
-            tamis::proxy::tools::configure_expire},
+    Command{"expire", "remove records and quarantined copies that are past their age", tamis::proxy::tools::configure_expire},
     Command{"explain", "print each effective setting of a recipient with where it comes from, and what would happen to a message",
             tamis::proxy::tools::configure_explain},
     Command{"import-amavisd", "translate the configuration of an amavisd-new into one of Tamis",
             tamis::proxy::tools::configure_import_amavisd},
-    Command{"open", "print the tree of parts of a message as the filter sees it",
-            tamis::proxy::tools::configure_open},
-    Command{"quarantine", "list, show, release and delete what is in the quarantine",
-            tamis::proxy::tools::configure_quarantine},
+    Command{"open", "print the tree of parts of a message as the filter sees it", tamis::proxy::tools::configure_open},
+    Command{"quarantine", "list, show, release and delete what is in the quarantine", tamis::proxy::tools::configure_quarantine},
     Command{"schema", "check a database, create the tables, or bring an amavisd's tables of any age up to date",
             tamis::proxy::tools::configure_schema},
 };

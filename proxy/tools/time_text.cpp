@@ -11,13 +11,16 @@ namespace tamis::proxy::tools {
 namespace {
 
 std::unexpected<Fault> bad(std::string_view text) {
-    return fail(Errc::bad_input, fmt::format("\"{}\" is no time: write 2026-11-22, 2026-11-22T20:05, or 90m, 12h, 3d, 2w ago", escaped(text)));
+    return fail(Errc::bad_input,
+                fmt::format("\"{}\" is no time: write 2026-11-22, 2026-11-22T20:05, or 90m, 12h, 3d, 2w ago", escaped(text)));
 }
 
 std::optional<std::int64_t> absolute(std::string_view text) {
     if (text.ends_with('Z')) text.remove_suffix(1);
     if (text.size() != 10 && text.size() != 16 && text.size() != 19) return {};
-    const auto number = [&](std::size_t at, std::size_t size, std::uint64_t most) { return parse_unsigned(text.substr(at, size), most); };
+    const auto number = [&](std::size_t at, std::size_t size, std::uint64_t most) {
+        return parse_unsigned(text.substr(at, size), most);
+    };
     if (text[4] != '-' || text[7] != '-') return {};
     const auto year = number(0, 4, 9999), month = number(5, 2, 12), day = number(8, 2, 31);
     std::optional<std::uint64_t> hour = 0, minute = 0, second = 0;
@@ -31,11 +34,13 @@ std::optional<std::int64_t> absolute(std::string_view text) {
         second = number(17, 2, 59);
     }
     if (!year || !month || !day || !hour || !minute || !second) return {};
-    const std::chrono::year_month_day date{std::chrono::year(static_cast<int>(*year)), std::chrono::month(static_cast<unsigned>(*month)),
+    const std::chrono::year_month_day date{std::chrono::year(static_cast<int>(*year)),
+                                           std::chrono::month(static_cast<unsigned>(*month)),
                                            std::chrono::day(static_cast<unsigned>(*day))};
     if (!date.ok()) return {};
     const auto days = std::chrono::sys_days(date).time_since_epoch();
-    return std::chrono::duration_cast<std::chrono::seconds>(days).count() + static_cast<std::int64_t>(*hour * 3600 + *minute * 60 + *second);
+    return std::chrono::duration_cast<std::chrono::seconds>(days).count() +
+           static_cast<std::int64_t>(*hour * 3600 + *minute * 60 + *second);
 }
 
 }  // namespace
@@ -64,7 +69,8 @@ std::string time_text(std::int64_t seconds) {
     const std::chrono::year_month_day date(day);
     const std::chrono::hh_mm_ss clock(time - day);
     return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-                       static_cast<unsigned>(date.day()), clock.hours().count(), clock.minutes().count(), clock.seconds().count());
+                       static_cast<unsigned>(date.day()), clock.hours().count(), clock.minutes().count(),
+                       clock.seconds().count());
 }
 
 }  // namespace tamis::proxy::tools

@@ -99,10 +99,15 @@ const std::vector<Setting<ClamdSettings>>& clamd_settings() {
     static const auto rows = joined<ClamdSettings>(
         {{"socket", &ClamdSettings::socket,
           "where clamd listens: a socket path or host:port; of a list, the first that works is used"},
-         {"method", &ClamdSettings::method,
+         {"method",
+          &ClamdSettings::method,
           "how clamd gets the message: its descriptor (unix sockets only), its bytes, or auto: descriptor where possible",
-          0, 0, true, {"auto", "fildes", "instream"}},
-         backup_row<ClamdSettings>(), retry_row<ClamdSettings>()},
+          0,
+          0,
+          true,
+          {"auto", "fildes", "instream"}},
+         backup_row<ClamdSettings>(),
+         retry_row<ClamdSettings>()},
         common_rows<ClamdSettings>());
     return rows;
 }
@@ -118,10 +123,8 @@ Task<Attempt> Clamd::attempt(std::size_t index, const ScanRequest& request, Dead
     if (!stream) co_return failed_attempt(Trouble::unreachable, {stream.error().code, "connect"});
     const auto& spool = *request.message->spool;
     Sent sent;
-    if (passing)
-        sent = co_await send_descriptor(**stream, spool, deadline);
-    else
-        sent = co_await send_stream(**stream, spool, deadline);
+    if (passing) sent = co_await send_descriptor(**stream, spool, deadline);
+    else sent = co_await send_stream(**stream, spool, deadline);
     if (sent.is_ours) co_return failed_attempt(Trouble::none, std::move(sent.done.error()));
     // a peer that closed may have said why
     if (!sent.done && !sent.done.error().is(Errc::closed)) co_return transport_attempt(std::move(sent.done.error()));
@@ -157,16 +160,21 @@ Task<void> Clamd::introduce(Deadline deadline) {
         use.by_stream = !passes_descriptor(where);
         if (const auto found = find_clamd_conf(where)) {
             const auto limits = clamd_limits(found->conf, co_await version_of(where, deadline));
-            log::notice({}, "clamd {}: {} ({}); scanners.clamd.max_size {}", where.text(), limits_text(limits), found->file, use.max_size);
+            log::notice({}, "clamd {}: {} ({}); scanners.clamd.max_size {}", where.text(), limits_text(limits), found->file,
+                        use.max_size);
             for (const auto& remark : judge_clamd_limits(limits, found->file, use))
                 log::warning({}, "clamd {}: {}; {}", where.text(), remark.what, remark.fix);
         } else if (use.by_stream && use.max_size != 0 && co_await refuses_stream_of(where, use.max_size, deadline)) {
-            log::warning({}, "clamd {}: its StreamMaxLength is below scanners.clamd.max_size ({}): a larger part makes its message unchecked; set both alike",
-                         where.text(), use.max_size);
+            log::warning(
+                {},
+                "clamd {}: its StreamMaxLength is below scanners.clamd.max_size ({}): a larger part makes its message unchecked; set both alike",
+                where.text(), use.max_size);
         } else {
-            log::notice({}, "clamd {}: its limits cannot be known from here (no clamd.conf on this host that can be read belongs to it, and clamd does not "
-                            "tell); it says OK to what is above its MaxFileSize without looking at it: scanners.clamd.max_size ({}) must not be larger",
-                        where.text(), use.max_size);
+            log::notice(
+                {},
+                "clamd {}: its limits cannot be known from here (no clamd.conf on this host that can be read belongs to it, and clamd does not "
+                "tell); it says OK to what is above its MaxFileSize without looking at it: scanners.clamd.max_size ({}) must not be larger",
+                where.text(), use.max_size);
         }
     }
 }
@@ -176,8 +184,7 @@ std::shared_ptr<Scanner> open_clamd(const ConfigTable& table, Problems& problems
     const auto before = problems.lines().size();
     ClamdSettings settings;
     load_settings(table, section, clamd_settings(), settings, problems);
-    auto addresses = load_addresses<Endpoint>(table, section, "socket", settings.socket, parse_endpoint, max_addresses,
-                                              problems);
+    auto addresses = load_addresses<Endpoint>(table, section, "socket", settings.socket, parse_endpoint, max_addresses, problems);
     const bool all_unix = std::ranges::all_of(addresses, &Endpoint::is_unix);
     if (settings.method == "fildes" && !all_unix)
         problems.add(table.find("method")->position,
@@ -189,7 +196,7 @@ std::shared_ptr<Scanner> open_clamd(const ConfigTable& table, Problems& problems
 
 std::vector<SettingLine> clamd_setting_lines(const ConfigTable* table) {
     ClamdSettings current;
-    Problems      ignored("");
+    Problems ignored("");
     if (table != nullptr) load_settings(*table, "scanners.clamd", clamd_settings(), current, ignored);
     return describe_settings("scanners.clamd", clamd_settings(), current, table);
 }

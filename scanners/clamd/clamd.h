@@ -22,7 +22,7 @@ struct ClamdSettings : CommonSettings {
         retry_for = Seconds(60'000);
     }
     std::vector<std::string> socket{"/run/clamav/clamd.ctl"};
-    std::string              method = "auto";
+    std::string method = "auto";
 };
 const std::vector<Setting<ClamdSettings>>& clamd_settings();
 
@@ -42,7 +42,7 @@ protected:
 private:
     bool passes_descriptor(const Endpoint& to) const;
     std::string method_;
-    ClamdUse    use_;
+    ClamdUse use_;
 };
 
 // open_clamd - from the table [scanners.clamd]; nothing when there are problems

@@ -24,8 +24,7 @@ std::optional<std::string_view> without_subject(std::string_view line, ClamdMeth
 
 Result<ClamdAnswer> parse_clamd_reply(std::string_view line, ClamdMethod method) {
     constexpr std::string_view found = " FOUND", error = "ERROR", limits = "Heuristics.Limits.Exceeded";
-    if (line == "INSTREAM size limit exceeded. ERROR")
-        return fail(Errc::over_limit, std::string(stream_limit_text));
+    if (line == "INSTREAM size limit exceeded. ERROR") return fail(Errc::over_limit, std::string(stream_limit_text));
     const auto verdict = without_subject(line, method);
     if (verdict == "OK") return ClamdAnswer{mail::Clean{}};
     if (verdict && verdict->ends_with(found) && verdict->size() > found.size()) {
@@ -61,8 +60,8 @@ Fault ClamdReply::end() const {
 }
 
 std::array<char, 4> chunk_length(std::uint32_t size) noexcept {
-    return {static_cast<char>(size >> 24 & 0xff), static_cast<char>(size >> 16 & 0xff),
-            static_cast<char>(size >> 8 & 0xff), static_cast<char>(size & 0xff)};
+    return {static_cast<char>(size >> 24 & 0xff), static_cast<char>(size >> 16 & 0xff), static_cast<char>(size >> 8 & 0xff),
+            static_cast<char>(size & 0xff)};
 }
 
 }  // namespace tamis::scanners

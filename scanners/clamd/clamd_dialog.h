@@ -26,7 +26,8 @@ struct ClamdError {
 using ClamdAnswer = std::variant<mail::Clean, mail::Infected, ClamdError>;
 
 // what is said of "INSTREAM size limit exceeded"
-constexpr std::string_view stream_limit_text = "it is larger than clamd's StreamMaxLength, which is below scanners.clamd.max_size";
+constexpr std::string_view stream_limit_text =
+    "it is larger than clamd's StreamMaxLength, which is below scanners.clamd.max_size";
 
 // parse_clamd_reply - one reply without its NUL. Errc::over_limit for "INSTREAM size limit exceeded. ERROR" and for a
 // Heuristics.Limits.Exceeded "virus" (clamd.conf AlertExceedsMax), Errc::bad_reply for anything clamd would not say.
@@ -40,12 +41,12 @@ public:
     // and when it is too long.
     Result<bool> feed(std::string_view bytes);
     // end - the peer closed before the NUL: Errc::closed when it said nothing at all, else Errc::bad_reply
-    Fault            end() const;
+    Fault end() const;
     std::string_view text() const noexcept { return text_; }
 
 private:
     std::string text_;
-    bool        is_complete_ = false;
+    bool is_complete_ = false;
 };
 
 // chunk_length - the four bytes before a chunk of INSTREAM, network order

@@ -27,7 +27,7 @@ std::string conf_option(std::string_view command_line);
 
 struct FoundClamdConf {
     std::string file;
-    ClamdConf   conf;
+    ClamdConf conf;
 };
 // find_clamd_conf - of the clamd at this address, if it runs on this host: the files that running clamds were given, then the
 // usual places. Reads small files; blocks for as long as that takes.
@@ -35,11 +35,11 @@ std::optional<FoundClamdConf> find_clamd_conf(const Endpoint& address);
 
 // ClamdLimits - bytes and counts; 0 is no limit
 struct ClamdLimits {
-    std::uint64_t            stream_length = 0, file_size = 0, scan_size = 0;
-    std::uint64_t            recursion = 0, files = 0, threads = 0;
-    bool                     tells_when_exceeded = false;  // AlertExceedsMax
-    bool                     opens_mail = true;            // ScanMail
-    std::vector<std::string> heuristics;                   // options that are on whose findings look like viruses and are none
+    std::uint64_t stream_length = 0, file_size = 0, scan_size = 0;
+    std::uint64_t recursion = 0, files = 0, threads = 0;
+    bool tells_when_exceeded = false;     // AlertExceedsMax
+    bool opens_mail = true;               // ScanMail
+    std::vector<std::string> heuristics;  // options that are on whose findings look like viruses and are none
 };
 // clamd_limits - what is not set is as that clamd has it built in; `version` - its answer to VERSION, "" when not known: the
 // lower limits of older ones are taken
@@ -50,10 +50,10 @@ std::string limits_text(const ClamdLimits& limits);
 // ClamdUse - our side: [scanners.clamd], the largest message, and whether clamd is shown decoded parts
 struct ClamdUse {
     std::uint64_t max_size = 0, message_size = 0;  // 0: any
-    std::int64_t  max_scans = 10;
-    bool          by_stream = false;  // it gets bytes (INSTREAM), not descriptors
-    bool          is_opened = true;   // open.enabled
-    std::string   config_file;        // ours
+    std::int64_t max_scans = 10;
+    bool by_stream = false;   // it gets bytes (INSTREAM), not descriptors
+    bool is_opened = true;    // open.enabled
+    std::string config_file;  // ours
 };
 struct ClamdRemark {
     std::string what, fix;

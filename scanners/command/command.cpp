@@ -16,16 +16,16 @@
 namespace tamis::scanners {
 namespace {
 
-constexpr auto          section = "scanners.command";
+constexpr auto section = "scanners.command";
 constexpr std::uint64_t own_files_limit = 1ULL << 30;  // of the program, in its directory
-constexpr std::size_t   commands_most = 32;
+constexpr std::size_t commands_most = 32;
 
 // Files - what a program is to see; the spools keep the descriptors open
 struct Files {
     std::vector<std::shared_ptr<const mail::SealedSpool>> spools;
-    std::vector<int>                                      descriptors;
-    std::vector<std::uint64_t>                            sizes;
-    std::uint64_t                                         total = 0;
+    std::vector<int> descriptors;
+    std::vector<std::uint64_t> sizes;
+    std::uint64_t total = 0;
 };
 
 Done add(Files& files, std::shared_ptr<const mail::SealedSpool> spool) {
@@ -46,7 +46,8 @@ Result<Files> files_for(const ScanRequest& request, bool opens_plain_mail) {
     if (request.parts == nullptr) return files;
     for (const auto& part : *request.parts) {
         if (opens_plain_mail && part.is_plain) continue;
-        if (files.sizes.size() == files_most) return fail(Errc::over_limit, fmt::format("more than {} parts at once", files_most - 1));
+        if (files.sizes.size() == files_most)
+            return fail(Errc::over_limit, fmt::format("more than {} parts at once", files_most - 1));
         if (auto done = add(files, part.bytes); !done) return std::unexpected(std::move(done.error()));
     }
     return files;
@@ -59,18 +60,20 @@ std::string fresh_directory(const std::string& folder, std::string_view name) {
 
 bool is_program(const std::string& path) {
     struct stat about{};
-    return path.starts_with('/') && ::stat(path.c_str(), &about) == 0 && S_ISREG(about.st_mode) && ::access(path.c_str(), X_OK) == 0;
+    return path.starts_with('/') && ::stat(path.c_str(), &about) == 0 && S_ISREG(about.st_mode) &&
+           ::access(path.c_str(), X_OK) == 0;
 }
 
 bool is_good_name(std::string_view name) {
-    return !name.empty() && name.size() <= 32 && std::ranges::all_of(name, [](char c) { return is_alpha(c) || is_digit(c) || c == '_' || c == '-'; });
+    return !name.empty() && name.size() <= 32 &&
+           std::ranges::all_of(name, [](char c) { return is_alpha(c) || is_digit(c) || c == '_' || c == '-'; });
 }
 
 // Loaded - one table, as far as it could be understood
 struct Loaded {
     CommandSettings settings;
-    CommandRules    rules;
-    std::string     clean = "(none)", infected = "(none)";  // as written
+    CommandRules rules;
+    std::string clean = "(none)", infected = "(none)";  // as written
 };
 
 std::string shown(const ConfigValue& value) {
@@ -100,23 +103,26 @@ Loaded load(const ConfigTable& table, const std::string& full, Problems& problem
     out.rules.clean = sign("clean", out.clean);
     auto infected = sign("infected", out.infected);
     if (infected) out.rules.infected = std::move(*infected);
-    if (table.find("infected") == nullptr) problems.add(table.position, full + ".infected must say which exit codes or words mean a virus");
+    if (table.find("infected") == nullptr)
+        problems.add(table.position, full + ".infected must say which exit codes or words mean a virus");
     if (!out.settings.name.empty()) {
         auto pattern = parse_pattern(out.settings.name);
-        if (pattern)
-            out.rules.name = std::move(*pattern);
-        else
-            problems.add(at("name"), fmt::format("{}.name: {}", full, pattern.error().detail));
+        if (pattern) out.rules.name = std::move(*pattern);
+        else problems.add(at("name"), fmt::format("{}.name: {}", full, pattern.error().detail));
     }
-    if (auto good = check_arguments(out.settings.arguments); !good) problems.add(at("arguments"), fmt::format("{}.arguments: {}", full, good.error().detail));
+    if (auto good = check_arguments(out.settings.arguments); !good)
+        problems.add(at("arguments"), fmt::format("{}.arguments: {}", full, good.error().detail));
     if (out.settings.program.empty()) problems.add(at("program"), full + ".program must name at least one program");
     for (const auto& program : out.settings.program)
-        if (program.empty() || program.find('\0') != std::string::npos || (program.find('/') != std::string::npos && !program.starts_with('/')))
-            problems.add(at("program"), fmt::format("{}.program: \"{}\" is neither a full path nor a plain name", full, escaped(program)));
+        if (program.empty() || program.find('\0') != std::string::npos ||
+            (program.find('/') != std::string::npos && !program.starts_with('/')))
+            problems.add(at("program"),
+                         fmt::format("{}.program: \"{}\" is neither a full path nor a plain name", full, escaped(program)));
     return out;
 }
 
-void open_command(const std::string& name, const ConfigTable& table, Problems& problems, const Surroundings& around, ScannerList& list) {
+void open_command(const std::string& name, const ConfigTable& table, Problems& problems, const Surroundings& around,
+                  ScannerList& list) {
     const std::string full = std::string(section) + "." + name;
     const auto before = problems.lines().size();
     auto loaded = load(table, full, problems);
@@ -124,12 +130,13 @@ void open_command(const std::string& name, const ConfigTable& table, Problems& p
     const auto program = find_program(loaded.settings.program, is_program);
     const auto* value = table.find("program");
     if (!program && loaded.settings.program.size() == 1) {
-        problems.add(value->position, fmt::format("{}.program: {} is not there or cannot be executed; install it, or remove [{}]", full,
-                                                  escaped(loaded.settings.program[0]), full));
+        problems.add(value->position, fmt::format("{}.program: {} is not there or cannot be executed; install it, or remove [{}]",
+                                                  full, escaped(loaded.settings.program[0]), full));
         return;
     }
     if (!program) {
-        log::warning("", "{}: none of its programs is installed ({}); this scanner is not used", full, escaped(join(loaded.settings.program, ", "), 200));
+        log::warning("", "{}: none of its programs is installed ({}); this scanner is not used", full,
+                     escaped(join(loaded.settings.program, ", "), 200));
         return;
     }
     list.push_back(std::make_shared<Command>("command." + name, *program, std::move(loaded.rules), loaded.settings,
@@ -169,13 +176,14 @@ Command::Command(std::string name, std::string program, CommandRules rules, cons
       failures_("tamis_scan_failures_total", "Scans without an answer by scanner", "scanner", name_) {}
 
 Task<Result<mail::ScanOutcome>> Command::run(const ScanRequest& request, Deadline deadline) {
-    if (spawner_ == nullptr) co_return fail(Errc::unavailable, "the first scanner program needs a restart of tamisd, not a reload");
+    if (spawner_ == nullptr)
+        co_return fail(Errc::unavailable, "the first scanner program needs a restart of tamisd, not a reload");
     auto files = files_for(request, settings_.opens_containers);
     if (!files) co_return std::unexpected(std::move(files.error()));
     if (files->sizes.empty()) co_return mail::Clean{};
     if (settings_.max_size.count != 0 && files->total > settings_.max_size.count)
-        co_return fail(Errc::over_limit, fmt::format("the message and its parts have {} bytes, max_size is {}; not scanned", files->total,
-                                                     settings_.max_size.count));
+        co_return fail(Errc::over_limit, fmt::format("the message and its parts have {} bytes, max_size is {}; not scanned",
+                                                     files->total, settings_.max_size.count));
     deadline = deadline.sooner(settings_.timeout);
     auto turn = co_await turns_.take(1, deadline);
     if (!turn) co_return fail(turn.error().code, fmt::format("waited for one of the {} turns (max_scans)", turns_.limit()));
@@ -218,16 +226,18 @@ void open_commands(const ConfigValue& commands, Problems& problems, const Surrou
         return problems.add(commands.position, fmt::format("more than {} tables under scanners.command", commands_most));
     for (const auto& [name, value] : tables->entries) {
         if (!is_good_name(name))
-            problems.add(value.position, fmt::format("scanners.command.{}: a name has letters, digits, - and _ only, at most 32", escaped(name)));
+            problems.add(value.position,
+                         fmt::format("scanners.command.{}: a name has letters, digits, - and _ only, at most 32", escaped(name)));
         else if (value.table() == nullptr)
             problems.add(value.position, fmt::format("scanners.command.{} must be a table: [scanners.command.NAME]", name));
-        else
-            open_command(name, *value.table(), problems, around, list);
+        else open_command(name, *value.table(), problems, around, list);
     }
     if (around.spawner == nullptr || around.state_dir.empty()) return;
     std::error_code error;
     std::filesystem::create_directories(programs_folder(around.state_dir), error);
-    if (error) problems.add(commands.position, fmt::format("scanners.command: {}: {}", programs_folder(around.state_dir), error.message()));
+    if (error)
+        problems.add(commands.position,
+                     fmt::format("scanners.command: {}: {}", programs_folder(around.state_dir), error.message()));
 }
 
 bool has_commands(const ConfigTable& config) {
@@ -240,16 +250,26 @@ std::vector<SettingLine> command_setting_lines(const ConfigTable* commands) {
     std::vector<SettingLine> lines;
     const auto describe_one = [&](const std::string& name, const ConfigTable* table) {
         const std::string full = std::string(section) + "." + name;
-        Problems     ignored("");
+        Problems ignored("");
         const Loaded loaded = table != nullptr ? load(*table, full, ignored) : Loaded{};
         auto rows = describe_settings(full, command_settings(), loaded.settings, table);
         const auto sign = [&](std::string_view key, const std::string& value, std::string_view text) {
             const auto* from = table != nullptr ? table->find(key) : nullptr;
-            return SettingLine{full, std::string(key), "numbers or text", value, "(none)", std::string(text), from != nullptr, true,
+            return SettingLine{full,
+                               std::string(key),
+                               "numbers or text",
+                               value,
+                               "(none)",
+                               std::string(text),
+                               from != nullptr,
+                               true,
                                from != nullptr ? from->position.line : 0};
         };
-        rows.insert(rows.begin() + 2, {sign("infected", loaded.infected, "exit codes, or a pattern (RE2) in the output, that mean a virus; looked for first"),
-                                       sign("clean", loaded.clean, "exit codes, or a pattern in the output, that mean no virus; without it silence is no answer")});
+        rows.insert(rows.begin() + 2,
+                    {sign("infected", loaded.infected,
+                          "exit codes, or a pattern (RE2) in the output, that mean a virus; looked for first"),
+                     sign("clean", loaded.clean,
+                          "exit codes, or a pattern in the output, that mean no virus; without it silence is no answer")});
         lines.insert(lines.end(), rows.begin(), rows.end());
     };
     if (commands == nullptr || commands->entries.empty()) describe_one("NAME", nullptr);

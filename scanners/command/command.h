@@ -29,9 +29,9 @@ struct CommandSettings : CommonSettings {
     }
     std::vector<std::string> program;
     std::vector<std::string> arguments{"{}"};
-    std::string              name;
-    bool                     opens_containers = false;
-    bool                     private_directory = true;
+    std::string name;
+    bool opens_containers = false;
+    bool private_directory = true;
 };
 // command_settings - all but `clean` and `infected`, which may be numbers or a text
 const std::vector<Setting<CommandSettings>>& command_settings();
@@ -43,36 +43,36 @@ public:
             open::Spawner* spawner);
 
     std::string_view name() const noexcept override { return name_; }
-    bool             finds_viruses() const noexcept override { return true; }
-    bool             opens_plain_mail() const noexcept override { return settings_.opens_containers; }
-    bool             takes_parts_too() const noexcept override { return true; }
-    bool             is_required() const noexcept override { return settings_.required; }
-    bool             is_backup() const noexcept override { return settings_.backup; }
+    bool finds_viruses() const noexcept override { return true; }
+    bool opens_plain_mail() const noexcept override { return settings_.opens_containers; }
+    bool takes_parts_too() const noexcept override { return true; }
+    bool is_required() const noexcept override { return settings_.required; }
+    bool is_backup() const noexcept override { return settings_.backup; }
     Task<mail::ScanOutcome> scan(const ScanRequest& request, Deadline deadline) override;
-    std::string             health() const override { return state_.health(); }
+    std::string health() const override { return state_.health(); }
 
 private:
     Task<Result<mail::ScanOutcome>> run(const ScanRequest& request, Deadline deadline);
 
-    std::string     name_, program_;
-    CommandRules    rules_;
+    std::string name_, program_;
+    CommandRules rules_;
     CommandSettings settings_;
-    std::string     folder_;
-    open::Spawner*  spawner_;
-    Backends        state_;  // one "address": the program
-    Slots           turns_;
+    std::string folder_;
+    open::Spawner* spawner_;
+    Backends state_;  // one "address": the program
+    Slots turns_;
     metric::Counter scans_, failures_;
 };
 
 // open_commands - one engine for each table under [scanners.command]; a list of programs none of which is there only warns
 void open_commands(const ConfigValue& commands, Problems& problems, const Surroundings& around, ScannerList& list);
 // has_commands - the configuration has such a table: the daemon needs a spawner
-bool                     has_commands(const ConfigTable& config);
+bool has_commands(const ConfigTable& config);
 std::vector<SettingLine> command_setting_lines(const ConfigTable* commands);
 
 // programs_folder - where the directories of programs are made; remove_old_directories empties it at the start of the daemon,
 // when no program of ours can be running
 std::string programs_folder(const std::string& state_dir);
-Done        remove_old_directories(const std::string& state_dir);
+Done remove_old_directories(const std::string& state_dir);
 
 }  // namespace tamis::scanners

@@ -23,13 +23,14 @@ bool matches(const Sign& sign, int code, std::string_view output) {
 
 // names_in - every match's first group that took part, or the whole match of a pattern without groups
 std::vector<std::string> names_in(std::string_view output, const re2::RE2& pattern) {
-    std::vector<std::string>      names;
+    std::vector<std::string> names;
     std::vector<re2::StringPiece> groups(static_cast<std::size_t>(pattern.NumberOfCapturingGroups()) + 1);
-    const re2::StringPiece        text(output.data(), output.size());
+    const re2::StringPiece text(output.data(), output.size());
     for (std::size_t at = 0, matches = 0; at <= output.size() && names.size() < max_names && matches < max_matches; ++matches) {
         if (!pattern.Match(text, at, text.size(), re2::RE2::UNANCHORED, groups.data(), static_cast<int>(groups.size()))) break;
         auto found = groups[0];
-        const auto taken = std::ranges::find_if(groups.begin() + 1, groups.end(), [](const auto& group) { return !group.empty(); });
+        const auto taken =
+            std::ranges::find_if(groups.begin() + 1, groups.end(), [](const auto& group) { return !group.empty(); });
         if (taken != groups.end()) found = *taken;
         const auto name = clean_virus_name(trim(std::string_view(found.data(), found.size())));
         if (!name.empty() && std::ranges::find(names, name) == names.end()) names.push_back(name);
@@ -54,7 +55,9 @@ Result<std::shared_ptr<const re2::RE2>> parse_pattern(const std::string& text) {
     options.set_max_mem(8 << 20);
     auto pattern = std::make_shared<const re2::RE2>("(?m)" + text, options);
     if (text.empty()) return fail(Errc::bad_input, "an empty pattern, which everything matches");
-    if (!pattern->ok()) return fail(Errc::bad_input, fmt::format("the pattern \"{}\" cannot be used: {}", escaped(text), escaped(pattern->error())));
+    if (!pattern->ok())
+        return fail(Errc::bad_input,
+                    fmt::format("the pattern \"{}\" cannot be used: {}", escaped(text), escaped(pattern->error())));
     return pattern;
 }
 
@@ -78,10 +81,13 @@ Result<Sign> parse_sign(const ConfigValue& value) {
 }
 
 Result<mail::ScanOutcome> judge_run(const CommandRules& rules, const ProgramEnd& end) {
-    const auto said = [&] { return end.output.empty() ? std::string("it said nothing") : fmt::format("it said \"{}\"", escaped(trim(end.output), 80)); };
+    const auto said = [&] {
+        return end.output.empty() ? std::string("it said nothing") : fmt::format("it said \"{}\"", escaped(trim(end.output), 80));
+    };
     if (WIFSIGNALED(end.status)) {
         const char* name = ::sigabbrev_np(WTERMSIG(end.status));
-        return fail(Errc::broken, fmt::format("ended by signal {} ({}); {}", WTERMSIG(end.status), name != nullptr ? name : "?", said()));
+        return fail(Errc::broken,
+                    fmt::format("ended by signal {} ({}); {}", WTERMSIG(end.status), name != nullptr ? name : "?", said()));
     }
     if (!WIFEXITED(end.status)) return fail(Errc::broken, "ended in an unknown way");
     const int code = WEXITSTATUS(end.status);
@@ -93,8 +99,7 @@ Result<mail::ScanOutcome> judge_run(const CommandRules& rules, const ProgramEnd&
         if (names.empty()) names.emplace_back("unknown");
         return mail::ScanOutcome(mail::Infected{std::move(names)});
     }
-    if (end.is_truncated)
-        return fail(Errc::over_limit, fmt::format("it said more than {} KiB", program_output_limit / 1024));
+    if (end.is_truncated) return fail(Errc::over_limit, fmt::format("it said more than {} KiB", program_output_limit / 1024));
     if (!rules.clean) return fail(Errc::unavailable, "it found nothing, which is no answer without the setting clean");
     if (matches(*rules.clean, code, end.output)) return mail::ScanOutcome(mail::Clean{});
     return fail(Errc::bad_reply, fmt::format("exit code {} and what it said mean neither clean nor infected; {}", code, said()));
@@ -105,7 +110,9 @@ std::string file_name(std::size_t number) { return fmt::format("p{:03}", number)
 Done check_arguments(const std::vector<std::string>& arguments) {
     bool has_files = false;
     for (const auto& argument : arguments) {
-        const auto wrong = [&](std::string_view why) { return fail(Errc::bad_input, fmt::format("\"{}\": {}", escaped(argument), why)); };
+        const auto wrong = [&](std::string_view why) {
+            return fail(Errc::bad_input, fmt::format("\"{}\": {}", escaped(argument), why));
+        };
         if (argument.find('\0') != std::string::npos) return wrong("a NUL cannot be passed to a program");
         if (argument.size() > 4096) return wrong("longer than 4096 bytes");
         if (argument.find("{}/*") != std::string::npos && argument != "{}/*") return wrong("{}/* must be an argument of its own");
@@ -121,7 +128,8 @@ std::vector<std::vector<std::string>> make_runs(const std::vector<std::string>& 
     const auto is_list = [](const std::string& argument) { return argument == "*" || argument == "{}/*"; };
     const bool has_list = std::ranges::any_of(arguments, is_list);
     const std::size_t each = (std::ranges::find(arguments, "{}/*") != arguments.end() ? directory.size() + 1 : 0) + 5;
-    const std::size_t at_once = has_list ? std::max<std::size_t>(1, file_arguments_limit / each) : std::max<std::size_t>(1, files);
+    const std::size_t at_once =
+        has_list ? std::max<std::size_t>(1, file_arguments_limit / each) : std::max<std::size_t>(1, files);
     std::vector<std::vector<std::string>> runs;
     for (std::size_t first = 0; first < std::max<std::size_t>(1, files); first += at_once) {
         auto& run = runs.emplace_back();
@@ -132,7 +140,8 @@ std::vector<std::vector<std::string>> make_runs(const std::vector<std::string>& 
                 continue;
             }
             std::string out = argument;
-            for (auto at = out.find("{}"); at != std::string::npos; at = out.find("{}", at + directory.size())) out.replace(at, 2, directory);
+            for (auto at = out.find("{}"); at != std::string::npos; at = out.find("{}", at + directory.size()))
+                out.replace(at, 2, directory);
             run.push_back(std::move(out));
         }
     }

@@ -29,7 +29,7 @@ constexpr std::size_t files_most = 251;                   // the message and its
 
 // Sign - exit codes, or a pattern that is looked for in the output (RE2; ^ and $ are ends of lines)
 struct Sign {
-    std::vector<int>                codes;
+    std::vector<int> codes;
     std::shared_ptr<const re2::RE2> pattern;
 };
 // parse_sign - of a setting: a number, a list of numbers, or a pattern
@@ -38,16 +38,16 @@ Result<Sign> parse_sign(const ConfigValue& value);
 Result<std::shared_ptr<const re2::RE2>> parse_pattern(const std::string& text);
 
 struct CommandRules {
-    std::optional<Sign>             clean;  // nothing: silence means nothing
-    Sign                            infected;
+    std::optional<Sign> clean;  // nothing: silence means nothing
+    Sign infected;
     std::shared_ptr<const re2::RE2> name;  // null: no name can be told
 };
 
 // ProgramEnd - how one run ended
 struct ProgramEnd {
-    int         status = 0;            // as waitpid(2) tells it
-    bool        is_truncated = false;  // it said more than program_output_limit
-    std::string output;                // stdout and stderr
+    int status = 0;             // as waitpid(2) tells it
+    bool is_truncated = false;  // it said more than program_output_limit
+    std::string output;         // stdout and stderr
 };
 // judge_run - Clean or Infected, else why that is no answer
 Result<mail::ScanOutcome> judge_run(const CommandRules& rules, const ProgramEnd& end);

@@ -22,9 +22,9 @@ using Channel = asio::posix::stream_descriptor;
 // Told - what the runner has said so far
 struct Told {
     std::vector<ProgramEnd> ends;
-    ProgramEnd              now;        // the run that goes on
-    std::optional<Fault>    trouble;
-    bool                    is_over = false;
+    ProgramEnd now;  // the run that goes on
+    std::optional<Fault> trouble;
+    bool is_over = false;
 };
 
 // take - one packet; a Fault when it makes no sense
@@ -33,14 +33,16 @@ Done take(std::string_view packet, std::uint64_t output_limit, Told& told) {
         auto death = open::parse_death(packet);
         if (!death) return std::unexpected(std::move(death.error()));
         if (death->status != 0 && !told.trouble)
-            told.trouble = Fault{make_error_code(Errc::broken), "the process that runs the program ended: " + open::describe_death(*death)};
+            told.trouble =
+                Fault{make_error_code(Errc::broken), "the process that runs the program ended: " + open::describe_death(*death)};
         return {};
     }
     auto news = parse_program_news(packet);
     if (!news) return std::unexpected(std::move(news.error()));
     switch (news->kind) {
         case ProgramPacket::output:
-            if (told.now.output.size() + news->text.size() > output_limit) return fail(Errc::broken, "more output than was asked for");
+            if (told.now.output.size() + news->text.size() > output_limit)
+                return fail(Errc::broken, "more output than was asked for");
             told.now.output += news->text;
             break;
         case ProgramPacket::ended:
@@ -71,7 +73,8 @@ Done take_all(int channel, std::vector<char>& buffer, std::uint64_t output_limit
 
 }  // namespace
 
-Task<Result<std::vector<ProgramEnd>>> run_program(open::Spawner& spawner, ProgramJob job, std::vector<int> files, Deadline deadline) {
+Task<Result<std::vector<ProgramEnd>>> run_program(open::Spawner& spawner, ProgramJob job, std::vector<int> files,
+                                                  Deadline deadline) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline.left());
     const auto for_cleaning = std::min<std::chrono::milliseconds>(left / 10, std::chrono::milliseconds(500));
     job.wall_ms = static_cast<std::uint32_t>(std::clamp<std::int64_t>((left - for_cleaning).count(), 1, 86'400'000));
@@ -94,11 +97,12 @@ Task<Result<std::vector<ProgramEnd>>> run_program(open::Spawner& spawner, Progra
         if (!stopped) channel->close(ignored);
     });
     std::vector<char> buffer(open::packet_limit);
-    Told              told;
+    Told told;
     while (!told.is_over) {
         auto [failed] = co_await channel->async_wait(Channel::wait_read, as_result);
         if (failed || !channel->is_open()) break;
-        if (auto good = take_all(channel->native_handle(), buffer, job.output, told); !good) co_return std::unexpected(std::move(good.error()));
+        if (auto good = take_all(channel->native_handle(), buffer, job.output, told); !good)
+            co_return std::unexpected(std::move(good.error()));
     }
     if (told.trouble) co_return std::unexpected(std::move(*told.trouble));
     if (told.ends.size() == job.runs.size()) co_return std::move(told.ends);

@@ -34,7 +34,7 @@ std::string encode_program_job(const ProgramJob& job) {
 
 Result<ProgramJob> parse_program_job(std::string_view packet) {
     open::ByteReader in(packet);
-    ProgramJob       job;
+    ProgramJob job;
     job.directory = in.text(text_most);
     job.hidden = in.text(text_most);
     job.program = in.text(text_most);
@@ -71,7 +71,7 @@ std::string encode_program_news(const ProgramNews& news) {
 
 Result<ProgramNews> parse_program_news(std::string_view packet) {
     open::ByteReader in(packet);
-    ProgramNews      news;
+    ProgramNews news;
     news.kind = static_cast<ProgramPacket>(in.u8());
     switch (news.kind) {
         case ProgramPacket::output: news.text = in.rest(); break;

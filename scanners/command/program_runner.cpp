@@ -34,10 +34,10 @@ namespace {
 
 using open::Descriptor;
 
-constexpr std::uint64_t little_room = 1 << 20;      // of the tmpfs, for directories
-constexpr int           not_executed = 127;
-constexpr int           last_capability = 63;
-constexpr auto          reap_limit = std::chrono::seconds(5);  // for killed processes to be gone
+constexpr std::uint64_t little_room = 1 << 20;  // of the tmpfs, for directories
+constexpr int not_executed = 127;
+constexpr int last_capability = 63;
+constexpr auto reap_limit = std::chrono::seconds(5);  // for killed processes to be gone
 
 Done system_fault(std::string what) { return fail(std::error_code(errno, std::system_category()), std::move(what)); }
 
@@ -85,7 +85,9 @@ void kill_children() {
 class Runner {
 public:
     Runner(int channel, ProgramJob job, std::vector<Descriptor> files)
-        : channel_(channel), job_(std::move(job)), files_(std::move(files)),
+        : channel_(channel),
+          job_(std::move(job)),
+          files_(std::move(files)),
           deadline_(Deadline::in(std::chrono::milliseconds(job_.wall_ms))) {}
     void run();
 
@@ -96,20 +98,20 @@ private:
     Done run_once(const std::vector<std::string>& arguments);
     Done watch(pid_t program, int output);
     bool pass_on(int output);
-    int  end_all(pid_t program) const;
+    int end_all(pid_t program) const;
     void clean_up() const;
     [[noreturn]] void become(const std::vector<std::string>& arguments, int output, int trouble) const;
     void limit_self() const;
     void tell_trouble(const Fault& fault) const;
 
-    int                     channel_;
-    ProgramJob              job_;
+    int channel_;
+    ProgramJob job_;
     std::vector<Descriptor> files_;
-    Deadline                deadline_;
-    bool                    is_made_ = false, is_mounted_ = false;
-    std::uint64_t           said_ = 0;  // bytes of this run's output
-    bool                    is_alone_ = false;  // the daemon has gone
-    std::vector<char>       buffer_ = std::vector<char>(32 * 1024);
+    Deadline deadline_;
+    bool is_made_ = false, is_mounted_ = false;
+    std::uint64_t said_ = 0;  // bytes of this run's output
+    bool is_alone_ = false;   // the daemon has gone
+    std::vector<char> buffer_ = std::vector<char>(32 * 1024);
 };
 
 Done Runner::make_directory() {
@@ -121,18 +123,21 @@ Done Runner::make_directory() {
         const auto options = fmt::format("size={},mode=0700", room);
         is_mounted_ = ::mount("tamis", job_.hidden.c_str(), "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options.c_str()) == 0;
         std::error_code error;  // the same path again, in the tmpfs
-        if (is_mounted_ && !std::filesystem::create_directories(job_.directory, error)) return fail(error, "making " + job_.directory + " in memory");
+        if (is_mounted_ && !std::filesystem::create_directories(job_.directory, error))
+            return fail(error, "making " + job_.directory + " in memory");
     }
     if (job_.hidden.empty() && ::chmod(job_.directory.c_str(), 0750) != 0) return system_fault("making " + job_.directory);
     return {};
 }
 
 Done Runner::copy_file(std::size_t index, int folder) const {
-    const Descriptor to(::openat(folder, file_name(index + 1).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640));
+    const Descriptor to(
+        ::openat(folder, file_name(index + 1).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640));
     if (!to) return system_fault("making a file in " + job_.directory);
     std::vector<char> bytes(256 * 1024);
     for (std::uint64_t at = 0; at < job_.sizes[index];) {
-        const auto got = ::pread(files_[index].get(), bytes.data(), std::min<std::uint64_t>(bytes.size(), job_.sizes[index] - at), static_cast<off_t>(at));
+        const auto got = ::pread(files_[index].get(), bytes.data(), std::min<std::uint64_t>(bytes.size(), job_.sizes[index] - at),
+                                 static_cast<off_t>(at));
         if (got == 0) return fail(Errc::broken, "a file is shorter than it was said to be");
         if (got < 0) return system_fault("reading a part");
         for (ssize_t done = 0; done < got;) {
@@ -183,8 +188,10 @@ void Runner::become(const std::vector<std::string>& arguments, int output, int t
     ::dup2(null, 0);
     ::dup2(output, 1);
     ::dup2(output, 2);
-    const std::string work = job_.directory + "/" + std::string(work_folder), files = job_.directory + "/" + std::string(files_folder);
-    std::vector<std::string> words{job_.program}, environment{"PATH=" + std::string(program_path), "LANG=C", "HOME=" + work, "TMPDIR=" + work};
+    const std::string work = job_.directory + "/" + std::string(work_folder),
+                      files = job_.directory + "/" + std::string(files_folder);
+    std::vector<std::string> words{job_.program},
+        environment{"PATH=" + std::string(program_path), "LANG=C", "HOME=" + work, "TMPDIR=" + work};
     words.insert(words.end(), arguments.begin(), arguments.end());
     std::vector<char*> argv, envp;
     for (auto& word : words) argv.push_back(word.data());
@@ -208,7 +215,8 @@ bool Runner::pass_on(int output) {
     const auto before = std::min(said_, job_.output);
     said_ += static_cast<std::uint64_t>(got);
     const auto wanted = static_cast<std::size_t>(std::min(said_, job_.output) - before);
-    if (wanted != 0 && !open::send_packet(channel_, encode_program_news({.kind = ProgramPacket::output, .text = {}}), {buffer_.data(), wanted}, {}, open::Wait::yes))
+    if (wanted != 0 && !open::send_packet(channel_, encode_program_news({.kind = ProgramPacket::output, .text = {}}),
+                                          {buffer_.data(), wanted}, {}, open::Wait::yes))
         is_alone_ = true;
     return got != 0;
 }
@@ -236,7 +244,7 @@ Done Runner::watch(pid_t program, int output) {
 
 // end_all - kills what is left of the program and waits for it; the program's own status
 int Runner::end_all(pid_t program) const {
-    int  status = 0;
+    int status = 0;
     auto until = Deadline::in(reap_limit);
     ::kill(-program, SIGKILL);
     ::kill(program, SIGKILL);
@@ -257,7 +265,7 @@ Done Runner::run_once(const std::vector<std::string>& arguments) {
     std::array<int, 2> said{-1, -1}, failed{-1, -1};
     if (::pipe2(said.data(), O_CLOEXEC) != 0 || ::pipe2(failed.data(), O_CLOEXEC) != 0) return system_fault("pipe");
     const Descriptor output(said[0]), trouble(failed[0]);
-    Descriptor       saying(said[1]), failing(failed[1]);
+    Descriptor saying(said[1]), failing(failed[1]);
     const pid_t program = ::fork();
     if (program < 0) return system_fault("fork");
     if (program == 0) become(arguments, saying.get(), failing.get());

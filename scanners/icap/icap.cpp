@@ -14,7 +14,7 @@
 namespace tamis::scanners {
 namespace {
 
-constexpr auto          section = "scanners.icap";
+constexpr auto section = "scanners.icap";
 constexpr std::uint64_t longer_body = 1024 * 1024;  // an answer's body may be that much longer than the message: a page
 
 std::vector<Endpoint> endpoints_of(const std::vector<IcapUrl>& urls) {
@@ -38,28 +38,34 @@ public:
         }
     }
     bool is_whole() const { return is_same_ && at_ == spool_.size(); }
-    void restart() { at_ = 0; is_same_ = true; }
+    void restart() {
+        at_ = 0;
+        is_same_ = true;
+    }
 
 private:
     const mail::SealedSpool& spool_;
-    std::vector<char>        buffer_;
-    std::uint64_t            at_ = 0;
-    bool                     is_same_ = true;
+    std::vector<char> buffer_;
+    std::uint64_t at_ = 0;
+    bool is_same_ = true;
 };
 
 // Exchange - one request and its answer on one connection; lives in talk()'s frame
 struct Exchange {
     Exchange(Stream& over, const mail::SealedSpool& of)
-        : stream(over), spool(of), same(of), reply(of.size() + longer_body, [this](std::string_view bytes) { same.take(bytes); }) {}
-    Stream&                  stream;
+        : stream(over),
+          spool(of),
+          same(of),
+          reply(of.size() + longer_body, [this](std::string_view bytes) { same.take(bytes); }) {}
+    Stream& stream;
     const mail::SealedSpool& spool;
-    SameBytes                same;
-    IcapReply                reply;
-    std::uint64_t            sent = 0;             // bytes of the message
-    bool                     is_all_sent = false;  // with the end of the body
-    bool                     is_answered = false;
-    bool                     is_ours = false;      // the failure is of our own spool
-    Done                     sending{}, reading{};
+    SameBytes same;
+    IcapReply reply;
+    std::uint64_t sent = 0;    // bytes of the message
+    bool is_all_sent = false;  // with the end of the body
+    bool is_answered = false;
+    bool is_ours = false;  // the failure is of our own spool
+    Done sending{}, reading{};
 };
 
 // send_body - the message from x.sent to `end`, in chunks, and `last` behind them. `opening` goes before the first. Stops when
@@ -100,7 +106,8 @@ Task<void> send_body(Exchange& x, std::string_view opening, std::uint64_t end, s
 Task<void> receive(Exchange& x, Deadline deadline) {
     std::array<char, 16384> buffer{};
     for (;;) {
-        auto got = deadline.passed() ? Result<std::size_t>(fail(Errc::timeout, "read")) : co_await x.stream.read_some(buffer, deadline);
+        auto got =
+            deadline.passed() ? Result<std::size_t>(fail(Errc::timeout, "read")) : co_await x.stream.read_some(buffer, deadline);
         if (!got) {
             x.reading = std::unexpected(got.error().is(Errc::closed) ? x.reply.end() : std::move(got.error()));
             break;
@@ -163,14 +170,20 @@ const std::vector<Setting<IcapSettings>>& icap_settings() {
     static const auto rows = joined<IcapSettings>(
         {{"url", &IcapSettings::url,
           "the antivirus service, as icap://host:port/service; of a list, the first that works is used"},
-         {"mode", &IcapSettings::mode, "whether the message is shown as an HTTP answer (respmod) or as an upload (reqmod)", 0, 0,
-          true, {"respmod", "reqmod"}},
+         {"mode",
+          &IcapSettings::mode,
+          "whether the message is shown as an HTTP answer (respmod) or as an upload (reqmod)",
+          0,
+          0,
+          true,
+          {"respmod", "reqmod"}},
          {"preview", &IcapSettings::preview,
           "how many bytes the service sees before it says whether it wants the rest: none (it always gets everything), auto "
           "(what it asks for in its OPTIONS), or a number"},
          {"opens_containers", &IcapSettings::opens_containers,
           "the service looks into mail by itself: the text of plain text mail is not shown to it again, every other part is"},
-         backup_row<IcapSettings>(), retry_row<IcapSettings>()},
+         backup_row<IcapSettings>(),
+         retry_row<IcapSettings>()},
         common_rows<IcapSettings>());
     return rows;
 }
@@ -228,23 +241,22 @@ Task<Icap::Talk> Icap::talk(Stream& stream, std::size_t index, const mail::Seale
     const auto preview = preview_for(*options, spool.size());
     const auto opening = icap_request(urls_[index], method_, spool.size(), preview);
     Exchange x(stream, spool);
-    if (preview)
-        co_await ask_with_preview(x, opening, *preview, deadline);
-    else
-        co_await send_and_receive(x, opening, deadline);
+    if (preview) co_await ask_with_preview(x, opening, *preview, deadline);
+    else co_await send_and_receive(x, opening, deadline);
     const bool may_reuse = x.reading.has_value() && x.is_all_sent && x.reply.may_reuse();
     co_return Talk{outcome_of(x, method_), may_reuse};
 }
 
 Task<Attempt> Icap::attempt(std::size_t index, const ScanRequest& request, Deadline deadline) {
-    const auto&       spool = *request.message->spool;
+    const auto& spool = *request.message->spool;
     const std::string peer = "icap " + address(index).text();
-    auto&             idle = IdleConnections::of(co_await asio::this_coro::executor);
+    auto& idle = IdleConnections::of(co_await asio::this_coro::executor);
     if (auto kept = idle.take(peer)) {  // what goes wrong here is tried again on a fresh connection
         auto done = co_await talk(*kept, index, spool, deadline);
         const auto* failure = std::get_if<mail::Failed>(&done.attempt.outcome);
         if (done.may_reuse) idle.put(peer, std::move(kept));
-        if (failure == nullptr || failure->fault.is(Errc::timeout) || done.attempt.trouble == Trouble::none) co_return std::move(done.attempt);
+        if (failure == nullptr || failure->fault.is(Errc::timeout) || done.attempt.trouble == Trouble::none)
+            co_return std::move(done.attempt);
     }
     for (const bool is_second : {false, true}) {  // a server may close after OPTIONS without saying so
         auto stream = co_await connect(address(index), deadline.sooner(connect_limit));
@@ -261,7 +273,7 @@ Task<Attempt> Icap::attempt(std::size_t index, const ScanRequest& request, Deadl
 }
 
 std::shared_ptr<Scanner> open_icap(const ConfigTable& table, Problems& problems) {
-    const auto   before = problems.lines().size();
+    const auto before = problems.lines().size();
     IcapSettings settings;
     load_settings(table, section, icap_settings(), settings, problems);
     auto urls = load_addresses<IcapUrl>(table, section, "url", settings.url, parse_icap_url, max_addresses, problems);
@@ -273,7 +285,7 @@ std::shared_ptr<Scanner> open_icap(const ConfigTable& table, Problems& problems)
 
 std::vector<SettingLine> icap_setting_lines(const ConfigTable* table) {
     IcapSettings current;
-    Problems     ignored("");
+    Problems ignored("");
     if (table != nullptr) load_settings(*table, section, icap_settings(), current, ignored);
     return describe_settings(section, icap_settings(), current, table);
 }

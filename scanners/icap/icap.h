@@ -26,9 +26,9 @@ struct IcapSettings : CommonSettings {
         retry_for = Seconds(60'000);
     }
     std::vector<std::string> url{"icap://127.0.0.1:1344/avscan"};
-    std::string              mode = "respmod";
-    std::string              preview = "none";
-    bool                     opens_containers = false;
+    std::string mode = "respmod";
+    std::string preview = "none";
+    bool opens_containers = false;
 };
 const std::vector<Setting<IcapSettings>>& icap_settings();
 
@@ -42,22 +42,22 @@ protected:
 
 private:
     struct Known {  // what an address said about itself, until when
-        IcapOptions                 options;
+        IcapOptions options;
         Deadline::Clock::time_point until;
     };
     struct Talk {
         Attempt attempt;
-        bool    may_reuse = false;
+        bool may_reuse = false;
     };
-    Task<Talk>                   talk(Stream& stream, std::size_t index, const mail::SealedSpool& spool, Deadline deadline);
-    Task<Result<IcapOptions>>    options_of(Stream& stream, std::size_t index, Deadline deadline);
+    Task<Talk> talk(Stream& stream, std::size_t index, const mail::SealedSpool& spool, Deadline deadline);
+    Task<Result<IcapOptions>> options_of(Stream& stream, std::size_t index, Deadline deadline);
     std::optional<std::uint64_t> preview_for(const IcapOptions& options, std::uint64_t size) const;
 
-    std::vector<IcapUrl>              urls_;
-    IcapMethod                        method_;
-    IcapPreview                       preview_;
-    bool                              opens_containers_;
-    std::mutex                        mutex_;
+    std::vector<IcapUrl> urls_;
+    IcapMethod method_;
+    IcapPreview preview_;
+    bool opens_containers_;
+    std::mutex mutex_;
     std::vector<std::optional<Known>> known_;  // guarded by mutex_
 };
 

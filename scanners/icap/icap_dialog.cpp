@@ -109,21 +109,23 @@ Result<IcapUrl> parse_icap_url(std::string_view text) {
                    fmt::format("icap://{}{}", host, std::string_view(url->encoded_target()))};
 }
 
-std::string_view icap_method_name(IcapMethod method) noexcept {
-    return method == IcapMethod::respmod ? "RESPMOD" : "REQMOD";
-}
+std::string_view icap_method_name(IcapMethod method) noexcept { return method == IcapMethod::respmod ? "RESPMOD" : "REQMOD"; }
 
 Result<IcapPreview> parse_icap_preview(std::string_view text) {
     if (text == "none") return IcapPreview{};
     if (text == "auto") return IcapPreview{IcapPreview::Kind::automatic, 0};
     const auto bytes = parse_unsigned(text, max_preview);
-    if (!bytes) return fail(Errc::bad_input, fmt::format("\"{}\" is neither none, auto nor a number of at most {}", escaped(text), max_preview));
+    if (!bytes)
+        return fail(Errc::bad_input,
+                    fmt::format("\"{}\" is neither none, auto nor a number of at most {}", escaped(text), max_preview));
     return IcapPreview{IcapPreview::Kind::fixed, static_cast<std::uint32_t>(*bytes)};
 }
 
 std::string icap_options_request(const IcapUrl& url) {
-    return fmt::format("OPTIONS {} ICAP/1.0\r\nHost: {}\r\nUser-Agent: tamis\r\nConnection: keep-alive\r\n"
-                       "Encapsulated: null-body=0\r\n\r\n", url.uri, url.host);
+    return fmt::format(
+        "OPTIONS {} ICAP/1.0\r\nHost: {}\r\nUser-Agent: tamis\r\nConnection: keep-alive\r\n"
+        "Encapsulated: null-body=0\r\n\r\n",
+        url.uri, url.host);
 }
 
 std::string icap_request(const IcapUrl& url, IcapMethod method, std::uint64_t size, std::optional<std::uint64_t> preview) {
@@ -134,8 +136,10 @@ std::string icap_request(const IcapUrl& url, IcapMethod method, std::uint64_t si
         http += fmt::format("HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: {}\r\n\r\n", size);
         sections += fmt::format(", res-body={}", http.size());
     } else {
-        http = fmt::format("POST http://mail.invalid/message HTTP/1.1\r\nHost: mail.invalid\r\n"
-                           "Content-Type: application/octet-stream\r\nContent-Length: {}\r\n\r\n", size);
+        http = fmt::format(
+            "POST http://mail.invalid/message HTTP/1.1\r\nHost: mail.invalid\r\n"
+            "Content-Type: application/octet-stream\r\nContent-Length: {}\r\n\r\n",
+            size);
         sections = fmt::format("req-hdr=0, req-body={}", http.size());
     }
     std::string out = fmt::format("{} {} ICAP/1.0\r\nHost: {}\r\nUser-Agent: tamis\r\nConnection: keep-alive\r\nAllow: 204\r\n",
@@ -188,7 +192,8 @@ Done IcapReply::take_header() {
     reason_ = escaped(trim(lines[0].substr(12)), 80);
     for (std::size_t i = 1; i < lines.size(); ++i) {
         const auto line = lines[i];
-        if (line.find_first_of(std::string_view("\0\r", 2)) != std::string_view::npos) return bad_reply("a control character in the header", line);
+        if (line.find_first_of(std::string_view("\0\r", 2)) != std::string_view::npos)
+            return bad_reply("a control character in the header", line);
         if (is_blank(line.empty() ? 'x' : line[0])) {
             if (fields_.empty()) return bad_reply("a header that begins in the middle", line);
             fields_.back().second += "\n" + std::string(trim(line));
@@ -213,11 +218,12 @@ Done IcapReply::take_header() {
 // take_sections - "req-hdr=0, res-hdr=137, res-body=296": what follows, and where each begins (RFC 3507 section 4.4.1)
 Done IcapReply::take_sections(std::string_view list) {
     std::optional<std::size_t> last;
-    bool                       is_ended = false;
+    bool is_ended = false;
     for (auto part : split(list, ',')) {
         part = trim(part);
         const auto equals = part.find('=');
-        const auto at = equals == std::string_view::npos ? std::nullopt : parse_unsigned(trim(part.substr(equals + 1)), header_limit);
+        const auto at =
+            equals == std::string_view::npos ? std::nullopt : parse_unsigned(trim(part.substr(equals + 1)), header_limit);
         if (!at || is_ended || (last ? *at <= *last : *at != 0)) return bad_reply("a bad Encapsulated field", list);
         const auto name = trim(part.substr(0, equals));
         if (has_response_ && response_end_ == 0) response_end_ = static_cast<std::size_t>(*at);
@@ -332,7 +338,8 @@ Result<IcapOptions> parse_icap_options(const IcapReply& reply, IcapMethod method
     if (!methods) return fail(Errc::bad_reply, "the answer to OPTIONS names no Methods");
     const auto names = words(*methods, " \t\n,");
     if (std::ranges::none_of(names, [&](auto name) { return equal_fold(name, icap_method_name(method)); }))
-        return fail(Errc::unavailable, fmt::format("the service does not do {}, but \"{}\"", icap_method_name(method), escaped(*methods)));
+        return fail(Errc::unavailable,
+                    fmt::format("the service does not do {}, but \"{}\"", icap_method_name(method), escaped(*methods)));
     IcapOptions options;
     if (const auto preview = reply.field("preview"))
         if (const auto bytes = parse_unsigned(trim(*preview), max_preview)) options.preview = static_cast<std::uint32_t>(*bytes);

@@ -19,8 +19,7 @@ std::vector<Endpoint> endpoints_of(const std::vector<RspamdUrl>& urls) {
 }
 
 // send_message - request and message; false when rspamd answered or closed before it had all
-Task<Result<bool>> send_message(Stream& stream, std::string_view opening, const mail::SealedSpool& spool,
-                                Deadline deadline) {
+Task<Result<bool>> send_message(Stream& stream, std::string_view opening, const mail::SealedSpool& spool, Deadline deadline) {
     std::vector<char> buffer;
     if (!spool.is_all_in_head()) buffer.resize(chunk_size);
     std::uint64_t at = 0;
@@ -58,12 +57,11 @@ Task<Result<RspamdReply>> read_reply(Stream& stream, Deadline deadline) {
 
 // Exchange - a complete answer, and whether all of the message went over before it
 struct Exchange {
-    bool        is_all_sent = false;
+    bool is_all_sent = false;
     RspamdReply reply;
 };
 
-Task<Result<Exchange>> exchange(Stream& stream, std::string_view opening, const mail::SealedSpool& spool,
-                                Deadline deadline) {
+Task<Result<Exchange>> exchange(Stream& stream, std::string_view opening, const mail::SealedSpool& spool, Deadline deadline) {
     auto sent = co_await send_message(stream, opening, spool, deadline);
     if (!sent) co_return std::unexpected(std::move(sent.error()));
     auto reply = co_await read_reply(stream, deadline);
@@ -88,9 +86,9 @@ Attempt interpret(const Exchange& answered, double score_factor, const mail::Mes
     }
     if (!answered.is_all_sent)
         return failed_attempt(Trouble::broken, {make_error_code(Errc::bad_reply), "a score before the whole message"});
-    const auto  head = message.spool->head();
+    const auto head = message.spool->head();
     const auto* field = head.size() < message.header.size ? nullptr : message.header.find("Message-ID", head);
-    const auto  id = field == nullptr ? std::string() : mail::unfolded(mail::HeaderBlock::value(*field, head));
+    const auto id = field == nullptr ? std::string() : mail::unfolded(mail::HeaderBlock::value(*field, head));
     if (!trusting && !is_about(*answer, id))
         return failed_attempt(Trouble::broken, {make_error_code(Errc::bad_reply), "the answer to another message"});
     return {std::move(answer->scored), Trouble::none};
@@ -123,13 +121,12 @@ Task<Attempt> Rspamd::attempt(std::size_t index, const ScanRequest& request, Dea
     const auto& spool = *request.message->spool;
     const auto& ident = request.envelope->client.ident;  // XFORWARD IDENT: the MTA's queue id
     const std::string queue_id = ident ? *ident : request.message->mail_id.get();
-    const std::string opening =
-        rspamd_request(urls_[index], {.envelope = request.envelope,
-                                      .hostname = request.hostname,
-                                      .client_address = request.client_address,
-                                      .queue_id = queue_id,
-                                      .password = password_.reveal(),
-                                      .size = spool.size()});
+    const std::string opening = rspamd_request(urls_[index], {.envelope = request.envelope,
+                                                              .hostname = request.hostname,
+                                                              .client_address = request.client_address,
+                                                              .queue_id = queue_id,
+                                                              .password = password_.reveal(),
+                                                              .size = spool.size()});
     const std::string peer = address(index).text();
     auto& idle = IdleConnections::of(co_await asio::this_coro::executor);
     if (auto kept = idle.take(peer)) {  // what goes wrong here is tried again on a fresh connection
@@ -157,15 +154,14 @@ std::shared_ptr<Scanner> open_rspamd(const ConfigTable& table, Problems& problem
     const auto before = problems.lines().size();
     RspamdSettings settings;
     load_settings(table, section, rspamd_settings(), settings, problems);
-    auto urls =
-        load_addresses<RspamdUrl>(table, section, "url", settings.url, parse_rspamd_url, max_addresses, problems);
+    auto urls = load_addresses<RspamdUrl>(table, section, "url", settings.url, parse_rspamd_url, max_addresses, problems);
     if (problems.lines().size() != before) return {};
     return std::make_shared<Rspamd>(std::move(urls), settings);
 }
 
 std::vector<SettingLine> rspamd_setting_lines(const ConfigTable* table) {
     RspamdSettings current;
-    Problems       ignored("");
+    Problems ignored("");
     if (table != nullptr) load_settings(*table, section, rspamd_settings(), current, ignored);
     return describe_settings(section, rspamd_settings(), current, table);
 }

@@ -17,8 +17,8 @@ namespace tamis::scanners {
 struct RspamdSettings : CommonSettings {
     RspamdSettings() { max_scans = 50; }
     std::vector<std::string> url{"http://127.0.0.1:11333"};
-    Secret                   password;
-    double                   score_factor = 1.0;
+    Secret password;
+    double score_factor = 1.0;
 };
 const std::vector<Setting<RspamdSettings>>& rspamd_settings();
 
@@ -31,8 +31,8 @@ protected:
 
 private:
     std::vector<RspamdUrl> urls_;
-    Secret                 password_;
-    double                 score_factor_;
+    Secret password_;
+    double score_factor_;
 };
 
 std::shared_ptr<Scanner> open_rspamd(const ConfigTable& table, Problems& problems);

@@ -94,8 +94,11 @@ Result<RspamdAnswer> answer_of(const json::value& document, double factor) {
     auto tests = symbols_of(*object, factor);
     if (!tests) return std::unexpected(std::move(tests.error()));
     const auto* id = object->if_contains("message-id");
-    return RspamdAnswer{{*score * factor, std::move(*tests), *required * factor,
-                         printable_or(std::string_view(action->get_string()).substr(0, 64), '?'), {}},
+    return RspamdAnswer{{*score * factor,
+                         std::move(*tests),
+                         *required * factor,
+                         printable_or(std::string_view(action->get_string()).substr(0, 64), '?'),
+                         {}},
                         id != nullptr && id->is_string() ? std::string(std::string_view(id->get_string())) : ""};
 }
 
@@ -103,8 +106,7 @@ Result<RspamdAnswer> answer_of(const json::value& document, double factor) {
 
 Result<RspamdUrl> parse_rspamd_url(std::string_view text) {
     const auto wrong = [&](std::string_view why) {
-        return fail(Errc::bad_input, fmt::format("\"{}\": {}; expected http://host:port or a socket path",
-                                                 escaped(text), why));
+        return fail(Errc::bad_input, fmt::format("\"{}\": {}; expected http://host:port or a socket path", escaped(text), why));
     };
     constexpr std::string_view default_path = "/checkv2";
     if (text.starts_with('/') || text.starts_with("unix:")) {
@@ -143,9 +145,9 @@ std::string rspamd_request(const RspamdUrl& url, const RspamdQuery& query) {
 
 struct RspamdReply::State {
     http::response_parser<http::string_body> parser;
-    std::string                              pending;  // bytes of an unfinished header line
-    bool                                     has_bytes = false;
-    bool                                     has_more = false;  // something came behind the answer
+    std::string pending;  // bytes of an unfinished header line
+    bool has_bytes = false;
+    bool has_more = false;  // something came behind the answer
 };
 
 RspamdReply::RspamdReply() : state_(std::make_unique<State>()) {

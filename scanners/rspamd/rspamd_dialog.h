@@ -19,7 +19,7 @@ namespace tamis::scanners {
 
 // RspamdUrl - "http://host[:port][/path]" (default port 11333, path /checkv2), or a socket path
 struct RspamdUrl {
-    Endpoint    endpoint;
+    Endpoint endpoint;
     std::string host;  // for the Host field
     std::string path;
 };
@@ -28,11 +28,11 @@ Result<RspamdUrl> parse_rspamd_url(std::string_view text);
 // RspamdQuery - what the request header is made of
 struct RspamdQuery {
     const mail::Envelope* envelope = nullptr;
-    std::string_view      hostname;        // ours
-    std::string_view      client_address;  // may be empty
-    std::string_view      queue_id;
-    std::string_view      password;        // may be empty
-    std::uint64_t         size = 0;        // of the message
+    std::string_view hostname;        // ours
+    std::string_view client_address;  // may be empty
+    std::string_view queue_id;
+    std::string_view password;  // may be empty
+    std::uint64_t size = 0;     // of the message
 };
 // rspamd_request - the request up to and including its empty line. One Rcpt field per recipient; null sender as "<>".
 std::string rspamd_request(const RspamdUrl& url, const RspamdQuery& query);
@@ -55,7 +55,7 @@ public:
     // Errc::bad_reply
     Result<bool> end();
 
-    unsigned           status() const;
+    unsigned status() const;
     const std::string& body() const;
     // may_reuse - the connection may carry another request
     bool may_reuse() const;
@@ -71,7 +71,7 @@ private:
 // RspamdAnswer - what rspamd says, and of which message
 struct RspamdAnswer {
     mail::Scored scored;
-    std::string  message_id;  // as rspamd read it: without angle brackets, "undef" for none; empty when not told
+    std::string message_id;  // as rspamd read it: without angle brackets, "undef" for none; empty when not told
 };
 // parse_rspamd_json - the body of a 200 answer; score, required score and the symbols' scores times `score_factor`
 Result<RspamdAnswer> parse_rspamd_json(std::string_view body, double score_factor);

@@ -16,7 +16,7 @@ constexpr auto section = "scanners.spamd";
 
 // send_message - request, prefix and the part of the message; false when spamd answered or closed before it had all
 Task<Result<bool>> send_message(Stream& stream, std::string opening, const mail::SealedSpool& spool, std::uint64_t size,
-                        Deadline deadline) {
+                                Deadline deadline) {
     std::vector<char> buffer;
     if (spool.head().size() < size) buffer.resize(chunk_size);
     std::uint64_t at = 0;
@@ -68,7 +68,8 @@ const std::vector<Setting<SpamdSettings>>& spamd_settings() {
     static const auto rows = joined<SpamdSettings>(
         {{"socket", &SpamdSettings::socket,
           "where spamd listens: host:port or a socket path; of a list, the first that works is used"},
-         {"user", &SpamdSettings::user, "the user whose preferences spamd applies, unless all recipients of a message have the same sa_username; empty is spamd's own"},
+         {"user", &SpamdSettings::user,
+          "the user whose preferences spamd applies, unless all recipients of a message have the same sa_username; empty is spamd's own"},
          {"body_limit", &SpamdSettings::body_limit,
           "how much of a message's body spamd gets, as amavisd's $sa_mail_body_size_limit: the rest is cut off; 0 is "
           "all of it"},
@@ -106,8 +107,7 @@ Task<Attempt> Spamd::ask(SpamdQuestion question, std::size_t index, const ScanRe
     auto reply = co_await read_reply(**stream, deadline);
     if (!reply && reply.error().is(Errc::unavailable)) co_return failed_attempt(Trouble::cannot, reply.error());
     if (!reply) co_return transport_attempt(std::move(reply.error()));
-    if (!*sent)
-        co_return failed_attempt(Trouble::broken, {make_error_code(Errc::bad_reply), "a score before the whole message"});
+    if (!*sent) co_return failed_attempt(Trouble::broken, {make_error_code(Errc::bad_reply), "a score before the whole message"});
     if (question == SpamdQuestion::symbols) co_return interpret_symbols(*reply);
     auto tests = parse_report_table(reply->content());
     if (!tests) co_return failed_attempt(Trouble::broken, std::move(tests.error()));
@@ -116,8 +116,7 @@ Task<Attempt> Spamd::ask(SpamdQuestion question, std::size_t index, const ScanRe
                     address(index).text(), "test names come without scores, and there is no report");
     std::vector<mail::SpamTest> found;
     if (*tests) found = std::move(**tests);
-    co_return Attempt{mail::Scored{reply->score(), std::move(found), reply->required(), {},
-                                   clean_report(reply->content())},
+    co_return Attempt{mail::Scored{reply->score(), std::move(found), reply->required(), {}, clean_report(reply->content())},
                       Trouble::none};
 }
 
@@ -125,8 +124,7 @@ std::shared_ptr<Scanner> open_spamd(const ConfigTable& table, Problems& problems
     const auto before = problems.lines().size();
     SpamdSettings settings;
     load_settings(table, section, spamd_settings(), settings, problems);
-    auto addresses = load_addresses<Endpoint>(table, section, "socket", settings.socket, parse_endpoint, max_addresses,
-                                              problems);
+    auto addresses = load_addresses<Endpoint>(table, section, "socket", settings.socket, parse_endpoint, max_addresses, problems);
     if (!is_spamd_user(settings.user))
         problems.add(table.find("user")->position,
                      "scanners.spamd.user must be printable ASCII without blanks and colons, at most 255 characters");
@@ -136,7 +134,7 @@ std::shared_ptr<Scanner> open_spamd(const ConfigTable& table, Problems& problems
 
 std::vector<SettingLine> spamd_setting_lines(const ConfigTable* table) {
     SpamdSettings current;
-    Problems      ignored("");
+    Problems ignored("");
     if (table != nullptr) load_settings(*table, section, spamd_settings(), current, ignored);
     return describe_settings(section, spamd_settings(), current, table);
 }

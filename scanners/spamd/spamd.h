@@ -19,8 +19,8 @@ enum class SpamdQuestion;
 struct SpamdSettings : CommonSettings {
     SpamdSettings() { max_scans = 5; }
     std::vector<std::string> socket{"127.0.0.1:783"};
-    std::string              user;
-    Bytes                    body_limit{200 * 1024};
+    std::string user;
+    Bytes body_limit{200 * 1024};
 };
 const std::vector<Setting<SpamdSettings>>& spamd_settings();
 
@@ -34,8 +34,8 @@ protected:
 private:
     Task<Attempt> ask(SpamdQuestion question, std::size_t index, const ScanRequest& request, Deadline deadline);
 
-    std::string       user_;
-    std::uint64_t     body_limit_;
+    std::string user_;
+    std::uint64_t body_limit_;
     std::atomic<bool> has_no_table_ = false;  // the site's report template has no table of tests
 };
 

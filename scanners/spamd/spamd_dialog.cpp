@@ -32,8 +32,8 @@ std::size_t table_begin(std::string_view report) {
     std::string_view rest = report, before;
     while (!rest.empty()) {
         const auto line = trim(next_line(rest));
-        const bool is_ruler = line.starts_with("---- ") && line.find_first_not_of("- ") == std::string_view::npos &&
-                              words(line).size() == 3;
+        const bool is_ruler =
+            line.starts_with("---- ") && line.find_first_not_of("- ") == std::string_view::npos && words(line).size() == 3;
         if (is_ruler && words(before) == std::vector<std::string_view>{"pts", "rule", "name", "description"})
             found = report.size() - rest.size();
         before = line;
@@ -59,8 +59,7 @@ SpamdPart spamd_part(std::uint64_t message_size, std::uint64_t header_size, std:
     constexpr std::uint64_t header_part = 64 * 1024, not_worth_it = 5 * 1024;
     if (body_limit == 0) return {message_size, false};
     header_size = std::min(header_size, message_size);
-    const std::uint64_t limit =
-        std::min(header_part, header_size) + 1 + std::min(body_limit, message_size - header_size);
+    const std::uint64_t limit = std::min(header_part, header_size) + 1 + std::min(body_limit, message_size - header_size);
     if (message_size < limit + not_worth_it) return {message_size, false};
     return {limit, true};
 }
@@ -104,7 +103,8 @@ Result<bool> SpamdReply::feed(std::string_view bytes) {
             is_error_ = line_end_ != std::string::npos && !all.substr(0, line_end_).contains(" 0 EX_OK");
         }
         const auto first = all.substr(0, line_end_);
-        const auto end = header_.find("\r\n\r\n", before - std::min<std::size_t>(before, 3));  // its beginning may be there already
+        const auto end =
+            header_.find("\r\n\r\n", before - std::min<std::size_t>(before, 3));  // its beginning may be there already
         if (end > header_limit && header_.size() > header_limit) return bad_reply("an endless header", first);
         if (end == std::string::npos && !is_error_) return false;
         if (end != std::string::npos) {

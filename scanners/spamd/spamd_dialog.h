@@ -23,7 +23,7 @@ enum class SpamdQuestion { report, symbols };
 // SpamdPart - how much of a message spamd gets to see, as amavisd decides it (docs/amavis/scanners.md 5)
 struct SpamdPart {
     std::uint64_t bytes = 0;  // from the beginning of the message
-    bool          is_truncated = false;
+    bool is_truncated = false;
 };
 // spamd_part - the header section up to 64 KiB and `body_limit` bytes of the body; all of it when that leaves out less
 // than 5 KiB, or with a body_limit of 0
@@ -48,8 +48,8 @@ public:
     // end - the peer closed too early: Errc::closed when it said nothing at all, else Errc::bad_reply
     Fault end() const;
 
-    double           score() const noexcept { return score_; }
-    double           required() const noexcept { return required_; }
+    double score() const noexcept { return score_; }
+    double required() const noexcept { return required_; }
     std::string_view content() const noexcept { return content_; }
 
 private:
@@ -57,14 +57,14 @@ private:
     Done read_field(std::string_view line);
     Done read_spam(std::string_view value);
 
-    std::string   header_;
-    std::string   content_;
-    std::size_t   line_end_ = std::string::npos;  // of the status line
-    bool          is_error_ = false;
-    bool          has_header_ = false;
+    std::string header_;
+    std::string content_;
+    std::size_t line_end_ = std::string::npos;  // of the status line
+    bool is_error_ = false;
+    bool has_header_ = false;
     std::optional<std::uint64_t> length_;
-    bool          has_score_ = false;
-    double        score_ = 0, required_ = 0;
+    bool has_score_ = false;
+    double score_ = 0, required_ = 0;
 };
 
 // parse_report_table - "pts rule name description" of the default report template; nothing when there is no table

@@ -26,7 +26,7 @@ Result<std::string> read_sealed(int descriptor, std::uint64_t size) {
 
 Done check_sealed(int descriptor, std::uint64_t size) {
     constexpr int wanted = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
-    const int     seals = ::fcntl(descriptor, F_GET_SEALS);
+    const int seals = ::fcntl(descriptor, F_GET_SEALS);
     if (seals < 0 || (seals & wanted) != wanted) return fail(Errc::bad_reply, "a descriptor that is not sealed");
     struct stat about{};
     if (::fstat(descriptor, &about) != 0 || !S_ISREG(about.st_mode) || static_cast<std::uint64_t>(about.st_size) != size)
@@ -38,7 +38,7 @@ namespace {
 
 Result<mail::ShownParts> with_descriptors(const std::vector<PartBytes>& shown, std::span<Descriptor> descriptors) {
     mail::ShownParts out;
-    std::size_t      used = 0;
+    std::size_t used = 0;
     for (const auto& each : shown) {
         if (each.is_inline) {
             auto bytes = std::make_shared<mail::SealedSpool>(-1, each.size, std::string(each.bytes));
@@ -59,8 +59,8 @@ Result<mail::ShownParts> with_descriptors(const std::vector<PartBytes>& shown, s
 
 Result<std::variant<TakenAnswer, TakenBatch>> take_said(Packet& packet, const Limits& limits) {
     std::span<Descriptor> descriptors(packet.descriptors);
-    std::string           elsewhere;
-    std::string_view      bytes = packet.bytes;
+    std::string elsewhere;
+    std::string_view bytes = packet.bytes;
     if (kind_of(bytes) == PacketKind::elsewhere) {
         const auto where = parse_elsewhere(bytes);
         if (!where || descriptors.empty()) return fail(Errc::bad_reply, "an answer without its descriptor");

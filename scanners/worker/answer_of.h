@@ -13,13 +13,13 @@
 namespace tamis::open {
 
 struct TakenAnswer {
-    std::uint32_t  job = 0;
-    bool           is_last = false;
+    std::uint32_t job = 0;
+    bool is_last = false;
     mail::Contents contents;  // with the last parts for the engines
 };
 
 struct TakenBatch {
-    std::uint32_t    job = 0;
+    std::uint32_t job = 0;
     mail::ShownParts shown;
 };
 

@@ -41,8 +41,8 @@ constexpr int low_priority = 10;  // a tenth of the CPU that others get: enough 
 
 // Alarm - what the CPU timer's handler needs; the one place where a signal handler meets the program
 struct Alarm {
-    std::array<char, 8>   note{};  // the packet "long job", ready to be sent
-    std::size_t           note_size = 0;
+    std::array<char, 8> note{};  // the packet "long job", ready to be sent
+    std::size_t note_size = 0;
     volatile sig_atomic_t is_long = 0;
 };
 Alarm& alarm_state() {
@@ -57,7 +57,7 @@ void on_cpu_time(int) {
     alarm.is_long = 1;
     const int error = errno;
     ::setpriority(PRIO_PROCESS, 0, low_priority);
-    iovec  piece{alarm.note.data(), alarm.note_size};
+    iovec piece{alarm.note.data(), alarm.note_size};
     msghdr message{};
     message.msg_iov = &piece;
     message.msg_iovlen = 1;
@@ -77,7 +77,8 @@ public:
         const auto note = encode_long_job(job.number);
         alarm.note_size = note.copy(alarm.note.data(), alarm.note.size());
         // decoders look at the clock themselves; only a single call of a library may get here, and it is not to cost much more
-        const auto most = job.limits.cpu + std::max<std::chrono::milliseconds>(job.limits.cpu / 2, std::chrono::milliseconds(100));
+        const auto most =
+            job.limits.cpu + std::max<std::chrono::milliseconds>(job.limits.cpu / 2, std::chrono::milliseconds(100));
         if (job.is_long) {
             alarm.is_long = 1;
             ::setpriority(PRIO_PROCESS, 0, low_priority);
@@ -144,30 +145,30 @@ public:
     DaemonSide(const DaemonSide&) = delete;
     DaemonSide& operator=(const DaemonSide&) = delete;
 
-    Took        take(const mail::Contents& so_far, std::vector<ShownBlob> parts) override;
+    Took take(const mail::Contents& so_far, std::vector<ShownBlob> parts) override;
     std::string why() const override { return why_; }
-    bool        grow(std::uint64_t bytes) override;
-    void        shrink(std::uint64_t bytes) noexcept override { used_ -= std::min(used_, bytes); }
+    bool grow(std::uint64_t bytes) override;
+    void shrink(std::uint64_t bytes) noexcept override { used_ -= std::min(used_, bytes); }
     // finish - the answer, with the last parts
-    Done        finish(Opened opened, bool is_last);
+    Done finish(Opened opened, bool is_last);
 
 private:
     // Packed - parts as they are sent; inline bytes are views of their blobs
     struct Packed {
-        std::vector<PartBytes>  shown;
+        std::vector<PartBytes> shown;
         std::vector<Descriptor> held;
-        std::uint64_t           in_files = 0;
+        std::uint64_t in_files = 0;
     };
     Result<Packed> pack(const mail::Contents& contents, const std::vector<ShownBlob>& parts);
-    Done           send(std::string bytes, std::vector<Descriptor> held);
-    GoOn           wait_for(bool is_grant);
+    Done send(std::string bytes, std::vector<Descriptor> held);
+    GoOn wait_for(bool is_grant);
 
-    std::uint32_t         job_;
-    std::array<char, 256> buffer_{};          // the job's own buffer may hold the message
-    std::uint64_t         granted_ = job_reserve, used_ = 0;
-    std::uint64_t         sent_in_files_ = 0;  // of the batch that the daemon still has
-    bool                  is_batch_out_ = false, has_enough_ = false;
-    std::string           why_;
+    std::uint32_t job_;
+    std::array<char, 256> buffer_{};  // the job's own buffer may hold the message
+    std::uint64_t granted_ = job_reserve, used_ = 0;
+    std::uint64_t sent_in_files_ = 0;  // of the batch that the daemon still has
+    bool is_batch_out_ = false, has_enough_ = false;
+    std::string why_;
 };
 
 // wait_for - until the daemon has answered; without one there is nothing to go on for
@@ -201,21 +202,22 @@ bool DaemonSide::grow(std::uint64_t bytes) {
 }
 
 Result<DaemonSide::Packed> DaemonSide::pack(const mail::Contents& contents, const std::vector<ShownBlob>& parts) {
-    Packed        out;
+    Packed out;
     std::uint64_t in_line = 0;
-    const auto    refused = [&](Fault fault) {
+    const auto refused = [&](Fault fault) {
         shrink(out.in_files);
         return std::unexpected(std::move(fault));
     };
     for (const auto& each : parts) {
         const auto bytes = each.bytes.bytes();
-        PartBytes  about{each.part, contents.parts[each.part - 1].path, each.is_plain, bytes.size(), false, {}};
+        PartBytes about{each.part, contents.parts[each.part - 1].path, each.is_plain, bytes.size(), false, {}};
         if (bytes.size() <= inline_part && in_line + bytes.size() <= inline_parts) {
             in_line += bytes.size();
             about.is_inline = true;
             about.bytes = bytes;
         } else {
-            if (!grow(bytes.size())) return refused({make_error_code(Errc::over_limit), "limits.memory has no room for its bytes"});
+            if (!grow(bytes.size()))
+                return refused({make_error_code(Errc::over_limit), "limits.memory has no room for its bytes"});
             out.in_files += bytes.size();
             auto descriptor = each.bytes.to_descriptor();
             if (!descriptor) return refused(std::move(descriptor.error()));
@@ -278,11 +280,11 @@ public:
     int run(std::string_view first, std::string_view namespaces);
 
 private:
-    int  serve();
+    int serve();
     Done answer(const JobPacket& packet, std::vector<Descriptor>& descriptors);
 
-    Tools                          tools_;
-    Setup                          setup_;
+    Tools tools_;
+    Setup setup_;
     std::array<char, packet_limit> buffer_{};
 };
 
@@ -314,8 +316,8 @@ int WorkerProcess::serve() {
 }
 
 Done WorkerProcess::answer(const JobPacket& packet, std::vector<Descriptor>& descriptors) {
-    bool       is_last = false;
-    Opened     opened;
+    bool is_last = false;
+    Opened opened;
     DaemonSide daemon(packet.job.number);
     {
         const CpuWatch watch(packet.job, std::chrono::milliseconds(setup_.quantum_ms));
@@ -350,7 +352,7 @@ constexpr std::array roles{Role{static_cast<std::uint8_t>(PacketKind::setup), se
 
 int serve_role(std::string_view namespaces) {
     const auto buffer = std::make_unique<std::array<char, packet_limit>>();
-    auto       packet = receive_packet(worker_channel, *buffer, Wait::yes);
+    auto packet = receive_packet(worker_channel, *buffer, Wait::yes);
     if (!packet) return packet.error().is(Errc::closed) ? 0 : exit_bad_packet;
     const auto role = std::ranges::find(roles, static_cast<std::uint8_t>(kind_of(packet->bytes)), &Role::first);
     return role == roles.end() ? exit_bad_packet : role->serve(std::move(*packet), namespaces);

@@ -37,13 +37,15 @@ struct DropScanner {
 using RulesHandle = std::unique_ptr<YR_RULES, DropRules>;
 using ScannerHandle = std::unique_ptr<YR_SCANNER, DropScanner>;
 
-const std::uint8_t* octets(std::string_view bytes) { return static_cast<const std::uint8_t*>(static_cast<const void*>(bytes.data())); }
+const std::uint8_t* octets(std::string_view bytes) {
+    return static_cast<const std::uint8_t*>(static_cast<const void*>(bytes.data()));
+}
 
 // Finding - what one scan finds; the callback's side of it
 struct Finding {
     const YR_RULE* first = nullptr;  // of all rules
-    MatchResult    result;
-    bool           is_too_much = false;
+    MatchResult result;
+    bool is_too_much = false;
 };
 
 int on_match(YR_SCAN_CONTEXT*, int message, void* data, void* user) noexcept {
@@ -72,7 +74,7 @@ void warm_up_module(const char* rule) {
     YR_RULES* rules = nullptr;
     if (yr_compiler_get_rules(made, &rules) != ERROR_SUCCESS) return;
     const RulesHandle held(rules);
-    Finding           ignored{rules->rules_table, {}, false};
+    Finding ignored{rules->rules_table, {}, false};
     yr_rules_scan_mem(rules, octets("warm"), 4, SCAN_FLAGS_NO_TRYCATCH, on_match, &ignored, 10);
 }
 
@@ -89,8 +91,9 @@ void warm_up() {
         size = 0;
     }
     warm_up_module("import \"magic\" rule m { condition: magic.type() == \"?\" or magic.mime_type() == \"?\" }");
-    warm_up_module("import \"hash\" rule h { condition: hash.md5(0, filesize) == \"?\" or hash.sha1(0, filesize) == \"?\" or "
-                   "hash.sha256(0, filesize) == \"?\" }");
+    warm_up_module(
+        "import \"hash\" rule h { condition: hash.md5(0, filesize) == \"?\" or hash.sha1(0, filesize) == \"?\" or "
+        "hash.sha256(0, filesize) == \"?\" }");
     warm_up_module("import \"time\" rule t { condition: time.now() == 0 }");
 }
 
@@ -109,32 +112,36 @@ class Matcher {
 public:
     explicit Matcher(const MatchSetup& setup) : setup_(setup) {}
     Done load(Descriptor rules);
-    int  serve();
+    int serve();
 
 private:
-    bool        has_scanner();
+    bool has_scanner();
     MatchResult match(std::string_view bytes, std::uint32_t time_ms);
     MatchResult look(const MatchItem& item, std::span<Descriptor>& descriptors, std::uint32_t time_ms);
 
-    MatchSetup                     setup_;
-    RulesHandle                    rules_;
-    ScannerHandle                  scanner_;
-    bool                           is_worn_ = false;  // something ran out: a fresh process is better
+    MatchSetup setup_;
+    RulesHandle rules_;
+    ScannerHandle scanner_;
+    bool is_worn_ = false;  // something ran out: a fresh process is better
     std::array<char, packet_limit> buffer_{};
 };
 
 Done Matcher::load(Descriptor rules) {
     auto blob = Blob::map(rules.release(), setup_.rules_size);
     if (!blob) return std::unexpected(std::move(blob.error()));
-    Tape      tape{blob->bytes()};
+    Tape tape{blob->bytes()};
     YR_STREAM stream{.user_data = &tape, .read = Tape::read, .write = nullptr};
     YR_RULES* loaded = nullptr;
     if (const int code = yr_rules_load_stream(&stream, &loaded); code != ERROR_SUCCESS)
-        return fail(Errc::unavailable, fmt::format("the compiled rules ({} bytes) cannot be loaded into {} MiB of memory: libyara's error {}",
-                                                   setup_.rules_size, setup_.memory >> 20, code));
+        return fail(Errc::unavailable,
+                    fmt::format("the compiled rules ({} bytes) cannot be loaded into {} MiB of memory: libyara's error {}",
+                                setup_.rules_size, setup_.memory >> 20, code));
     rules_.reset(loaded);
-    if (loaded->num_rules != setup_.rules) return fail(Errc::broken, fmt::format("{} rules instead of {}", loaded->num_rules, setup_.rules));
-    if (!has_scanner()) return fail(Errc::unavailable, fmt::format("no memory to scan with the rules: they need more than {} MiB", setup_.memory >> 20));
+    if (loaded->num_rules != setup_.rules)
+        return fail(Errc::broken, fmt::format("{} rules instead of {}", loaded->num_rules, setup_.rules));
+    if (!has_scanner())
+        return fail(Errc::unavailable,
+                    fmt::format("no memory to scan with the rules: they need more than {} MiB", setup_.memory >> 20));
     return {};
 }
 
@@ -195,7 +202,7 @@ int Matcher::serve() {
         const auto job = parse_match_job(packet->bytes);
         if (!job) return exit_bad_packet;
         std::span<Descriptor> descriptors(packet->descriptors);
-        MatchAnswer           answer{job->number, false, {}};
+        MatchAnswer answer{job->number, false, {}};
         for (const auto& item : job->items) answer.results.push_back(look(item, descriptors, job->time_ms));
         answer.is_last = is_worn_ || cpu_used() > std::chrono::seconds(setup_.cpu_seconds);
         if (!send_packet(worker_channel, encode_match_answer(answer), {}, {}, Wait::yes)) return 0;
@@ -203,8 +210,11 @@ int Matcher::serve() {
 }
 
 int serve_confined(const MatchSetup& setup, Descriptor rules, std::string_view namespaces) {
-    const auto confined = enter_sandbox({.memory = setup.memory, .file = 0, .descriptors = setup.descriptors,
-                                         .cpu_seconds = setup.cpu_seconds + setup.longest_job, .work = SandboxWork::match},
+    const auto confined = enter_sandbox({.memory = setup.memory,
+                                         .file = 0,
+                                         .descriptors = setup.descriptors,
+                                         .cpu_seconds = setup.cpu_seconds + setup.longest_job,
+                                         .work = SandboxWork::match},
                                         namespaces);
     if (!confined) {
         fmt::print(stderr, "{}", describe(confined.error()));

@@ -5,17 +5,18 @@ namespace tamis::open {
 std::vector<Setting<OpenSettings>> open_rows() {
     using S = OpenSettings;
     return {
-        {"enabled", &S::enabled, "messages are opened: MIME parts, archives, file kinds; off, only the raw message is scanned",
-         0, 1, false},
-        {"worker", &S::worker, "the program that opens messages; empty: tamis-worker in the folder of tamisd", 0, 0, false},
-        {"namespaces", &S::namespaces, "workers get empty namespaces (users, network, processes, mounts ...) if the kernel allows it", 0,
+        {"enabled", &S::enabled, "messages are opened: MIME parts, archives, file kinds; off, only the raw message is scanned", 0,
          1, false},
+        {"worker", &S::worker, "the program that opens messages; empty: tamis-worker in the folder of tamisd", 0, 0, false},
+        {"namespaces", &S::namespaces,
+         "workers get empty namespaces (users, network, processes, mounts ...) if the kernel allows it", 0, 1, false},
         {"workers", &S::workers, "worker processes kept running for each thread of the daemon", 1, 64},
         {"extra_workers", &S::extra_workers,
          "more of them for each thread, only while as many messages take long to open; such messages get low priority", 0, 64},
         {"jobs_per_worker", &S::jobs_per_worker, "a worker is replaced after that many messages", 1, 1e6},
         {"time", &S::time, "the longest that opening one message may take; then its worker is ended", 0.1, 3600},
-        {"cpu", &S::cpu, "CPU time for opening one message; what was found until then stands and the message is unchecked", 0.1, 600},
+        {"cpu", &S::cpu, "CPU time for opening one message; what was found until then stands and the message is unchecked", 0.1,
+         600},
         {"memory", &S::memory, "private memory of one worker process", 64.0 * 1024 * 1024, 64.0 * 1024 * 1024 * 1024},
         {"mime_parts", &S::mime_parts, "most parts of the MIME structure of one message", 1, 100'000},
         {"mime_depth", &S::mime_depth, "deepest MIME structure, counting multiparts and attached messages", 1, 1000},
@@ -78,6 +79,8 @@ PoolOptions pool_options_of(const OpenSettings& settings) {
     return out;
 }
 
-SpawnerOptions spawner_options_of(const OpenSettings& settings) { return {.worker = settings.worker, .namespaces = settings.namespaces}; }
+SpawnerOptions spawner_options_of(const OpenSettings& settings) {
+    return {.worker = settings.worker, .namespaces = settings.namespaces};
+}
 
 }  // namespace tamis::open

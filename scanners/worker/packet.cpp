@@ -36,7 +36,8 @@ Result<std::pair<Descriptor, Descriptor>> socket_pair() {
 
 Done send_packet(int socket, std::string_view head, std::string_view tail, std::span<const int> descriptors, Wait wait) {
     if (head.size() + tail.size() > packet_limit || descriptors.size() > packet_descriptors)
-        return fail(Errc::broken, fmt::format("a packet of {} bytes and {} descriptors", head.size() + tail.size(), descriptors.size()));
+        return fail(Errc::broken,
+                    fmt::format("a packet of {} bytes and {} descriptors", head.size() + tail.size(), descriptors.size()));
     std::array<iovec, 2> pieces{{{const_cast<char*>(head.data()), head.size()}, {const_cast<char*>(tail.data()), tail.size()}}};
     msghdr message{};
     message.msg_iov = pieces.data();
@@ -59,8 +60,8 @@ Done send_packet(int socket, std::string_view head, std::string_view tail, std::
 }
 
 Result<Packet> receive_packet(int socket, std::span<char> buffer, Wait wait) {
-    iovec   piece{buffer.data(), buffer.size()};
-    msghdr  message{};
+    iovec piece{buffer.data(), buffer.size()};
+    msghdr message{};
     Control control;
     ssize_t got = 0;
     do {

@@ -26,8 +26,8 @@ public:
         }
         return *this;
     }
-    int  get() const noexcept { return number_; }
-    int  release() noexcept { return std::exchange(number_, -1); }
+    int get() const noexcept { return number_; }
+    int release() noexcept { return std::exchange(number_, -1); }
     void reset() noexcept;
     explicit operator bool() const noexcept { return number_ >= 0; }
 
@@ -35,8 +35,8 @@ private:
     int number_ = -1;
 };
 
-constexpr std::size_t packet_descriptors = 253;   // the kernel's SCM_MAX_FD
-constexpr std::size_t packet_limit = 96 * 1024;   // bytes; a larger one is a fault on both sides
+constexpr std::size_t packet_descriptors = 253;  // the kernel's SCM_MAX_FD
+constexpr std::size_t packet_limit = 96 * 1024;  // bytes; a larger one is a fault on both sides
 
 // socket_pair - two connected SEQPACKET sockets, both closed on exec
 Result<std::pair<Descriptor, Descriptor>> socket_pair();
@@ -47,7 +47,7 @@ enum class Wait : bool { no, yes };
 Done send_packet(int socket, std::string_view head, std::string_view tail, std::span<const int> descriptors, Wait wait);
 
 struct Packet {
-    std::string_view        bytes;        // in the buffer that was given
+    std::string_view bytes;  // in the buffer that was given
     std::vector<Descriptor> descriptors;
 };
 

@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 #include <poll.h>
 
+#include <algorithm>
+#include <array>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <algorithm>
-#include <array>
 #include <deque>
 #include <iterator>
 #include <list>
@@ -28,21 +28,23 @@ using Clock = Deadline::Clock;
 
 namespace {
 
-constexpr auto start_limit = std::chrono::seconds(30);     // for a worker to load its tables and to confine itself
+constexpr auto start_limit = std::chrono::seconds(30);  // for a worker to load its tables and to confine itself
 constexpr auto pause_after_bad_starts = std::chrono::seconds(1);
-constexpr auto long_wait = std::chrono::seconds(1);        // a long job that has waited so long goes before new ones
+constexpr auto long_wait = std::chrono::seconds(1);  // a long job that has waited so long goes before new ones
 constexpr auto longest_wait_for_memory = std::chrono::seconds(30);
-constexpr int  bad_starts_limit = 3;                       // in a row: then waiting jobs fail instead of waiting on
-constexpr int  attempts_limit = 2;
+constexpr int bad_starts_limit = 3;  // in a row: then waiting jobs fail instead of waiting on
+constexpr int attempts_limit = 2;
 
 struct Metrics {
     metric::Counter jobs{"tamis_open_jobs_total", "messages handed to a decoder process"};
     metric::Counter failures{"tamis_open_failures_total", "messages that could not be opened"};
-    metric::Counter crashes{"tamis_open_crashes_total", "decoder processes that died or answered nonsense while they had a message"};
+    metric::Counter crashes{"tamis_open_crashes_total",
+                            "decoder processes that died or answered nonsense while they had a message"};
     metric::Counter timeouts{"tamis_open_timeouts_total", "decoder processes ended because a message took too long"};
     metric::Counter restarts{"tamis_open_workers_started_total", "decoder processes started"};
     metric::Counter long_jobs{"tamis_open_long_jobs_total", "messages that used more than the quantum of CPU"};
-    metric::Counter batches{"tamis_open_batches_total", "batches of parts shown to the virus scanners while their message was still being opened"};
+    metric::Counter batches{"tamis_open_batches_total",
+                            "batches of parts shown to the virus scanners while their message was still being opened"};
     metric::Counter waited{"tamis_open_wait_seconds_total", "time that messages waited for a free decoder process"};
 };
 Metrics& metrics() {
@@ -67,9 +69,9 @@ mail::Contents failed_on_it(std::string why) {
 
 // Said - what a worker said of its job before the answer: parts to be shown, or a wish for memory
 struct Said {
-    std::uint32_t    job = 0;
+    std::uint32_t job = 0;
     mail::ShownParts shown;
-    std::uint64_t    wish = 0;  // bytes; 0: it is a batch
+    std::uint64_t wish = 0;  // bytes; 0: it is a batch
 };
 
 // Entry - one message on its way; shared by its coroutine and the pool
@@ -78,22 +80,22 @@ struct Entry {
         : message(std::move(spool)), job(std::move(how)), waker(std::move(executor)) {}
 
     std::shared_ptr<const mail::SealedSpool> message;
-    OpenJob            job;
-    asio::steady_timer waker;         // wakes the coroutine: at its time limit, or when done
-    Clock::time_point  arrived = Clock::now();
-    Clock::time_point  handed{};      // to a worker
-    Clock::time_point  until = Clock::time_point::max();  // end of its time on that worker
-    int                attempts = 0;
-    bool               is_long = false;
-    bool               is_done = false;
-    std::deque<Said>   said;          // in this order, at most one of each kind of a job
-    std::uint32_t      shown_parts = 0;  // of the present attempt
-    std::uint64_t      shown_bytes = 0;
-    bool               has_enough = false;
-    Slots::Units       memory;        // of its workers' memory files
-    mail::ShownParts   kept;          // batches, when nobody takes them
-    std::uint32_t      kept_of = 0;   // the job that they belong to
-    mail::Contents     result;
+    OpenJob job;
+    asio::steady_timer waker;  // wakes the coroutine: at its time limit, or when done
+    Clock::time_point arrived = Clock::now();
+    Clock::time_point handed{};                          // to a worker
+    Clock::time_point until = Clock::time_point::max();  // end of its time on that worker
+    int attempts = 0;
+    bool is_long = false;
+    bool is_done = false;
+    std::deque<Said> said;          // in this order, at most one of each kind of a job
+    std::uint32_t shown_parts = 0;  // of the present attempt
+    std::uint64_t shown_bytes = 0;
+    bool has_enough = false;
+    Slots::Units memory;        // of its workers' memory files
+    mail::ShownParts kept;      // batches, when nobody takes them
+    std::uint32_t kept_of = 0;  // the job that they belong to
+    mail::Contents result;
 };
 using EntryPtr = std::shared_ptr<Entry>;
 
@@ -102,17 +104,17 @@ struct Worker {
     explicit Worker(asio::io_context& context) : socket(context), alarm(context) {}
 
     asio::posix::stream_descriptor socket;
-    asio::steady_timer             alarm;      // for its start
-    std::uint64_t                  cookie = 0;
-    std::uint32_t                  jobs = 0;
-    std::uint32_t                  number = 0;  // of its present job
-    bool                           is_ready = false;
-    bool                           is_slow = false;  // has low priority, for good
-    bool                           is_gone = false;
-    bool                           has_batch_out = false, has_wish_out = false;  // it may say no second one
-    EntryPtr                       entry;      // what it works on
-    std::string                    death;      // how it ended, once the spawner has said so
-    bool                           used_cpu = false;  // it ended because of that
+    asio::steady_timer alarm;  // for its start
+    std::uint64_t cookie = 0;
+    std::uint32_t jobs = 0;
+    std::uint32_t number = 0;  // of its present job
+    bool is_ready = false;
+    bool is_slow = false;  // has low priority, for good
+    bool is_gone = false;
+    bool has_batch_out = false, has_wish_out = false;  // it may say no second one
+    EntryPtr entry;                                    // what it works on
+    std::string death;                                 // how it ended, once the spawner has said so
+    bool used_cpu = false;                             // it ended because of that
 };
 using WorkerPtr = std::shared_ptr<Worker>;
 
@@ -120,52 +122,52 @@ struct WorkerPool::Impl : std::enable_shared_from_this<Impl> {
     Impl(asio::io_context& io, Spawner& starter, PoolOptions how, Slots* charged)
         : context(io), spawner(starter), options(how), memory(charged) {}
 
-    void                  fill();
-    bool                  start();
-    void                  watch(const WorkerPtr& worker);
-    void                  on_readable(const WorkerPtr& worker);
-    void                  on_packet(const WorkerPtr& worker, Packet& packet);
-    void                  on_hello(const WorkerPtr& worker, std::string_view bytes);
-    void                  on_long(const WorkerPtr& worker, std::string_view bytes);
-    void                  on_said(const WorkerPtr& worker, Packet& packet);
-    void                  on_answer(const WorkerPtr& worker, TakenAnswer answer);
-    void                  on_batch(const WorkerPtr& worker, TakenBatch batch);
-    void                  on_wish(const WorkerPtr& worker, std::string_view bytes);
-    Task<bool>            grant(Entry& entry, std::uint64_t bytes, Deadline deadline);
-    Task<void>            serve(EntryPtr entry, Said said, const ShowParts& show, Deadline deadline);
-    void                  go_on(const EntryPtr& entry, const GoOn& answer);
-    void                  on_gone(const WorkerPtr& worker);
-    void                  drop(const WorkerPtr& worker);
-    void                  lost(const WorkerPtr& worker, const std::string& why);
-    void                  bad_start(const std::string& why);
-    void                  pump();
-    EntryPtr              next();
-    Done                  hand(const EntryPtr& entry, const WorkerPtr& worker);
-    void                  finish(const EntryPtr& entry, mail::Contents result);
-    void                  give_up(const EntryPtr& entry);
-    void                  fail_waiting(const std::string& why);
-    void                  enqueue(const EntryPtr& entry, bool in_front);
-    void                  add(const EntryPtr& entry);
-    void                  stop();
-    std::uint32_t         long_running() const;
-    std::uint32_t         waiting_for_us() const;
-    std::uint32_t         long_allowed() const { return std::max(1U, options.extra); }
-    WorkerPtr             idle() const;
-    bool                  may_take_any() const;
-    State                 state() const;
+    void fill();
+    bool start();
+    void watch(const WorkerPtr& worker);
+    void on_readable(const WorkerPtr& worker);
+    void on_packet(const WorkerPtr& worker, Packet& packet);
+    void on_hello(const WorkerPtr& worker, std::string_view bytes);
+    void on_long(const WorkerPtr& worker, std::string_view bytes);
+    void on_said(const WorkerPtr& worker, Packet& packet);
+    void on_answer(const WorkerPtr& worker, TakenAnswer answer);
+    void on_batch(const WorkerPtr& worker, TakenBatch batch);
+    void on_wish(const WorkerPtr& worker, std::string_view bytes);
+    Task<bool> grant(Entry& entry, std::uint64_t bytes, Deadline deadline);
+    Task<void> serve(EntryPtr entry, Said said, const ShowParts& show, Deadline deadline);
+    void go_on(const EntryPtr& entry, const GoOn& answer);
+    void on_gone(const WorkerPtr& worker);
+    void drop(const WorkerPtr& worker);
+    void lost(const WorkerPtr& worker, const std::string& why);
+    void bad_start(const std::string& why);
+    void pump();
+    EntryPtr next();
+    Done hand(const EntryPtr& entry, const WorkerPtr& worker);
+    void finish(const EntryPtr& entry, mail::Contents result);
+    void give_up(const EntryPtr& entry);
+    void fail_waiting(const std::string& why);
+    void enqueue(const EntryPtr& entry, bool in_front);
+    void add(const EntryPtr& entry);
+    void stop();
+    std::uint32_t long_running() const;
+    std::uint32_t waiting_for_us() const;
+    std::uint32_t long_allowed() const { return std::max(1U, options.extra); }
+    WorkerPtr idle() const;
+    bool may_take_any() const;
+    State state() const;
 
-    asio::io_context&       context;
-    Spawner&                spawner;
-    PoolOptions             options;
-    Slots*                  memory;  // null: nothing is charged
-    std::list<WorkerPtr>    workers;
-    std::deque<EntryPtr>    plain, usual, slow;  // who goes first
-    std::vector<char>       buffer = std::vector<char>(packet_limit);
-    std::uint32_t           next_number = 1;
-    int                     bad_starts = 0;
-    Clock::time_point       not_before{};
-    std::string             trouble;             // why the last worker could not be started
-    bool                    is_stopped = false;
+    asio::io_context& context;
+    Spawner& spawner;
+    PoolOptions options;
+    Slots* memory;  // null: nothing is charged
+    std::list<WorkerPtr> workers;
+    std::deque<EntryPtr> plain, usual, slow;  // who goes first
+    std::vector<char> buffer = std::vector<char>(packet_limit);
+    std::uint32_t next_number = 1;
+    int bad_starts = 0;
+    Clock::time_point not_before{};
+    std::string trouble;  // why the last worker could not be started
+    bool is_stopped = false;
 };
 
 // fill - as many workers as there should be: the normal ones, and one more for each that has a long job or waits for the engines
@@ -198,7 +200,8 @@ bool WorkerPool::Impl::start() {
     setup.quantum_ms = static_cast<std::uint32_t>(options.quantum.count());
     setup.file = options.file;
     // a worker with a long job is replaced after it: all others stay below the quantum
-    setup.cpu_seconds = static_cast<std::uint32_t>((options.jobs_per_worker * options.quantum + 2 * options.cpu).count() / 1000 + 60);
+    setup.cpu_seconds =
+        static_cast<std::uint32_t>((options.jobs_per_worker * options.quantum + 2 * options.cpu).count() / 1000 + 60);
     auto worker = std::make_shared<Worker>(context);
     worker->cookie = *cookie;
     if (auto sent = send_packet(ends->first.get(), encode_setup(setup), {}, {}, Wait::no); !sent) {
@@ -232,12 +235,9 @@ void WorkerPool::Impl::watch(const WorkerPtr& worker) {
 
 void WorkerPool::Impl::on_readable(const WorkerPtr& worker) {
     auto packet = receive_packet(worker->socket.native_handle(), buffer, Wait::no);
-    if (packet)
-        on_packet(worker, *packet);
-    else if (packet.error().is(Errc::closed))
-        return on_gone(worker);
-    else if (!packet.error().is(Errc::unavailable))
-        return lost(worker, "sent what cannot be understood");
+    if (packet) on_packet(worker, *packet);
+    else if (packet.error().is(Errc::closed)) return on_gone(worker);
+    else if (!packet.error().is(Errc::unavailable)) return lost(worker, "sent what cannot be understood");
     if (!worker->is_gone) watch(worker);
 }
 
@@ -270,7 +270,8 @@ void WorkerPool::Impl::on_hello(const WorkerPtr& worker, std::string_view bytes)
     worker->is_ready = true;
     worker->alarm.cancel();
     bad_starts = 0;
-    if (spawner.first_report()) log::info({}, "decoder processes: {}, confined by {}", spawner.worker(), escaped(*confinement, 200));
+    if (spawner.first_report())
+        log::info({}, "decoder processes: {}, confined by {}", spawner.worker(), escaped(*confinement, 200));
     pump();
 }
 
@@ -363,7 +364,7 @@ Task<bool> WorkerPool::Impl::grant(Entry& entry, std::uint64_t bytes, Deadline d
 // serve - one thing that a worker has said, in the message's own coroutine
 Task<void> WorkerPool::Impl::serve(EntryPtr entry, Said said, const ShowParts& show, Deadline deadline) {
     const auto begun = Clock::now();
-    GoOn       answer{.job = said.job, .is_grant = said.wish != 0, .has_enough = entry->has_enough};
+    GoOn answer{.job = said.job, .is_grant = said.wish != 0, .has_enough = entry->has_enough};
     if (said.wish != 0) {
         answer.is_allowed = co_await grant(*entry, said.wish, deadline);
     } else if (!show) {
@@ -404,11 +405,11 @@ void WorkerPool::Impl::lost(const WorkerPtr& worker, const std::string& why) {
         metrics().crashes.add();
         ++entry->attempts;
         if (worker->used_cpu)
-            finish(entry, failed_on_it(fmt::format("the decoder used more than {} ms of CPU time", entry->job.limits.cpu.count())));
+            finish(entry,
+                   failed_on_it(fmt::format("the decoder used more than {} ms of CPU time", entry->job.limits.cpu.count())));
         else if (entry->attempts >= attempts_limit)
             finish(entry, failed_on_it(fmt::format("the decoder crashed twice ({})", why)));
-        else
-            enqueue(entry, true);
+        else enqueue(entry, true);
     }
     fill();
     pump();
@@ -419,7 +420,8 @@ void WorkerPool::Impl::bad_start(const std::string& why) {
     trouble = why;
     if (++bad_starts >= bad_starts_limit) {
         if (bad_starts == bad_starts_limit)
-            log::error({}, "decoder processes cannot be started, messages are not opened and unchecked: {} {}", spawner.worker(), why);
+            log::error({}, "decoder processes cannot be started, messages are not opened and unchecked: {} {}", spawner.worker(),
+                       why);
         not_before = Clock::now() + pause_after_bad_starts;
     }
     fill();
@@ -478,7 +480,8 @@ void WorkerPool::Impl::pump() {
         if (!entry) return;
         if (auto handed = hand(entry, worker); !handed) {
             if (!handed.error().is(Errc::closed)) {
-                finish(entry, failed(fmt::format("the message cannot be given to a decoder process: {}", describe(handed.error()))));
+                finish(entry,
+                       failed(fmt::format("the message cannot be given to a decoder process: {}", describe(handed.error()))));
                 continue;
             }
             drop(worker);  // it died since; nobody's fault
@@ -486,13 +489,18 @@ void WorkerPool::Impl::pump() {
         }
         fill();
     }
-    if (workers.empty() && Clock::now() < not_before) fail_waiting(fmt::format("no decoder process could be started ({})", trouble));
+    if (workers.empty() && Clock::now() < not_before)
+        fail_waiting(fmt::format("no decoder process could be started ({})", trouble));
 }
 
 Done WorkerPool::Impl::hand(const EntryPtr& entry, const WorkerPtr& worker) {
     const auto& spool = *entry->message;
-    Job job{next_number++, entry->job.limits, entry->job.extract, entry->is_long,
-            spool.is_all_in_head() && spool.size() <= inline_message, spool.size()};
+    Job job{next_number++,
+            entry->job.limits,
+            entry->job.extract,
+            entry->is_long,
+            spool.is_all_in_head() && spool.size() <= inline_message,
+            spool.size()};
     const std::array descriptor{job.is_inline ? -1 : spool.descriptor()};
     if (!job.is_inline && descriptor[0] < 0) return fail(Errc::unavailable, "no descriptor for the message");
     auto sent = send_packet(worker->socket.native_handle(), encode_job(job), job.is_inline ? spool.head() : std::string_view{},
@@ -527,7 +535,8 @@ void WorkerPool::Impl::finish(const EntryPtr& entry, mail::Contents result) {
 void WorkerPool::Impl::give_up(const EntryPtr& entry) {
     for (auto* queue : {&plain, &usual, &slow})
         if (std::erase(*queue, entry) != 0)
-            return finish(entry, failed(fmt::format("no decoder process was free in time{}{}", trouble.empty() ? "" : ": ", trouble)));
+            return finish(entry,
+                          failed(fmt::format("no decoder process was free in time{}{}", trouble.empty() ? "" : ": ", trouble)));
     const auto found = std::ranges::find(workers, entry, &Worker::entry);
     if (found == workers.end()) return finish(entry, failed("the decoder process was lost"));
     const auto worker = *found;
@@ -550,10 +559,8 @@ void WorkerPool::Impl::fail_waiting(const std::string& why) {
 void WorkerPool::Impl::enqueue(const EntryPtr& entry, bool in_front) {
     entry->until = Clock::time_point::max();
     auto& queue = entry->is_long ? slow : !may_take_any() && looks_plain(*entry->message) ? plain : usual;
-    if (in_front)
-        queue.push_front(entry);
-    else
-        queue.push_back(entry);
+    if (in_front) queue.push_front(entry);
+    else queue.push_back(entry);
 }
 
 void WorkerPool::Impl::add(const EntryPtr& entry) {
@@ -596,7 +603,7 @@ void WorkerPool::set_options(PoolOptions options) {
 }
 
 WorkerPool::State WorkerPool::state() const { return impl_->state(); }
-void              WorkerPool::stop() { impl_->stop(); }
+void WorkerPool::stop() { impl_->stop(); }
 
 namespace {
 
@@ -606,7 +613,7 @@ mail::ShownParts charged(mail::ShownParts parts, Slots::Units units) {
     const auto shared = std::make_shared<Slots::Units>(std::move(units));
     struct Both {
         std::shared_ptr<const mail::SealedSpool> bytes;
-        std::shared_ptr<Slots::Units>            units;
+        std::shared_ptr<Slots::Units> units;
     };
     for (auto& each : parts) {
         const auto both = std::make_shared<Both>(each.bytes, shared);
@@ -619,7 +626,7 @@ mail::ShownParts charged(mail::ShownParts parts, Slots::Units units) {
 
 Task<mail::Contents> WorkerPool::open(std::shared_ptr<const mail::SealedSpool> message, OpenJob job, Deadline deadline,
                                       ShowParts show) {
-    const auto  pool = impl_;  // outlives the WorkerPool if it must
+    const auto pool = impl_;  // outlives the WorkerPool if it must
     std::string trouble;
     try {
         const auto entry = std::make_shared<Entry>(co_await asio::this_coro::executor, std::move(message), std::move(job));
@@ -640,7 +647,8 @@ Task<mail::Contents> WorkerPool::open(std::shared_ptr<const mail::SealedSpool> m
             co_await entry->waker.async_wait(as_result);
         }
         auto& shown = entry->result.shown;
-        if (entry->result.was_opened) shown.insert(shown.begin(), std::make_move_iterator(entry->kept.begin()), std::make_move_iterator(entry->kept.end()));
+        if (entry->result.was_opened)
+            shown.insert(shown.begin(), std::make_move_iterator(entry->kept.begin()), std::make_move_iterator(entry->kept.end()));
         shown = charged(std::move(shown), std::move(entry->memory));
         co_return std::move(entry->result);
     } catch (const std::exception& what) {

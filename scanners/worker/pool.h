@@ -24,19 +24,19 @@
 namespace tamis::open {
 
 struct PoolOptions {
-    std::uint32_t workers = 2;                // kept running
-    std::uint32_t extra = 4;                  // more of them, only while as many jobs are long
-    std::uint32_t jobs_per_worker = 1000;     // then it is replaced
-    std::uint64_t memory = 256ULL << 20;      // private memory of one worker
-    std::uint64_t file = 300ULL << 20;        // largest decoded part
-    std::chrono::milliseconds cpu{2000};      // the most that any job may use: Limits::cpu
-    std::chrono::milliseconds time{30'000};   // one job, from being handed to a worker to its answer
-    std::chrono::milliseconds quantum{100};   // CPU after which a job counts as long
+    std::uint32_t workers = 2;               // kept running
+    std::uint32_t extra = 4;                 // more of them, only while as many jobs are long
+    std::uint32_t jobs_per_worker = 1000;    // then it is replaced
+    std::uint64_t memory = 256ULL << 20;     // private memory of one worker
+    std::uint64_t file = 300ULL << 20;       // largest decoded part
+    std::chrono::milliseconds cpu{2000};     // the most that any job may use: Limits::cpu
+    std::chrono::milliseconds time{30'000};  // one job, from being handed to a worker to its answer
+    std::chrono::milliseconds quantum{100};  // CPU after which a job counts as long
 };
 
 // OpenJob - how one message is to be opened
 struct OpenJob {
-    Limits  limits;                       // `cpu` is also enforced: a worker that exceeds it by a second is ended
+    Limits limits;  // `cpu` is also enforced: a worker that exceeds it by a second is ended
     Extract extract = Extract::not_plain;
 };
 
@@ -58,7 +58,8 @@ public:
     // line why it could not be opened: "the decoder crashed twice (SIGSEGV)", "opening took longer than 30 s", ...
     // Parts for the engines go to `show` before, and the last of them come with the contents; without `show` all of them do. A
     // second attempt after a crash shows again what the first one has shown. The time that `show` takes is not the worker's.
-    Task<mail::Contents> open(std::shared_ptr<const mail::SealedSpool> message, OpenJob job, Deadline deadline, ShowParts show = {});
+    Task<mail::Contents> open(std::shared_ptr<const mail::SealedSpool> message, OpenJob job, Deadline deadline,
+                              ShowParts show = {});
 
     // set_options - after a reload; workers that run keep their memory limit until they are replaced
     void set_options(PoolOptions options);

@@ -31,7 +31,7 @@ std::string beside_this_program() {
 
 Result<int> open_worker_program(const SpawnerOptions& options) {
     const std::string path = options.worker.empty() ? beside_this_program() : options.worker;
-    Descriptor        program(::open(path.c_str(), O_PATH | O_CLOEXEC));
+    Descriptor program(::open(path.c_str(), O_PATH | O_CLOEXEC));
     if (!program || ::faccessat(AT_FDCWD, path.c_str(), X_OK, AT_EACCESS) != 0)
         return fail(std::error_code(errno, std::system_category()),
                     fmt::format("cannot execute {}: messages cannot be opened without it; install it beside tamisd, name it in "
@@ -91,8 +91,9 @@ Done Spawner::send(std::uint8_t command, std::uint64_t cookie, int descriptor) {
     auto done = send_packet(socket_, packet.take(), {}, std::span(descriptors).first(descriptor < 0 ? 0 : 1), Wait::no);
     if (done || !done.error().is(Errc::closed)) return done;
     if (!is_gone_.exchange(true))
-        log::error({}, "the process that starts tamis-worker has ended: messages cannot be opened and are unchecked; restart "
-                       "tamisd (a process cannot be forked from a running one)");
+        log::error({},
+                   "the process that starts tamis-worker has ended: messages cannot be opened and are unchecked; restart "
+                   "tamisd (a process cannot be forked from a running one)");
     return fail(Errc::closed, "the process that starts workers has ended; tamisd must be restarted");
 }
 

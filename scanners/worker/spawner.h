@@ -20,9 +20,9 @@
 namespace tamis::open {
 
 struct SpawnerOptions {
-    std::string worker;             // program; "": tamis-worker in the folder of the running program
-    bool        namespaces = true;  // empty user, network, pid, ipc, uts, cgroup and mount namespaces, if the kernel allows
-    int         program = -1;       // that program, opened already by open_worker_program(); start() takes it over
+    std::string worker;      // program; "": tamis-worker in the folder of the running program
+    bool namespaces = true;  // empty user, network, pid, ipc, uts, cgroup and mount namespaces, if the kernel allows
+    int program = -1;        // that program, opened already by open_worker_program(); start() takes it over
 };
 
 // open_worker_program - `options.worker` (or the one beside the running program) as a descriptor to be executed later: to be
@@ -43,7 +43,7 @@ public:
     // of the pair, then the end of the stream. Any thread; never waits.
     Result<std::uint64_t> start_worker(int descriptor);
     // kill_worker - SIGKILL; nothing happens when it is gone already. Any thread; never waits.
-    Done                  kill_worker(std::uint64_t cookie);
+    Done kill_worker(std::uint64_t cookie);
 
     // start_program - a runner for one scanner program (scanners/command/program_runner.h), outside of any sandbox but its own.
     // It gets `descriptor` as start_worker's does, takes its job from the other end, and ends when that closes. As
@@ -51,20 +51,20 @@ public:
     Result<std::uint64_t> start_program(int descriptor);
 
     // first_report - true once: somebody is to say in the log how workers are confined
-    bool               first_report() noexcept;
-    pid_t              pid() const noexcept { return pid_; }
+    bool first_report() noexcept;
+    pid_t pid() const noexcept { return pid_; }
     const std::string& worker() const noexcept { return worker_; }
 
 private:
     Spawner(int socket, pid_t pid, std::string worker) : socket_(socket), pid_(pid), worker_(std::move(worker)) {}
     Done send(std::uint8_t command, std::uint64_t cookie, int descriptor);
 
-    int                        socket_;
-    pid_t                      pid_;
-    std::string                worker_;
+    int socket_;
+    pid_t pid_;
+    std::string worker_;
     std::atomic<std::uint64_t> next_cookie_{1};
-    std::atomic<bool>          is_gone_{false};       // said so in the log
-    std::atomic<bool>          has_reported_{false};
+    std::atomic<bool> is_gone_{false};  // said so in the log
+    std::atomic<bool> has_reported_{false};
 };
 
 }  // namespace tamis::open

@@ -38,16 +38,14 @@ constexpr std::string_view namespace_names = "user pid net ipc uts cgroup";
 // Child - one worker, or one runner of a program, which ends by itself when its channel does
 struct Child {
     std::uint64_t cookie;
-    pid_t         pid;
-    Descriptor    channel;  // where its death is told
-    Descriptor    said;     // read end of its stdout and stderr
-    bool          is_runner = false;
+    pid_t pid;
+    Descriptor channel;  // where its death is told
+    Descriptor said;     // read end of its stdout and stderr
+    bool is_runner = false;
 
     void stop() const {
-        if (is_runner)
-            ::shutdown(channel.get(), SHUT_RDWR);  // it kills its program and cleans up
-        else
-            ::kill(pid, SIGKILL);
+        if (is_runner) ::shutdown(channel.get(), SHUT_RDWR);  // it kills its program and cleans up
+        else ::kill(pid, SIGKILL);
     }
 };
 
@@ -66,23 +64,26 @@ bool write_file(const char* path, const std::string& text) {
 class SpawnerLoop {
 public:
     SpawnerLoop(int commands, int program, bool namespaces)
-        : commands_(commands), program_(program), null_(raised(::open("/dev/null", O_RDWR | O_CLOEXEC))), namespaces_(namespaces) {}
+        : commands_(commands),
+          program_(program),
+          null_(raised(::open("/dev/null", O_RDWR | O_CLOEXEC))),
+          namespaces_(namespaces) {}
 
     [[noreturn]] void run();
 
 private:
-    void  obey();
-    void  start(std::uint64_t cookie, Descriptor channel);
-    void  start_runner(std::uint64_t cookie, Descriptor channel);
-    void  not_started(const Descriptor& channel) const;
-    void  kill(std::uint64_t cookie) const;
-    void  reap();
+    void obey();
+    void start(std::uint64_t cookie, Descriptor channel);
+    void start_runner(std::uint64_t cookie, Descriptor channel);
+    void not_started(const Descriptor& channel) const;
+    void kill(std::uint64_t cookie) const;
+    void reap();
     pid_t fork_worker(bool& in_namespaces) const;
     [[noreturn]] void become_worker(int channel, int said, bool in_namespaces, uid_t user, gid_t group) const;
     [[noreturn]] void end();
 
-    int                commands_, program_, null_;
-    bool               namespaces_;
+    int commands_, program_, null_;
+    bool namespaces_;
     std::vector<Child> children_;
     std::array<char, 256> buffer_{};
 };
@@ -138,8 +139,8 @@ pid_t SpawnerLoop::fork_worker(bool& in_namespaces) const {
 }
 
 void SpawnerLoop::start(std::uint64_t cookie, Descriptor channel) {
-    const uid_t        user = ::geteuid();
-    const gid_t        group = ::getegid();
+    const uid_t user = ::geteuid();
+    const gid_t group = ::getegid();
     std::array<int, 2> pipe{-1, -1};
     if (::pipe2(pipe.data(), O_CLOEXEC | O_NONBLOCK) != 0) pipe = {-1, -1};  // then nobody hears what it says
     Descriptor said(pipe[0]);
@@ -183,10 +184,8 @@ void SpawnerLoop::become_worker(int channel, int said, bool in_namespaces, uid_t
     ::dup2(null_, 0);
     ::dup2(said >= 0 ? said : null_, 1);
     ::dup2(said >= 0 ? said : null_, 2);
-    if (channel == worker_channel)
-        ::fcntl(channel, F_SETFD, 0);
-    else
-        ::dup2(channel, worker_channel);
+    if (channel == worker_channel) ::fcntl(channel, F_SETFD, 0);
+    else ::dup2(channel, worker_channel);
     ::close_range(worker_channel + 1, ~0U, CLOSE_RANGE_CLOEXEC);
     sigset_t none;
     sigemptyset(&none);
@@ -211,7 +210,7 @@ void SpawnerLoop::kill(std::uint64_t cookie) const {
 }
 
 void SpawnerLoop::reap() {
-    int    status = 0;
+    int status = 0;
     rusage used{};
     for (pid_t pid = 0; (pid = ::wait4(-1, &status, WNOHANG, &used)) > 0;) {
         const auto found = std::ranges::find(children_, pid, &Child::pid);

@@ -10,7 +10,7 @@ namespace tamis::open {
 
 struct Tools {
     std::unique_ptr<KindFinder> kinds;
-    OpenerSetup                 setup;  // decoders and the walk; limits are those of each job
+    OpenerSetup setup;  // decoders and the walk; limits are those of each job
 };
 
 // load_tools - the libmagic database, character sets, digests, time zone, locale. A second call gives a second set.

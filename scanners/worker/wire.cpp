@@ -22,16 +22,16 @@ using mail::Shown;
 namespace {
 
 constexpr std::size_t path_limit = 1024;
-constexpr std::size_t word_limit = 64;          // container, kind
+constexpr std::size_t word_limit = 64;  // container, kind
 constexpr std::size_t type_limit = 256;
 constexpr std::size_t line_limit = 250;
-constexpr std::size_t detail_limit = 200;       // also libmagic's description
+constexpr std::size_t detail_limit = 200;  // also libmagic's description
 constexpr std::size_t header_value_limit = 998;
 constexpr std::size_t headers_limit = 64;
 constexpr std::size_t said_limit = 1000;
-constexpr std::size_t part_minimum = 52;        // bytes of a part whose texts are all empty
-constexpr std::size_t tail_room = 256 * 1024;   // for all that follows the parts
-constexpr std::size_t shown_minimum = 18;       // bytes of a part for the engines
+constexpr std::size_t part_minimum = 52;       // bytes of a part whose texts are all empty
+constexpr std::size_t tail_room = 256 * 1024;  // for all that follows the parts
+constexpr std::size_t shown_minimum = 18;      // bytes of a part for the engines
 constexpr std::uint8_t flags_all = 127;
 
 std::unexpected<Fault> bad(const char* what) { return fail(Errc::bad_reply, fmt::format("a packet that is no {}", what)); }
@@ -313,7 +313,7 @@ std::string encode_answer(const Answer& answer) {
     out.u32(answer.job);
     out.flag(answer.is_last);
     write_shown(out, answer.shown);
-    const auto   count_at = out.size();
+    const auto count_at = out.size();
     std::uint32_t count = 0;
     out.u32(0);
     for (const auto& part : answer.contents.parts) {
@@ -342,8 +342,7 @@ Result<Answer> parse_answer(std::string_view bytes, const Limits& limits) {
     out.shown = read_shown(in, limits);
     const auto parts = in.count(std::uint64_t{limits.mime_parts} + limits.members, part_minimum);
     out.contents.parts.reserve(parts);
-    for (std::uint32_t number = 1; number <= parts && in.ok(); ++number)
-        out.contents.parts.push_back(read_part(in, number));
+    for (std::uint32_t number = 1; number <= parts && in.ok(); ++number) out.contents.parts.push_back(read_part(in, number));
     read_rest(in, out.contents);
     if (!in.at_end()) return bad("answer");
     return out;
@@ -449,7 +448,7 @@ bool is_cpu_death(const DeathNotice& death) noexcept {
 std::string describe_death(const DeathNotice& death) {
     std::string out;
     if (WIFSIGNALED(death.status)) {
-        const int   signal = WTERMSIG(death.status);
+        const int signal = WTERMSIG(death.status);
         const char* name = ::sigabbrev_np(signal);
         out = name != nullptr ? fmt::format("SIG{}", name) : fmt::format("signal {}", signal);
         if (signal == SIGSYS) out += ": a forbidden system call";

@@ -24,10 +24,10 @@ public:
         out_.append(value);
     }
     // text - at most `limit` bytes of it
-    void        text(std::string_view value, std::size_t limit) { text(value.substr(0, limit)); }
+    void text(std::string_view value, std::size_t limit) { text(value.substr(0, limit)); }
     std::size_t size() const noexcept { return out_.size(); }
-    void        cut(std::size_t size) { out_.resize(size); }
-    void        put_u32(std::size_t at, std::uint32_t value) {
+    void cut(std::size_t size) { out_.resize(size); }
+    void put_u32(std::size_t at, std::uint32_t value) {
         for (unsigned i = 0; i < 4; ++i) out_[at + i] = static_cast<char>(value >> (8 * i) & 0xff);
     }
     std::string take() { return std::move(out_); }
@@ -50,11 +50,11 @@ public:
         for (std::size_t i = 0; i < part.size(); ++i) value |= std::uint64_t{static_cast<unsigned char>(part[i])} << (8 * i);
         return value;
     }
-    std::uint8_t  u8() noexcept { return static_cast<std::uint8_t>(number(1)); }
+    std::uint8_t u8() noexcept { return static_cast<std::uint8_t>(number(1)); }
     std::uint16_t u16() noexcept { return static_cast<std::uint16_t>(number(2)); }
     std::uint32_t u32() noexcept { return static_cast<std::uint32_t>(number(4)); }
     std::uint64_t u64() noexcept { return number(8); }
-    bool          flag() noexcept { return up_to(1) == 1; }
+    bool flag() noexcept { return up_to(1) == 1; }
     // up_to - one byte that is at most `most`
     std::uint8_t up_to(std::uint8_t most) noexcept {
         const auto value = u8();
@@ -72,7 +72,7 @@ public:
         if (size > limit) refuse();
         return ok_ ? take(size) : std::string_view{};
     }
-    std::string      text(std::size_t limit) { return std::string(view(limit)); }
+    std::string text(std::size_t limit) { return std::string(view(limit)); }
     std::string_view rest() noexcept { return take(rest_.size()); }
 
 private:
@@ -86,7 +86,7 @@ private:
         return out;
     }
     std::string_view rest_;
-    bool             ok_ = true;
+    bool ok_ = true;
 };
 
 }  // namespace tamis::open

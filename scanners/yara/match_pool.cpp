@@ -30,10 +30,10 @@ using Clock = Deadline::Clock;
 using Matched = Result<std::vector<std::uint32_t>>;
 using Channel = asio::posix::stream_descriptor;
 
-constexpr auto        start_limit = std::chrono::seconds(30);  // for a worker to load the rules and to confine itself
-constexpr auto        pause_after_bad_start = std::chrono::seconds(1);
-constexpr int         attempts_limit = 2;
-constexpr int         bad_starts_limit = 2;  // in a row: then scans fail at once for a moment
+constexpr auto start_limit = std::chrono::seconds(30);  // for a worker to load the rules and to confine itself
+constexpr auto pause_after_bad_start = std::chrono::seconds(1);
+constexpr int attempts_limit = 2;
+constexpr int bad_starts_limit = 2;      // in a row: then scans fail at once for a moment
 constexpr std::size_t rules_factor = 3;  // memory that loaded rules and their scanner need, times their size
 
 struct Metrics {
@@ -50,7 +50,8 @@ bool is_small(const mail::SealedSpool& bytes) { return bytes.is_all_in_head() &&
 
 // Worker - one process; it ends with this
 struct Worker {
-    Worker(open::Spawner& starter, open::Descriptor end, std::uint64_t id) : spawner(starter), channel(std::move(end)), cookie(id) {}
+    Worker(open::Spawner& starter, open::Descriptor end, std::uint64_t id)
+        : spawner(starter), channel(std::move(end)), cookie(id) {}
     ~Worker() {
         // when the spawner is gone the process is, too
         if (auto killed = spawner.kill_worker(cookie); !killed) log::debug({}, "{}", describe(killed.error()));
@@ -64,12 +65,12 @@ struct Worker {
         return ::poll(&state, 1, 0) != 0;
     }
 
-    open::Spawner&    spawner;
-    open::Descriptor  channel;
-    std::uint64_t     cookie;
-    std::uint32_t     jobs = 0;
-    std::uint32_t     number = 0;  // of its present job
-    bool              is_ready = false;
+    open::Spawner& spawner;
+    open::Descriptor channel;
+    std::uint64_t cookie;
+    std::uint32_t jobs = 0;
+    std::uint32_t number = 0;  // of its present job
+    bool is_ready = false;
     std::vector<char> buffer = std::vector<char>(open::packet_limit);
 };
 using WorkerPtr = std::unique_ptr<Worker>;
@@ -77,7 +78,9 @@ using WorkerPtr = std::unique_ptr<Worker>;
 // Watched - the channel on an executor for as long as somebody waits there
 class Watched {
 public:
-    Watched(asio::any_io_executor executor, int number) : channel_(std::make_shared<Channel>(std::move(executor))) { channel_->assign(number, error_); }
+    Watched(asio::any_io_executor executor, int number) : channel_(std::make_shared<Channel>(std::move(executor))) {
+        channel_->assign(number, error_);
+    }
     ~Watched() {
         if (channel_->is_open()) channel_->release();
     }
@@ -87,14 +90,14 @@ public:
     const boost::system::error_code& error() const { return error_; }  // the system cannot watch it
 
 private:
-    std::shared_ptr<Channel>  channel_;
+    std::shared_ptr<Channel> channel_;
     boost::system::error_code error_;
 };
 
 // receive - the next packet of the worker; Errc::timeout at the deadline
 Task<Result<open::Packet>> receive(Worker& worker, Deadline deadline) {
-    const auto         executor = co_await asio::this_coro::executor;
-    const Watched      watched(executor, worker.channel.get());
+    const auto executor = co_await asio::this_coro::executor;
+    const Watched watched(executor, worker.channel.get());
     if (watched.error()) co_return fail(watched.error(), "waiting for a process that matches YARA rules");
     asio::steady_timer alarm(executor, deadline.at);
     alarm.async_wait([channel = std::weak_ptr(watched.get())](const boost::system::error_code& stopped) {
@@ -134,10 +137,10 @@ struct Ask {
     }
 
     std::shared_ptr<const mail::SealedSpool> bytes;
-    Deadline                                 deadline;
-    asio::steady_timer                       waker;  // when another scan carries it
-    bool                                     is_taken = false;  // guarded by the pool's mutex
-    std::optional<Matched>                   result;
+    Deadline deadline;
+    asio::steady_timer waker;  // when another scan carries it
+    bool is_taken = false;     // guarded by the pool's mutex
+    std::optional<Matched> result;
 };
 using AskPtr = std::shared_ptr<Ask>;
 
@@ -167,7 +170,9 @@ Matched matched_of(open::MatchResult result) {
     switch (result.end) {
         case open::MatchEnd::done: return std::move(result.rules);
         case open::MatchEnd::timeout: return fail(Errc::timeout, "the rules were not matched in time");
-        case open::MatchEnd::limits: return fail(Errc::over_limit, fmt::format("a limit of the rules was met: memory, or more matches than can be kept ({})", result.code));
+        case open::MatchEnd::limits:
+            return fail(Errc::over_limit,
+                        fmt::format("a limit of the rules was met: memory, or more matches than can be kept ({})", result.code));
         case open::MatchEnd::failed: break;
     }
     return fail(Errc::unavailable, fmt::format("error {} of libyara", result.code));
@@ -181,32 +186,32 @@ struct MatchPool::Impl {
 
     // Lost - the worker is of no use any more
     struct Lost {
-        std::string          why;
+        std::string why;
         std::optional<Fault> ours = {};  // our own system was in the way: what was looked at is not to blame
     };
 
-    std::vector<AskPtr>     take_batch(const std::string& message, const AskPtr& own);
-    void                    leave(const std::string& message, const AskPtr& ask);
-    Result<WorkerPtr>       start();
+    std::vector<AskPtr> take_batch(const std::string& message, const AskPtr& own);
+    void leave(const std::string& message, const AskPtr& ask);
+    Result<WorkerPtr> start();
     Task<Result<WorkerPtr>> ready_worker(Deadline deadline);
-    Task<Done>              wait_until_ready(Worker& worker, Deadline deadline);
-    void                    bad_start(std::string why);
-    void                    put_back(WorkerPtr worker, bool is_last);
-    Done                    hand(Worker& worker, std::span<const AskPtr> asks, Deadline deadline);
+    Task<Done> wait_until_ready(Worker& worker, Deadline deadline);
+    void bad_start(std::string why);
+    void put_back(WorkerPtr worker, bool is_last);
+    Done hand(Worker& worker, std::span<const AskPtr> asks, Deadline deadline);
     Task<std::optional<Lost>> attempt(std::span<const AskPtr> asks);
-    Task<void>              look(const std::string& message, std::span<const AskPtr> asks, int attempts);
+    Task<void> look(const std::string& message, std::span<const AskPtr> asks, int attempts);
 
-    open::Spawner*                   spawner;
+    open::Spawner* spawner;
     std::shared_ptr<const YaraRules> rules;
-    MatchOptions                     options;
-    Slots                            turns;  // one for each worker that may be at work
-    std::mutex                       mutex;  // guards what follows
-    std::vector<WorkerPtr>           idle;   // used last, used next
+    MatchOptions options;
+    Slots turns;                                         // one for each worker that may be at work
+    std::mutex mutex;                                    // guards what follows
+    std::vector<WorkerPtr> idle;                         // used last, used next
     std::map<std::string, std::vector<AskPtr>> waiting;  // by message
-    std::uint32_t                    next_job = 1;
-    int                              bad_starts = 0;  // in a row
-    Clock::time_point                not_before{};    // no worker is started earlier
-    std::string                      trouble;         // why the last one could not be started
+    std::uint32_t next_job = 1;
+    int bad_starts = 0;              // in a row
+    Clock::time_point not_before{};  // no worker is started earlier
+    std::string trouble;             // why the last one could not be started
 };
 
 // take_batch - one's own thing and others of the same message that wait for a worker too; nothing when another scan has it
@@ -214,12 +219,13 @@ std::vector<AskPtr> MatchPool::Impl::take_batch(const std::string& message, cons
     const std::lock_guard lock(mutex);
     if (own->is_taken) return {};
     std::vector<AskPtr> out{own};
-    std::uint64_t       total = own->bytes->size();
-    const auto          here = waiting.find(message);
+    std::uint64_t total = own->bytes->size();
+    const auto here = waiting.find(message);
     if (is_small(*own->bytes) && here != waiting.end())
         for (const auto& ask : here->second) {
             if (ask == own || out.size() == open::match_items_most || !is_small(*ask->bytes)) continue;
-            if (ask->waker.get_executor() != own->waker.get_executor() || total + ask->bytes->size() > open::match_inline) continue;
+            if (ask->waker.get_executor() != own->waker.get_executor() || total + ask->bytes->size() > open::match_inline)
+                continue;
             total += ask->bytes->size();
             out.push_back(ask);
         }
@@ -233,7 +239,7 @@ std::vector<AskPtr> MatchPool::Impl::take_batch(const std::string& message, cons
 
 void MatchPool::Impl::leave(const std::string& message, const AskPtr& ask) {
     const std::lock_guard lock(mutex);
-    const auto            here = waiting.find(message);
+    const auto here = waiting.find(message);
     if (here == waiting.end()) return;
     std::erase(here->second, ask);
     if (here->second.empty()) waiting.erase(here);
@@ -245,9 +251,9 @@ Result<WorkerPtr> MatchPool::Impl::start() {
     const auto cookie = spawner->start_worker(ends->second.get());
     if (!cookie) return std::unexpected(cookie.error());
     metrics().started.add();
-    auto             worker = std::make_unique<Worker>(*spawner, std::move(ends->first), *cookie);
+    auto worker = std::make_unique<Worker>(*spawner, std::move(ends->first), *cookie);
     const std::array descriptors{rules->descriptor()};
-    const auto       setup = open::encode_match_setup(match_setup_of(*rules, options));
+    const auto setup = open::encode_match_setup(match_setup_of(*rules, options));
     if (auto sent = open::send_packet(worker->channel.get(), setup, {}, descriptors, open::Wait::no); !sent)
         return std::unexpected(std::move(sent.error()));
     return worker;
@@ -259,7 +265,8 @@ Task<Done> MatchPool::Impl::wait_until_ready(Worker& worker, Deadline deadline) 
     if (const auto death = death_of(*packet)) co_return fail(Errc::unavailable, *death);
     auto confined = open::parse_hello(packet->bytes);
     if (!confined) co_return std::unexpected(std::move(confined.error()));
-    if (spawner->first_report()) log::info({}, "decoder processes: {}, confined by {}", spawner->worker(), escaped(*confined, 200));
+    if (spawner->first_report())
+        log::info({}, "decoder processes: {}, confined by {}", spawner->worker(), escaped(*confined, 200));
     worker.is_ready = true;
     const std::lock_guard lock(mutex);
     bad_starts = 0;
@@ -268,7 +275,8 @@ Task<Done> MatchPool::Impl::wait_until_ready(Worker& worker, Deadline deadline) 
 
 // ready_worker - an idle one, or a new one. After one that could not be started nobody tries again for a moment.
 Task<Result<WorkerPtr>> MatchPool::Impl::ready_worker(Deadline deadline) {
-    if (spawner == nullptr) co_return fail(Errc::unavailable, "the first [scanners.yara] needs a restart of tamisd, not a reload");
+    if (spawner == nullptr)
+        co_return fail(Errc::unavailable, "the first [scanners.yara] needs a restart of tamisd, not a reload");
     for (;;) {
         WorkerPtr worker;
         {
@@ -283,7 +291,8 @@ Task<Result<WorkerPtr>> MatchPool::Impl::ready_worker(Deadline deadline) {
         if (worker && worker->is_ready) {
             if (!worker->has_news()) co_return std::move(worker);
             const auto last = open::receive_packet(worker->channel.get(), worker->buffer, open::Wait::no);
-            log::warning({}, "a process that matches YARA rules ended: {}", last ? death_of(*last).value_or("it spoke unasked") : describe(last.error()));
+            log::warning({}, "a process that matches YARA rules ended: {}",
+                         last ? death_of(*last).value_or("it spoke unasked") : describe(last.error()));
             continue;
         }
         if (!worker) {
@@ -318,10 +327,8 @@ void MatchPool::Impl::put_back(WorkerPtr worker, bool is_last) {
         worker = std::move(*next);
     }
     const std::lock_guard lock(mutex);
-    if (worker->is_ready)
-        idle.push_back(std::move(worker));
-    else
-        idle.insert(idle.begin(), std::move(worker));
+    if (worker->is_ready) idle.push_back(std::move(worker));
+    else idle.insert(idle.begin(), std::move(worker));
 }
 
 Done MatchPool::Impl::hand(Worker& worker, std::span<const AskPtr> asks, Deadline deadline) {
@@ -346,7 +353,7 @@ Done MatchPool::Impl::hand(Worker& worker, std::span<const AskPtr> asks, Deadlin
 // attempt - all of them with one worker. Everybody has a result afterwards, or the worker was lost.
 Task<std::optional<MatchPool::Impl::Lost>> MatchPool::Impl::attempt(std::span<const AskPtr> asks) {
     const auto deadline = soonest(asks);
-    auto       worker = co_await ready_worker(deadline);
+    auto worker = co_await ready_worker(deadline);
     if (!worker) {
         finish_all(asks, worker.error());
         co_return std::nullopt;
@@ -379,10 +386,13 @@ Task<void> MatchPool::Impl::look(const std::string& message, std::span<const Ask
     metrics().crashes.add();
     const bool is_over = asks.size() == 1 && attempts + 1 >= attempts_limit;
     log::warning(message, "a process that matches YARA rules failed with {}: {}; {}",
-                 asks.size() == 1 ? std::string("something of this message") : fmt::format("one of {} things of this message", asks.size()),
+                 asks.size() == 1 ? std::string("something of this message")
+                                  : fmt::format("one of {} things of this message", asks.size()),
                  lost->why, is_over ? "not tried again" : "tried with another one");
     if (is_over && lost->ours) co_return finish_all(asks, *lost->ours);
-    if (is_over) co_return finish_all(asks, {make_error_code(Errc::bad_input), fmt::format("the process that matches the rules crashed twice ({})", lost->why)});
+    if (is_over)
+        co_return finish_all(asks, {make_error_code(Errc::bad_input),
+                                    fmt::format("the process that matches the rules crashed twice ({})", lost->why)});
     for (std::size_t i = 0; i < asks.size(); ++i) co_await look(message, asks.subspan(i, 1), asks.size() == 1 ? attempts + 1 : 0);
 }
 
@@ -398,10 +408,8 @@ open::MatchSetup match_setup_of(const YaraRules& rules, const MatchOptions& opti
 MatchPool::MatchPool(open::Spawner* spawner, std::shared_ptr<const YaraRules> rules, MatchOptions options)
     : impl_(std::make_shared<Impl>(spawner, std::move(rules), options)) {
     if (spawner == nullptr) return;
-    if (auto first = impl_->start())
-        impl_->idle.push_back(std::move(*first));
-    else
-        log::warning({}, "a process that matches YARA rules could not be started: {}", describe(first.error()));
+    if (auto first = impl_->start()) impl_->idle.push_back(std::move(*first));
+    else log::warning({}, "a process that matches YARA rules could not be started: {}", describe(first.error()));
 }
 
 MatchPool::~MatchPool() = default;

@@ -24,10 +24,10 @@
 namespace tamis::scanners {
 
 struct MatchOptions {
-    std::uint32_t        workers = 4;             // at most; the first is started at once, others when they are needed
-    std::uint64_t        memory = 256ULL << 20;   // private memory of one, the rules not counted
-    std::uint32_t        jobs_per_worker = 5000;  // then it is replaced
-    std::chrono::seconds longest{60};             // of one job
+    std::uint32_t workers = 4;             // at most; the first is started at once, others when they are needed
+    std::uint64_t memory = 256ULL << 20;   // private memory of one, the rules not counted
+    std::uint32_t jobs_per_worker = 5000;  // then it is replaced
+    std::chrono::seconds longest{60};      // of one job
 };
 
 // match_setup_of - the first packet for a worker with these rules

@@ -31,8 +31,13 @@ const std::vector<Setting<YaraSettings>>& yara_settings() {
     static const auto rows = joined<YaraSettings>(
         {{"rules", &YaraSettings::rules,
           "rule files, each with its full path; \"builtin\" is what comes with the program: EICAR and GTUBE"},
-         {"unmarked", &YaraSettings::unmarked,
-          "what a match of a rule without virus or score in its metadata means", 0, 0, true, {"virus", "ignore"}},
+         {"unmarked",
+          &YaraSettings::unmarked,
+          "what a match of a rule without virus or score in its metadata means",
+          0,
+          0,
+          true,
+          {"virus", "ignore"}},
          backup_row<YaraSettings>()},
         common_rows<YaraSettings>());
     return rows;
@@ -95,7 +100,7 @@ bool has_yara(const ConfigTable& config) {
 
 std::vector<SettingLine> yara_setting_lines(const ConfigTable* table) {
     YaraSettings current;
-    Problems     ignored("");
+    Problems ignored("");
     if (table != nullptr) load_settings(*table, section, yara_settings(), current, ignored);
     return describe_settings(section, yara_settings(), current, table);
 }

@@ -23,7 +23,7 @@ struct YaraSettings : CommonSettings {
         max_scans = 4;
     }
     std::vector<std::string> rules{"builtin"};
-    std::string              unmarked = "virus";
+    std::string unmarked = "virus";
 };
 const std::vector<Setting<YaraSettings>>& yara_settings();
 
@@ -32,21 +32,21 @@ public:
     Yara(std::shared_ptr<const YaraRules> rules, const YaraSettings& settings, const Surroundings& around);
 
     std::string_view name() const noexcept override { return "yara"; }
-    bool             finds_viruses() const noexcept override { return true; }
-    bool             is_required() const noexcept override { return settings_.required; }
-    bool             is_backup() const noexcept override { return settings_.backup; }
-    std::uint64_t    max_size() const noexcept override { return settings_.max_size.count; }
+    bool finds_viruses() const noexcept override { return true; }
+    bool is_required() const noexcept override { return settings_.required; }
+    bool is_backup() const noexcept override { return settings_.backup; }
+    std::uint64_t max_size() const noexcept override { return settings_.max_size.count; }
     Task<mail::ScanOutcome> scan(const ScanRequest& request, Deadline deadline) override;
-    std::string             health() const override { return state_.health(); }
+    std::string health() const override { return state_.health(); }
 
 private:
     mail::ScanOutcome failed(Fault fault);
 
     std::shared_ptr<const YaraRules> rules_;
-    CommonSettings                   settings_;
-    MatchPool                        pool_;
-    Backends                         state_;  // one "address": the rules
-    metric::Counter                  scans_, failures_;
+    CommonSettings settings_;
+    MatchPool pool_;
+    Backends state_;  // one "address": the rules
+    metric::Counter scans_, failures_;
 };
 
 // open_yara - without a spawner (a check of the configuration) the rules are compiled, and every scan fails

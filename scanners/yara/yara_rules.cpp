@@ -43,9 +43,7 @@ std::string_view error_name(int code) {
     }
 }
 
-Fault yara_fault(int code) {
-    return {make_error_code(Errc::unavailable), fmt::format("{} ({})", error_name(code), code)};
-}
+Fault yara_fault(int code) { return {make_error_code(Errc::unavailable), fmt::format("{} ({})", error_name(code), code)}; }
 
 const YR_META* meta_of(const YR_RULE* rule, std::string_view name) {
     const YR_META* meta = nullptr;
@@ -61,8 +59,7 @@ std::optional<double> score_of(const YR_META& meta) {
     return meta.type == META_TYPE_INTEGER && is_score(value) ? std::optional(value) : std::nullopt;
 }
 
-void on_compile_message(int level, const char* file, int line, const YR_RULE*, const char* message,
-                        void* user) noexcept {
+void on_compile_message(int level, const char* file, int line, const YR_RULE*, const char* message, void* user) noexcept {
     if (level != YARA_ERROR_LEVEL_ERROR) return;
     try {
         auto& first = *static_cast<std::string*>(user);
@@ -160,7 +157,8 @@ struct YaraRules::Reading {
         if (virus != nullptr) return Meaning{Meaning::Kind::virus, clean_virus_name(virus->string), 0};
         if (points != nullptr) {
             const bool is_named = test != nullptr && test->type == META_TYPE_STRING;
-            return Meaning{Meaning::Kind::test, clean_test_name(is_named ? test->string : rule.identifier), score_of(*points).value_or(0)};
+            return Meaning{Meaning::Kind::test, clean_test_name(is_named ? test->string : rule.identifier),
+                           score_of(*points).value_or(0)};
         }
         if (unmarked == Unmarked::virus) return Meaning{Meaning::Kind::virus, clean_virus_name(rule.identifier), 0};
         return Meaning{};
@@ -177,9 +175,10 @@ Result<std::unique_ptr<YaraRules>> YaraRules::compile(const std::vector<std::str
         if (!meaning) return std::unexpected(std::move(meaning.error()));
         out->meanings_.push_back(std::move(*meaning));
     }
-    Tape      tape;
+    Tape tape;
     YR_STREAM stream{.user_data = &tape, .read = nullptr, .write = Tape::write};
-    if (const int code = yr_rules_save_stream(rules->get(), &stream); code != ERROR_SUCCESS) return std::unexpected(yara_fault(code));
+    if (const int code = yr_rules_save_stream(rules->get(), &stream); code != ERROR_SUCCESS)
+        return std::unexpected(yara_fault(code));
     auto file = sealed(tape.bytes);
     if (!file) return std::unexpected(std::move(file.error()));
     out->bytes_ = std::move(*file);
@@ -193,7 +192,8 @@ YaraFindings YaraRules::meaning_of(std::span<const std::uint32_t> matched) const
         if (number >= meanings_.size()) continue;
         const auto& meaning = meanings_[number];
         if (meaning.kind == Meaning::Kind::virus && out.viruses.size() < max_tests) out.viruses.push_back(meaning.name);
-        if (meaning.kind == Meaning::Kind::test && out.tests.size() < max_tests) out.tests.push_back({meaning.name, meaning.score});
+        if (meaning.kind == Meaning::Kind::test && out.tests.size() < max_tests)
+            out.tests.push_back({meaning.name, meaning.score});
     }
     return out;
 }

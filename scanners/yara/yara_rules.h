@@ -22,7 +22,7 @@ namespace tamis::scanners {
 enum class Unmarked { virus, ignore };
 
 struct YaraFindings {
-    std::vector<std::string>    viruses;
+    std::vector<std::string> viruses;
     std::vector<mail::SpamTest> tests;
 };
 
@@ -32,7 +32,7 @@ public:
     static Result<std::unique_ptr<YaraRules>> compile(const std::vector<std::string>& sources, Unmarked unmarked);
 
     // descriptor - a sealed memfd with the rules as libyara writes them, `size` bytes
-    int           descriptor() const noexcept { return bytes_.get(); }
+    int descriptor() const noexcept { return bytes_.get(); }
     std::uint64_t size() const noexcept { return size_; }
     std::uint32_t count() const noexcept { return static_cast<std::uint32_t>(meanings_.size()); }
     // meaning_of - the rules that matched, by number; numbers that are none of ours mean nothing
@@ -42,13 +42,13 @@ private:
     struct Meaning {
         enum class Kind { nothing, virus, test } kind = Kind::nothing;
         std::string name;
-        double      score = 0;
+        double score = 0;
     };
     struct Reading;
     YaraRules() = default;
 
-    open::Descriptor     bytes_;
-    std::uint64_t        size_ = 0;
+    open::Descriptor bytes_;
+    std::uint64_t size_ = 0;
     std::vector<Meaning> meanings_;  // of each rule
 };
 

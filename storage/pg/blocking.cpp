@@ -17,9 +17,10 @@ namespace {
 Done knock(const Dsn& dsn, Deadline::Clock::duration limit) {
     asio::io_context loop(1);
     Done answer;
-    asio::co_spawn(loop, Connection::open(loop, dsn, Deadline::in(limit)), [&answer](const std::exception_ptr&, Result<std::unique_ptr<Connection>> connection) {
-        if (!connection) answer = std::unexpected(std::move(connection.error()));
-    });
+    asio::co_spawn(loop, Connection::open(loop, dsn, Deadline::in(limit)),
+                   [&answer](const std::exception_ptr&, Result<std::unique_ptr<Connection>> connection) {
+                       if (!connection) answer = std::unexpected(std::move(connection.error()));
+                   });
     loop.run();
     return answer;
 }
@@ -28,9 +29,11 @@ Done knock(const Dsn& dsn, Deadline::Clock::duration limit) {
 
 Result<Blocking> Blocking::open(const Dsn& dsn, Deadline::Clock::duration limit) {
     if (auto there = knock(dsn, limit); !there) return std::unexpected(std::move(there.error()));
-    const auto seconds = fmt::format("{}", std::max<std::int64_t>(2, std::chrono::duration_cast<std::chrono::seconds>(limit).count()));
+    const auto seconds =
+        fmt::format("{}", std::max<std::int64_t>(2, std::chrono::duration_cast<std::chrono::seconds>(limit).count()));
     const char* const keywords[] = {"dbname", "connect_timeout", "password", "client_encoding", nullptr};
-    const char* const values[] = {dsn.conninfo.c_str(), seconds.c_str(), dsn.password.empty() ? nullptr : dsn.password.reveal().c_str(), "UTF8", nullptr};
+    const char* const values[] = {dsn.conninfo.c_str(), seconds.c_str(),
+                                  dsn.password.empty() ? nullptr : dsn.password.reveal().c_str(), "UTF8", nullptr};
     Blocking server;
     server.shown_ = dsn.named();
     server.handle_.reset(PQconnectdbParams(keywords, values, 1));

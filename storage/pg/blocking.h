@@ -25,7 +25,7 @@ private:
         void operator()(PGconn* handle) const noexcept { PQfinish(handle); }
     };
     std::unique_ptr<PGconn, Finish> handle_;
-    std::string                     shown_;
+    std::string shown_;
 };
 
 }  // namespace tamis::storage::pg

@@ -13,12 +13,16 @@ std::string connect_advice(const PGconn* failed) {
     const char* database = PQdb(failed);
     const std::string who = user != nullptr ? user : "";
     if (PQconnectionNeedsPassword(failed) == 1)
-        return fmt::format("no password supplied: the server asks for the password of user \"{}\"; put it into the DSN "
-                           "(postgresql://{}:PASSWORD@host/database, or password=... in a key=value text), or write "
-                           "{{ dsn = \"...\", user = \"{}\", password = \"...\" }}", who, who, who);
+        return fmt::format(
+            "no password supplied: the server asks for the password of user \"{}\"; put it into the DSN "
+            "(postgresql://{}:PASSWORD@host/database, or password=... in a key=value text), or write "
+            "{{ dsn = \"...\", user = \"{}\", password = \"...\" }}",
+            who, who, who);
     if (has("password authentication failed"))
-        return fmt::format("wrong password for user \"{}\", or no such user; correct the DSN, or set it by: ALTER ROLE \"{}\" "
-                           "LOGIN PASSWORD '...' ({})", who, who, message);
+        return fmt::format(
+            "wrong password for user \"{}\", or no such user; correct the DSN, or set it by: ALTER ROLE \"{}\" "
+            "LOGIN PASSWORD '...' ({})",
+            who, who, message);
     if (has("database \"") && has("does not exist"))
         return fmt::format("no database \"{}\" there; create it (createdb -O {} {}) and load schema/postgresql/ ({})",
                            database != nullptr ? database : "", who, database != nullptr ? database : "", message);
@@ -32,7 +36,8 @@ std::string connect_advice(const PGconn* failed) {
 }
 
 std::string_view statement_advice(std::string_view sqlstate) {
-    if (sqlstate == "42P01" || sqlstate == "3F000") return "load schema/postgresql/ into the database, or correct the search_path of the role";
+    if (sqlstate == "42P01" || sqlstate == "3F000")
+        return "load schema/postgresql/ into the database, or correct the search_path of the role";
     if (sqlstate == "42703") return "the table is not one of amavisd-new 2.3 or later; `tamis schema check` tells what it lacks";
     if (sqlstate == "42501") return "grant the rights listed at the end of schema/postgresql/0001-amavis.sql";
     if (sqlstate == "53100") return "the database server's disk is full";

@@ -1,7 +1,7 @@
 #include "storage/pg/connection.h"
 
-#include <fmt/format.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -41,9 +41,13 @@ Words words_of(const Dsn& dsn) {
         for (const auto* name : {"host", "hostaddr"})
             if (const auto found = defaults.find(name); found != defaults.end()) words.insert(*found);
     }
-    for (const auto& [keyword, value] :
-         Words{{"client_encoding", "UTF8"}, {"fallback_application_name", "tamis"}, {"keepalives", "1"},
-               {"keepalives_idle", "30"}, {"keepalives_interval", "10"}, {"keepalives_count", "3"}, {"tcp_user_timeout", "40000"}})
+    for (const auto& [keyword, value] : Words{{"client_encoding", "UTF8"},
+                                              {"fallback_application_name", "tamis"},
+                                              {"keepalives", "1"},
+                                              {"keepalives_idle", "30"},
+                                              {"keepalives_interval", "10"},
+                                              {"keepalives_count", "3"},
+                                              {"tcp_user_timeout", "40000"}})
         words.try_emplace(keyword, value);
     return words;
 }
@@ -93,10 +97,10 @@ std::string one_line(std::string_view message) {
 struct Connection::Alarm : std::enable_shared_from_this<Connection::Alarm> {
     Alarm(asio::io_context& loop, Descriptor& socket) : timer(loop), watched(&socket) {}
     asio::steady_timer timer;
-    Descriptor*        watched;  // null when the Connection is gone
-    Deadline           limit = Deadline::never();
-    bool               running = false;
-    bool               late = false;
+    Descriptor* watched;  // null when the Connection is gone
+    Deadline limit = Deadline::never();
+    bool running = false;
+    bool late = false;
 
     void start() {
         running = true;
@@ -171,7 +175,8 @@ Task<Done> Connection::connect_to(Words words, Deadline deadline) {
     set_limit(deadline);
     auto connected = co_await poll_until_connected();
     if (!connected) co_return connected;
-    if (PQsetnonblocking(handle_.get(), 1) != 0 || PQenterPipelineMode(handle_.get()) != 1) co_return lost("entering pipeline mode");
+    if (PQsetnonblocking(handle_.get(), 1) != 0 || PQenterPipelineMode(handle_.get()) != 1)
+        co_return lost("entering pipeline mode");
     co_return follow_socket();
 }
 
@@ -179,7 +184,8 @@ Task<Done> Connection::connect_to(Words words, Deadline deadline) {
 // spoken to in bytes: with UTF-8 it refuses to give texts that are none. Poolers keep client_encoding per client.
 Task<Done> Connection::get_to_know() {
     const bool is_bytes = parameter("server_encoding") == "SQL_ASCII";
-    auto reply = co_await run(is_bytes ? "SELECT pg_backend_pid(), set_config('client_encoding', 'SQL_ASCII', false)" : "SELECT pg_backend_pid()");
+    auto reply = co_await run(is_bytes ? "SELECT pg_backend_pid(), set_config('client_encoding', 'SQL_ASCII', false)"
+                                       : "SELECT pg_backend_pid()");
     if (!reply) co_return std::unexpected(std::move(reply.error()));
     is_pooled_ = std::string_view(PQgetvalue(reply->get(), 0, 0)) != fmt::format("{}", PQbackendPID(handle_.get()));
     co_return Done{};
@@ -202,7 +208,8 @@ Done Connection::follow_socket() {
     boost::system::error_code error;
     socket_.close(error);
     const int copy = fcntl(PQsocket(handle_.get()), F_DUPFD_CLOEXEC, 3);
-    if (copy < 0) return fail(std::error_code(errno, std::system_category()), fmt::format("{}: duplicating the socket", dsn_.named()));
+    if (copy < 0)
+        return fail(std::error_code(errno, std::system_category()), fmt::format("{}: duplicating the socket", dsn_.named()));
     socket_.assign(copy, error);
     if (error) {
         ::close(copy);
@@ -291,7 +298,8 @@ Done Connection::query(const std::string& sql, std::span<const Value> values) {
         sizes.push_back(value.size);
         formats.push_back(value.binary ? 1 : 0);
     }
-    if (PQsendQueryParams(handle_.get(), sql.c_str(), static_cast<int>(values.size()), nullptr, data.data(), sizes.data(), formats.data(), 0) != 1)
+    if (PQsendQueryParams(handle_.get(), sql.c_str(), static_cast<int>(values.size()), nullptr, data.data(), sizes.data(),
+                          formats.data(), 0) != 1)
         return lost("sending");
     return {};
 }
@@ -344,12 +352,12 @@ std::optional<Reply> Connection::next_now() {
 // messages, and racing two waits costs more than the lookup's own bookkeeping.
 struct Connection::Idling {
     asio::steady_timer* wake = nullptr;  // null when nobody waits any more
-    bool                heard = false;
+    bool heard = false;
 
     // End - of the waiting, also when the coroutine is destroyed
     struct End {
         std::shared_ptr<Idling> idling;
-        Descriptor&             socket;
+        Descriptor& socket;
         ~End() {
             idling->wake = nullptr;
             boost::system::error_code ignored;

@@ -12,11 +12,11 @@
 
 #include <libpq-fe.h>
 
+#include <any>
+#include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <any>
-#include <array>
 #include <chrono>
 #include <map>
 #include <memory>
@@ -42,8 +42,8 @@ using Reply = std::unique_ptr<PGresult, PqClear>;
 // (bytea, or varchar whose bytes are the same) may hold anything. The bytes are copied by send().
 struct Value {
     const char* data = nullptr;  // null: SQL NULL
-    int         size = 0;
-    bool        binary = false;
+    int size = 0;
+    bool binary = false;
 
     static Value null() { return {}; }
     static Value text(const std::string& value) { return {value.c_str(), static_cast<int>(value.size()), false}; }
@@ -91,13 +91,13 @@ public:
     // run - one statement with its sync, for set-up: the result, or a Fault with the server's message
     Task<Result<Reply>> run(const std::string& sql);
 
-    bool               is_pooled() const noexcept { return is_pooled_; }  // see above
-    bool               is_lost() const noexcept { return PQstatus(handle_.get()) == CONNECTION_BAD; }
-    std::string        complaint() const;  // libpq's message, escaped, on one line
-    std::any&          notes() noexcept { return notes_; }  // whatever the user of the connection knows of it
-    const Dsn&         dsn() const noexcept { return dsn_; }
-    std::string_view   parameter(const char* name) const noexcept;  // server parameter, empty when unknown
-    int                server_version() const noexcept { return PQserverVersion(handle_.get()); }
+    bool is_pooled() const noexcept { return is_pooled_; }  // see above
+    bool is_lost() const noexcept { return PQstatus(handle_.get()) == CONNECTION_BAD; }
+    std::string complaint() const;                 // libpq's message, escaped, on one line
+    std::any& notes() noexcept { return notes_; }  // whatever the user of the connection knows of it
+    const Dsn& dsn() const noexcept { return dsn_; }
+    std::string_view parameter(const char* name) const noexcept;  // server parameter, empty when unknown
+    int server_version() const noexcept { return PQserverVersion(handle_.get()); }
 
 private:
     struct Finish {
@@ -106,21 +106,21 @@ private:
     struct Alarm;
     struct Idling;
     Connection(asio::io_context& loop, Dsn dsn);
-    Task<Done>  connect(Deadline deadline);
-    Task<Done>  connect_to(std::map<std::string, std::string, std::less<>> words, Deadline deadline);
-    Task<Done>  get_to_know();
-    Task<Done>  poll_until_connected();
-    Task<Done>  wait(bool readable, bool writable);
-    Done        follow_socket();
+    Task<Done> connect(Deadline deadline);
+    Task<Done> connect_to(std::map<std::string, std::string, std::less<>> words, Deadline deadline);
+    Task<Done> get_to_know();
+    Task<Done> poll_until_connected();
+    Task<Done> wait(bool readable, bool writable);
+    Done follow_socket();
     std::unexpected<Fault> lost(std::string_view doing) const;
 
-    Dsn                              dsn_;
-    std::any                         notes_;
-    std::unique_ptr<PGconn, Finish>  handle_;
-    asio::posix::stream_descriptor   socket_;  // a duplicate, closed before handle_ goes
-    std::shared_ptr<Alarm>           alarm_;
-    bool                             owed_null_ = false;  // PQgetResult's null between two results
-    bool                             is_pooled_ = false;
+    Dsn dsn_;
+    std::any notes_;
+    std::unique_ptr<PGconn, Finish> handle_;
+    asio::posix::stream_descriptor socket_;  // a duplicate, closed before handle_ goes
+    std::shared_ptr<Alarm> alarm_;
+    bool owed_null_ = false;  // PQgetResult's null between two results
+    bool is_pooled_ = false;
     std::map<std::string, std::string, std::less<>> statements_;  // by name, when pooled
 };
 

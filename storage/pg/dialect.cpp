@@ -15,7 +15,7 @@ namespace {
 
 // What every era has and nothing works without.
 struct Needed {
-    std::string_view              table;
+    std::string_view table;
     std::vector<std::string_view> columns;
 };
 const std::vector<Needed>& needed() {
@@ -40,10 +40,12 @@ Done check_table(const Table& table, const Needed& need, Use use) {
     const auto written = written_columns(table.name);
     for (const auto& column : table.columns)
         if (!fills_itself(column) && std::ranges::find(written, column.name) == written.end())
-            return fail(Errc::unavailable,
-                        fmt::format("the column \"{0}.{1}\" must not be NULL and has no default, and it is none of amavisd's, so no "
-                                    "row can be inserted: ALTER TABLE {0} ALTER {1} SET DEFAULT ..., or ALTER TABLE {0} ALTER {1} "
-                                    "DROP NOT NULL", table.name, column.name));
+            return fail(
+                Errc::unavailable,
+                fmt::format("the column \"{0}.{1}\" must not be NULL and has no default, and it is none of amavisd's, so no "
+                            "row can be inserted: ALTER TABLE {0} ALTER {1} SET DEFAULT ..., or ALTER TABLE {0} ALTER {1} "
+                            "DROP NOT NULL",
+                            table.name, column.name));
     return {};
 }
 
@@ -81,7 +83,8 @@ std::string Dialect::type(std::string_view table, std::string_view column) const
     return found == nullptr ? std::string() : found->type;
 }
 
-std::string Dialect::column(std::string_view alias, std::string_view table, std::string_view name, std::string_view otherwise) const {
+std::string Dialect::column(std::string_view alias, std::string_view table, std::string_view name,
+                            std::string_view otherwise) const {
     return has(table, name) ? dotted(alias, name) : std::string(otherwise);
 }
 
@@ -101,16 +104,19 @@ std::string Dialect::mail_text(std::string_view alias) const {
     if (is_bytea("quarantine", "mail_text")) return column;
     std::string mark;
     for (const char c : escape_mark) mark += c == '\'' ? "''" : std::string(1, c);
-    return fmt::format("CASE WHEN left({0}, {1}) = '{2}' THEN decode(substr({0}, {3}), 'escape') "
-                       "ELSE convert_to({0}, getdatabaseencoding()) END",
-                       column, escape_mark.size(), mark, escape_mark.size() + 1);
+    return fmt::format(
+        "CASE WHEN left({0}, {1}) = '{2}' THEN decode(substr({0}, {3}), 'escape') "
+        "ELSE convert_to({0}, getdatabaseencoding()) END",
+        column, escape_mark.size(), mark, escape_mark.size() + 1);
 }
 
 std::string Dialect::stored_text(std::string_view bytes, std::string_view as_is) const {
     std::string mark;
     for (const char c : escape_mark) mark += c == '\'' ? "''" : std::string(1, c);
-    return fmt::format("CASE WHEN {1}::boolean THEN convert_from({0}::bytea, getdatabaseencoding()) "
-                       "ELSE '{2}' || encode({0}::bytea, 'escape') END", bytes, as_is, mark);
+    return fmt::format(
+        "CASE WHEN {1}::boolean THEN convert_from({0}::bytea, getdatabaseencoding()) "
+        "ELSE '{2}' || encode({0}::bytea, 'escape') END",
+        bytes, as_is, mark);
 }
 
 bool Dialect::is_plain(std::string_view bytes) const {
@@ -140,8 +146,7 @@ Task<Result<Dialect>> detect(Connection& connection, Use use) {
     auto reply = co_await connection.run(catalogue_query());
     if (!reply) co_return std::unexpected(std::move(reply.error()));
     auto dialect = dialect_of(catalogue_of(reply->get()), use);
-    if (!dialect)
-        co_return fail(dialect.error().code, fmt::format("{}: {}", connection.dsn().named(), dialect.error().detail));
+    if (!dialect) co_return fail(dialect.error().code, fmt::format("{}: {}", connection.dsn().named(), dialect.error().detail));
     co_return dialect;
 }
 

@@ -18,14 +18,14 @@ namespace tamis::storage::pg {
 
 struct Dialect {
     Catalogue catalogue;
-    TextRules text;                // charset, and the widths of the columns
-    bool      is_writable = true;  // false: a standby, or default_transaction_read_only
+    TextRules text;           // charset, and the widths of the columns
+    bool is_writable = true;  // false: a standby, or default_transaction_read_only
     // one maddr row per partition_tag and address; false: one per address (no such column, or addresses are unique without it)
-    bool      addresses_by_partition = true;
+    bool addresses_by_partition = true;
 
-    bool        has(std::string_view table, std::string_view column) const { return catalogue.column(table, column) != nullptr; }
+    bool has(std::string_view table, std::string_view column) const { return catalogue.column(table, column) != nullptr; }
     std::string type(std::string_view table, std::string_view column) const;  // "bytea", "varchar", ...; "" when missing
-    bool        is_bytea(std::string_view table, std::string_view column) const { return type(table, column) == "bytea"; }
+    bool is_bytea(std::string_view table, std::string_view column) const { return type(table, column) == "bytea"; }
 
     // column - "alias.column", or the SQL `otherwise` where the database does not have it
     std::string column(std::string_view alias, std::string_view table, std::string_view name, std::string_view otherwise) const;
@@ -42,7 +42,7 @@ struct Dialect {
     // is_plain() of the same bytes. Only for text columns; a bytea column takes the parameter itself.
     std::string stored_text(std::string_view bytes, std::string_view as_is) const;
     // is_plain - whether a text column can take these bytes as they are: no NUL, valid in the encoding
-    bool        is_plain(std::string_view bytes) const;
+    bool is_plain(std::string_view bytes) const;
 };
 
 // escape_mark - how a chunk in a text column begins whose bytes no text of the database can hold; the rest of the chunk is

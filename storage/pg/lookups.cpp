@@ -42,9 +42,9 @@ metric::Counter& asked() {
 
 // Facts - what is known of one session
 struct Facts {
-    ReadingSession                          session;
-    std::vector<Oid>                        users_types, list_types;
-    bool                                    has_list = false;
+    ReadingSession session;
+    std::vector<Oid> users_types, list_types;
+    bool has_list = false;
     std::map<std::string, std::shared_ptr<const RowShape>> shapes;  // by statement
 };
 
@@ -127,7 +127,7 @@ protected:
         return connection.send(name, given);
     }
 
-    const LookupRequest  request_;  // owned: the caller may have given up
+    const LookupRequest request_;  // owned: the caller may have given up
     const CustomLookups& custom_;
 };
 
@@ -226,12 +226,13 @@ private:
                     const int wb = std::max(0, PQfnumber(result, "wb"));
                     const int email = PQfnumber(result, "email");
                     if (auto text = cell(result, 0, wb))
-                        row.sender_hits[i] = policy::SenderHit{std::move(*text), email < 0 ? "" : cell(result, 0, email).value_or("")};
+                        row.sender_hits[i] =
+                            policy::SenderHit{std::move(*text), email < 0 ? "" : cell(result, 0, email).value_or("")};
                 }
             }
     }
 
-    LookupAnswer             answer_;
+    LookupAnswer answer_;
     std::vector<std::string> ids_;
 };
 
@@ -246,9 +247,9 @@ public:
     }
     ~Lookups() override { questions_.stop(); }
 
-    Done        ready() const override { return questions_.health().ready(); }
+    Done ready() const override { return questions_.health().ready(); }
     std::string health() const override { return "lookups: " + questions_.health().text(); }
-    void        forget() override {}
+    void forget() override {}
 
     Task<Result<LookupAnswer>> look_up(LookupRequest request, Deadline deadline) override {
         const auto users = std::make_shared<UsersQuestion>(request, custom_, deadline);
@@ -274,7 +275,8 @@ private:
         if (custom_.asks_wblist) {
             facts.has_list = custom_.wblist.has_value();
             if (!facts.has_list) {
-                auto has = co_await connection.run("SELECT to_regclass('wblist') IS NOT NULL AND to_regclass('mailaddr') IS NOT NULL");
+                auto has =
+                    co_await connection.run("SELECT to_regclass('wblist') IS NOT NULL AND to_regclass('mailaddr') IS NOT NULL");
                 if (!has) co_return std::unexpected(std::move(has.error()));
                 facts.has_list = std::string_view(PQgetvalue(has->get(), 0, 0)) == "t";
                 if (!facts.has_list)
@@ -283,21 +285,19 @@ private:
         }
         const auto parameter = [](std::size_t number) { return fmt::format("${}", number); };
         std::vector<Preparation> statements;
-        if (custom_.policy)
-            statements.push_back({users_name, custom_.policy->sql(parameter), custom_.policy->setting()});
-        else
-            statements.push_back({users_name, users_sql, ""});
-        if (custom_.wblist)
-            statements.push_back({list_name, custom_.wblist->sql(parameter), custom_.wblist->setting()});
-        else if (facts.has_list)
-            statements.push_back({list_name, custom_.policy ? list_by_id_sql : list_by_email_sql, ""});
+        if (custom_.policy) statements.push_back({users_name, custom_.policy->sql(parameter), custom_.policy->setting()});
+        else statements.push_back({users_name, users_sql, ""});
+        if (custom_.wblist) statements.push_back({list_name, custom_.wblist->sql(parameter), custom_.wblist->setting()});
+        else if (facts.has_list) statements.push_back({list_name, custom_.policy ? list_by_id_sql : list_by_email_sql, ""});
         auto prepared = co_await prepare_all(connection, std::move(statements));
         if (!prepared) co_return std::unexpected(std::move(prepared.error()));
         facts.users_types = prepared->parameter_types[0];
         if (prepared->parameter_types.size() > 1) facts.list_types = prepared->parameter_types[1];
         if (listens_ && connection.is_pooled() && !told_of_pooler_.exchange(true))
-            log::notice({}, "{}: this is a connection pooler that shares sessions (pgbouncer in transaction mode?), so LISTEN "
-                        "cannot work: changes of the tables take effect when lookup_cache has passed", connection.dsn().named());
+            log::notice({},
+                        "{}: this is a connection pooler that shares sessions (pgbouncer in transaction mode?), so LISTEN "
+                        "cannot work: changes of the tables take effect when lookup_cache has passed",
+                        connection.dsn().named());
         if (listens_ && !connection.is_pooled())
             if (auto listening = co_await connection.run(fmt::format("LISTEN {}", notify_channel)); !listening)
                 log::notice({}, "{}: cannot LISTEN, changes take effect when lookup_cache has passed: {}",
@@ -310,11 +310,11 @@ private:
         if (changed_) changed_();
     }
 
-    const CustomLookups         custom_;
+    const CustomLookups custom_;
     const std::function<void()> changed_;
-    const bool                  listens_;
-    std::atomic<bool>           told_of_pooler_{false};
-    Questions                   questions_;  // last: its thread uses the rest
+    const bool listens_;
+    std::atomic<bool> told_of_pooler_{false};
+    Questions questions_;  // last: its thread uses the rest
 };
 
 }  // namespace

@@ -24,11 +24,14 @@ Addresses look_up(const std::string& host, int flags) {
     const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owned(found, [](addrinfo* list) {
         if (list != nullptr) freeaddrinfo(list);
     });
-    if (code != 0) return fail(Errc::unavailable, fmt::format("the host name \"{}\" cannot be resolved: {}", escaped(host), gai_strerror(code)));
+    if (code != 0)
+        return fail(Errc::unavailable,
+                    fmt::format("the host name \"{}\" cannot be resolved: {}", escaped(host), gai_strerror(code)));
     std::vector<std::string> addresses;
     for (const auto* entry = found; entry != nullptr; entry = entry->ai_next) {
         std::string text(NI_MAXHOST, '\0');
-        if (getnameinfo(entry->ai_addr, entry->ai_addrlen, text.data(), static_cast<socklen_t>(text.size()), nullptr, 0, NI_NUMERICHOST) == 0)
+        if (getnameinfo(entry->ai_addr, entry->ai_addrlen, text.data(), static_cast<socklen_t>(text.size()), nullptr, 0,
+                        NI_NUMERICHOST) == 0)
             addresses.emplace_back(text.c_str());
     }
     if (addresses.empty()) return fail(Errc::unavailable, fmt::format("the host name \"{}\" has no address", escaped(host)));

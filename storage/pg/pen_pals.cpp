@@ -24,12 +24,13 @@ constexpr const char* name = "tamis_pen_pals";
 // ($4). Both by index (msgs_idx_sid, msgs_idx_mess_id), newest first, one row each.
 std::string pen_pal_sql(const Dialect& dialect) {
     const auto newest = [&](std::string_view condition) {
-        return fmt::format("(SELECT m.time_num FROM msgs m JOIN msgrcpt r ON {}r.mail_id=m.mail_id WHERE m.sid=ours.id AND m.time_num>=$3 "
-                           "AND m.content IS DISTINCT FROM 'V' AND r.ds='P' AND {} ORDER BY m.time_num DESC LIMIT 1)",
-                           dialect.same_partition("r", "msgrcpt", "m", "msgs"), condition);
+        return fmt::format(
+            "(SELECT m.time_num FROM msgs m JOIN msgrcpt r ON {}r.mail_id=m.mail_id WHERE m.sid=ours.id AND m.time_num>=$3 "
+            "AND m.content IS DISTINCT FROM 'V' AND r.ds='P' AND {} ORDER BY m.time_num DESC LIMIT 1)",
+            dialect.same_partition("r", "msgrcpt", "m", "msgs"), condition);
     };
     const auto referenced = dialect.has("msgs", "message_id") ? newest("m.message_id=ANY($4) AND r.rid<>m.sid")
-                                                               : "CASE WHEN $4::text[] IS NULL THEN 0 END";
+                                                              : "CASE WHEN $4::text[] IS NULL THEN 0 END";
     return fmt::format("SELECT ours.email, GREATEST({}, {}) FROM maddr AS ours WHERE ours.email=ANY($1)",
                        newest("r.rid IN (SELECT id FROM maddr WHERE email=$2)"), referenced);
 }
@@ -38,16 +39,17 @@ constexpr const char* original_name = "tamis_original";
 
 // original_sql - by index (msgs_idx_mess_id); one row is enough
 std::string original_sql(const Dialect& dialect) {
-    return fmt::format("SELECT 1 FROM msgs m WHERE m.message_id=$1 AND (m.sid IN (SELECT id FROM maddr WHERE email=ANY($2)) OR {}='Y') "
-                       "AND EXISTS (SELECT 1 FROM msgrcpt r WHERE {}r.mail_id=m.mail_id AND r.ds='P') LIMIT 1",
-                       dialect.column("m", "msgs", "originating", "''"), dialect.same_partition("r", "msgrcpt", "m", "msgs"));
+    return fmt::format(
+        "SELECT 1 FROM msgs m WHERE m.message_id=$1 AND (m.sid IN (SELECT id FROM maddr WHERE email=ANY($2)) OR {}='Y') "
+        "AND EXISTS (SELECT 1 FROM msgrcpt r WHERE {}r.mail_id=m.mail_id AND r.ds='P') LIMIT 1",
+        dialect.column("m", "msgs", "originating", "''"), dialect.same_partition("r", "msgrcpt", "m", "msgs"));
 }
 
 struct Facts {
-    ReadingSession   session;
+    ReadingSession session;
     std::vector<Oid> types;
     std::vector<Oid> original_types;  // empty: msgs has no message_id
-    std::size_t      message_id_width = 0;
+    std::size_t message_id_width = 0;
 };
 
 class PenPalsAsked final : public Question {
@@ -62,8 +64,9 @@ public:
         const bool bytes = facts.types.at(1) == oid_bytea;
         if (!bytes && !facts.session.can_hold(sender)) return 0;  // take() then gets no result
         const auto ours = facts.session.array(recipients, facts.types.at(0));
-        const auto since = fmt::format("{}", std::max<std::int64_t>(0, std::chrono::duration_cast<std::chrono::seconds>(
-                                                                           asked_.since.time_since_epoch()).count()));
+        const auto since = fmt::format(
+            "{}",
+            std::max<std::int64_t>(0, std::chrono::duration_cast<std::chrono::seconds>(asked_.since.time_since_epoch()).count()));
         const auto references = facts.session.array(asked_.references, facts.types.at(3));
         const Value values[] = {Value::text(ours), bytes ? Value::bytes(sender) : Value::text(sender), Value::text(since),
                                 Value::text(references)};
@@ -108,7 +111,8 @@ public:
         std::vector<std::string> recipients;
         for (const auto& recipient : asked_.recipients) recipients.push_back(address_key(recipient, asked_.local_case).email);
         const auto ours = facts.session.array(recipients, facts.original_types.at(1));
-        const std::string id = stored_message_id(asked_.message_id, facts.message_id_width);  // printable ASCII: every column can hold it
+        const std::string id =
+            stored_message_id(asked_.message_id, facts.message_id_width);  // printable ASCII: every column can hold it
         const Value values[] = {facts.original_types.at(0) == oid_bytea ? Value::bytes(id) : Value::text(id), Value::text(ours)};
         if (auto sent = connection.send(original_name, values); !sent) return std::unexpected(std::move(sent.error()));
         return 1;
@@ -123,7 +127,7 @@ public:
 
 private:
     const OriginalQuestion asked_;
-    bool                   can_tell_ = false;
+    bool can_tell_ = false;
 };
 
 class PenPals final : public PenPalStore, private Questions::SetUp {
@@ -161,7 +165,8 @@ private:
         auto prepared = co_await prepare_all(connection, std::move(statements));
         if (!prepared) co_return std::unexpected(std::move(prepared.error()));
         prepared->parameter_types.resize(2);
-        connection.notes() = Facts{*session, prepared->parameter_types[0], prepared->parameter_types[1], dialect->text.widths.message_id};
+        connection.notes() =
+            Facts{*session, prepared->parameter_types[0], prepared->parameter_types[1], dialect->text.widths.message_id};
         co_return Done{};
     }
 

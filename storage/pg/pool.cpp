@@ -40,9 +40,9 @@ public:
     }
 
 private:
-    Pool&                    pool_;
+    Pool& pool_;
     std::shared_ptr<Session> session_;
-    bool                     working_ = false;
+    bool working_ = false;
 };
 
 Pool::Pool(std::vector<Dsn> dsns, Options options, std::shared_ptr<Health> health, Work& work)
@@ -98,7 +98,8 @@ void Pool::wake_later(std::chrono::milliseconds span) {
 }
 
 std::size_t Pool::occupied() const {
-    return busy_ + static_cast<std::size_t>(std::ranges::count_if(sessions_, [](const auto& session) { return session->called; }));
+    return busy_ +
+           static_cast<std::size_t>(std::ranges::count_if(sessions_, [](const auto& session) { return session->called; }));
 }
 
 // pump - gives waiting work to a free session, or opens one more
@@ -134,7 +135,8 @@ Task<std::unique_ptr<Connection>> Pool::connect_any() {
     Fault why{make_error_code(Errc::unavailable), {}};
     const Deadline end = options_.round ? Deadline::in(*options_.round) : Deadline::never();
     for (std::size_t i = 0; i < dsns_.size(); ++i) {
-        const auto share = options_.round ? end.left() / static_cast<int>(dsns_.size() - i) : Deadline::Clock::duration(connect_limit);
+        const auto share =
+            options_.round ? end.left() / static_cast<int>(dsns_.size() - i) : Deadline::Clock::duration(connect_limit);
         auto connection = co_await connect_one(dsns_[i], Deadline{Deadline::Clock::now() + share});
         if (connection) {
             current_ = i;

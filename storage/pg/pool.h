@@ -6,10 +6,10 @@
 // thread at once, whatever the server does: what a session had in hand is given up (its coroutine frame is destroyed).
 #pragma once
 
+#include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <atomic>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -69,35 +69,35 @@ public:
 private:
     struct Session {
         explicit Session(asio::io_context& loop) : signal(loop) {}
-        asio::steady_timer signal;       // expires: look for work
-        bool               idle = false; // connected and waiting
-        bool               called = false; // told to look for work, which it will do in a moment
+        asio::steady_timer signal;  // expires: look for work
+        bool idle = false;          // connected and waiting
+        bool called = false;        // told to look for work, which it will do in a moment
     };
     using Sessions = std::vector<std::shared_ptr<Session>>;
     class Enrolled;
 
-    void       start_first();
-    Task<void> keep_connected();                                // the first session
-    Task<void> extra_session(std::shared_ptr<Session> session); // the others
+    void start_first();
+    Task<void> keep_connected();                                 // the first session
+    Task<void> extra_session(std::shared_ptr<Session> session);  // the others
     Task<std::unique_ptr<Connection>> connect_any();
     Task<Result<std::unique_ptr<Connection>>> connect_one(Dsn dsn, Deadline deadline);
     Task<Outcome> serve(Connection& connection, std::shared_ptr<Session> session, bool extra);
     void pump();
     std::size_t occupied() const;  // sessions that work or are about to
 
-    const std::vector<Dsn>        dsns_;
-    const Options                 options_;
+    const std::vector<Dsn> dsns_;
+    const Options options_;
     const std::shared_ptr<Health> health_;
-    Work&                         work_;
-    std::atomic<bool>             wake_pending_{false};
-    std::atomic<bool>             timer_pending_{false};
-    std::size_t                   current_ = 0;  // index of the DSN the first session uses
-    bool                          connected_ = false;
-    std::size_t                   busy_ = 0;
-    Backoff                       backoff_;
-    Sessions                      sessions_;     // connected ones and those that connect
-    std::unique_ptr<asio::io_context> loop_;     // destroyed first: coroutine frames refer to the rest
-    std::thread                   thread_;
+    Work& work_;
+    std::atomic<bool> wake_pending_{false};
+    std::atomic<bool> timer_pending_{false};
+    std::size_t current_ = 0;  // index of the DSN the first session uses
+    bool connected_ = false;
+    std::size_t busy_ = 0;
+    Backoff backoff_;
+    Sessions sessions_;                       // connected ones and those that connect
+    std::unique_ptr<asio::io_context> loop_;  // destroyed first: coroutine frames refer to the rest
+    std::thread thread_;
 };
 
 }  // namespace tamis::storage::pg

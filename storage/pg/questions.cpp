@@ -11,9 +11,9 @@
 namespace tamis::storage::pg {
 namespace {
 
-constexpr std::size_t          batch_limit = 16;
+constexpr std::size_t batch_limit = 16;
 constexpr std::chrono::milliseconds late{5};  // a question that waited longer gets another session
-constexpr int                  try_limit = 3;
+constexpr int try_limit = 3;
 constexpr std::chrono::seconds answer_limit{25};        // above the session's statement_timeout
 constexpr std::chrono::seconds pooled_answer_limit{6};  // the same, behind a pooler that may have no server any more
 
@@ -46,11 +46,11 @@ public:
     InHand(const InHand&) = delete;
     InHand& operator=(const InHand&) = delete;
     Batch& batch() { return batch_; }
-    void   done(const std::shared_ptr<Question>& question) { std::erase(batch_, question); }
+    void done(const std::shared_ptr<Question>& question) { std::erase(batch_, question); }
 
 private:
     Questions& questions_;
-    Batch      batch_;
+    Batch batch_;
 };
 
 Questions::Questions(std::vector<Dsn> dsns, std::size_t sessions, std::chrono::milliseconds patience, SetUp& setup,
@@ -145,7 +145,7 @@ Task<Pool::Outcome> Questions::run(Connection& connection) {
 Task<Done> Questions::answer_all(Connection& connection, InHand& hand, bool& stale) {
     struct Asked {
         std::shared_ptr<Question> question;
-        std::size_t               results;
+        std::size_t results;
     };
     std::vector<Asked> asked;
     connection.set_limit(Deadline::in(connection.is_pooled() ? pooled_answer_limit : answer_limit));
@@ -190,10 +190,8 @@ Task<Done> Questions::answer_all(Connection& connection, InHand& hand, bool& sta
         }
         if (!refused && replies.size() != results)
             refused = Fault{make_error_code(Errc::broken), "the database gave another number of results than asked"};
-        if (refused)
-            question->refuse(std::move(*refused));
-        else
-            question->take(connection, replies);
+        if (refused) question->refuse(std::move(*refused));
+        else question->take(connection, replies);
         hand.done(question);
     }
     co_return Done{};
@@ -201,7 +199,8 @@ Task<Done> Questions::answer_all(Connection& connection, InHand& hand, bool& sta
 
 Task<Result<Prepared>> prepare_all(Connection& connection, std::vector<Preparation> statements) {
     for (const auto& statement : statements) {
-        if (auto sent = connection.prepare(statement.name, statement.sql); !sent) co_return std::unexpected(std::move(sent.error()));
+        if (auto sent = connection.prepare(statement.name, statement.sql); !sent)
+            co_return std::unexpected(std::move(sent.error()));
         if (auto sent = connection.describe(statement.name); !sent) co_return std::unexpected(std::move(sent.error()));
         if (auto sent = connection.sync(); !sent) co_return std::unexpected(std::move(sent.error()));
     }

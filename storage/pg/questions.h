@@ -29,7 +29,7 @@ public:
 
     const Deadline deadline;
     const Deadline::Clock::time_point asked_at = Deadline::Clock::now();
-    int            tries = 0;
+    int tries = 0;
 };
 
 class Questions : private Pool::Work {
@@ -39,7 +39,7 @@ public:
     public:
         virtual ~SetUp() = default;
         virtual Task<Done> set_up(Connection& connection) = 0;
-        virtual void       heard() {}  // a notification came, or one may have been missed
+        virtual void heard() {}  // a notification came, or one may have been missed
     };
 
     // The DSNs must not be empty. `setup` must live until stop(). `round`: see Pool::Options.
@@ -50,28 +50,28 @@ public:
     void stop();
 
     // put - queues the question; at once refused when the database is away for longer than the patience
-    void           put(std::shared_ptr<Question> question);
-    const Health&  health() const noexcept { return *health_; }
+    void put(std::shared_ptr<Question> question);
+    const Health& health() const noexcept { return *health_; }
 
 private:
     using Batch = std::vector<std::shared_ptr<Question>>;
     class InHand;
 
-    Task<Done>          set_up(Connection& connection) override;
-    Pool::Wish          wish(std::size_t busy) const override;
+    Task<Done> set_up(Connection& connection) override;
+    Pool::Wish wish(std::size_t busy) const override;
     Task<Pool::Outcome> run(Connection& connection) override;
-    void                away(const Fault& why) override;
-    void                heard(Connection& connection) override;
+    void away(const Fault& why) override;
+    void heard(Connection& connection) override;
 
-    Batch      take_batch();
-    void       put_back(Batch batch);
+    Batch take_batch();
+    void put_back(Batch batch);
     Task<Done> answer_all(Connection& connection, InHand& hand, bool& stale);
 
-    const std::shared_ptr<Health>         health_;
-    SetUp&                                setup_;
-    mutable std::mutex                    mutex_;
+    const std::shared_ptr<Health> health_;
+    SetUp& setup_;
+    mutable std::mutex mutex_;
     std::deque<std::shared_ptr<Question>> waiting_;
-    Pool                                  pool_;  // last: its thread uses the rest
+    Pool pool_;  // last: its thread uses the rest
 };
 
 // prepare_all - prepares the statements and asks for the types of their parameters, in one round trip; the Fault names the

@@ -13,8 +13,10 @@ namespace {
 
 // Our statements touch single rows by index; a plan made when a table was empty must not scan it when it is large.
 std::string settings_sql(std::string_view local, int statement_timeout) {
-    return fmt::format("SELECT set_config('statement_timeout', '{1}', {0}), set_config('enable_seqscan', 'off', {0}), "
-                       "set_config('jit', 'off', {0})", local, statement_timeout);
+    return fmt::format(
+        "SELECT set_config('statement_timeout', '{1}', {0}), set_config('enable_seqscan', 'off', {0}), "
+        "set_config('jit', 'off', {0})",
+        local, statement_timeout);
 }
 constexpr const char* read_only_sql = "SELECT set_config('default_transaction_read_only', 'on', false)";
 

@@ -25,7 +25,9 @@ struct ReadingSession {
     // array - of that type in PostgreSQL's text form. For text columns what cannot be held is left out: it cannot be in
     // the table either.
     std::string array(std::vector<std::string_view> values, Oid type) const;
-    std::string array(const std::vector<std::string>& values, Oid type) const { return array(std::vector<std::string_view>(values.begin(), values.end()), type); }
+    std::string array(const std::vector<std::string>& values, Oid type) const {
+        return array(std::vector<std::string_view>(values.begin(), values.end()), type);
+    }
 };
 
 }  // namespace tamis::storage::pg

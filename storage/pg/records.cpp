@@ -21,23 +21,24 @@
 namespace tamis::storage::pg {
 namespace {
 
-constexpr std::size_t               batch_messages = 128;
-constexpr std::uint64_t             batch_bytes = 1024 * 1024;
-constexpr std::chrono::milliseconds linger{50};   // how long remembered records are collected
-constexpr std::chrono::milliseconds slow{25};     // a message that waits longer gets a session of its own
-constexpr int                       repeats = 5;  // of a transaction after a deadlock
-constexpr int                       address_repeats = 2;
-constexpr std::chrono::seconds      read_limit{60};
+constexpr std::size_t batch_messages = 128;
+constexpr std::uint64_t batch_bytes = 1024 * 1024;
+constexpr std::chrono::milliseconds linger{50};  // how long remembered records are collected
+constexpr std::chrono::milliseconds slow{25};    // a message that waits longer gets a session of its own
+constexpr int repeats = 5;                       // of a transaction after a deadlock
+constexpr int address_repeats = 2;
+constexpr std::chrono::seconds read_limit{60};
 
 // Our statements touch single rows by index; a plan made when a table was empty must not scan it when it is large.
 // Compressing quarantined mail is most of what it costs the server; lz4 takes half of pglz's time where it is built in.
 std::string settings_sql(bool for_session, bool has_lz4) {
     const auto* local = for_session ? "false" : "true";
-    return fmt::format("SELECT set_config('statement_timeout', '20000', {0}), "
-                       "set_config('idle_in_transaction_session_timeout', '60000', {0}), set_config('enable_seqscan', 'off', {0}), "
-                       "set_config('enable_hashjoin', 'off', {0}), set_config('enable_mergejoin', 'off', {0}), "
-                       "set_config('jit', 'off', {0}){1}", local,
-                       has_lz4 ? fmt::format(", set_config('default_toast_compression', 'lz4', {})", local) : "");
+    return fmt::format(
+        "SELECT set_config('statement_timeout', '20000', {0}), "
+        "set_config('idle_in_transaction_session_timeout', '60000', {0}), set_config('enable_seqscan', 'off', {0}), "
+        "set_config('enable_hashjoin', 'off', {0}), set_config('enable_mergejoin', 'off', {0}), "
+        "set_config('jit', 'off', {0}){1}",
+        local, has_lz4 ? fmt::format(", set_config('default_toast_compression', 'lz4', {})", local) : "");
 }
 constexpr const char* has_lz4_sql =
     "SELECT 1 FROM pg_settings WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)";
@@ -66,7 +67,7 @@ public:
 
 private:
     std::shared_ptr<RecordQueue> queue_;
-    Jobs                         jobs_;
+    Jobs jobs_;
 };
 
 std::vector<Dsn> needing_primary(std::vector<Dsn> dsns) {
@@ -98,42 +99,42 @@ public:
 
 private:
     void wake(Urgency urgency) override {
-        if (urgency == Urgency::now)
-            pool_.wake();
-        else
-            pool_.wake_later(linger);
+        if (urgency == Urgency::now) pool_.wake();
+        else pool_.wake_later(linger);
     }
 
     Pool::Wish wish(std::size_t busy) const override {
         const auto load = queue_->load();
-        if (load.waiting == 0) return load.unwritten > 0 && busy == 0 && Deadline::Clock::now() >= remember_after_ ? Pool::Wish::now : Pool::Wish::none;
+        if (load.waiting == 0)
+            return load.unwritten > 0 && busy == 0 && Deadline::Clock::now() >= remember_after_ ? Pool::Wish::now
+                                                                                                : Pool::Wish::none;
         if (busy == 0 || load.waiting >= batch_messages || Deadline::Clock::now() - load.oldest > slow) return Pool::Wish::now;
         return Pool::Wish::soon;
     }
 
     void away(const Fault& why) override { queue_->fail_waiting(why); }
 
-    Task<Done>          set_up(Connection& connection) override;
+    Task<Done> set_up(Connection& connection) override;
     Task<Pool::Outcome> run(Connection& connection) override;
     Task<Pool::Outcome> read(Connection& connection, InHand& hand);
     Task<Pool::Outcome> write(Connection& connection, InHand& hand);
     Task<Pool::Outcome> write_group(Connection& connection, InHand& hand, Jobs group, std::deque<Jobs>& more);
-    Pool::Outcome       give_up(InHand& hand, const Fault& why);
-    Task<Result<bool>>  is_stored(Connection& connection, std::shared_ptr<Job> job);
-    Task<Done>          settle_one(Connection& connection, std::shared_ptr<Job> job, Attempt attempt);
+    Pool::Outcome give_up(InHand& hand, const Fault& why);
+    Task<Result<bool>> is_stored(Connection& connection, std::shared_ptr<Job> job);
+    Task<Done> settle_one(Connection& connection, std::shared_ptr<Job> job, Attempt attempt);
     Task<Result<std::vector<std::string>>> select(Connection& connection, const Statement& statement, const MessageRows& rows);
     void answer(InHand& hand, const std::shared_ptr<Job>& job, Done done);
 
-    bool          concedes(Job& job, RecordSession& session, const Attempt& attempt);
-    void          note_concession(const Jobs& group, RecordSession& session);
+    bool concedes(Job& job, RecordSession& session, const Attempt& attempt);
+    void note_concession(const Jobs& group, RecordSession& session);
     Pool::Outcome put_off(InHand& hand, const Jobs& group, const Fault& why, std::deque<Jobs>& more);
 
-    Backoff                     backoff_;          // only the pool's thread, as are the next four
+    Backoff backoff_;                               // only the pool's thread, as are the next four
     Deadline::Clock::time_point remember_after_{};  // records that did not fit
-    bool                        is_full_ = false;  // the operator knows
-    std::string                 refused_;           // why the database did not take something as it was; empty: it took all
-    bool                        has_said_ = false;  // that it did not
-    Pool pool_;  // last: its thread uses the rest
+    bool is_full_ = false;                          // the operator knows
+    std::string refused_;                           // why the database did not take something as it was; empty: it took all
+    bool has_said_ = false;                         // that it did not
+    Pool pool_;                                     // last: its thread uses the rest
 };
 
 Task<Done> Records::set_up(Connection& connection) {
@@ -141,12 +142,14 @@ Task<Done> Records::set_up(Connection& connection) {
     if (!dialect) co_return std::unexpected(std::move(dialect.error()));
     if (!dialect->is_writable)
         co_return fail(Errc::unavailable, fmt::format("{}: the server is read-only (a standby, or default_transaction_read_only "
-                                                      "is set); list the primary's DSN as well", connection.dsn().named()));
+                                                      "is set); list the primary's DSN as well",
+                                                      connection.dsn().named()));
     auto lz4 = co_await connection.run(has_lz4_sql);
     if (!lz4) co_return std::unexpected(std::move(lz4.error()));
     const bool has_lz4 = PQntuples(lz4->get()) > 0;
     if (!connection.is_pooled())
-        if (auto set = co_await connection.run(settings_sql(true, has_lz4)); !set) co_return std::unexpected(std::move(set.error()));
+        if (auto set = co_await connection.run(settings_sql(true, has_lz4)); !set)
+            co_return std::unexpected(std::move(set.error()));
     RecordSession session{std::move(*dialect), {}, false};
     session.statements = record_statements(session.dialect);
     // prepare_all: each in a transaction of its own. A session that held locks of two tables here could be in a deadlock with
@@ -156,7 +159,8 @@ Task<Done> Records::set_up(Connection& connection) {
                                         {statement::commit, "COMMIT", ""},
                                         {statement::rollback, "ROLLBACK", ""}};
     for (const auto* statement : session.statements.all()) statements.push_back({statement->name, statement->sql, ""});
-    if (auto prepared = co_await prepare_all(connection, std::move(statements)); !prepared) co_return std::unexpected(std::move(prepared.error()));
+    if (auto prepared = co_await prepare_all(connection, std::move(statements)); !prepared)
+        co_return std::unexpected(std::move(prepared.error()));
     connection.notes() = std::move(session);
     co_return Done{};
 }
@@ -170,7 +174,8 @@ Task<Pool::Outcome> Records::run(Connection& connection) {
 }
 
 // select - the first column of every row
-Task<Result<std::vector<std::string>>> Records::select(Connection& connection, const Statement& statement, const MessageRows& rows) {
+Task<Result<std::vector<std::string>>> Records::select(Connection& connection, const Statement& statement,
+                                                       const MessageRows& rows) {
     const Bound bound(statement, rows);
     connection.set_limit(Deadline::in(read_limit));
     auto sent = connection.send(statement.name, bound.values(), true);
@@ -181,7 +186,8 @@ Task<Result<std::vector<std::string>>> Records::select(Connection& connection, c
     if (!reply) co_return std::unexpected(std::move(reply.error()));
     if (auto end = co_await connection.next(); !end) co_return std::unexpected(std::move(end.error()));
     if (PQresultStatus(reply->get()) != PGRES_TUPLES_OK)
-        co_return fail(Errc::unavailable, fmt::format("{}: {}", connection.dsn().named(), one_line(PQresultErrorMessage(reply->get()))));
+        co_return fail(Errc::unavailable,
+                       fmt::format("{}: {}", connection.dsn().named(), one_line(PQresultErrorMessage(reply->get()))));
     std::vector<std::string> found;
     for (int row = 0; row < PQntuples(reply->get()); ++row)
         found.emplace_back(PQgetvalue(reply->get(), row, 0), static_cast<std::size_t>(PQgetlength(reply->get(), row, 0)));
@@ -201,8 +207,8 @@ Task<Pool::Outcome> Records::read(Connection& connection, InHand& hand) {
         co_return Pool::Outcome::reconnect;
     }
     if (chunks->empty()) {
-        hand.finish(job, fail(Errc::not_found, fmt::format("no quarantined message with mail_id {} (partition {})",
-                                                           rows.mail_id, rows.partition_tag)));
+        hand.finish(job, fail(Errc::not_found, fmt::format("no quarantined message with mail_id {} (partition {})", rows.mail_id,
+                                                           rows.partition_tag)));
         co_return Pool::Outcome::done;
     }
     std::string text;
@@ -216,12 +222,9 @@ Task<Pool::Outcome> Records::write(Connection& connection, InHand& hand) {
     Jobs together;
     const Jobs all = hand.jobs();
     for (const auto& job : all) {
-        if (job->abandoned)
-            hand.finish(job, fail(Errc::timeout, "nobody waits for it any more"));
-        else if (job->uncertain)
-            groups.push_back({job});
-        else
-            together.push_back(job);
+        if (job->abandoned) hand.finish(job, fail(Errc::timeout, "nobody waits for it any more"));
+        else if (job->uncertain) groups.push_back({job});
+        else together.push_back(job);
     }
     if (!together.empty()) groups.push_front(std::move(together));
     while (!groups.empty()) {
@@ -248,16 +251,19 @@ Task<Pool::Outcome> Records::write_group(Connection& connection, InHand& hand, J
         Transaction transaction(connection, session, group);
         attempt = co_await transaction.run();
         if (attempt.end != Attempt::End::refused || i == repeats) break;
-        const bool is_again = refusal_of(attempt.sqlstate) == Refusal::again || (has_lost_address(attempt.sqlstate) && i < address_repeats);
+        const bool is_again =
+            refusal_of(attempt.sqlstate) == Refusal::again || (has_lost_address(attempt.sqlstate) && i < address_repeats);
         if (!is_again) break;
-        asio::steady_timer pause(co_await asio::this_coro::executor, std::chrono::milliseconds(std::random_device{}() % (10U << i)));
+        asio::steady_timer pause(co_await asio::this_coro::executor,
+                                 std::chrono::milliseconds(std::random_device{}() % (10U << i)));
         co_await pause.async_wait(as_result);
     }
     const auto refusal = attempt.sqlstate.empty() ? Refusal::message : refusal_of(attempt.sqlstate);
     const bool is_refused = attempt.end == Attempt::End::refused;
     // a pooler, or a server that goes down, says so in an answer of its own: it tells no more about the commit than silence
     if (attempt.end == Attempt::End::lost || (is_refused && refusal == Refusal::reconnect)) {
-        log::info({}, "storage: {} ({} tried again)", attempt.why.detail, counted(hand.jobs().size(), "message is", "messages are"));
+        log::info({}, "storage: {} ({} tried again)", attempt.why.detail,
+                  counted(hand.jobs().size(), "message is", "messages are"));
         for (const auto& job : group) job->uncertain = job->uncertain || attempt.commit_sent;
         co_return Pool::Outcome::reconnect;
     }
@@ -277,10 +283,11 @@ Task<Pool::Outcome> Records::write_group(Connection& connection, InHand& hand, J
         commits().add();
         written().add(static_cast<double>(group.size()));
         for (std::size_t i = 0; i < group.size(); ++i)
-            answer(hand, group[i], std::ranges::count(attempt.not_found, i) > 0
-                                       ? Done(fail(Errc::not_found, fmt::format("no record of mail_id {} to finish",
-                                                                                group[i]->record.mail_id.get())))
-                                       : Done());
+            answer(hand, group[i],
+                   std::ranges::count(attempt.not_found, i) > 0
+                       ? Done(fail(Errc::not_found,
+                                   fmt::format("no record of mail_id {} to finish", group[i]->record.mail_id.get())))
+                       : Done());
         co_return Pool::Outcome::done;
     }
     if (blames_data && may_pass(attempt.sqlstate) && group.size() == 1 && !std::exchange(group.front()->was_doubted, true)) {
@@ -330,8 +337,11 @@ void Records::note_concession(const Jobs& group, RecordSession& session) {
     const auto& gave_up = group.front()->concession;
     if (gave_up == Concession{Concession::Octets::utf8_addresses, Concession().most}) session.takes_utf8_only = true;
     if (std::exchange(has_said_, true)) return;
-    log::warning(group.front()->log_id(), "storage: {}: this address or text was not taken as it came; it is stored with \"?\" in place of what was refused, "
-                                          "or shorter, and so is any other that is refused. This is said once", refused_);
+    log::warning(
+        group.front()->log_id(),
+        "storage: {}: this address or text was not taken as it came; it is stored with \"?\" in place of what was refused, "
+        "or shorter, and so is any other that is refused. This is said once",
+        refused_);
 }
 
 // is_stored - whether the message is there already: the same mail_id with the same secret
@@ -357,7 +367,8 @@ Task<Done> Records::settle_one(Connection& connection, std::shared_ptr<Job> job,
 // put_off - there is no room for these together: each by itself, and one that does not fit is told so. Remembered records go
 // back into the queue, for later.
 Pool::Outcome Records::put_off(InHand& hand, const Jobs& group, const Fault& why, std::deque<Jobs>& more) {
-    if (!std::exchange(is_full_, true)) log::error({}, "storage: {}; what does not fit is not stored, reading goes on", why.detail);
+    if (!std::exchange(is_full_, true))
+        log::error({}, "storage: {}; what does not fit is not stored, reading goes on", why.detail);
     if (std::ranges::any_of(group, [](const auto& job) { return job->kind == Job::Kind::remember; })) {
         const auto pause = backoff_.next();
         remember_after_ = Deadline::Clock::now() + pause;
@@ -365,10 +376,8 @@ Pool::Outcome Records::put_off(InHand& hand, const Jobs& group, const Fault& why
     }
     for (const auto& job : group) {
         if (job->kind == Job::Kind::remember) continue;  // `hand` puts it back
-        if (group.size() == 1)
-            hand.finish(job, std::unexpected(Fault{no_room_error(), why.detail}));
-        else
-            more.push_back({job});
+        if (group.size() == 1) hand.finish(job, std::unexpected(Fault{no_room_error(), why.detail}));
+        else more.push_back({job});
     }
     return Pool::Outcome::done;
 }

@@ -12,9 +12,11 @@ namespace {
 
 // Pages are read along indexes; a plan must never scan a large table because it was small when the statistics were made.
 std::string session_sql(std::string_view local) {
-    return fmt::format("SELECT set_config('statement_timeout', '20000', {0}), set_config('idle_in_transaction_session_timeout', '60000', {0}), "
-                       "set_config('enable_seqscan', 'off', {0}), set_config('enable_hashjoin', 'off', {0}), "
-                       "set_config('enable_mergejoin', 'off', {0}), set_config('jit', 'off', {0})", local);
+    return fmt::format(
+        "SELECT set_config('statement_timeout', '20000', {0}), set_config('idle_in_transaction_session_timeout', '60000', {0}), "
+        "set_config('enable_seqscan', 'off', {0}), set_config('enable_hashjoin', 'off', {0}), "
+        "set_config('enable_mergejoin', 'off', {0}), set_config('jit', 'off', {0})",
+        local);
 }
 
 using Answered = Completion<Result<std::vector<SqlRows>>>;
@@ -27,7 +29,8 @@ public:
         const auto queries = make_(std::any_cast<const SqlShape&>(connection.notes()));
         for (const auto& query : queries) {
             std::vector<Value> values;
-            for (const auto& value : query.values) values.push_back(value.is_bytes ? Value::bytes(value.value) : Value::text(value.value));
+            for (const auto& value : query.values)
+                values.push_back(value.is_bytes ? Value::bytes(value.value) : Value::text(value.value));
             if (auto sent = connection.query(query.sql, values); !sent) return std::unexpected(std::move(sent.error()));
         }
         return queries.size();
@@ -54,7 +57,8 @@ private:
 class Runner final : public SqlRunner, private Questions::SetUp {
 public:
     Runner(std::vector<Dsn> dsns, const QuarantineStoreOptions& options)
-        : must_write_(options.must_write), questions_(std::move(dsns), options.connections, options.patience, *this, options.round) {
+        : must_write_(options.must_write),
+          questions_(std::move(dsns), options.connections, options.patience, *this, options.round) {
         questions_.start();
     }
     ~Runner() override { questions_.stop(); }
@@ -88,14 +92,16 @@ private:
         shape.chunk_text = dialect->mail_text("q");
         if (auto fine = check_shape(shape, connection.dsn().named()); !fine) co_return fine;
         if (!dialect->is_writable && must_write_)
-            co_return fail(Errc::unavailable, fmt::format("{}: the server is read-only (a standby, or default_transaction_read_only is set); "
-                                                          "list the primary's DSN as well", connection.dsn().named()));
+            co_return fail(Errc::unavailable,
+                           fmt::format("{}: the server is read-only (a standby, or default_transaction_read_only is set); "
+                                       "list the primary's DSN as well",
+                                       connection.dsn().named()));
         connection.notes() = std::move(shape);
         co_return Done{};
     }
 
     const bool must_write_;
-    Questions  questions_;  // last: its thread uses the rest
+    Questions questions_;  // last: its thread uses the rest
 };
 
 }  // namespace

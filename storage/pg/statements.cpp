@@ -11,7 +11,7 @@ namespace tamis::storage::pg {
 namespace {
 
 struct Written {
-    std::string_view           column;
+    std::string_view column;
     std::string MessageRows::* from;
 };
 constexpr std::array<Written, 19> message_columns{{{"partition_tag", &MessageRows::partition_tag},
@@ -35,7 +35,7 @@ constexpr std::array<Written, 19> message_columns{{{"partition_tag", &MessageRow
                                                    {"host", &MessageRows::host}}};
 
 struct WrittenRecipient {
-    std::string_view            column;
+    std::string_view column;
     std::string RecipientRow::* from;
 };
 constexpr std::array<WrittenRecipient, 9> recipient_columns{{{"rseqnum", &RecipientRow::sequence},
@@ -211,14 +211,15 @@ void add_selects(RecordStatements& all, const Dialect& dialect) {
     const auto chunks_key = chunks.key("quarantine");
     all.select_chunks = std::move(chunks.out);
     all.select_chunks.name = "tamis_select_chunks";
-    all.select_chunks.sql = fmt::format("SELECT {} FROM quarantine WHERE {} ORDER BY chunk_ind", dialect.mail_text(""), chunks_key);
+    all.select_chunks.sql =
+        fmt::format("SELECT {} FROM quarantine WHERE {} ORDER BY chunk_ind", dialect.mail_text(""), chunks_key);
 }
 
 }  // namespace
 
 std::vector<const Statement*> RecordStatements::all() const {
-    return {&insert_addresses, &insert_message, &insert_recipient, &insert_chunk,
-            &update_message,   &update_recipient, &select_secret,  &select_chunks};
+    return {&insert_addresses, &insert_message,   &insert_recipient, &insert_chunk,
+            &update_message,   &update_recipient, &select_secret,    &select_chunks};
 }
 
 RecordStatements record_statements(const Dialect& dialect) {
@@ -252,7 +253,8 @@ Bound::Bound(const Statement& statement, const MessageRows& row, const Recipient
             add(Value::null());
             continue;
         }
-        const std::string& value = parameter.of_message != nullptr ? row.*parameter.of_message : recipient->*parameter.of_recipient;
+        const std::string& value =
+            parameter.of_message != nullptr ? row.*parameter.of_message : recipient->*parameter.of_recipient;
         add(parameter.is_bytes ? Value::bytes(value) : Value::text(value));
     }
 }

@@ -21,25 +21,25 @@ struct Dialect;
 
 // Parameter - a member of the message's row or of a recipient's
 struct Parameter {
-    std::string MessageRows::*  of_message = nullptr;
+    std::string MessageRows::* of_message = nullptr;
     std::string RecipientRow::* of_recipient = nullptr;
-    bool                        is_bytes = false;  // the column is bytea: nothing in it is an escape
+    bool is_bytes = false;  // the column is bytea: nothing in it is an escape
 };
 
 struct Statement {
-    const char*            name = "";
-    std::string            sql;
+    const char* name = "";
+    std::string sql;
     std::vector<Parameter> parameters;
 };
 
 struct RecordStatements {
     // $1 partition_tag (only where maddr has one), emails and (where it has that) domains: arrays
     Statement insert_addresses;
-    bool      address_has_partition = true, address_has_domain = true, domain_is_bytea = false;
+    bool address_has_partition = true, address_has_domain = true, domain_is_bytea = false;
     Statement insert_message, insert_recipient;
     // after its parameters: chunk_ind, the bytes, and where chunk_has_flag a boolean, Dialect::is_plain of the bytes
     Statement insert_chunk;
-    bool      chunk_has_flag = false;
+    bool chunk_has_flag = false;
     Statement update_message, update_recipient;
     Statement select_secret, select_chunks;
     std::vector<const Statement*> all() const;
@@ -59,7 +59,7 @@ public:
 
 private:
     std::array<Value, 32> values_{};
-    std::size_t           count_ = 0;
+    std::size_t count_ = 0;
 };
 
 namespace statement {

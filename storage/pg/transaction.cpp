@@ -13,7 +13,7 @@
 namespace tamis::storage::pg {
 namespace {
 
-constexpr std::size_t          flush_above = 128 * 1024;
+constexpr std::size_t flush_above = 128 * 1024;
 constexpr std::chrono::seconds progress_limit{30};  // above the statement timeout: a living server answers first
 
 }  // namespace
@@ -57,12 +57,9 @@ Task<Attempt> Transaction::run() {
     for (const auto& job : jobs_) rows_.push_back(rows_for(*job, session_));
     auto done = co_await send_all();
     if (done) done = co_await end_it();
-    if (committed_)
-        attempt_.end = Attempt::End::committed;
-    else if (!done)
-        attempt_.why = std::move(done.error());
-    else
-        attempt_.end = Attempt::End::refused;
+    if (committed_) attempt_.end = Attempt::End::committed;
+    else if (!done) attempt_.why = std::move(done.error());
+    else attempt_.end = Attempt::End::refused;
     co_return std::move(attempt_);
 }
 
@@ -118,7 +115,8 @@ Done Transaction::send_addresses() {
         if (statements_.address_has_partition) values.push_back(Value::text(partition_tag));
         values.push_back(Value::text(email_array));
         if (statements_.address_has_domain) values.push_back(Value::text(domain_array));
-        if (auto sent = send(Step::addresses, no_job, statements_.insert_addresses.name, values, email_array.size()); !sent) return sent;
+        if (auto sent = send(Step::addresses, no_job, statements_.insert_addresses.name, values, email_array.size()); !sent)
+            return sent;
     }
     return {};
 }
@@ -159,7 +157,8 @@ Task<Done> Transaction::send_chunks(std::size_t job) {
             if (offset >= copy.spool->head().size()) buffer.resize(4 * chunk_size);
             const auto piece = copy.spool->view(offset, buffer);
             if (!piece || piece->empty()) {
-                fail_locally(job, piece ? Fault{make_error_code(Errc::broken), "the spooled message is shorter than it should be"} : piece.error());
+                fail_locally(job, piece ? Fault{make_error_code(Errc::broken), "the spooled message is shorter than it should be"}
+                                        : piece.error());
                 break;
             }
             offset += piece->size();
@@ -173,7 +172,8 @@ Task<Done> Transaction::send_chunks(std::size_t job) {
         bound.add(Value::bytes(chunker.chunk()));
         const std::string as_is = statements_.chunk_has_flag && dialect_.is_plain(chunker.chunk()) ? "t" : "f";
         if (statements_.chunk_has_flag) bound.add(Value::text(as_is));
-        if (auto sent = send(Step::chunk, job, statements_.insert_chunk.name, bound.values(), chunker.chunk().size()); !sent) co_return sent;
+        if (auto sent = send(Step::chunk, job, statements_.insert_chunk.name, bound.values(), chunker.chunk().size()); !sent)
+            co_return sent;
         if (auto sent = co_await relieve(); !sent) co_return sent;
         if (!full) break;
     }

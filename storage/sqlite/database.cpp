@@ -43,7 +43,7 @@ std::string why_not_open(const std::string& path) {
 class Database::Shared {
 public:
     static std::shared_ptr<Shared> of(const std::string& path) {
-        static std::mutex                                      mutex;
+        static std::mutex mutex;
         static std::map<std::string, std::shared_ptr<Shared>> files;  // as many as the configuration names
         const std::lock_guard lock(mutex);
         auto& found = files[path];
@@ -86,12 +86,12 @@ public:
     void worked() noexcept { busy_.store(0, std::memory_order_relaxed); }
 
 private:
-    std::mutex                       mutex_;
-    std::atomic<std::uint64_t>       generation_{0};
-    std::atomic<int>                 busy_{0};
-    std::shared_ptr<void>            token_ = std::make_shared<int>();
+    std::mutex mutex_;
+    std::atomic<std::uint64_t> generation_{0};
+    std::atomic<int> busy_{0};
+    std::shared_ptr<void> token_ = std::make_shared<int>();
     std::vector<std::weak_ptr<void>> ended_;
-    Deadline::Clock::time_point      ended_at_{};
+    Deadline::Clock::time_point ended_at_{};
 };
 
 Database::Database(std::string path, std::string shown)
@@ -103,7 +103,8 @@ Statement::Statement(const Database& database, sqlite3_stmt* statement)
     : database_(&database), counted_(database.counted_), statement_(statement) {}
 
 void Statement::bind_text(int index, std::string_view text) noexcept {
-    sqlite3_bind_text64(statement_.get(), index, text.data() != nullptr ? text.data() : "", text.size(), SQLITE_STATIC, SQLITE_UTF8);
+    sqlite3_bind_text64(statement_.get(), index, text.data() != nullptr ? text.data() : "", text.size(), SQLITE_STATIC,
+                        SQLITE_UTF8);
 }
 
 void Statement::bind_blob(int index, std::string_view bytes) noexcept {
@@ -136,7 +137,8 @@ void Statement::reset() noexcept { sqlite3_reset(statement_.get()); }
 std::string_view Statement::column(int index) const noexcept {
     const void* bytes = sqlite3_column_blob(statement_.get(), index);
     const int size = sqlite3_column_bytes(statement_.get(), index);
-    return bytes == nullptr ? std::string_view() : std::string_view(static_cast<const char*>(bytes), static_cast<std::size_t>(size));
+    return bytes == nullptr ? std::string_view()
+                            : std::string_view(static_cast<const char*>(bytes), static_cast<std::size_t>(size));
 }
 
 std::int64_t Statement::integer(int index) const noexcept { return sqlite3_column_int64(statement_.get(), index); }
@@ -152,14 +154,17 @@ std::string_view Statement::column_name(int index) const noexcept {
 
 Result<std::unique_ptr<Database>> Database::open(const std::string& path, const std::string& shown) {
     std::unique_ptr<Database> database(new Database(path, shown));
-    if (database->shared_->old_handles()) return fail(Errc::unavailable, fmt::format("{}: the file is closed everywhere first, after trouble with it", shown));
+    if (database->shared_->old_handles())
+        return fail(Errc::unavailable, fmt::format("{}: the file is closed everywhere first, after trouble with it", shown));
     sqlite3* handle = nullptr;
-    const int code = sqlite3_open_v2(path.c_str(), &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+    const int code =
+        sqlite3_open_v2(path.c_str(), &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
     database->handle_.reset(handle);
     if (code != SQLITE_OK) return std::unexpected(database->fault(code));
     sqlite3_extended_result_codes(handle, 1);
     sqlite3_busy_timeout(handle, busy_milliseconds);
-    if (auto set = database->run("PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=67108864");
+    if (auto set = database->run(
+            "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=67108864");
         !set && !is_no_room(set.error()))  // a full disk: what is there can be read
         return std::unexpected(std::move(set.error()));
     return database;
@@ -169,7 +174,10 @@ Result<std::unique_ptr<Database>> Database::open_to_read(const std::string& path
     std::unique_ptr<Database> database(new Database(path, shown));
     // nobody has it open when there is no log: then not even its shared memory is made
     std::string uri = "file:";
-    for (const char c : path) uri += is_alpha(c) || is_digit(c) || c == '/' || c == '.' || c == '-' || c == '_' ? std::string(1, c) : fmt::format("%{:02x}", static_cast<unsigned char>(c));
+    for (const char c : path)
+        uri += is_alpha(c) || is_digit(c) || c == '/' || c == '.' || c == '-' || c == '_'
+                   ? std::string(1, c)
+                   : fmt::format("%{:02x}", static_cast<unsigned char>(c));
     if (::access((path + "-wal").c_str(), F_OK) != 0) uri += "?immutable=1";
     sqlite3* handle = nullptr;
     const int code = sqlite3_open_v2(uri.c_str(), &handle, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, nullptr);
@@ -205,12 +213,15 @@ Result<Statement> Database::prepare(std::string_view sql) {
 }
 
 Fault Database::fault(int code) const {
-    const auto say = [&](Errc errc, std::string_view what) { return Fault{make_error_code(errc), fmt::format("{}: {}", shown_, what)}; };
+    const auto say = [&](Errc errc, std::string_view what) {
+        return Fault{make_error_code(errc), fmt::format("{}: {}", shown_, what)};
+    };
     const char* message = handle_ ? sqlite3_errmsg(handle_.get()) : sqlite3_errstr(code);
-    const int   system = handle_ ? sqlite3_system_errno(handle_.get()) : 0;
-    const bool  is_file = (code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_READONLY;
-    const auto  no_room = [&](std::string_view what) { return Fault{no_room_error(), fmt::format("{}: {}", shown_, what)}; };
-    if ((code & 0xff) == SQLITE_FULL || (is_file && (system == ENOSPC || system == EDQUOT || system == EFBIG))) return no_room("the disk is full");
+    const int system = handle_ ? sqlite3_system_errno(handle_.get()) : 0;
+    const bool is_file = (code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_READONLY;
+    const auto no_room = [&](std::string_view what) { return Fault{no_room_error(), fmt::format("{}: {}", shown_, what)}; };
+    if ((code & 0xff) == SQLITE_FULL || (is_file && (system == ENOSPC || system == EDQUOT || system == EFBIG)))
+        return no_room("the disk is full");
     if (is_file && system == EROFS) return no_room("the file system is read-only");
     shared_->seen(code & 0xff);
     switch (code & 0xff) {
@@ -220,12 +231,16 @@ Fault Database::fault(int code) const {
         case SQLITE_PERM:
         case SQLITE_AUTH:
         case SQLITE_READONLY: return say(Errc::unavailable, why_not_open(path_));
-        case SQLITE_NOTADB: return say(Errc::unavailable, "the file is not an SQLite database; move it away and it is created anew");
-        case SQLITE_CORRUPT: return say(Errc::unavailable, fmt::format("the database is damaged ({}); restore it, or move it away", message));
+        case SQLITE_NOTADB:
+            return say(Errc::unavailable, "the file is not an SQLite database; move it away and it is created anew");
+        case SQLITE_CORRUPT:
+            return say(Errc::unavailable, fmt::format("the database is damaged ({}); restore it, or move it away", message));
         case SQLITE_IOERR:
         case SQLITE_NOMEM: return say(Errc::unavailable, message);
         case SQLITE_CONSTRAINT:
-            return say(code == SQLITE_CONSTRAINT_PRIMARYKEY || code == SQLITE_CONSTRAINT_UNIQUE ? Errc::conflict : Errc::bad_input, message);
+            return say(
+                code == SQLITE_CONSTRAINT_PRIMARYKEY || code == SQLITE_CONSTRAINT_UNIQUE ? Errc::conflict : Errc::bad_input,
+                message);
         case SQLITE_MISMATCH:  // a STRICT table of the site's
         case SQLITE_TOOBIG: return say(Errc::bad_input, message);
         default: return say(Errc::unavailable, fmt::format("{} (SQLite error {})", message, code));
@@ -237,8 +252,9 @@ namespace {
 // user_version - the last step of the database. Tables that are somebody else's (amavisd's) are left as they are: they count
 // as up to date until `tamis schema upgrade` was asked for.
 Result<int> user_version(Database& database) {
-    auto statement = database.prepare("SELECT (SELECT user_version FROM pragma_user_version), "
-                                      "(SELECT count(*) FROM sqlite_master WHERE type='table' AND name='msgs')");
+    auto statement = database.prepare(
+        "SELECT (SELECT user_version FROM pragma_user_version), "
+        "(SELECT count(*) FROM sqlite_master WHERE type='table' AND name='msgs')");
     if (!statement) return std::unexpected(std::move(statement.error()));
     const auto row = statement->step();
     if (!row) return std::unexpected(row.error());
@@ -271,7 +287,8 @@ Result<int> install_steps(Database& database, const std::string& shown) {
     if (!version) return std::unexpected(version.error());
     if (*version > steps.back().number)
         return fail(Errc::unavailable, fmt::format("{}: its schema is at step {}, this program knows {}: it belongs to a newer "
-                                                   "version", shown, *version, steps.back().number));
+                                                   "version",
+                                                   shown, *version, steps.back().number));
     int installed = 0;
     for (const auto& step : steps) {
         if (step.number <= *version) continue;

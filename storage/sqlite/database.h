@@ -25,12 +25,12 @@ public:
     // step - true when there is a row
     Result<bool> step();
     // run - step of a statement without rows, then reset
-    Done             run();
-    void             reset() noexcept;
+    Done run();
+    void reset() noexcept;
     std::string_view column(int index) const noexcept;  // bytes of the current row's column
-    std::int64_t     integer(int index) const noexcept;
-    bool             is_null(int index) const noexcept;
-    int              columns() const noexcept;  // of the current row; may change when the tables did
+    std::int64_t integer(int index) const noexcept;
+    bool is_null(int index) const noexcept;
+    int columns() const noexcept;  // of the current row; may change when the tables did
     std::string_view column_name(int index) const noexcept;
 
 private:
@@ -39,8 +39,8 @@ private:
         void operator()(sqlite3_stmt* statement) const noexcept { sqlite3_finalize(statement); }
     };
     Statement(const Database& database, sqlite3_stmt* statement);
-    const Database*                         database_;
-    std::shared_ptr<void>                   counted_;  // a handle is open as long as it has statements
+    const Database* database_;
+    std::shared_ptr<void> counted_;  // a handle is open as long as it has statements
     std::unique_ptr<sqlite3_stmt, Finalize> statement_;
 };
 
@@ -54,13 +54,13 @@ public:
     static Result<std::unique_ptr<Database>> open_to_read(const std::string& path, const std::string& shown);
 
     const std::string& shown() const noexcept { return shown_; }  // its name in messages
-    Done              run(const char* sql);  // one or more statements without results
+    Done run(const char* sql);                                    // one or more statements without results
     Result<Statement> prepare(std::string_view sql);
-    int               changes() const noexcept { return sqlite3_changes(handle_.get()); }
+    int changes() const noexcept { return sqlite3_changes(handle_.get()); }
     // in_transaction - false also when SQLite itself rolled back after an error
-    bool  in_transaction() const noexcept { return sqlite3_get_autocommit(handle_.get()) == 0; }
+    bool in_transaction() const noexcept { return sqlite3_get_autocommit(handle_.get()) == 0; }
     // probe - whether it can be written now: lock, rights, disk
-    Done  probe();
+    Done probe();
     // fault - what SQLite's code means; is_no_room() when only writing fails, and Errc::unavailable when nothing can be done now
     Fault fault(int code) const;
 
@@ -76,10 +76,10 @@ private:
         void operator()(sqlite3* handle) const noexcept { sqlite3_close_v2(handle); }
     };
     Database(std::string path, std::string shown);
-    std::string                     path_, shown_;
-    std::shared_ptr<Shared>         shared_;
-    std::uint64_t                   generation_ = 0;
-    std::shared_ptr<void>           counted_;  // as an open handle of that generation; closed before it is not
+    std::string path_, shown_;
+    std::shared_ptr<Shared> shared_;
+    std::uint64_t generation_ = 0;
+    std::shared_ptr<void> counted_;  // as an open handle of that generation; closed before it is not
     std::unique_ptr<sqlite3, Close> handle_;
 };
 

@@ -16,8 +16,8 @@ public:
     Session(std::unique_ptr<Database> database, Catalogue catalogue, std::string shown)
         : database_(std::move(database)), catalogue_(std::move(catalogue)), shown_(std::move(shown)) {}
 
-    const Catalogue&   catalogue() const override { return catalogue_; }
-    bool               is_postgresql() const override { return false; }
+    const Catalogue& catalogue() const override { return catalogue_; }
+    bool is_postgresql() const override { return false; }
     const std::string& shown() const override { return shown_; }
     Task<Result<bool>> take_turn() override { co_return true; }
     Task<void> give_turn_back() override { co_return; }
@@ -41,7 +41,8 @@ private:
         for (const auto& query : queries) {
             auto statement = database_->prepare(query.sql);
             if (!statement) return std::unexpected(std::move(statement.error()));
-            for (std::size_t i = 0; i < query.values.size(); ++i) statement->bind_text(static_cast<int>(i) + 1, query.values[i].value);
+            for (std::size_t i = 0; i < query.values.size(); ++i)
+                statement->bind_text(static_cast<int>(i) + 1, query.values[i].value);
             auto& rows = answers.emplace_back();
             for (;;) {
                 const auto row = statement->step();
@@ -56,20 +57,22 @@ private:
     }
 
     const std::unique_ptr<Database> database_;
-    const Catalogue                 catalogue_;
-    const std::string               shown_;
+    const Catalogue catalogue_;
+    const std::string shown_;
 };
 
 }  // namespace
 
 Result<std::unique_ptr<ExpirySession>> open_expiry_session(const Dsn& dsn) {
     std::error_code ignored;
-    if (!std::filesystem::exists(dsn.path, ignored)) return fail(Errc::not_found, fmt::format("there is no database {} yet", dsn.path));
+    if (!std::filesystem::exists(dsn.path, ignored))
+        return fail(Errc::not_found, fmt::format("there is no database {} yet", dsn.path));
     auto database = Database::open(dsn.path, dsn.named());
     if (!database) return std::unexpected(std::move(database.error()));
     auto catalogue = catalogue_of(**database);
     if (!catalogue) return std::unexpected(std::move(catalogue.error()));
-    if (catalogue->table("msgs") == nullptr) return fail(Errc::not_found, fmt::format("{}: there is no table msgs yet", dsn.named()));
+    if (catalogue->table("msgs") == nullptr)
+        return fail(Errc::not_found, fmt::format("{}: there is no table msgs yet", dsn.named()));
     return std::make_unique<Session>(std::move(*database), std::move(*catalogue), dsn.named());
 }
 

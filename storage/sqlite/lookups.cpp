@@ -51,17 +51,19 @@ class Lookups final : public LookupStore {
 public:
     Lookups(std::vector<Dsn> dsns, const LookupOptions& options, CustomLookups custom)
         : custom_(std::move(custom)),
-          reader_(std::move(dsns), options.patience, [this](Database& database) { return prepare(database); }, [this] {
-              users_.reset();
-              list_.reset();
-          }) {
+          reader_(
+              std::move(dsns), options.patience, [this](Database& database) { return prepare(database); },
+              [this] {
+                  users_.reset();
+                  list_.reset();
+              }) {
         reader_.start();
     }
     ~Lookups() override { reader_.stop(); }
 
-    Done        ready() const override { return reader_.health().ready(); }
+    Done ready() const override { return reader_.health().ready(); }
     std::string health() const override { return "lookups: " + reader_.health().text(); }
-    void        forget() override {}
+    void forget() override {}
 
     Task<Result<LookupAnswer>> look_up(LookupRequest request, Deadline deadline) override {
         const auto asked = std::make_shared<Asked>(*this, std::move(request), deadline);
@@ -91,7 +93,7 @@ private:
         const Answered::Shared answered = std::make_shared<Answered>();
 
     private:
-        Lookups&            owner_;
+        Lookups& owner_;
         const LookupRequest request_;
     };
 
@@ -100,16 +102,17 @@ private:
     Done add_hits(std::vector<UserRow>& rows, const std::vector<LookupAddress>& senders);
     Done add_custom_hits(UserRow& row, const std::vector<LookupAddress>& senders);
 
-    const CustomLookups             custom_;
-    std::unique_ptr<Statement>      users_, list_;  // only the thread
-    std::shared_ptr<const RowShape> shape_;         // only the thread
-    ReaderThread                    reader_;        // last: its thread uses the rest
+    const CustomLookups custom_;
+    std::unique_ptr<Statement> users_, list_;  // only the thread
+    std::shared_ptr<const RowShape> shape_;    // only the thread
+    ReaderThread reader_;                      // last: its thread uses the rest
 };
 
 // has_table - and with an empty name: any table at all
 Result<bool> has_table(Database& database, std::string_view name) {
-    auto statement = database.prepare("SELECT count(*) FROM sqlite_master WHERE type IN ('table','view') AND (?1='' OR name=?1) "
-                                      "AND name NOT LIKE 'sqlite_%'");
+    auto statement = database.prepare(
+        "SELECT count(*) FROM sqlite_master WHERE type IN ('table','view') AND (?1='' OR name=?1) "
+        "AND name NOT LIKE 'sqlite_%'");
     if (!statement) return std::unexpected(std::move(statement.error()));
     statement->bind_text(1, name);
     const auto row = statement->step();
@@ -120,7 +123,8 @@ Result<bool> has_table(Database& database, std::string_view name) {
 Result<std::unique_ptr<Statement>> prepared(Database& database, const std::string& sql, std::string_view shown) {
     auto statement = database.prepare(sql);
     if (statement) return std::make_unique<Statement>(std::move(*statement));
-    return fail(statement.error().code, shown.empty() ? statement.error().detail : fmt::format("{}: {}", shown, statement.error().detail));
+    return fail(statement.error().code,
+                shown.empty() ? statement.error().detail : fmt::format("{}: {}", shown, statement.error().detail));
 }
 
 Done Lookups::prepare(Database& database) {
@@ -134,7 +138,8 @@ Done Lookups::prepare(Database& database) {
     const std::string users_sql =
         custom_.policy ? custom_.policy->sql(parameter)
                        : "SELECT users.*, policy.*, policy.id AS tamis_policy_row, users.id FROM users LEFT JOIN policy "
-                         "ON users.policy_id=policy.id WHERE users.email IN " + two_lists(1);
+                         "ON users.policy_id=policy.id WHERE users.email IN " +
+                             two_lists(1);
     auto users = prepared(database, users_sql, custom_.policy ? custom_.policy->setting() : "");
     if (!users) return std::unexpected(std::move(users.error()));
     users_ = std::move(*users);
@@ -147,7 +152,8 @@ Done Lookups::prepare(Database& database) {
     const std::string list_sql =
         custom_.wblist ? custom_.wblist->sql(parameter)
                        : "SELECT wblist.rid, mailaddr.email, mailaddr.priority, wblist.wb FROM wblist JOIN mailaddr "
-                         "ON wblist.sid=mailaddr.id WHERE wblist.rid=?1 AND mailaddr.email IN " + two_lists(2);
+                         "ON wblist.sid=mailaddr.id WHERE wblist.rid=?1 AND mailaddr.email IN " +
+                             two_lists(2);
     auto list = prepared(database, list_sql, custom_.wblist ? custom_.wblist->setting() : "");
     if (!list) return std::unexpected(std::move(list.error()));
     list_ = std::move(*list);
@@ -158,8 +164,7 @@ Result<std::vector<UserRow>> Lookups::rows_of(const LookupAddress& recipient) {
     const auto values = custom_.policy ? custom_.policy->values(recipient, {}) : std::vector<std::string>();
     if (custom_.policy)
         for (std::size_t i = 0; i < values.size(); ++i) users_->bind_text(static_cast<int>(i) + 1, values[i]);
-    else
-        bind_keys(*users_, 1, recipient.keys);
+    else bind_keys(*users_, 1, recipient.keys);
     std::vector<UserRow> rows;
     for (;;) {
         const auto row = users_->step();
@@ -238,17 +243,20 @@ bool has_partitions(const Catalogue& catalogue) {
 
 // newest_sql - the newest mail of ours (?1), since ?3, for which the condition holds. Addresses may be texts or blobs.
 std::string newest_sql(const Catalogue& catalogue, std::string_view condition) {
-    return fmt::format("SELECT m.time_num FROM maddr AS ours JOIN msgs m ON m.sid=ours.id JOIN msgrcpt r ON {}r.mail_id=m.mail_id "
-                       "WHERE ours.email IN (?1, CAST(?1 AS BLOB)) AND m.time_num>=?3 AND m.content IS NOT 'V' AND r.ds='P' AND {} "
-                       "ORDER BY m.time_num DESC LIMIT 1", has_partitions(catalogue) ? "r.partition_tag=m.partition_tag AND " : "", condition);
+    return fmt::format(
+        "SELECT m.time_num FROM maddr AS ours JOIN msgs m ON m.sid=ours.id JOIN msgrcpt r ON {}r.mail_id=m.mail_id "
+        "WHERE ours.email IN (?1, CAST(?1 AS BLOB)) AND m.time_num>=?3 AND m.content IS NOT 'V' AND r.ds='P' AND {} "
+        "ORDER BY m.time_num DESC LIMIT 1",
+        has_partitions(catalogue) ? "r.partition_tag=m.partition_tag AND " : "", condition);
 }
 
 // original_sql - mail with that Message-ID (?1) of ours, or of this sender (?2), that was handed over
 std::string original_sql(const Catalogue& catalogue) {
-    return fmt::format("SELECT 1 FROM msgs m WHERE m.message_id=?1 AND ({}m.sid IN (SELECT id FROM maddr WHERE email IN (?2, CAST(?2 AS BLOB)))) "
-                       "AND EXISTS (SELECT 1 FROM msgrcpt r WHERE {}r.mail_id=m.mail_id AND r.ds='P') LIMIT 1",
-                       catalogue.column("msgs", "originating") != nullptr ? "m.originating='Y' OR " : "",
-                       has_partitions(catalogue) ? "r.partition_tag=m.partition_tag AND " : "");
+    return fmt::format(
+        "SELECT 1 FROM msgs m WHERE m.message_id=?1 AND ({}m.sid IN (SELECT id FROM maddr WHERE email IN (?2, CAST(?2 AS BLOB)))) "
+        "AND EXISTS (SELECT 1 FROM msgrcpt r WHERE {}r.mail_id=m.mail_id AND r.ds='P') LIMIT 1",
+        catalogue.column("msgs", "originating") != nullptr ? "m.originating='Y' OR " : "",
+        has_partitions(catalogue) ? "r.partition_tag=m.partition_tag AND " : "");
 }
 using Known = std::optional<bool>;
 using KnownAnswered = Completion<Result<Known>>;
@@ -256,11 +264,13 @@ using KnownAnswered = Completion<Result<Known>>;
 class PenPals final : public PenPalStore {
 public:
     PenPals(std::vector<Dsn> dsns, const LookupOptions& options)
-        : reader_(std::move(dsns), options.patience, [this](Database& database) { return prepare(database); }, [this] {
-              pen_pal_.reset();
-              reference_.reset();
-              original_.reset();
-          }) {
+        : reader_(
+              std::move(dsns), options.patience, [this](Database& database) { return prepare(database); },
+              [this] {
+                  pen_pal_.reset();
+                  reference_.reset();
+                  original_.reset();
+              }) {
         reader_.start();
     }
     ~PenPals() override { reader_.stop(); }
@@ -300,7 +310,7 @@ private:
         const TimesAnswered::Shared answered = std::make_shared<TimesAnswered>();
 
     private:
-        PenPals&             owner_;
+        PenPals& owner_;
         const PenPalQuestion question_;
     };
 
@@ -318,7 +328,7 @@ private:
         const KnownAnswered::Shared answered = std::make_shared<KnownAnswered>();
 
     private:
-        PenPals&               owner_;
+        PenPals& owner_;
         const OriginalQuestion question_;
     };
 
@@ -330,9 +340,11 @@ private:
         const auto catalogue = catalogue_of(database);
         if (!catalogue) return std::unexpected(catalogue.error());
         // to the sender (?2), or, with a referenced Message-ID (?4), to anybody
-        auto pen_pal = prepared(database, newest_sql(*catalogue, "r.rid IN (SELECT id FROM maddr WHERE email IN (?2, CAST(?2 AS BLOB)))"), "");
+        auto pen_pal = prepared(
+            database, newest_sql(*catalogue, "r.rid IN (SELECT id FROM maddr WHERE email IN (?2, CAST(?2 AS BLOB)))"), "");
         const bool has_message_id = catalogue->column("msgs", "message_id") != nullptr;
-        auto reference = prepared(database, newest_sql(*catalogue, has_message_id ? "r.rid<>m.sid AND m.message_id=?4" : "?4 IS NULL"), "");
+        auto reference =
+            prepared(database, newest_sql(*catalogue, has_message_id ? "r.rid<>m.sid AND m.message_id=?4" : "?4 IS NULL"), "");
         if (!pen_pal) return std::unexpected(std::move(pen_pal.error()));
         if (!reference) return std::unexpected(std::move(reference.error()));
         pen_pal_ = std::move(*pen_pal);
@@ -363,7 +375,8 @@ private:
     Result<Times::value_type> newest(const std::string& recipient, const PenPalQuestion& question) {
         const std::string ours = address_key(recipient, question.local_case).email;
         const std::string sender = address_key(question.sender, question.local_case).email;
-        const std::string since = fmt::format("{}", std::chrono::duration_cast<std::chrono::seconds>(question.since.time_since_epoch()).count());
+        const std::string since =
+            fmt::format("{}", std::chrono::duration_cast<std::chrono::seconds>(question.since.time_since_epoch()).count());
         Times::value_type best;
         const auto look = [&](Statement& statement, int last, std::string_view extra) -> Done {
             statement.bind_text(1, ours);
@@ -383,7 +396,7 @@ private:
     }
 
     std::unique_ptr<Statement> pen_pal_, reference_, original_;  // only the thread
-    ReaderThread               reader_;                          // last: its thread uses the rest
+    ReaderThread reader_;                                        // last: its thread uses the rest
 };
 
 }  // namespace

@@ -4,8 +4,12 @@
 
 namespace tamis::storage::sqlite {
 
-ReaderThread::ReaderThread(std::vector<Dsn> dsns, std::chrono::milliseconds patience, Opened opened, std::function<void()> closing)
-    : dsns_(std::move(dsns)), health_(std::make_shared<Health>(dsns_.front().named(), patience)), opened_(std::move(opened)), closing_(std::move(closing)) {}
+ReaderThread::ReaderThread(std::vector<Dsn> dsns, std::chrono::milliseconds patience, Opened opened,
+                           std::function<void()> closing)
+    : dsns_(std::move(dsns)),
+      health_(std::make_shared<Health>(dsns_.front().named(), patience)),
+      opened_(std::move(opened)),
+      closing_(std::move(closing)) {}
 
 void ReaderThread::close() {
     closing_();
@@ -41,7 +45,8 @@ void ReaderThread::refuse_all(const Fault& why) {
 bool ReaderThread::open() {
     for (const auto& dsn : dsns_) {
         auto database = Database::open(dsn.path, dsn.named());
-        if (!database && is_no_room(database.error())) database = Database::open_to_read(dsn.path, dsn.named());  // a read-only disk
+        if (!database && is_no_room(database.error()))
+            database = Database::open_to_read(dsn.path, dsn.named());  // a read-only disk
         auto ready = database ? opened_(**database) : Done(std::unexpected(database.error()));
         if (!ready) {
             closing_();

@@ -37,9 +37,11 @@ public:
     // `closing` is called before the file is closed: it gives up the statements
     ReaderThread(std::vector<Dsn> dsns, std::chrono::milliseconds patience, Opened opened, std::function<void()> closing = [] {});
     ~ReaderThread() { stop(); }
-    void          start() { thread_ = std::thread([this] { run(); }); }
-    void          stop();
-    void          put(std::shared_ptr<Question> question);
+    void start() {
+        thread_ = std::thread([this] { run(); });
+    }
+    void stop();
+    void put(std::shared_ptr<Question> question);
     const Health& health() const noexcept { return *health_; }
 
 private:
@@ -51,17 +53,17 @@ private:
     void put_back(std::shared_ptr<Question> question);
     bool is_stopping();
 
-    const std::vector<Dsn>                dsns_;
-    const std::shared_ptr<Health>         health_;
-    const Opened                          opened_;
-    const std::function<void()>           closing_;
-    std::unique_ptr<Database>             database_;  // only the thread
-    Backoff                               backoff_;   // only the thread
-    std::mutex                            mutex_;
-    std::condition_variable               signal_;
+    const std::vector<Dsn> dsns_;
+    const std::shared_ptr<Health> health_;
+    const Opened opened_;
+    const std::function<void()> closing_;
+    std::unique_ptr<Database> database_;  // only the thread
+    Backoff backoff_;                     // only the thread
+    std::mutex mutex_;
+    std::condition_variable signal_;
     std::deque<std::shared_ptr<Question>> waiting_;
-    bool                                  stopping_ = false;
-    std::thread                           thread_;
+    bool stopping_ = false;
+    std::thread thread_;
 };
 
 }  // namespace tamis::storage::sqlite

@@ -14,8 +14,8 @@
 namespace tamis::storage::sqlite {
 namespace {
 
-constexpr std::size_t               batch_messages = 256;
-constexpr std::uint64_t             batch_bytes = 8 * 1024 * 1024;
+constexpr std::size_t batch_messages = 256;
+constexpr std::uint64_t batch_bytes = 8 * 1024 * 1024;
 constexpr std::chrono::milliseconds linger{50};  // how long remembered records are collected
 
 class Records final : public QueuedStore {
@@ -105,13 +105,12 @@ private:
     // serve_in_parts - there is no room for all of it together: each message by itself, and one that does not fit is told so.
     // Remembered records wait, and are tried again, fewer at a time.
     bool serve_in_parts(const Jobs& jobs, const Fault& why) {
-        if (!std::exchange(is_full_, true)) log::error({}, "storage: {}; what does not fit is not stored, reading goes on", why.detail);
+        if (!std::exchange(is_full_, true))
+            log::error({}, "storage: {}; what does not fit is not stored, reading goes on", why.detail);
         Jobs remembered;
         for (std::size_t i = 0; i < jobs.size(); ++i) {
-            if (jobs[i]->kind == Job::Kind::remember)
-                remembered.push_back(jobs[i]);
-            else if (jobs.size() == 1)
-                queue_->finish(*jobs[i], std::unexpected(why));
+            if (jobs[i]->kind == Job::Kind::remember) remembered.push_back(jobs[i]);
+            else if (jobs.size() == 1) queue_->finish(*jobs[i], std::unexpected(why));
             else if (!serve({jobs[i]})) {
                 queue_->put_back(Jobs(jobs.begin() + static_cast<std::ptrdiff_t>(i) + 1, jobs.end()));
                 queue_->put_back(remembered);
@@ -142,16 +141,16 @@ private:
         return stopping_;
     }
 
-    const std::vector<Dsn>  dsns_;
-    std::unique_ptr<Writer> writer_;   // only the thread
-    Backoff                 backoff_;  // only the thread, as are the next three
-    std::size_t             remember_together_ = batch_messages;
+    const std::vector<Dsn> dsns_;
+    std::unique_ptr<Writer> writer_;  // only the thread
+    Backoff backoff_;                 // only the thread, as are the next three
+    std::size_t remember_together_ = batch_messages;
     Deadline::Clock::time_point remember_after_{};
-    bool                    is_full_ = false;  // the operator knows
-    std::mutex              mutex_;
+    bool is_full_ = false;  // the operator knows
+    std::mutex mutex_;
     std::condition_variable signal_;
-    bool                    now_ = false, later_ = false, stopping_ = false;
-    std::thread             thread_;  // last: it uses the others
+    bool now_ = false, later_ = false, stopping_ = false;
+    std::thread thread_;  // last: it uses the others
 };
 
 }  // namespace

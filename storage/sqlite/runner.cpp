@@ -57,7 +57,7 @@ private:
         const Answered::Shared answered = std::make_shared<Answered>();
 
     private:
-        Runner&    owner_;
+        Runner& owner_;
         const Make make_;
     };
 
@@ -66,7 +66,8 @@ private:
         for (const auto& query : queries) {
             auto statement = database_->prepare(query.sql);
             if (!statement) return fail(Errc::broken, statement.error().detail);
-            for (std::size_t i = 0; i < query.values.size(); ++i) statement->bind_text(static_cast<int>(i) + 1, query.values[i].value);
+            for (std::size_t i = 0; i < query.values.size(); ++i)
+                statement->bind_text(static_cast<int>(i) + 1, query.values[i].value);
             auto& rows = answers.emplace_back();
             for (;;) {
                 const auto row = statement->step();
@@ -89,9 +90,11 @@ private:
         const bool is_empty = any->integer(0) == 0;
         any->reset();
         if (is_empty)  // quite new: whoever comes first makes the tables
-            if (auto installed = install_steps(database, database.shown()); !installed) return std::unexpected(std::move(installed.error()));
-        auto statement = database.prepare("SELECT m.name || '.' || c.name FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'table' "
-                                          "AND m.name IN ('maddr', 'msgs', 'msgrcpt', 'quarantine')");
+            if (auto installed = install_steps(database, database.shown()); !installed)
+                return std::unexpected(std::move(installed.error()));
+        auto statement = database.prepare(
+            "SELECT m.name || '.' || c.name FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'table' "
+            "AND m.name IN ('maddr', 'msgs', 'msgrcpt', 'quarantine')");
         if (!statement) return std::unexpected(std::move(statement.error()));
         for (;;) {
             const auto row = statement->step();
@@ -102,9 +105,9 @@ private:
         return check_shape(shape_, database.shown());
     }
 
-    Database*    database_ = nullptr;  // only the thread
-    SqlShape     shape_;               // only the thread
-    ReaderThread reader_;              // last: its thread uses the rest
+    Database* database_ = nullptr;  // only the thread
+    SqlShape shape_;                // only the thread
+    ReaderThread reader_;           // last: its thread uses the rest
 };
 
 }  // namespace

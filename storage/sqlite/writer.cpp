@@ -34,7 +34,8 @@ std::string update_of(const Catalogue& catalogue, std::string_view table, Given 
 }
 
 std::string of_message(const Catalogue& catalogue, std::string_view table) {
-    return fmt::format(" WHERE {}mail_id = ?2", catalogue.column(table, "partition_tag") != nullptr ? "partition_tag = ?1 AND " : "");
+    return fmt::format(" WHERE {}mail_id = ?2",
+                       catalogue.column(table, "partition_tag") != nullptr ? "partition_tag = ?1 AND " : "");
 }
 
 // address - the row of an address, which amavisd may have written as text or as blob
@@ -56,7 +57,8 @@ Result<std::unique_ptr<Writer>> Writer::open(const Dsn& dsn) {
     if (!database) return std::unexpected(std::move(database.error()));
     if (auto installed = install_steps(**database, dsn.named()); !installed) return std::unexpected(std::move(installed.error()));
     // a disk that is full now may have room for what comes, and what is there can be read
-    if (auto writable = (*database)->probe(); !writable && !is_no_room(writable.error())) return std::unexpected(std::move(writable.error()));
+    if (auto writable = (*database)->probe(); !writable && !is_no_room(writable.error()))
+        return std::unexpected(std::move(writable.error()));
     std::unique_ptr<Writer> writer(new Writer(std::move(*database)));
     if (auto prepared = writer->prepare(); !prepared) return std::unexpected(std::move(prepared.error()));
     return writer;
@@ -68,28 +70,43 @@ Done Writer::prepare() {
     const Catalogue& is = *read;
     struct Row {
         std::unique_ptr<Statement>& statement;
-        std::string                 sql;
+        std::string sql;
     };
     // without numbers the recipient is found by his address, which may have been refused as it is
-    const std::string which = is.column("msgrcpt", "rseqnum") != nullptr ? "rseqnum = ?3" : fmt::format("rid IN ({}, {})", address(is, "?7"), address(is, "?8"));
+    const std::string which = is.column("msgrcpt", "rseqnum") != nullptr
+                                  ? "rseqnum = ?3"
+                                  : fmt::format("rid IN ({}, {})", address(is, "?7"), address(is, "?8"));
     for (const Row& row : std::initializer_list<Row>{
              {insert_address_, insert_into(is, "maddr", {{"partition_tag", "?1"}, {"email", "?2"}, {"domain", "?3"}}) +
                                    " WHERE NOT EXISTS " + address(is, "?2")},
              {insert_message_,
-              insert_into(is, "msgs", {{"partition_tag", "?1"}, {"mail_id", "?2"}, {"secret_id", "?3"}, {"am_id", "?4"}, {"time_num", "?5"},
-                                       {"time_iso", "?6"}, {"policy", "?7"}, {"client_addr", "?8"}, {"size", "?9"}, {"originating", "?10"},
-                                       {"content", "?11"}, {"quar_type", "?12"}, {"quar_loc", "?13"}, {"dsn_sent", "?14"},
-                                       {"spam_level", "?15"}, {"message_id", "?16"}, {"from_addr", "?17"}, {"subject", "?18"},
-                                       {"host", "?19"}, {"sid", address(is, "?20")}})},
-             {insert_recipient_,
-              insert_into(is, "msgrcpt", {{"partition_tag", "?1"}, {"mail_id", "?2"}, {"rseqnum", "?3"}, {"is_local", "?4"}, {"content", "?5"},
-                                          {"ds", "?6"}, {"rs", "?7"}, {"bl", "?8"}, {"wl", "?9"}, {"bspam_level", "?10"},
-                                          {"smtp_resp", "?11"}, {"rid", address(is, "?12")}})},
-             {insert_chunk_, insert_into(is, "quarantine", {{"partition_tag", "?1"}, {"mail_id", "?2"}, {"chunk_ind", "?3"}, {"mail_text", "?4"}})},
-             {update_message_, update_of(is, "msgs", {{"content", "?3"}, {"quar_type", "?4"}, {"quar_loc", "?5"}, {"dsn_sent", "?6"},
-                                                           {"spam_level", "?7"}}) + of_message(is, "msgs")},
-             {update_recipient_, update_of(is, "msgrcpt", {{"content", "?4"}, {"ds", "?5"}, {"smtp_resp", "?6"}}) + of_message(is, "msgrcpt") +
-                                     " AND " + which},
+              insert_into(is, "msgs",
+                          {{"partition_tag", "?1"}, {"mail_id", "?2"},      {"secret_id", "?3"},   {"am_id", "?4"},
+                           {"time_num", "?5"},      {"time_iso", "?6"},     {"policy", "?7"},      {"client_addr", "?8"},
+                           {"size", "?9"},          {"originating", "?10"}, {"content", "?11"},    {"quar_type", "?12"},
+                           {"quar_loc", "?13"},     {"dsn_sent", "?14"},    {"spam_level", "?15"}, {"message_id", "?16"},
+                           {"from_addr", "?17"},    {"subject", "?18"},     {"host", "?19"},       {"sid", address(is, "?20")}})},
+             {insert_recipient_, insert_into(is, "msgrcpt",
+                                             {{"partition_tag", "?1"},
+                                              {"mail_id", "?2"},
+                                              {"rseqnum", "?3"},
+                                              {"is_local", "?4"},
+                                              {"content", "?5"},
+                                              {"ds", "?6"},
+                                              {"rs", "?7"},
+                                              {"bl", "?8"},
+                                              {"wl", "?9"},
+                                              {"bspam_level", "?10"},
+                                              {"smtp_resp", "?11"},
+                                              {"rid", address(is, "?12")}})},
+             {insert_chunk_, insert_into(is, "quarantine",
+                                         {{"partition_tag", "?1"}, {"mail_id", "?2"}, {"chunk_ind", "?3"}, {"mail_text", "?4"}})},
+             {update_message_,
+              update_of(is, "msgs",
+                        {{"content", "?3"}, {"quar_type", "?4"}, {"quar_loc", "?5"}, {"dsn_sent", "?6"}, {"spam_level", "?7"}}) +
+                  of_message(is, "msgs")},
+             {update_recipient_, update_of(is, "msgrcpt", {{"content", "?4"}, {"ds", "?5"}, {"smtp_resp", "?6"}}) +
+                                     of_message(is, "msgrcpt") + " AND " + which},
              {select_chunks_, "SELECT mail_text FROM quarantine" + of_message(is, "quarantine") + " ORDER BY chunk_ind"}}) {
         auto statement = database_->prepare(row.sql);
         if (!statement) return std::unexpected(std::move(statement.error()));
@@ -149,8 +166,11 @@ MessageRows rows_for(const Job& job) {
 // it was something else, or nothing is left
 bool Writer::concedes(Job& job, const Done& answer) {
     if (answer && job.concession != Concession() && !std::exchange(has_said_, true))
-        log::warning(job.log_id(), "storage: {}: this address or text was not taken as it came; it is stored with \"?\" in place of what was refused, or "
-                                   "shorter, and so is any other that is refused. This is said once", refused_);
+        log::warning(
+            job.log_id(),
+            "storage: {}: this address or text was not taken as it came; it is stored with \"?\" in place of what was refused, or "
+            "shorter, and so is any other that is refused. This is said once",
+            refused_);
     if (answer || !answer.error().is(Errc::bad_input) || !database_->in_transaction()) return false;
     const MessageRows before = rows_for(job);
     while (const auto next = next_concession(job.concession, false)) {
@@ -173,15 +193,15 @@ Done Writer::insert(const MessageRows& rows, const Job& job) {
         bind_all(*insert_address_, {rows.partition_tag, address.email, address.domain});
         if (auto done = insert_address_->run(); !done) return done;
     }
-    bind_all(*insert_message_, {rows.partition_tag, rows.mail_id, rows.secret_id, rows.am_id, rows.time_num, rows.time_iso,
-                                rows.policy, rows.client_addr, rows.size, rows.originating, rows.content, rows.quar_type,
-                                rows.quar_loc, rows.dsn_sent, rows.spam_level, rows.message_id, rows.from_addr,
-                                rows.subject, rows.host, rows.sender});
+    bind_all(*insert_message_,
+             {rows.partition_tag, rows.mail_id,    rows.secret_id,   rows.am_id,   rows.time_num,  rows.time_iso, rows.policy,
+              rows.client_addr,   rows.size,       rows.originating, rows.content, rows.quar_type, rows.quar_loc, rows.dsn_sent,
+              rows.spam_level,    rows.message_id, rows.from_addr,   rows.subject, rows.host,      rows.sender});
     if (!rows.has_content) insert_message_->bind_null(11);
     if (auto done = insert_message_->run(); !done) return done;
     for (const auto& to : rows.recipients) {
-        bind_all(*insert_recipient_, {rows.partition_tag, rows.mail_id, to.sequence, to.is_local, to.content, to.ds, to.rs,
-                                      to.bl, to.wl, to.bspam_level, to.smtp_resp, to.email});
+        bind_all(*insert_recipient_, {rows.partition_tag, rows.mail_id, to.sequence, to.is_local, to.content, to.ds, to.rs, to.bl,
+                                      to.wl, to.bspam_level, to.smtp_resp, to.email});
         if (auto done = insert_recipient_->run(); !done) return done;
     }
     return job.quarantine ? insert_chunks(rows, *job.quarantine) : Done{};
@@ -214,14 +234,16 @@ Done Writer::insert_chunks(const MessageRows& rows, const mail::QuarantineCopy& 
 }
 
 Done Writer::update(const MessageRows& rows) {
-    bind_all(*update_message_, {rows.partition_tag, rows.mail_id, rows.content, rows.quar_type, rows.quar_loc, rows.dsn_sent,
-                                rows.spam_level});
+    bind_all(*update_message_,
+             {rows.partition_tag, rows.mail_id, rows.content, rows.quar_type, rows.quar_loc, rows.dsn_sent, rows.spam_level});
     if (!rows.has_content) update_message_->bind_null(3);
     if (auto done = update_message_->run(); !done) return done;
     if (database_->changes() == 0)
-        return fail(Errc::not_found, fmt::format("no record of mail_id {} (partition {}) to finish", rows.mail_id, rows.partition_tag));
+        return fail(Errc::not_found,
+                    fmt::format("no record of mail_id {} (partition {}) to finish", rows.mail_id, rows.partition_tag));
     for (const auto& to : rows.recipients) {
-        bind_all(*update_recipient_, {rows.partition_tag, rows.mail_id, to.sequence, to.content, to.ds, to.smtp_resp, to.email, to.printable});
+        bind_all(*update_recipient_,
+                 {rows.partition_tag, rows.mail_id, to.sequence, to.content, to.ds, to.smtp_resp, to.email, to.printable});
         if (auto done = update_recipient_->run(); !done) return done;
     }
     return {};
@@ -240,7 +262,9 @@ Result<std::string> Writer::read(const Job& job) {
         text += select_chunks_->column(0);
     }
     select_chunks_->reset();
-    if (!found) return fail(Errc::not_found, fmt::format("no quarantined message with mail_id {} (partition {})", rows.mail_id, rows.partition_tag));
+    if (!found)
+        return fail(Errc::not_found,
+                    fmt::format("no quarantined message with mail_id {} (partition {})", rows.mail_id, rows.partition_tag));
     return text;
 }
 

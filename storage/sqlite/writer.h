@@ -20,8 +20,8 @@ public:
     // write - all of them in one transaction. A Fault: nothing was written, try again later; one that is_no_room(): the same jobs
     // in smaller transactions may fit. Else one answer per job.
     Result<std::vector<Done>> write(const Jobs& jobs);
-    bool                      is_stale() const noexcept { return database_->is_stale(); }
-    Result<std::string>       read(const Job& job);
+    bool is_stale() const noexcept { return database_->is_stale(); }
+    Result<std::string> read(const Job& job);
 
 private:
     explicit Writer(std::unique_ptr<Database> database) : database_(std::move(database)) {}
@@ -33,9 +33,9 @@ private:
     Done update(const MessageRows& rows);
     Done insert_chunks(const MessageRows& rows, const mail::QuarantineCopy& copy);
 
-    std::unique_ptr<Database>  database_;
-    std::string                refused_;           // why the database did not take something as it was
-    bool                       has_said_ = false;  // that it did not
+    std::unique_ptr<Database> database_;
+    std::string refused_;    // why the database did not take something as it was
+    bool has_said_ = false;  // that it did not
     std::unique_ptr<Statement> insert_address_, insert_message_, insert_recipient_, insert_chunk_, update_message_,
         update_recipient_, select_chunks_;
 };

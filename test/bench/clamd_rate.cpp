@@ -67,8 +67,7 @@ std::optional<std::string> scan(const sockaddr_un& address, int file) {
     if (::connect(connection.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
         return std::string("connect: ") + std::strerror(errno);
     constexpr std::string_view command("zFILDES\0", 8);
-    if (::send(connection.get(), command.data(), command.size(), MSG_NOSIGNAL) !=
-            static_cast<ssize_t>(command.size()) ||
+    if (::send(connection.get(), command.data(), command.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(command.size()) ||
         !send_descriptor(connection.get(), file))
         return std::string("send: ") + std::strerror(errno);
     std::string answer;
@@ -100,8 +99,8 @@ int main(int argc, char** argv) {
     std::memcpy(address.sun_path, argv[1], std::strlen(argv[1]));
     const auto connections = std::strtoul(argv[3], nullptr, 10);
     const auto start = Clock::now();
-    const auto end = start + std::chrono::duration_cast<Clock::duration>(
-                                 std::chrono::duration<double>(std::strtod(argv[4], nullptr)));
+    const auto end =
+        start + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(std::strtod(argv[4], nullptr)));
 
     std::atomic<unsigned long> scans = 0;
     std::atomic<bool> failed = false;

@@ -89,14 +89,24 @@ int main(int argc, char** argv) {
     const auto name = server.make_database();
     const auto dsn = *storage::parse_dsn(server.url(name));
     if (!storage::install_schema(dsn)) return 1;
-    server.query(name, "INSERT INTO policy (id, policy_name, spam_kill_level, bypass_spam_checks) SELECT i, 'p', 5+i, 'N' FROM generate_series(1,100) i");
-    server.query(name, fmt::format("INSERT INTO users (priority, policy_id, email) SELECT 7, 1+i%100, "
-                                   "convert_to('user' || i || '@d' || (i%1000) || '.example.com', 'UTF8') FROM generate_series(0,{}) i", users - 1));
-    server.query(name, "INSERT INTO users (priority, policy_id, email) SELECT 5, 1, convert_to('@d' || i || '.example.com', 'UTF8') FROM generate_series(0,999) i");
+    server.query(
+        name,
+        "INSERT INTO policy (id, policy_name, spam_kill_level, bypass_spam_checks) SELECT i, 'p', 5+i, 'N' FROM generate_series(1,100) i");
+    server.query(name,
+                 fmt::format("INSERT INTO users (priority, policy_id, email) SELECT 7, 1+i%100, "
+                             "convert_to('user' || i || '@d' || (i%1000) || '.example.com', 'UTF8') FROM generate_series(0,{}) i",
+                             users - 1));
+    server.query(
+        name,
+        "INSERT INTO users (priority, policy_id, email) SELECT 5, 1, convert_to('@d' || i || '.example.com', 'UTF8') FROM generate_series(0,999) i");
     server.query(name, "INSERT INTO users (priority, policy_id, email) VALUES (0, 1, '@.')");
-    server.query(name, "INSERT INTO mailaddr (email) SELECT convert_to('s' || i || '@else.example.org', 'UTF8') FROM generate_series(0,9999) i");
+    server.query(
+        name,
+        "INSERT INTO mailaddr (email) SELECT convert_to('s' || i || '@else.example.org', 'UTF8') FROM generate_series(0,9999) i");
     server.query(name, "INSERT INTO mailaddr (email) VALUES ('@else.example.org')");
-    server.query(name, "INSERT INTO wblist SELECT u.id, m.id, '1' FROM (SELECT id FROM users LIMIT 50000) u, (SELECT max(id) id FROM mailaddr) m");
+    server.query(
+        name,
+        "INSERT INTO wblist SELECT u.id, m.id, '1' FROM (SELECT id FROM users LIMIT 50000) u, (SELECT max(id) id FROM mailaddr) m");
     server.query(name, "ANALYZE");
     fmt::print("{} users on PostgreSQL over TCP\n", users);
     asio::io_context loop(1);

@@ -35,13 +35,16 @@ std::uint32_t random_number() {
 }
 
 std::string words(std::size_t size, const char* before, const char* after) {
-    constexpr const char* known[] = {"quarterly", "report", "invoice", "the", "of", "and", "delivery", "budget", "committee", "agreed", "to",
-                                     "postpone", "a", "meeting", "in", "Vienna", "until", "further", "notice", "because", "figures", "were", "not",
-                                     "available", "please", "find", "attached", "amount", "due", "2026"};
+    constexpr const char* known[] = {
+        "quarterly", "report",   "invoice", "the",       "of",     "and",    "delivery", "budget",  "committee", "agreed",
+        "to",        "postpone", "a",       "meeting",   "in",     "Vienna", "until",    "further", "notice",    "because",
+        "figures",   "were",     "not",     "available", "please", "find",   "attached", "amount",  "due",       "2026"};
     std::string out;
     while (out.size() < size) {
         out += before;
-        for (unsigned i = 0; i < 12; ++i) out += std::string(known[random_number() % std::size(known)]) + (random_number() % 7 == 0 ? std::to_string(random_number()) + " " : " ");
+        for (unsigned i = 0; i < 12; ++i)
+            out += std::string(known[random_number() % std::size(known)]) +
+                   (random_number() % 7 == 0 ? std::to_string(random_number()) + " " : " ");
         out += after;
     }
     return out;
@@ -60,7 +63,7 @@ la_ssize_t append(struct archive*, void* to, const void* bytes, std::size_t size
 
 std::string zip_of(const std::vector<Document>& documents) {
     std::string out;
-    auto*       writer = archive_write_new();
+    auto* writer = archive_write_new();
     archive_write_set_format_zip(writer);
     archive_write_open(writer, &out, nullptr, append, nullptr);
     for (const auto& document : documents) {
@@ -81,7 +84,9 @@ std::vector<Document> made_documents() {
     std::vector<Document> out;
     for (int i = 0; i < 12; ++i) {
         const auto number = std::to_string(i);
-        out.push_back({"letter" + number + ".docx", zip_of({{"[Content_Types].xml", "<Types/>"}, {"word/document.xml", words(500'000, "<w:p><w:r><w:t>", "</w:t></w:r></w:p>")}})});
+        out.push_back({"letter" + number + ".docx",
+                       zip_of({{"[Content_Types].xml", "<Types/>"},
+                               {"word/document.xml", words(500'000, "<w:p><w:r><w:t>", "</w:t></w:r></w:p>")}})});
         out.push_back({"table" + number + ".csv", words(700'000, "1;", ";2\r\n")});
         out.push_back({"page" + number + ".html", "<html><body>" + words(200'000, "<p>", "</p>\n")});
         out.push_back({"scan" + number + ".pdf", "%PDF-1.7\n" + noise(80'000)});
@@ -102,8 +107,8 @@ std::vector<Document> documents_of(const char* folder) {
 
 void measure(const char* what, const OpenerSetup& setup, const Blob& message, unsigned rounds) {
     std::uint64_t decoded = 0;
-    std::size_t   parts = 0;
-    double        best = 1e9, total = 0;
+    std::size_t parts = 0;
+    double best = 1e9, total = 0;
     for (unsigned i = 0; i < rounds; ++i) {
         const auto begin = cpu_seconds();
         const auto out = open_message(setup, message);
@@ -116,8 +121,9 @@ void measure(const char* what, const OpenerSetup& setup, const Blob& message, un
             if (part.container != "" || parts == 1) decoded += part.size;
         if (!out.contents.limit.empty()) std::printf("limit: %s\n", out.contents.limit.c_str());
     }
-    std::printf("%-28s %9zu bytes, %4zu parts, %10llu decoded: best %8.3f ms, mean %8.3f ms of CPU, %7.1f MB/s\n", what, message.bytes().size(), parts,
-                static_cast<unsigned long long>(decoded), best * 1e3, total / rounds * 1e3, static_cast<double>(decoded) / 1e6 / best);
+    std::printf("%-28s %9zu bytes, %4zu parts, %10llu decoded: best %8.3f ms, mean %8.3f ms of CPU, %7.1f MB/s\n", what,
+                message.bytes().size(), parts, static_cast<unsigned long long>(decoded), best * 1e3, total / rounds * 1e3,
+                static_cast<double>(decoded) / 1e6 / best);
 }
 
 }  // namespace
@@ -130,6 +136,7 @@ int main(int count, char** arguments) {
         opener.new_part_of({.parent = parent, .container = "", .is_mime = true}, message, "message", false);
     };
     measure("zip of documents", attachment, Blob::of(zip_of(count > 1 ? documents_of(arguments[1]) : made_documents())), 20);
-    const std::string header = "From: a@example.org\r\nTo: b@example.org\r\nSubject: text\r\nMIME-Version: 1.0\r\nContent-Type: text/plain\r\n\r\n";
+    const std::string header =
+        "From: a@example.org\r\nTo: b@example.org\r\nSubject: text\r\nMIME-Version: 1.0\r\nContent-Type: text/plain\r\n\r\n";
     measure("message of 10 kB of text", opening->setup, Blob::of(header + words(10'000, "", "\r\n")), 2000);
 }

@@ -47,7 +47,9 @@ Task<void> one_client(storage::RecordStore& store, Load& load, std::shared_ptr<c
 double own_cpu() {
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
-    const auto seconds = [](const timeval& time) { return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6; };
+    const auto seconds = [](const timeval& time) {
+        return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+    };
     return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
@@ -65,8 +67,9 @@ void measure(const char* what, int messages, const test::PgServer& server, Body 
     body();
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
     const double own = own_cpu() - own_before, servers = server.cpu_seconds() - server_before;
-    fmt::print("{}: {:.0f} messages/s, CPU per message {:.3f} ms (client {:.3f}, server {:.3f}), {:.1f} messages per commit\n", what, messages / took.count(),
-               (own + servers) * 1000 / messages, own * 1000 / messages, servers * 1000 / messages, messages / (commits() - commits_before));
+    fmt::print("{}: {:.0f} messages/s, CPU per message {:.3f} ms (client {:.3f}, server {:.3f}), {:.1f} messages per commit\n",
+               what, messages / took.count(), (own + servers) * 1000 / messages, own * 1000 / messages, servers * 1000 / messages,
+               messages / (commits() - commits_before));
 }
 
 }  // namespace
@@ -82,7 +85,8 @@ int main(int count, char** arguments) {
     }
     const auto store = storage::open_record_store({dsn}, {.connections = static_cast<std::size_t>(sessions)}).value();
     std::string text;
-    while (text.size() < static_cast<std::size_t>(size)) text += fmt::format("line {} of a message that is put into quarantine\r\n", text.size());
+    while (text.size() < static_cast<std::size_t>(size))
+        text += fmt::format("line {} of a message that is put into quarantine\r\n", text.size());
     const auto spool = test::make_spool(text, text.size());
     const auto keep_many = [&](std::shared_ptr<const mail::SealedSpool> copied) {
         asio::io_context loop(1);

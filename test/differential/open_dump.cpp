@@ -75,12 +75,12 @@ std::string_view eicar_in(const std::vector<std::string>& all) {
 }
 
 std::string dump(const std::string& name, const std::string& message) {
-    Seen        seen;
+    Seen seen;
     OpenerSetup setup;
     setup.kinds = &seen;
     setup.decoders = mime_decoders();
     setup.open_message = open_mime;
-    auto       opened = Opener(setup, message.size()).open(Blob::borrow(message));
+    auto opened = Opener(setup, message.size()).open(Blob::borrow(message));
     const auto& contents = opened.contents;
     std::vector<std::string> parts, anomalies;
     for (const auto& part : contents.parts) {
@@ -90,16 +90,18 @@ std::string dump(const std::string& name, const std::string& message) {
         for (const auto& type : part.types) types.push_back(json_text(type));
         std::string text;
         if (!part.description.empty()) text = sha256(as_text(seen.bytes[std::stoul(part.description)]));
-        parts.push_back(fmt::format(R"({{"path":"{}","container":"{}","names":[{}],"types":[{}],"size":{},"flags":{},"sha256":"{}","text":"{}"}})",
-                                    part.path, part.container, fmt::join(names, ","), fmt::join(types, ","), part.size, part.flags,
-                                    part.sha256, text));
+        parts.push_back(fmt::format(
+            R"({{"path":"{}","container":"{}","names":[{}],"types":[{}],"size":{},"flags":{},"sha256":"{}","text":"{}"}})",
+            part.path, part.container, fmt::join(names, ","), fmt::join(types, ","), part.size, part.flags, part.sha256, text));
     }
     for (const auto& anomaly : contents.anomalies)
-        anomalies.push_back(fmt::format(R"({{"kind":"{}","ambiguous":{},"part":{},"detail":{}}})", mail::anomaly_name(anomaly.kind),
-                                        mail::is_ambiguous(anomaly), anomaly.part, json_text(anomaly.detail)));
-    return fmt::format(R"({{"file":{},"parts":[{}],"anomalies":[{}],"limit":{},"mime_error":{},"attached":{},"eicar":"{}","ambiguous":{}}})",
-                       json_text(name), fmt::join(parts, ","), fmt::join(anomalies, ","), json_text(contents.limit),
-                       json_text(contents.mime_error), contents.attached_headers.size(), eicar_in(seen.bytes), contents.is_ambiguous());
+        anomalies.push_back(fmt::format(R"({{"kind":"{}","ambiguous":{},"part":{},"detail":{}}})",
+                                        mail::anomaly_name(anomaly.kind), mail::is_ambiguous(anomaly), anomaly.part,
+                                        json_text(anomaly.detail)));
+    return fmt::format(
+        R"({{"file":{},"parts":[{}],"anomalies":[{}],"limit":{},"mime_error":{},"attached":{},"eicar":"{}","ambiguous":{}}})",
+        json_text(name), fmt::join(parts, ","), fmt::join(anomalies, ","), json_text(contents.limit),
+        json_text(contents.mime_error), contents.attached_headers.size(), eicar_in(seen.bytes), contents.is_ambiguous());
 }
 
 }  // namespace
@@ -114,7 +116,7 @@ int main(int count, char** arguments) {
     for (const auto& entry : std::filesystem::directory_iterator(arguments[count - 1])) files.push_back(entry.path());
     std::ranges::sort(files);
     const auto dump_file = [](const std::filesystem::path& file) {
-        std::ifstream     in(file, std::ios::binary);
+        std::ifstream in(file, std::ios::binary);
         const std::string message{std::istreambuf_iterator<char>(in), {}};
         return dump(file.filename().string(), message);
     };

@@ -63,7 +63,7 @@ void obey(MatchAnswer& answer, MatchResult& result, std::string_view word, const
 
 void answer(const MatchJob& job) {
     MatchAnswer out{job.number, false, {}};
-    bool        with_descriptor = false, is_double = false;
+    bool with_descriptor = false, is_double = false;
     std::size_t shown = 0;
     for (const auto& item : job.items) {
         auto text = item.bytes.substr(0, item.bytes.find('\n'));
@@ -88,7 +88,7 @@ int main(int, char** argv) {
     static std::array<char, packet_limit> buffer;
     (void)argv;
     std::string self(4096, '\0');
-    const auto  size = ::readlink("/proc/self/exe", self.data(), self.size());
+    const auto size = ::readlink("/proc/self/exe", self.data(), self.size());
     self.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
     auto setup = receive_packet(worker_channel, buffer, Wait::yes);
     if (!setup || !parse_match_setup(setup->bytes) || setup->descriptors.size() != 1) return 1;

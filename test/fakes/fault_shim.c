@@ -31,12 +31,12 @@ struct control {
     atomic_uint sticky;
     atomic_uint count;
     atomic_uint has_failed;
-    char        failed[40];
+    char failed[40];
 };
 
 static struct control* control;
-static pid_t           own;
-static int             with_locks;
+static pid_t own;
+static int with_locks;
 
 __attribute__((constructor)) static void begin(void) {
     const char* path = getenv("TAMIS_FAULT_FILE");
@@ -65,15 +65,15 @@ static int fails(const char* name) {
     return 1;
 }
 
-#define REAL(name) \
+#define REAL(name)                 \
     static __typeof__(name)* real; \
     if (real == NULL) real = (__typeof__(name)*)dlsym(RTLD_NEXT, #name);
 
 #define FAULTY(type, name, failure, declaration, arguments) \
-    type name declaration { \
-        REAL(name) \
-        if (fails(#name)) return failure; \
-        return real arguments; \
+    type name declaration {                                 \
+        REAL(name)                                          \
+        if (fails(#name)) return failure;                   \
+        return real arguments;                              \
     }
 
 FAULTY(ssize_t, write, -1, (int f, const void* b, size_t n), (f, b, n))
@@ -116,7 +116,7 @@ FAULTY(int, getsockname, -1, (int f, struct sockaddr* a, socklen_t* s), (f, a, s
 FAULTY(int, epoll_ctl, -1, (int e, int o, int f, struct epoll_event* v), (e, o, f, v))
 FAULTY(int, epoll_wait, -1, (int e, struct epoll_event* v, int n, int t), (e, v, n, t))
 FAULTY(int, timerfd_settime, -1, (int f, int o, const struct itimerspec* a, struct itimerspec* b), (f, o, a, b))
-FAULTY(int, poll, -1, (struct pollfd* p, nfds_t n, int t), (p, n, t))
+FAULTY(int, poll, -1, (struct pollfd * p, nfds_t n, int t), (p, n, t))
 FAULTY(int, pipe2, -1, (int p[2], int f), (p, f))
 
 // a failed close has closed the descriptor all the same
@@ -137,16 +137,16 @@ void* mmap64(void* at, size_t size, int protection, int flags, int file, off64_t
     return real(at, size, protection, flags, file, offset);
 }
 
-#define OPEN(name, declaration, arguments, last) \
-    int name declaration { \
-        REAL(name) \
-        mode_t  mode = 0; \
-        va_list more; \
-        va_start(more, last); \
+#define OPEN(name, declaration, arguments, last)                              \
+    int name declaration {                                                    \
+        REAL(name)                                                            \
+        mode_t mode = 0;                                                      \
+        va_list more;                                                         \
+        va_start(more, last);                                                 \
         if ((last & (O_CREAT | O_TMPFILE)) != 0) mode = va_arg(more, mode_t); \
-        va_end(more); \
-        if (fails(#name)) return -1; \
-        return real arguments; \
+        va_end(more);                                                         \
+        if (fails(#name)) return -1;                                          \
+        return real arguments;                                                \
     }
 OPEN(open, (const char* path, int flags, ...), (path, flags, mode), flags)
 OPEN(open64, (const char* path, int flags, ...), (path, flags, mode), flags)
@@ -154,18 +154,19 @@ OPEN(openat, (int at, const char* path, int flags, ...), (at, path, flags, mode)
 OPEN(openat64, (int at, const char* path, int flags, ...), (at, path, flags, mode), flags)
 
 static int is_lock(int what) {
-    return what == F_SETLK || what == F_SETLKW || what == F_OFD_SETLK || what == F_OFD_SETLKW || what == F_GETLK || what == F_OFD_GETLK;
+    return what == F_SETLK || what == F_SETLKW || what == F_OFD_SETLK || what == F_OFD_SETLKW || what == F_GETLK ||
+           what == F_OFD_GETLK;
 }
 
-#define CONTROL(name, type, counts) \
-    int name(int file, type what, ...) { \
-        REAL(name) \
-        va_list more; \
-        va_start(more, what); \
-        void* argument = va_arg(more, void*); \
-        va_end(more); \
+#define CONTROL(name, type, counts)              \
+    int name(int file, type what, ...) {         \
+        REAL(name)                               \
+        va_list more;                            \
+        va_start(more, what);                    \
+        void* argument = va_arg(more, void*);    \
+        va_end(more);                            \
         if ((counts) && fails(#name)) return -1; \
-        return real(file, what, argument); \
+        return real(file, what, argument);       \
     }
 CONTROL(fcntl, int, with_locks || !is_lock(what))
 CONTROL(fcntl64, int, with_locks || !is_lock(what))

@@ -68,7 +68,8 @@ void open_probe(Opener& opener, std::uint32_t parent, const Blob& message) {
     if (word == "charset") {
         const iconv_t held = ::iconv_open("UTF-8", "EUC-JP");
         const iconv_t other = ::iconv_open("UTF-8", "IBM1364");  // nobody sends mail in it: not held
-        set_description(opener, fmt::format("{} {}", held != reinterpret_cast<iconv_t>(-1), other != reinterpret_cast<iconv_t>(-1)));
+        set_description(opener,
+                        fmt::format("{} {}", held != reinterpret_cast<iconv_t>(-1), other != reinterpret_cast<iconv_t>(-1)));
         ::iconv_close(held);
     }
 }

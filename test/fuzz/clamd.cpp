@@ -6,7 +6,7 @@ namespace tamis::fuzz {
 
 void clamd(std::string_view bytes) {
     scanners::ClamdReply reply;
-    auto                 done = reply.feed(bytes.substr(0, bytes.size() / 2));
+    auto done = reply.feed(bytes.substr(0, bytes.size() / 2));
     if (done && !*done) done = reply.feed(bytes.substr(bytes.size() / 2));
     must(reply.text().size() <= scanners::ClamdReply::limit, "a reply is bounded");
     if (!done || !*done) return (void)reply.end();

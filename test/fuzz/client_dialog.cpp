@@ -22,7 +22,7 @@ void client_dialog(std::string_view bytes) {
     proxy::ClientDialog dialog(to, {});
     dialog.begin(what, proxy::ClientDialog::Probe::no);
     proxy::ReplyParser parser;
-    bool               text_was_written = false;
+    bool text_was_written = false;
     using Want = proxy::ClientDialog::Want;
     for (std::size_t steps = 0; dialog.want() != Want::nothing && steps < 10'000; ++steps) {
         if (dialog.want() == Want::write) {

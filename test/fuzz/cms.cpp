@@ -14,7 +14,8 @@ void cms(std::string_view bytes) {
     open::is_cms(bytes);
     auto setup = full_setup();
     setup.open_message = [](open::Opener& opener, std::uint32_t parent, const open::Blob& message) {
-        opener.new_part_of({.parent = parent, .container = "", .types = {"application/pkcs7-mime"}, .is_mime = true}, message, "message", false);
+        opener.new_part_of({.parent = parent, .container = "", .types = {"application/pkcs7-mime"}, .is_mime = true}, message,
+                           "message", false);
     };
     check_opened(open::open_message(setup, open::Blob::borrow(bytes)), setup.limits);
 }

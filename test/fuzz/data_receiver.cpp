@@ -14,7 +14,7 @@ void data_receiver(std::string_view bytes) {
         piece = 1 + static_cast<unsigned char>(bytes.front());
         bytes.remove_prefix(1);
     }
-    std::string         message;
+    std::string message;
     proxy::DataReceiver receiver(0, [&](std::string_view more) {
         message += more;
         return true;
@@ -32,10 +32,10 @@ void data_receiver(std::string_view bytes) {
     }
     if (!receiver.finished()) return;
     must(message.empty() || message.ends_with("\r\n"), "the last line has its end");
-    proxy::LineGuard        guard;
+    proxy::LineGuard guard;
     proxy::LineGuard::Views views;
-    std::string_view        rest = message;
-    std::string             wire;
+    std::string_view rest = message;
+    std::string wire;
     const auto drain = [&] {
         for (const auto& view : views) wire.append(static_cast<const char*>(view.data()), view.size());
         views.clear();

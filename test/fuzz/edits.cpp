@@ -10,10 +10,10 @@ namespace tamis::fuzz {
 
 // the first line is a value that a stranger chose, the rest a message
 void edits(std::string_view bytes) {
-    const auto      end = bytes.find('\n');
-    const auto      value = bytes.substr(0, end);
-    std::string     text(end == std::string_view::npos ? "" : bytes.substr(end + 1));
-    mail::Message   message;
+    const auto end = bytes.find('\n');
+    const auto value = bytes.substr(0, end);
+    std::string text(end == std::string_view::npos ? "" : bytes.substr(end + 1));
+    mail::Message message;
     message.header = mail::parse_header(text);
     message.size = text.size();
     const auto size = text.size();

@@ -7,7 +7,7 @@ namespace tamis::fuzz {
 // structured MIME fields in all their readings, encoded words, charsets
 void fields(std::string_view bytes) {
     constexpr std::size_t most = 256;
-    const auto            field = open::parse_structured(bytes, most);
+    const auto field = open::parse_structured(bytes, most);
     for (const auto* name : {"boundary", "name", "filename", "charset"}) {
         open::readings_of(field, name);
         open::names_of(field, bytes, name);

@@ -5,7 +5,7 @@
 namespace tamis::fuzz {
 
 void header(std::string_view bytes) {
-    const auto    block = mail::parse_header(bytes);
+    const auto block = mail::parse_header(bytes);
     std::uint32_t end = 0;
     for (const auto& field : block.fields) {
         must(field.begin == end && field.end > field.begin && field.end <= bytes.size(), "fields follow each other");

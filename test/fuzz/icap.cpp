@@ -21,15 +21,18 @@ void icap(std::string_view bytes) {
     for (const auto method : {scanners::IcapMethod::respmod, scanners::IcapMethod::reqmod}) {
         if (const auto options = scanners::parse_icap_options(at_once, method))
             must(options->valid_for.count() >= 1 && options->valid_for.count() <= 3600, "options are kept for a while");
-        const auto outcome = scanners::judge_icap(at_once, method, {.is_all = true, .is_nothing = false, .came_back_same = false});
+        const auto outcome =
+            scanners::judge_icap(at_once, method, {.is_all = true, .is_nothing = false, .came_back_same = false});
         if (!outcome) continue;
-        if (std::holds_alternative<mail::Clean>(*outcome)) must(at_once.status() == 204 && !at_once.has_body(), "only 204 is clean");
+        if (std::holds_alternative<mail::Clean>(*outcome))
+            must(at_once.status() == 204 && !at_once.has_body(), "only 204 is clean");
         if (const auto* infected = std::get_if<mail::Infected>(&*outcome)) {
             must(!infected->names.empty(), "infected has a name");
             for (const auto& name : infected->names)
                 for (const char c : name) must(c >= ' ' && c < 127, "names are printable");
         }
-        must(!scanners::judge_icap(at_once, method, {}) || std::holds_alternative<mail::Infected>(*scanners::judge_icap(at_once, method, {})),
+        must(!scanners::judge_icap(at_once, method, {}) ||
+                 std::holds_alternative<mail::Infected>(*scanners::judge_icap(at_once, method, {})),
              "nothing is clean before the whole message was sent");
     }
 }

@@ -19,7 +19,7 @@ void marks(std::string_view bytes) {
         at = found.mark + 1;
         if (found.size == std::string_view::npos) break;
     }
-    unsigned   tries = 4;
+    unsigned tries = 4;
     const auto zip = open::find_zip_by_end(bytes, 0, bytes.size(), tries);
     must(!zip || zip.begin + zip.size <= bytes.size(), "an archive lies within the bytes");
     must(open::media_size(bytes) <= bytes.size(), "a picture ends within the bytes");

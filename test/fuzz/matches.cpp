@@ -13,7 +13,7 @@ void matches(std::string_view bytes) {
     }
     if (bytes.empty()) return;
     const auto first = static_cast<unsigned char>(bytes.front());
-    const std::size_t   items = first % 4;
+    const std::size_t items = first % 4;
     const std::uint32_t rules = first / 4 * 300;
     const auto answer = open::parse_match_answer(bytes.substr(1), items, rules);
     if (!answer) return;

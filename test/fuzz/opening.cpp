@@ -4,10 +4,10 @@
 #include <set>
 #include <string>
 
+#include "scanners/worker/open/charset.h"
 #include "scanners/worker/open/decoders.h"
 #include "scanners/worker/open/magic_kinds.h"
 #include "scanners/worker/open/mime_walk.h"
-#include "scanners/worker/open/charset.h"
 #include "test/fuzz/targets.h"
 
 namespace tamis::fuzz {
@@ -37,10 +37,10 @@ open::OpenerSetup full_setup() {
 }
 
 void check_opened(const open::Opened& opened, const open::Limits& limits) {
-    const auto&             contents = opened.contents;
+    const auto& contents = opened.contents;
     std::set<std::uint32_t> shown;
-    std::set<std::string>   digests;
-    std::uint32_t           number = 0;
+    std::set<std::string> digests;
+    std::uint32_t number = 0;
     for (const auto& part : contents.parts) {
         must(part.number == ++number, "parts are numbered in order");
         must(part.parent < part.number, "a container stands before what it holds");
@@ -60,7 +60,8 @@ void check_opened(const open::Opened& opened, const open::Limits& limits) {
         must(part.shown != mail::Shown::no && part.shown != mail::Shown::yes, "a part with bytes is shown");
         must(part.shown != mail::Shown::kept_back || !contents.limit.empty(), "a part that is kept back is a limit");
         const auto has_members = [&](const mail::Part& other) { return other.parent == part.number; };
-        must(part.shown != mail::Shown::by_its_parts || std::ranges::any_of(contents.parts, has_members), "a pure container has members");
+        must(part.shown != mail::Shown::by_its_parts || std::ranges::any_of(contents.parts, has_members),
+             "a pure container has members");
     }
     must(contents.parts.size() <= limits.members + limits.mime_parts, "parts are limited");
     must(contents.anomalies.size() <= mail::anomalies_limit, "anomalies are limited");

@@ -30,11 +30,11 @@ void packed(std::string_view bytes) {
     if (bytes.size() < 3) return;
     const auto which = static_cast<unsigned char>(bytes[0]);
     const std::uint64_t size = static_cast<unsigned char>(bytes[1]) * 256U + static_cast<unsigned char>(bytes[2]);
-    const auto  data = bytes.substr(3);
+    const auto data = bytes.substr(3);
     const LzhForm* forms[] = {&lh4_form, &lh5_form, &lh6_form, &lh7_form, &lhx_form, &arj_form};
-    Bounded     out(size + 1'000'000);
-    Decoded     how = Decoded::whole;
-    bool        is_sized = true;
+    Bounded out(size + 1'000'000);
+    Decoded how = Decoded::whole;
+    bool is_sized = true;
     switch (which % 16) {
         case 6: how = decode_arj_fastest(data, size, out); break;
         case 7: how = decode_lzss(4096 - 16, data, size, out); break;
@@ -43,7 +43,10 @@ void packed(std::string_view bytes) {
         case 10: how = decode_shrink(data, size, out); break;
         case 11: how = decode_reduce(2 + which / 16 % 4, data, size, out); break;
         case 12: how = decode_implode(static_cast<std::uint16_t>(which / 16), data, size, out); break;
-        case 13: how = decode_deflate64(data, out); is_sized = false; break;
+        case 13:
+            how = decode_deflate64(data, out);
+            is_sized = false;
+            break;
         case 14:
             must(!is_arc(data, data.size()) || data.size() > 24, "a header is all there");
             must(!is_lha(data) || data.size() >= 24, "a header is all there");

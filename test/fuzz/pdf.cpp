@@ -16,16 +16,20 @@ void pdf(std::string_view bytes) {
     for (const auto& object : file.objects) {
         must(object.begin >= behind && object.end >= object.begin && object.end <= bytes.size(), "objects follow each other");
         behind = object.end;
-        must(!object.is_stream || (object.data >= object.begin && object.data_size <= object.end - object.data), "data lie within their object");
+        must(!object.is_stream || (object.data >= object.begin && object.data_size <= object.end - object.data),
+             "data lie within their object");
         const open::PdfDictionary dictionary(object.value);
-        if (const auto security = open::PdfSecurity::open(dictionary, "0123456789abcdef")) (void)security->decrypt(object.id, bytes);
-        if (const auto data = open::remove_filters(bytes.substr(object.data, object.data_size), open::filters_of(dictionary), most))
+        if (const auto security = open::PdfSecurity::open(dictionary, "0123456789abcdef"))
+            (void)security->decrypt(object.id, bytes);
+        if (const auto data =
+                open::remove_filters(bytes.substr(object.data, object.data_size), open::filters_of(dictionary), most))
             must(data->size() <= 2 * most, "decoded data are limited");
     }
     open::pdf_attachments(bytes);
     auto setup = full_setup();
     setup.open_message = [](open::Opener& opener, std::uint32_t parent, const open::Blob& message) {
-        opener.new_part_of({.parent = parent, .container = "", .types = {"application/pdf"}, .is_mime = true}, message, "message", false);
+        opener.new_part_of({.parent = parent, .container = "", .types = {"application/pdf"}, .is_mime = true}, message, "message",
+                           false);
     };
     check_opened(open::open_message(setup, open::Blob::borrow(bytes)), setup.limits);
 }

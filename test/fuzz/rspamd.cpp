@@ -8,7 +8,7 @@ namespace tamis::fuzz {
 
 void rspamd(std::string_view bytes) {
     scanners::RspamdReply reply;
-    auto                  done = reply.feed(bytes.substr(0, bytes.size() / 2));
+    auto done = reply.feed(bytes.substr(0, bytes.size() / 2));
     if (done && !*done) done = reply.feed(bytes.substr(bytes.size() / 2));
     if (done && !*done) done = reply.end();
     std::string_view body = bytes;  // also as the body alone: the way there is narrow

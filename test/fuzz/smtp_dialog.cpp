@@ -18,7 +18,7 @@ void smtp_dialog(std::string_view bytes) {
     proxy::Dialog dialog(options);
     while (!bytes.empty()) {
         const auto end = bytes.find('\n');
-        auto       line = bytes.substr(0, end);
+        auto line = bytes.substr(0, end);
         bytes.remove_prefix(end == std::string_view::npos ? bytes.size() : end + 1);
         const auto step = dialog.on_line(line);
         must(step.reply.code >= 200 && step.reply.code < 600, "a reply has a code");
@@ -27,7 +27,8 @@ void smtp_dialog(std::string_view bytes) {
         for (std::size_t at = 0; at < text.size();) {
             const auto stop = text.find("\r\n", at);
             must(stop - at <= 510, "a reply line fits RFC 5321");
-            must(text.substr(at, stop - at).find_first_of(std::string_view("\r\n\0", 3)) == std::string::npos, "one line is one line");
+            must(text.substr(at, stop - at).find_first_of(std::string_view("\r\n\0", 3)) == std::string::npos,
+                 "one line is one line");
             at = stop + 2;
         }
         must(dialog.envelope().recipients.size() <= 5, "the recipient limit holds");

@@ -8,7 +8,7 @@ namespace tamis::fuzz {
 
 void spamd(std::string_view bytes) {
     scanners::SpamdReply reply;
-    auto                 done = reply.feed(bytes.substr(0, bytes.size() / 3));
+    auto done = reply.feed(bytes.substr(0, bytes.size() / 3));
     if (done && !*done) done = reply.feed(bytes.substr(bytes.size() / 3));
     if (!done || !*done) return (void)reply.end();
     must(std::isfinite(reply.score()) && std::isfinite(reply.required()), "scores are numbers");

@@ -33,6 +33,7 @@ void marks(std::string_view bytes);          // marks of files, shapes of mail, 
 void opener(std::string_view bytes);         // a whole message through everything
 void wire(std::string_view bytes);           // what a worker says, and what it is told
 void matches(std::string_view bytes);        // what a worker that matches YARA rules says, and what it is told
-void amavisd_conf(std::string_view bytes);   // proxy/tools/import: the part of Perl that amavisd.conf is written in, and what becomes of it
+void amavisd_conf(
+    std::string_view bytes);  // proxy/tools/import: the part of Perl that amavisd.conf is written in, and what becomes of it
 
 }  // namespace tamis::fuzz

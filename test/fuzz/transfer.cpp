@@ -7,9 +7,10 @@ namespace tamis::fuzz {
 
 // base64, quoted-printable, uuencode, xxencode, yEnc, BinHex, charsets: no output larger than its input allows
 void transfer(std::string_view bytes) {
-    for (const auto reading : {open::Base64Reading::skip_padding, open::Base64Reading::stop, open::Base64Reading::first_padding, open::Base64Reading::first_junk}) {
+    for (const auto reading : {open::Base64Reading::skip_padding, open::Base64Reading::stop, open::Base64Reading::first_padding,
+                               open::Base64Reading::first_junk}) {
         open::StringOutput out;
-        const auto         notes = open::decode_base64(bytes, reading, out);
+        const auto notes = open::decode_base64(bytes, reading, out);
         must(notes.complete, "a sink that takes all gets all");
         must(out.bytes.size() <= bytes.size(), "base64 shrinks");
     }
@@ -19,7 +20,8 @@ void transfer(std::string_view bytes) {
         must(out.bytes.size() <= bytes.size(), "quoted-printable does not grow");
     }
     const auto footer = open::text_behind_base64(bytes);
-    must(footer == std::string_view::npos || (footer != 0 && footer < bytes.size() && bytes[footer - 1] == '\n'), "a footer stands on lines of its own");
+    must(footer == std::string_view::npos || (footer != 0 && footer < bytes.size() && bytes[footer - 1] == '\n'),
+         "a footer stands on lines of its own");
     open::StringOutput uu, xx, uu64, yenc, binhex, resource;
     open::decode_uu(bytes, uu);
     must(open::decode_xx(bytes, xx).consumed <= bytes.size(), "nobody reads behind the end");

@@ -15,7 +15,7 @@ void wire(std::string_view bytes) {
     (void)open::parse_go_on(bytes);
     (void)open::parse_death(bytes);
     open::Limits limits;
-    const auto   check_shown = [&](const std::vector<open::PartBytes>& shown) {
+    const auto check_shown = [&](const std::vector<open::PartBytes>& shown) {
         std::uint64_t total = 0;
         for (const auto& each : shown) {
             must(each.size <= limits.extract_bytes - total, "bytes of shown parts are limited");

@@ -31,10 +31,10 @@ constexpr bool is_sanitized = false;
 #endif
 
 struct Seen {
-    char          verdict[160] = {};  // "" : nothing was noticed
+    char verdict[160] = {};  // "" : nothing was noticed
     std::uint32_t parts = 0;
-    double        cpu_seconds = 0;
-    std::int64_t  grown_kb = 0;
+    double cpu_seconds = 0;
+    std::int64_t grown_kb = 0;
 };
 
 std::int64_t status_kb(const char* field) {
@@ -53,10 +53,11 @@ double cpu_seconds() {
 
 Blob as_message(const std::filesystem::path& file) {
     std::ifstream from(file, std::ios::binary);
-    std::string   bytes{std::istreambuf_iterator<char>(from), {}};
+    std::string bytes{std::istreambuf_iterator<char>(from), {}};
     if (file.extension() == ".eml") return Blob::of(std::move(bytes));
-    return Blob::of("From: a@example.org\r\nSubject: bomb\r\nMIME-Version: 1.0\r\nContent-Type: application/octet-stream; name=\"" +
-                    file.filename().string() + "\"\r\nContent-Transfer-Encoding: base64\r\n\r\n" + base64_encode(bytes) + "\r\n");
+    return Blob::of(
+        "From: a@example.org\r\nSubject: bomb\r\nMIME-Version: 1.0\r\nContent-Type: application/octet-stream; name=\"" +
+        file.filename().string() + "\"\r\nContent-Transfer-Encoding: base64\r\n\r\n" + base64_encode(bytes) + "\r\n");
 }
 
 // verdict_of - why the message is not simply clean
@@ -68,12 +69,12 @@ std::string verdict_of(const mail::Contents& contents) {
 }
 
 Seen open_here(const std::filesystem::path& file, const Opening& tools) {
-    Seen        out;
-    const auto  message = as_message(file);
+    Seen out;
+    const auto message = as_message(file);
     std::ofstream("/proc/self/clear_refs") << "5";  // the peak begins now
-    const auto  before = status_kb("VmRSS:");
-    const auto  begin = cpu_seconds();
-    const auto  opened = open_message(tools.setup, message);
+    const auto before = status_kb("VmRSS:");
+    const auto begin = cpu_seconds();
+    const auto opened = open_message(tools.setup, message);
     out.cpu_seconds = cpu_seconds() - begin;
     out.grown_kb = status_kb("VmHWM:") - before;
     out.parts = static_cast<std::uint32_t>(opened.contents.parts.size());
@@ -93,7 +94,7 @@ Seen open_apart(const std::filesystem::path& file, const Opening& tools) {
         ::_exit(told ? 0 : 1);
     }
     ::close(ends[1]);
-    Seen       out;
+    Seen out;
     const auto got = ::read(ends[0], &out, sizeof out);
     ::close(ends[0]);
     int status = 0;
@@ -117,10 +118,11 @@ TEST_CASE("every bomb is defused within 2 s of CPU and 64 MB, and noticed") {
     REQUIRE(files.size() >= 40);
     for (const auto& file : files) {
         const auto seen = open_apart(file, *tools);
-        std::printf("%-32s %5.2f s %7.1f MB %6u parts  %s\n", file.filename().c_str(), seen.cpu_seconds, static_cast<double>(seen.grown_kb) / 1024,
-                    seen.parts, seen.verdict);
+        std::printf("%-32s %5.2f s %7.1f MB %6u parts  %s\n", file.filename().c_str(), seen.cpu_seconds,
+                    static_cast<double>(seen.grown_kb) / 1024, seen.parts, seen.verdict);
         std::fflush(stdout);
-        INFO(file.filename().string() << ": " << seen.cpu_seconds << " s, " << seen.grown_kb << " kB, " << seen.parts << " parts, " << seen.verdict);
+        INFO(file.filename().string() << ": " << seen.cpu_seconds << " s, " << seen.grown_kb << " kB, " << seen.parts
+                                      << " parts, " << seen.verdict);
         if (file.filename() != "gzip-members-50000.gz") CHECK(seen.verdict[0] != '\0');  // that one is read to its end
         if (is_sanitized) continue;
         CHECK(seen.cpu_seconds < 2.3);  // the limit itself is 2 s; it is looked at between two chunks

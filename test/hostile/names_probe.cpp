@@ -17,7 +17,7 @@ namespace {
 
 struct File {
     std::string name;
-    Blob        bytes;
+    Blob bytes;
 };
 
 OpenerSetup as_attachment(OpenerSetup setup) {

@@ -12,7 +12,7 @@ namespace tamis::open {
 
 struct Opening {
     std::unique_ptr<MagicKinds> kinds;
-    OpenerSetup                 setup;
+    OpenerSetup setup;
 };
 
 inline Result<Opening> load_opening() {

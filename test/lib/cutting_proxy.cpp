@@ -97,8 +97,7 @@ void CuttingProxy::run() {
         if (watched[1].revents == 0) continue;
         auto address = loopback(to_port_);
         const Pair pair{accept(listener_, nullptr, nullptr), socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-        if (connect(pair.server, general(address), sizeof address) == 0)
-            pairs.push_back(pair);
+        if (connect(pair.server, general(address), sizeof address) == 0) pairs.push_back(pair);
         else {
             close(pair.client);
             close(pair.server);

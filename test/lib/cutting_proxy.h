@@ -17,18 +17,18 @@ public:
     ~CuttingProxy();
     CuttingProxy(const CuttingProxy&) = delete;
     CuttingProxy& operator=(const CuttingProxy&) = delete;
-    int  port() const { return port_; }
+    int port() const { return port_; }
     void cut_at(std::string bytes);  // once
-    int  cuts() const { return cuts_; }
+    int cuts() const { return cuts_; }
 
 private:
     void run();
-    int               to_port_, port_ = 0, listener_ = -1;
-    int               stop_read_ = -1, stop_write_ = -1;
+    int to_port_, port_ = 0, listener_ = -1;
+    int stop_read_ = -1, stop_write_ = -1;
     std::atomic<bool> armed_{false};
-    std::atomic<int>  cuts_{0};
-    std::string       bytes_;
-    std::thread       thread_;
+    std::atomic<int> cuts_{0};
+    std::string bytes_;
+    std::thread thread_;
 };
 
 }  // namespace tamis::test

@@ -31,8 +31,9 @@ std::string find_programs() {
     for (const auto& entry : fs::directory_iterator("/usr/lib/postgresql", ignored))
         if (fs::exists(entry.path() / "bin/initdb")) found.push_back(entry.path() / "bin");
     if (found.empty())
-        throw std::runtime_error("PostgreSQL is not installed (looked in /usr/lib/postgresql/*/bin); install it: apt-get install "
-                                 "postgresql, or set TAMIS_NO_POSTGRES=1 to leave these tests out");
+        throw std::runtime_error(
+            "PostgreSQL is not installed (looked in /usr/lib/postgresql/*/bin); install it: apt-get install "
+            "postgresql, or set TAMIS_NO_POSTGRES=1 to leave these tests out");
     return std::ranges::max(found).string();
 }
 
@@ -44,7 +45,8 @@ int free_port() {
     socklen_t size = sizeof address;
     // the socket API wants the general type
     auto* general = reinterpret_cast<sockaddr*>(&address);
-    if (bind(listener, general, size) != 0 || getsockname(listener, general, &size) != 0) throw std::runtime_error("no free port");
+    if (bind(listener, general, size) != 0 || getsockname(listener, general, &size) != 0)
+        throw std::runtime_error("no free port");
     close(listener);
     return ntohs(address.sin_port);
 }
@@ -53,7 +55,8 @@ int free_port() {
 void become_postgres(int signal_on_death) {
     if (geteuid() == 0) {
         const passwd* user = getpwnam("postgres");
-        if (user == nullptr || initgroups("postgres", user->pw_gid) != 0 || setgid(user->pw_gid) != 0 || setuid(user->pw_uid) != 0)
+        if (user == nullptr || initgroups("postgres", user->pw_gid) != 0 || setgid(user->pw_gid) != 0 ||
+            setuid(user->pw_uid) != 0)
             _exit(126);
     }
     prctl(PR_SET_PDEATHSIG, signal_on_death);
@@ -87,10 +90,12 @@ PgServer::PgServer(std::vector<std::string> settings) : programs_(find_programs(
     folder_ = pattern;
     if (geteuid() == 0) {
         const passwd* user = getpwnam("postgres");
-        if (user == nullptr || chown(folder_.c_str(), user->pw_uid, user->pw_gid) != 0) throw std::runtime_error("chown to postgres");
+        if (user == nullptr || chown(folder_.c_str(), user->pw_uid, user->pw_gid) != 0)
+            throw std::runtime_error("chown to postgres");
     }
     const pid_t child = launch({programs_ + "/initdb", "-D", folder_ + "/data", "-A", "trust", "-U", "postgres", "-E", "UTF8",
-                                "--locale=C", "--no-sync"}, folder_ + "/log");
+                                "--locale=C", "--no-sync"},
+                               folder_ + "/log");
     int status = 0;
     waitpid(child, &status, 0);
     if (status != 0) throw std::runtime_error("initdb failed, see " + folder_ + "/log");
@@ -110,8 +115,9 @@ PgServer::~PgServer() {
 }
 
 void PgServer::start() {
-    std::vector<std::string> command{programs_ + "/postgres", "-D", folder_ + "/data", "-p", std::to_string(port_), "-k", folder_,
-                                     "-c", "listen_addresses=127.0.0.1"};
+    std::vector<std::string> command{programs_ + "/postgres",     "-D", folder_ + "/data", "-p",
+                                     std::to_string(port_),       "-k", folder_,           "-c",
+                                     "listen_addresses=127.0.0.1"};
     for (const auto& setting : settings_) {
         command.emplace_back("-c");
         command.push_back(setting);
@@ -154,7 +160,8 @@ std::string PgServer::url(std::string_view database, std::string_view user) cons
 
 std::string PgServer::make_database(std::string_view encoding) {
     std::string name = fmt::format("test{}", ++databases_);
-    query("postgres", fmt::format("CREATE DATABASE {} ENCODING '{}' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0", name, encoding));
+    query("postgres",
+          fmt::format("CREATE DATABASE {} ENCODING '{}' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0", name, encoding));
     return name;
 }
 
@@ -162,7 +169,8 @@ std::vector<std::string> PgServer::query(std::string_view database, const std::s
     const std::unique_ptr<PGconn, decltype(&PQfinish)> handle(PQconnectdb(url(database).c_str()), &PQfinish);
     const std::unique_ptr<PGresult, decltype(&PQclear)> result(PQexec(handle.get(), sql.c_str()), &PQclear);
     const auto status = PQresultStatus(result.get());
-    if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) throw std::runtime_error(sql + ": " + PQerrorMessage(handle.get()));
+    if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
+        throw std::runtime_error(sql + ": " + PQerrorMessage(handle.get()));
     std::vector<std::string> rows;
     for (int row = 0; row < PQntuples(result.get()); ++row) {
         std::string line;

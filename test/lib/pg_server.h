@@ -21,11 +21,11 @@ public:
     PgServer(const PgServer&) = delete;
     PgServer& operator=(const PgServer&) = delete;
 
-    void start();        // returns when it accepts connections; the server ends with the thread that calls this
-    void stop();         // immediate shutdown: as if the machine lost power
-    void freeze();       // SIGSTOP to every process of it
+    void start();   // returns when it accepts connections; the server ends with the thread that calls this
+    void stop();    // immediate shutdown: as if the machine lost power
+    void freeze();  // SIGSTOP to every process of it
     void thaw();
-    int  port() const { return port_; }
+    int port() const { return port_; }
     pid_t pid() const { return pid_; }
 
     // url - postgresql://user@127.0.0.1:port/database
@@ -39,11 +39,11 @@ public:
 
 private:
     std::vector<pid_t> processes() const;
-    std::string              folder_, programs_;
+    std::string folder_, programs_;
     std::vector<std::string> settings_;
-    int                      port_ = 0;
-    int                      databases_ = 0;
-    pid_t                    pid_ = -1;
+    int port_ = 0;
+    int databases_ = 0;
+    pid_t pid_ = -1;
 };
 
 }  // namespace tamis::test

@@ -1,9 +1,9 @@
 // The scanners against the real engines. Run by test/lib/with_engines, which starts them and says where they are.
-#include <type_traits>
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <random>
+#include <type_traits>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -31,8 +31,7 @@ std::shared_ptr<Scanner> open_by(Open open, const std::string& text) {
     std::shared_ptr<Scanner> scanner;
     if constexpr (std::is_invocable_v<Open, const ConfigTable&, Problems&>)
         scanner = open(parse_config(text, problems), problems);
-    else
-        scanner = open(parse_config(text, problems), problems, Surroundings{});
+    else scanner = open(parse_config(text, problems), problems, Surroundings{});
     if (!scanner) FAIL(problems.lines().at(0));
     return scanner;
 }
@@ -48,8 +47,9 @@ const std::string plain = header + "Content-Type: text/plain; charset=utf-8\r\n\
 // a file that begins with the test string, as its definition wants it
 const std::string infected = header + "Content-Type: text/plain\r\n\r\n" + eicar + "\r\n";
 const std::string eight_bit =
-    header + "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\nGr\xc3\xbc\xc3\x9f"
-             "e, \xe4\xbd\xa0\xe5\xa5\xbd, \xff\xfe\r\n";
+    header +
+    "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\nGr\xc3\xbc\xc3\x9f"
+    "e, \xe4\xbd\xa0\xe5\xa5\xbd, \xff\xfe\r\n";
 
 // large - a text and an attachment in base64, of about that size
 std::string large(std::size_t size) {
@@ -96,8 +96,9 @@ TEST_CASE("clamd: forty scans at once through ten turns") {
     int found = 0;
     asio::io_context context(1);
     for (int n = 0; n < 40; ++n)
-        asio::co_spawn(context, clamd->scan(request, Deadline::in(30s)),
-                       [&](std::exception_ptr, const mail::ScanOutcome& outcome) { found += told(outcome).starts_with("infected"); });
+        asio::co_spawn(
+            context, clamd->scan(request, Deadline::in(30s)),
+            [&](std::exception_ptr, const mail::ScanOutcome& outcome) { found += told(outcome).starts_with("infected"); });
     context.run();
     CHECK(found == 40);
 }
@@ -184,7 +185,8 @@ TEST_CASE("icap: clean, EICAR, 8-bit and 5 MB through c-icap, with and without a
     const auto mode = GENERATE(as<std::string>(), "respmod", "reqmod");
     const auto preview = GENERATE(as<std::string>(), "none", "auto", "100");
     const auto head = GENERATE(Head::all, Head::none);
-    const auto icap = open_by(open_icap, "url = '" + where("TAMIS_ICAP") + "'\nmode = '" + mode + "'\npreview = '" + preview + "'\n");
+    const auto icap =
+        open_by(open_icap, "url = '" + where("TAMIS_ICAP") + "'\nmode = '" + mode + "'\npreview = '" + preview + "'\n");
     CHECK(told(scan_text(*icap, plain, head)) == "clean");
     CHECK(told(scan_text(*icap, infected, head)) == "infected Eicar-Test-Signature.UNOFFICIAL");
     CHECK(told(scan_text(*icap, eight_bit, head)) == "clean");
@@ -220,10 +222,11 @@ TEST_CASE("icap: forty scans at once through ten turns, on kept connections") {
     int found = 0, left = 40;
     asio::io_context context(1);
     for (int n = 0; n < 40; ++n)
-        asio::co_spawn(context, icap->scan(request, Deadline::in(60s)), [&](std::exception_ptr, const mail::ScanOutcome& outcome) {
-            found += told(outcome).starts_with("infected");
-            if (--left == 0) context.stop();
-        });
+        asio::co_spawn(context, icap->scan(request, Deadline::in(60s)),
+                       [&](std::exception_ptr, const mail::ScanOutcome& outcome) {
+                           found += told(outcome).starts_with("infected");
+                           if (--left == 0) context.stop();
+                       });
     context.run();
     CHECK(found == 40);
 }

@@ -21,23 +21,23 @@ namespace tamis::proxy::doctor {
 // Viewpoint - what all checks know
 struct Viewpoint {
     std::shared_ptr<const Settings> settings;
-    bool                            is_daemon_user = false;  // we have the rights that tamisd has
-    std::string                     user;                    // its name, for the fixes; "" when not known
-    std::optional<PostfixSetup>     postfix;
-    std::chrono::seconds            patience{5};  // of one question to one server
+    bool is_daemon_user = false;  // we have the rights that tamisd has
+    std::string user;             // its name, for the fixes; "" when not known
+    std::optional<PostfixSetup> postfix;
+    std::chrono::seconds patience{5};  // of one question to one server
 };
 
 // our_side - what Postfix has to fit
 OurSide our_side(const Settings& settings);
 
-void check_config(const Viewpoint& from, Report& report);     // the file: who can read and write it, what it forgets
-void check_snapshot(const Viewpoint& from, Report& report);   // everything that the daemon opens at start
-void check_files(const Viewpoint& from, Report& report);      // directories, sockets, space
-void check_worker(const Viewpoint& from, Report& report);     // a decoder process starts, and how it is confined; needs one thread
+void check_config(const Viewpoint& from, Report& report);    // the file: who can read and write it, what it forgets
+void check_snapshot(const Viewpoint& from, Report& report);  // everything that the daemon opens at start
+void check_files(const Viewpoint& from, Report& report);     // directories, sockets, space
+void check_worker(const Viewpoint& from, Report& report);    // a decoder process starts, and how it is confined; needs one thread
 
-Task<void> check_daemon(const Viewpoint& from, Report& report);    // tamisd listens
-Task<void> check_scanners(const Viewpoint& from, Report& report);  // engines answer and are fresh
-Task<void> check_next_hops(const Viewpoint& from, Report& report); // server.forward and its like answer, and what they offer
+Task<void> check_daemon(const Viewpoint& from, Report& report);     // tamisd listens
+Task<void> check_scanners(const Viewpoint& from, Report& report);   // engines answer and are fresh
+Task<void> check_next_hops(const Viewpoint& from, Report& report);  // server.forward and its like answer, and what they offer
 Task<void> check_storage(asio::io_context& loop, const Viewpoint& from, Report& report);  // every DSN
 
 }  // namespace tamis::proxy::doctor

@@ -33,10 +33,10 @@ namespace {
 using namespace tamis::proxy::doctor;
 
 struct Options {
-    std::string              file = "/etc/tamis/tamis.toml", postfix;
+    std::string file = "/etc/tamis/tamis.toml", postfix;
     std::vector<std::string> only;
-    bool                     json = false, strict = false;
-    unsigned                 patience = 5;  // seconds
+    bool json = false, strict = false;
+    unsigned patience = 5;  // seconds
 
     // whole_patience - of everything that the second process does: a few questions come after others
     std::chrono::seconds whole_patience() const { return std::chrono::seconds(patience) * 4 + std::chrono::seconds(5); }
@@ -106,13 +106,15 @@ Done become_daemon(Viewpoint& from) {
 // second_process - never returns
 [[noreturn]] void second_process(Viewpoint from, const Options& options, int to) {
     std::signal(SIGPIPE, SIG_IGN);
-    if (auto quiet = log::open({"file:/dev/null", "tamis", 0}); !quiet) log::debug({}, "{}", describe(quiet.error()));  // findings say it all
+    if (auto quiet = log::open({"file:/dev/null", "tamis", 0}); !quiet)
+        log::debug({}, "{}", describe(quiet.error()));  // findings say it all
     Sender sender(to);
     if (::geteuid() == 0)
         if (auto done = become_daemon(from); !done) {
             Report report("config");
             // that there is no such user is told by check_config()
-            if (!done.error().is(Errc::not_found)) report.problem(describe(done.error()), {fmt::format("{}: [server] user = \"tamis\"", from.settings->file)});
+            if (!done.error().is(Errc::not_found))
+                report.problem(describe(done.error()), {fmt::format("{}: [server] user = \"tamis\"", from.settings->file)});
             sender.tell(report, "config");
             ::_exit(0);
         }
@@ -126,10 +128,8 @@ void take_lines(std::string& text, Findings& findings, std::set<std::string>& mi
         const std::string line = text.substr(0, end);
         text.erase(0, end + 1);
         Finding finding;
-        if (line.starts_with("done "))
-            missing.erase(line.substr(5));
-        else if (parse_one(line, finding))
-            findings.push_back(std::move(finding));
+        if (line.starts_with("done ")) missing.erase(line.substr(5));
+        else if (parse_one(line, finding)) findings.push_back(std::move(finding));
     }
 }
 
@@ -163,9 +163,11 @@ Findings from_second_process(const Viewpoint& from, const Options& options) {
     }
     if (process > 0) {
         if (is_open) ::kill(process, SIGKILL);
-        while (::waitpid(process, nullptr, 0) < 0 && errno == EINTR) {}
+        while (::waitpid(process, nullptr, 0) < 0 && errno == EINTR) {
+        }
     }
-    const auto why = is_open ? fmt::format("it did not end within {} s", options.whole_patience().count()) : std::string("the checks could not be made as tamisd's user");
+    const auto why = is_open ? fmt::format("it did not end within {} s", options.whole_patience().count())
+                             : std::string("the checks could not be made as tamisd's user");
     for (const auto& topic : missing) findings.push_back({Level::not_checked, topic, why, {}});
     return findings;
 }
@@ -173,14 +175,15 @@ Findings from_second_process(const Viewpoint& from, const Options& options) {
 void look_at_postfix(const Viewpoint& from, const Options& options, const Result<PostfixSetup>& setup, Findings& findings) {
     if (!options.wants("postfix")) return;
     Report report("postfix");
-    if (from.postfix)
-        judge_postfix(*from.postfix, our_side(*from.settings), report);
+    if (from.postfix) judge_postfix(*from.postfix, our_side(*from.settings), report);
     else if (options.postfix.empty() && setup.error().is(Errc::not_found))
         report.not_checked("there is no postconf here; where Postfix runs: tamis doctor --only postfix");
     else
-        report.problem(fmt::format("Postfix's configuration cannot be read: {}", describe(setup.error())),
-                       {::geteuid() == 0 ? "postfix check; --postfix-config names another directory than /etc/postfix"
-                                         : "run as root, if that is why; postfix check; --postfix-config names another directory than /etc/postfix"});
+        report.problem(
+            fmt::format("Postfix's configuration cannot be read: {}", describe(setup.error())),
+            {::geteuid() == 0
+                 ? "postfix check; --postfix-config names another directory than /etc/postfix"
+                 : "run as root, if that is why; postfix check; --postfix-config names another directory than /etc/postfix"});
     for (auto& finding : report.take()) findings.push_back(std::move(finding));
 }
 
@@ -192,18 +195,23 @@ Findings examine(const Options& options) {
     Findings findings;
     const bool may_not_read = ::geteuid() != 0 && ::access(options.file.c_str(), R_OK) != 0 && errno == EACCES;
     for (const auto& line : problems.lines())
-        findings.push_back({Level::problem, "config", line,
-                            {may_not_read ? "run as root: the file may hold passwords, so not everybody can read it" : fmt::format("correct it, and see: tamisd -c {} --check", options.file)}});
+        findings.push_back({Level::problem,
+                            "config",
+                            line,
+                            {may_not_read ? "run as root: the file may hold passwords, so not everybody can read it"
+                                          : fmt::format("correct it, and see: tamisd -c {} --check", options.file)}});
     if (!problems.none()) {
         for (const auto& topic : topics())
-            if (topic != "config" && options.wants(topic)) findings.push_back({Level::not_checked, topic, "the configuration has mistakes", {}});
+            if (topic != "config" && options.wants(topic))
+                findings.push_back({Level::not_checked, topic, "the configuration has mistakes", {}});
         return findings;
     }
     const auto& user = from.settings->server.user;
     from.user = user;
     if (const auto number = user_number(user); !user.empty() && number && *number == ::geteuid()) from.is_daemon_user = true;
     Result<PostfixSetup> setup = fail(Errc::not_found, "not asked");
-    if (options.wants("postfix") || options.wants("nexthop") || options.wants("files")) setup = read_postfix(options.postfix, Deadline::in(from.patience * 2));
+    if (options.wants("postfix") || options.wants("nexthop") || options.wants("files"))
+        setup = read_postfix(options.postfix, Deadline::in(from.patience * 2));
     if (setup) from.postfix = *setup;
     if (options.wants("config")) {
         Report report("config");
@@ -224,7 +232,8 @@ int doctor_main(const Options& options) {
     for (const auto& topic : options.only)
         if (std::ranges::find(topics(), topic) == topics().end()) {
             const auto near = nearest(topic, topics());
-            fmt::print(stderr, "tamis: there is no topic \"{}\"{}; topics are {}\n", escaped(topic), near ? fmt::format(" (did you mean \"{}\"?)", *near) : "", join(topics(), ", "));
+            fmt::print(stderr, "tamis: there is no topic \"{}\"{}; topics are {}\n", escaped(topic),
+                       near ? fmt::format(" (did you mean \"{}\"?)", *near) : "", join(topics(), ", "));
             return 2;
         }
     const auto findings = examine(options);
@@ -237,9 +246,13 @@ int doctor_main(const Options& options) {
 std::function<int()> configure_doctor(CLI::App& options) {
     const auto given = std::make_shared<Options>();
     options.add_option("-c,--config", given->file, "configuration file")->capture_default_str();
-    options.add_option("--postfix-config", given->postfix, "directory of Postfix's main.cf and master.cf, when it is not Postfix's usual one");
-    options.add_option("--only", given->only, "check only this: " + join(topics(), ", ") + " (more than one: a,b)")->delimiter(',');
-    options.add_option("--patience", given->patience, "seconds that a server may take for an answer")->capture_default_str()->check(CLI::Range(1, 600));
+    options.add_option("--postfix-config", given->postfix,
+                       "directory of Postfix's main.cf and master.cf, when it is not Postfix's usual one");
+    options.add_option("--only", given->only, "check only this: " + join(topics(), ", ") + " (more than one: a,b)")
+        ->delimiter(',');
+    options.add_option("--patience", given->patience, "seconds that a server may take for an answer")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 600));
     options.add_flag("--json", given->json, "one JSON object instead of text");
     options.add_flag("--strict", given->strict, "exit status 1 when there are warnings");
     return [given] { return doctor_main(*given); };

@@ -11,7 +11,8 @@
 namespace tamis::proxy::doctor {
 namespace {
 
-constexpr std::array<std::string_view, 12> months{"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+constexpr std::array<std::string_view, 12> months{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                  "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
 // parse_ctime - "Thu Jul 25 08:28:55 2024", as asctime(3) writes it
 std::optional<std::time_t> parse_ctime(std::string_view text) {
@@ -49,24 +50,30 @@ std::optional<ClamdVersion> parse_clamd_version(std::string_view line) {
 
 void judge_clamd_age(const ClamdVersion& version, std::string_view shown, std::time_t now, Report& report) {
     constexpr std::time_t day = 86400, late = 3 * day, too_late = 14 * day;
-    const std::vector<std::string> fix{"freshclam (as root), and keep it running: systemctl enable --now clamav-freshclam; its log tells why it could not update"};
+    const std::vector<std::string> fix{
+        "freshclam (as root), and keep it running: systemctl enable --now clamav-freshclam; its log tells why it could not update"};
     if (!version.made) {
         if (version.database.empty())
-            report.warning(fmt::format("{}: {} has none of ClamAV's official signatures (no daily database): it finds only what others gave it", shown, version.program), fix);
+            report.warning(
+                fmt::format(
+                    "{}: {} has none of ClamAV's official signatures (no daily database): it finds only what others gave it",
+                    shown, version.program),
+                fix);
         else
-            report.not_checked(fmt::format("{}: {}, signatures {}; their date cannot be read", shown, version.program, version.database));
+            report.not_checked(
+                fmt::format("{}: {}, signatures {}; their date cannot be read", shown, version.program, version.database));
         return;
     }
     const auto age = now - *version.made;
-    const auto text = fmt::format("{}: {}, signatures {} of {} ago", shown, version.program, version.database, counted(age / day, "day"));
+    const auto text =
+        fmt::format("{}: {}, signatures {} of {} ago", shown, version.program, version.database, counted(age / day, "day"));
     if (age < -day)
-        report.warning(fmt::format("{}: {}, signatures {} from the future: one of the clocks is wrong", shown, version.program, version.database), {"timedatectl, on both hosts"});
-    else if (age > too_late)
-        report.problem(text, fix);
-    else if (age > late)
-        report.warning(text, fix);
-    else
-        report.ok(age < day ? fmt::format("{}: {}, signatures {} of today", shown, version.program, version.database) : text);
+        report.warning(fmt::format("{}: {}, signatures {} from the future: one of the clocks is wrong", shown, version.program,
+                                   version.database),
+                       {"timedatectl, on both hosts"});
+    else if (age > too_late) report.problem(text, fix);
+    else if (age > late) report.warning(text, fix);
+    else report.ok(age < day ? fmt::format("{}: {}, signatures {} of today", shown, version.program, version.database) : text);
 }
 
 bool is_spamd_pong(std::string_view line) {

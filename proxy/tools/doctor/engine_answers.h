@@ -14,7 +14,7 @@ namespace tamis::proxy::doctor {
 
 // ClamdVersion - "ClamAV 1.0.7/27345/Thu Jul 25 08:28:55 2024"; without a daily database only the first part
 struct ClamdVersion {
-    std::string               program, database;
+    std::string program, database;
     std::optional<std::time_t> made;  // local time of clamd's host, taken for ours
 };
 std::optional<ClamdVersion> parse_clamd_version(std::string_view line);

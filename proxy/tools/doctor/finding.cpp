@@ -26,11 +26,11 @@ boost::json::object object_of(const Finding& finding) {
     return {{"level", name_of(finding.level)}, {"topic", finding.topic}, {"what", finding.what}, {"fix", std::move(fix)}};
 }
 
-
 }  // namespace
 
 const std::vector<std::string>& topics() {
-    static const std::vector<std::string> names{"config", "files", "worker", "daemon", "storage", "scanners", "nexthop", "postfix"};
+    static const std::vector<std::string> names{"config",  "files",    "worker",  "daemon",
+                                                "storage", "scanners", "nexthop", "postfix"};
     return names;
 }
 
@@ -47,7 +47,8 @@ std::string text_of(const Findings& findings) {
         for (const auto& line : finding.fix) out += fmt::format("{:<23}fix: {}\n", "", line);
     }
     return out + fmt::format("{}, {}, {} ok, {} not checked\n", counted(count(findings, Level::problem), "problem"),
-                             counted(count(findings, Level::warning), "warning"), count(findings, Level::ok), count(findings, Level::not_checked));
+                             counted(count(findings, Level::warning), "warning"), count(findings, Level::ok),
+                             count(findings, Level::not_checked));
 }
 
 std::string json_of(const Findings& findings) {
@@ -74,7 +75,10 @@ bool parse_one(std::string_view line, Finding& into) {
     };
     const auto level = std::ranges::find(level_names, text(object->if_contains("level")));
     if (level == level_names.end()) return false;
-    into = {static_cast<Level>(level - level_names.begin()), text(object->if_contains("topic")), text(object->if_contains("what")), {}};
+    into = {static_cast<Level>(level - level_names.begin()),
+            text(object->if_contains("topic")),
+            text(object->if_contains("what")),
+            {}};
     if (const auto* fix = object->if_contains("fix"); fix != nullptr && fix->is_array())
         for (const auto& each : fix->get_array()) into.fix.push_back(text(&each));
     return true;

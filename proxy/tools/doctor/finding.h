@@ -10,10 +10,10 @@ namespace tamis::proxy::doctor {
 enum class Level { ok, not_checked, warning, problem };  // worst last
 
 struct Finding {
-    Level                    level = Level::ok;
-    std::string              topic;  // one of topics()
-    std::string              what;   // one line; what strangers said in it is escaped
-    std::vector<std::string> fix;    // commands or advice, a line each; for warnings and problems
+    Level level = Level::ok;
+    std::string topic;             // one of topics()
+    std::string what;              // one line; what strangers said in it is escaped
+    std::vector<std::string> fix;  // commands or advice, a line each; for warnings and problems
 };
 using Findings = std::vector<Finding>;
 
@@ -25,14 +25,16 @@ public:
     void not_checked(std::string what) { add(Level::not_checked, std::move(what), {}); }
     void warning(std::string what, std::vector<std::string> fix) { add(Level::warning, std::move(what), std::move(fix)); }
     void problem(std::string what, std::vector<std::string> fix) { add(Level::problem, std::move(what), std::move(fix)); }
-    void add(Level level, std::string what, std::vector<std::string> fix) { findings_.push_back({level, topic_, std::move(what), std::move(fix)}); }
+    void add(Level level, std::string what, std::vector<std::string> fix) {
+        findings_.push_back({level, topic_, std::move(what), std::move(fix)});
+    }
     // worst - of what was found so far
-    Level    worst() const;
+    Level worst() const;
     Findings take() { return std::move(findings_); }
 
 private:
     std::string topic_;
-    Findings    findings_;
+    Findings findings_;
 };
 
 // topics - in the order in which they are shown
@@ -45,7 +47,7 @@ std::string json_of(const Findings& findings);
 
 // one_json / parse_one - a finding on its way between two processes, one line
 std::string one_json(const Finding& finding);
-bool        parse_one(std::string_view line, Finding& into);
+bool parse_one(std::string_view line, Finding& into);
 
 // exit_status - 2: a problem; 1: a warning and `strict`; else 0
 int exit_status(const Findings& findings, bool strict);

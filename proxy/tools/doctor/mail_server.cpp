@@ -27,7 +27,8 @@ Task<Result<RemoteReply>> ask(Stream& stream, InputBuffer& input, std::string co
 }
 
 // talk - false when the server broke off; what it said until then is in `out`
-Task<Done> talk(Stream& stream, NextHop::Protocol protocol, std::string own_name, Probe probe, Deadline deadline, MailServer& out) {
+Task<Done> talk(Stream& stream, NextHop::Protocol protocol, std::string own_name, Probe probe, Deadline deadline,
+                MailServer& out) {
     InputBuffer input(line_limit);
     auto greeting = co_await read_reply(stream, input, deadline);
     if (!greeting) co_return std::unexpected(std::move(greeting.error()));
@@ -46,9 +47,11 @@ Task<Done> talk(Stream& stream, NextHop::Protocol protocol, std::string own_name
             if (!recipient) co_return std::unexpected(std::move(recipient.error()));
             out.recipient = std::move(*recipient);
         }
-        if (auto reset = co_await ask(stream, input, "RSET", deadline); !reset) co_return std::unexpected(std::move(reset.error()));
+        if (auto reset = co_await ask(stream, input, "RSET", deadline); !reset)
+            co_return std::unexpected(std::move(reset.error()));
     }
-    if (auto bye = co_await ask(stream, input, "QUIT", deadline); !bye && !bye.error().is(Errc::closed)) co_return std::unexpected(std::move(bye.error()));
+    if (auto bye = co_await ask(stream, input, "QUIT", deadline); !bye && !bye.error().is(Errc::closed))
+        co_return std::unexpected(std::move(bye.error()));
     co_return Done{};
 }
 
@@ -58,13 +61,16 @@ std::string said(const RemoteReply& reply) { return escaped(reply.one_line(), 20
 bool check_trust(const MailServer& server, const HopWishes& wishes, Report& report) {
     if (server.mail && server.mail->code / 100 != 2) {
         report.problem(fmt::format("{} takes no mail from us: {}", wishes.shown, said(*server.mail)),
-                       {wishes.is_local ? "see the smtpd of etc/postfix/master.cf.lmtp, and the log of the next hop" : "see the log of the next hop; it must take mail from this host"});
+                       {wishes.is_local ? "see the smtpd of etc/postfix/master.cf.lmtp, and the log of the next hop"
+                                        : "see the log of the next hop; it must take mail from this host"});
         return false;
     }
     if (server.recipient && server.recipient->code / 100 != 2) {
-        report.problem(fmt::format("{} takes no mail from us for <postmaster>: {}", wishes.shown, said(*server.recipient)),
-                       {wishes.is_local ? "-o mynetworks=127.0.0.0/8 -o smtpd_recipient_restrictions=permit_mynetworks,reject, as in etc/postfix/master.cf.lmtp"
-                                        : "the next hop must relay for this host (Postfix: mynetworks)"});
+        report.problem(
+            fmt::format("{} takes no mail from us for <postmaster>: {}", wishes.shown, said(*server.recipient)),
+            {wishes.is_local
+                 ? "-o mynetworks=127.0.0.0/8 -o smtpd_recipient_restrictions=permit_mynetworks,reject, as in etc/postfix/master.cf.lmtp"
+                 : "the next hop must relay for this host (Postfix: mynetworks)"});
         return false;
     }
     return true;
@@ -90,22 +96,26 @@ Task<MailServer> meet(Endpoint where, NextHop::Protocol protocol, std::string ow
 
 void judge_hop(const MailServer& server, const HopWishes& wishes, const Extensions* front, Report& report) {
     if (!server.trouble.empty() && server.greeting.code == 0) {
-        if (server.is_forbidden)
-            report.not_checked(fmt::format("{}: {}", wishes.shown, server.trouble));
+        if (server.is_forbidden) report.not_checked(fmt::format("{}: {}", wishes.shown, server.trouble));
         else
-            report.problem(fmt::format("{} does not answer: {}", wishes.shown, server.trouble),
-                           {wishes.is_local ? "postfix start; master.cf must have the smtpd of etc/postfix/master.cf.lmtp for that port; postfix reload" : "start it, or let it be reached from this host"});
+            report.problem(
+                fmt::format("{} does not answer: {}", wishes.shown, server.trouble),
+                {wishes.is_local
+                     ? "postfix start; master.cf must have the smtpd of etc/postfix/master.cf.lmtp for that port; postfix reload"
+                     : "start it, or let it be reached from this host"});
         return;
     }
     if (server.greeting.code != 220 || server.hello.code != 250) {
         const auto& reply = server.greeting.code != 220 ? server.greeting : server.hello;
-        report.problem(fmt::format("{} does not want to talk: {}", wishes.shown, reply.code == 0 ? server.trouble : said(reply)), {"see the log of the next hop"});
+        report.problem(fmt::format("{} does not want to talk: {}", wishes.shown, reply.code == 0 ? server.trouble : said(reply)),
+                       {"see the log of the next hop"});
         return;
     }
     if (!check_trust(server, wishes, report)) return;
-    if (!server.trouble.empty()) report.warning(fmt::format("{}: {}", wishes.shown, server.trouble), {"see the log of the next hop"});
+    if (!server.trouble.empty())
+        report.warning(fmt::format("{}: {}", wishes.shown, server.trouble), {"see the log of the next hop"});
     struct Wish {
-        bool             has, front_has;
+        bool has, front_has;
         std::string_view name, without;
     };
     const auto& has = server.offered;
@@ -125,19 +135,24 @@ void judge_hop(const MailServer& server, const HopWishes& wishes, const Extensio
         if (row.has || !row.front_has) continue;
         is_good = false;
         const auto* who = front != nullptr ? ", which its Postfix offers to others" : "";
-        report.warning(fmt::format("{} does not offer {}{}: {}", wishes.shown, row.name, who, row.without),
-                       {row.name == "SMTPUTF8" ? "postconf -e smtputf8_enable=yes; and look for smtpd_discard_ehlo_keywords in master.cf"
-                                               : "look for smtpd_discard_ehlo_keywords in main.cf and in its lines of master.cf"});
+        report.warning(
+            fmt::format("{} does not offer {}{}: {}", wishes.shown, row.name, who, row.without),
+            {row.name == "SMTPUTF8" ? "postconf -e smtputf8_enable=yes; and look for smtpd_discard_ehlo_keywords in master.cf"
+                                    : "look for smtpd_discard_ehlo_keywords in main.cf and in its lines of master.cf"});
     }
     if (wishes.wants_xforward && has.xforward.none()) {
         is_good = false;
-        report.warning(fmt::format("{} does not offer XFORWARD: its log and its Received field name the filter instead of the client", wishes.shown),
-                       {"its lines of master.cf: -o smtpd_authorized_xforward_hosts=127.0.0.0/8; postfix reload"});
+        report.warning(
+            fmt::format("{} does not offer XFORWARD: its log and its Received field name the filter instead of the client",
+                        wishes.shown),
+            {"its lines of master.cf: -o smtpd_authorized_xforward_hosts=127.0.0.0/8; postfix reload"});
     }
     if (wishes.forward_tls == "encrypt" && !has.starttls) {
         is_good = false;
-        report.problem(fmt::format("{} does not offer STARTTLS, but server.forward_tls is encrypt: nothing can be handed over", wishes.shown),
-                       {"its lines of master.cf: -o smtpd_tls_security_level=may and a certificate, or [server] forward_tls = \"none\""});
+        report.problem(
+            fmt::format("{} does not offer STARTTLS, but server.forward_tls is encrypt: nothing can be handed over",
+                        wishes.shown),
+            {"its lines of master.cf: -o smtpd_tls_security_level=may and a certificate, or [server] forward_tls = \"none\""});
     }
     if (is_good) report.ok(fmt::format("{} answers: {}", wishes.shown, said(server.greeting)));
 }

@@ -17,10 +17,10 @@
 namespace tamis::proxy::doctor {
 
 struct MailServer {
-    std::string                trouble;  // no connection, no greeting, no SMTP; "": it spoke
-    bool                       is_forbidden = false;  // the trouble is that we have no right to connect
-    RemoteReply                greeting, hello;
-    Extensions                 offered;
+    std::string trouble;        // no connection, no greeting, no SMTP; "": it spoke
+    bool is_forbidden = false;  // the trouble is that we have no right to connect
+    RemoteReply greeting, hello;
+    Extensions offered;
     std::optional<RemoteReply> mail, recipient;
 };
 
@@ -32,8 +32,8 @@ Task<MailServer> meet(Endpoint where, NextHop::Protocol protocol, std::string ow
 struct HopWishes {
     std::string shown;  // "server.forward smtp:[127.0.0.1]:10025"
     std::string forward_tls = "none";
-    bool        wants_xforward = true;
-    bool        is_local = true;
+    bool wants_xforward = true;
+    bool is_local = true;
 };
 // judge_hop - what it lacks; `front` (null: not known) is what the same Postfix offers to those who hand mail in. Pure.
 void judge_hop(const MailServer& server, const HopWishes& wishes, const Extensions* front, Report& report);

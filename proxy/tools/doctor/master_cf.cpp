@@ -14,10 +14,8 @@ std::vector<std::string> logical_lines(std::string_view text) {
     for (const auto line : split(text, '\n')) {
         const auto content = trim(line);
         if (content.empty() || content.front() == '#') continue;
-        if (is_blank(line.front()) && !lines.empty())
-            lines.back() += " " + std::string(content);
-        else
-            lines.emplace_back(content);
+        if (is_blank(line.front()) && !lines.empty()) lines.back() += " " + std::string(content);
+        else lines.emplace_back(content);
     }
     return lines;
 }
@@ -63,7 +61,8 @@ void take_overrides(std::string_view rest, Parameters& into) {
 }  // namespace
 
 const Service* MasterCf::find(std::string_view name, std::string_view type) const {
-    const auto found = std::ranges::find_if(services, [&](const Service& each) { return each.name == name && each.type == type; });
+    const auto found =
+        std::ranges::find_if(services, [&](const Service& each) { return each.name == name && each.type == type; });
     return found == services.end() ? nullptr : &*found;
 }
 

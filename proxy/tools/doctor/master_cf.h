@@ -15,18 +15,18 @@ namespace tamis::proxy::doctor {
 using Parameters = std::map<std::string, std::string, std::less<>>;
 
 struct Service {
-    std::string name, type;         // "127.0.0.1:10025" and "inet", "smtp-amavis" and "unix"
-    std::string chroot;             // "y", "n" or "-"
-    std::string maximum;            // maxproc: "-", or a number
-    std::string command;            // "smtpd", "lmtp", "pipe", ...
-    Parameters  overrides;
+    std::string name, type;  // "127.0.0.1:10025" and "inet", "smtp-amavis" and "unix"
+    std::string chroot;      // "y", "n" or "-"
+    std::string maximum;     // maxproc: "-", or a number
+    std::string command;     // "smtpd", "lmtp", "pipe", ...
+    Parameters overrides;
 
     std::string entry() const { return name + '/' + type; }  // as postconf -M and -P take it
 };
 
 // MasterCf - the services in their order; `bad_lines` have fewer fields than a service has
 struct MasterCf {
-    std::vector<Service>     services;
+    std::vector<Service> services;
     std::vector<std::string> bad_lines;
 
     const Service* find(std::string_view name, std::string_view type) const;

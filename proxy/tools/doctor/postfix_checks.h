@@ -18,21 +18,21 @@ namespace tamis::proxy::doctor {
 
 // OurSide - what of our own settings Postfix has to fit
 struct OurSide {
-    std::vector<Endpoint>     listeners;
-    NextHop                   forward;
-    AddressList               allowed_peers, xforward_peers;
+    std::vector<Endpoint> listeners;
+    NextHop forward;
+    AddressList allowed_peers, xforward_peers;
     std::chrono::milliseconds message{480'000};  // limits.message
-    std::uint64_t             message_size = 0;  // limits.message_size
-    std::int64_t              recipients = 1100; // limits.recipients
-    bool                      offers_tls = false;
-    std::string               forward_tls = "none";
-    std::vector<std::string>  own_addresses;     // of this host's interfaces
-    std::string               config_file;       // for the fixes
+    std::uint64_t message_size = 0;              // limits.message_size
+    std::int64_t recipients = 1100;              // limits.recipients
+    bool offers_tls = false;
+    std::string forward_tls = "none";
+    std::vector<std::string> own_addresses;  // of this host's interfaces
+    std::string config_file;                 // for the fixes
 };
 
 // Place - Postfix's "transport:nexthop" or a proxy filter's address, as endpoints
 struct Destination {
-    std::string           transport, nexthop;
+    std::string transport, nexthop;
     std::vector<Endpoint> endpoints;
 };
 // parse_destination - of a content_filter; a nexthop that names no place gives no endpoints
@@ -41,9 +41,9 @@ Destination parse_destination(std::string_view text);
 // Route - a way of mail to us
 struct Route {
     const Service* from = nullptr;  // the smtpd; null: main.cf, for what no smtpd takes (pickup)
-    bool           is_proxy = false;
-    std::string    value;
-    Destination    to;
+    bool is_proxy = false;
+    std::string value;
+    Destination to;
 };
 
 // is_local_host / is_same_place - whether that host is this one; whether who connects to `target` reaches `listener`

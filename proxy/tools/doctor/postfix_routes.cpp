@@ -31,7 +31,8 @@ Endpoint host_and_port(std::string_view text) {
 std::vector<const Service*> smtpd_services(const PostfixSetup& setup) {
     std::vector<const Service*> out;
     for (const auto& service : setup.master.services)
-        if (service.command == "smtpd" && (service.type == "inet" || service.type == "pass" || service.type == "unix")) out.push_back(&service);
+        if (service.command == "smtpd" && (service.type == "inet" || service.type == "pass" || service.type == "unix"))
+            out.push_back(&service);
     return out;
 }
 
@@ -41,13 +42,15 @@ Destination resolved(Destination to, const PostfixSetup& setup) {
     const Service* transport = setup.master.find(to.transport, "unix");
     const bool is_caged = transport != nullptr && transport->chroot == "y";
     for (auto& place : to.endpoints)
-        if (place.is_unix() && (is_caged || !place.path.starts_with('/'))) place.path = queue + (place.path.starts_with('/') ? "" : "/") + place.path;
+        if (place.is_unix() && (is_caged || !place.path.starts_with('/')))
+            place.path = queue + (place.path.starts_with('/') ? "" : "/") + place.path;
     return to;
 }
 
 bool reaches_us(const Destination& to, const OurSide& ours) {
     return std::ranges::any_of(to.endpoints, [&](const Endpoint& target) {
-        return std::ranges::any_of(ours.listeners, [&](const Endpoint& listener) { return is_same_place(target, listener, ours); });
+        return std::ranges::any_of(ours.listeners,
+                                   [&](const Endpoint& listener) { return is_same_place(target, listener, ours); });
     });
 }
 
@@ -59,7 +62,8 @@ std::string shown_listeners(const OurSide& ours) {
 
 std::string suggested_filter(const OurSide& ours) {
     for (const auto& each : ours.listeners)
-        if (!each.is_unix()) return fmt::format("tamis-lmtp:[{}]:{}", is_every_address(each.host) ? "127.0.0.1" : each.host, each.port);
+        if (!each.is_unix())
+            return fmt::format("tamis-lmtp:[{}]:{}", is_every_address(each.host) ? "127.0.0.1" : each.host, each.port);
     return ours.listeners.empty() ? "tamis-lmtp:[127.0.0.1]:10024" : "tamis-lmtp:unix:" + ours.listeners.front().path;
 }
 
@@ -68,7 +72,8 @@ bool is_public(const PostfixSetup& setup, const Service& service, const OurSide&
     if (service.type == "unix") return false;
     if (service.type == "pass") return true;
     const auto place = service_endpoint(service);
-    if (!place.host.empty() && !is_every_address(place.host)) return !is_local_host(place.host, ours) || (!place.host.starts_with("127.") && place.host != "::1");
+    if (!place.host.empty() && !is_every_address(place.host))
+        return !is_local_host(place.host, ours) || (!place.host.starts_with("127.") && place.host != "::1");
     const auto interfaces = list_of(setup.value(&service, "inet_interfaces"));
     return !std::ranges::all_of(interfaces, [](const auto& each) {
         const auto host = plain_host(each);
@@ -121,7 +126,8 @@ std::optional<bool> is_within(std::string_view address, std::string_view network
         auto pattern = std::string_view(entry);
         const bool excludes = pattern.starts_with('!');
         while (pattern.starts_with('!')) pattern.remove_prefix(1);
-        const bool is_table = pattern.starts_with('/') || (pattern.find(':') != std::string_view::npos && !pattern.starts_with('['));
+        const bool is_table =
+            pattern.starts_with('/') || (pattern.find(':') != std::string_view::npos && !pattern.starts_with('['));
         if (is_table) {
             has_table = true;
             continue;
@@ -156,14 +162,17 @@ std::string set_main(const PostfixSetup& setup, std::string_view name, std::stri
 }
 
 std::vector<Route> find_routes(const PostfixSetup& setup, const OurSide& ours, Report& report) {
-    std::vector<Route>       routes;
+    std::vector<Route> routes;
     std::vector<std::string> elsewhere;
     std::vector<const Service*> unfiltered;
     const Service* back = reinjection_of(setup, ours);
     const auto consider = [&](const Service* service, const char* name, bool is_proxy) {
         const auto value = setup.value(service, name);
         if (value.empty()) return false;
-        Destination to = is_proxy ? Destination{{}, value, {host_and_port(value.starts_with("inet:") ? std::string_view(value).substr(5) : std::string_view(value))}}
+        Destination to = is_proxy ? Destination{{},
+                                                value,
+                                                {host_and_port(value.starts_with("inet:") ? std::string_view(value).substr(5)
+                                                                                          : std::string_view(value))}}
                                   : resolved(parse_destination(value), setup);
         if (is_proxy && value.starts_with("unix:")) to.endpoints = {{{}, 0, value.substr(5)}};
         if (reaches_us(to, ours)) {
@@ -174,7 +183,8 @@ std::vector<Route> find_routes(const PostfixSetup& setup, const OurSide& ours, R
         if (service != back && std::ranges::find(elsewhere, line) == elsewhere.end()) elsewhere.push_back(line);
         return false;
     };
-    if (setup.master.find("pickup", "unix") != nullptr || setup.master.find("pickup", "fifo") != nullptr) consider(nullptr, "content_filter", false);
+    if (setup.master.find("pickup", "unix") != nullptr || setup.master.find("pickup", "fifo") != nullptr)
+        consider(nullptr, "content_filter", false);
     for (const auto* service : smtpd_services(setup)) {
         if (service == back) continue;
         const bool proxied = consider(service, "smtpd_proxy_filter", true);
@@ -183,8 +193,10 @@ std::vector<Route> find_routes(const PostfixSetup& setup, const OurSide& ours, R
     const bool any_smtpd = std::ranges::any_of(routes, [](const Route& route) { return route.from != nullptr; });
     if (!any_smtpd) {
         const auto seen = elsewhere.empty() ? std::string("content_filter is empty") : join(elsewhere, ", ");
-        report.problem(fmt::format("mail is not filtered: no content_filter leads to {} ({})", shown_listeners(ours), escaped(seen, 200)),
-                       {"add etc/postfix/master.cf.lmtp to master.cf, if it is not there yet, then:", set_main(setup, "content_filter", suggested_filter(ours))});
+        report.problem(
+            fmt::format("mail is not filtered: no content_filter leads to {} ({})", shown_listeners(ours), escaped(seen, 200)),
+            {"add etc/postfix/master.cf.lmtp to master.cf, if it is not there yet, then:",
+             set_main(setup, "content_filter", suggested_filter(ours))});
         return routes;
     }
     for (const auto* service : unfiltered)
@@ -198,7 +210,9 @@ const Service* reinjection_of(const PostfixSetup& setup, const OurSide& ours) {
     const auto& to = ours.forward.endpoint;
     for (const auto& service : setup.master.services) {
         if (to.is_unix()) {
-            if (service.type == "unix" && (to.path.ends_with("/private/" + service.name) || to.path.ends_with("/public/" + service.name))) return &service;
+            if (service.type == "unix" &&
+                (to.path.ends_with("/private/" + service.name) || to.path.ends_with("/public/" + service.name)))
+                return &service;
             continue;
         }
         if (service.type != "inet") continue;
@@ -211,7 +225,8 @@ const Service* reinjection_of(const PostfixSetup& setup, const OurSide& ours) {
 
 void judge_postfix(const PostfixSetup& setup, const OurSide& ours, Report& report) {
     for (const auto& line : setup.master.bad_lines)
-        report.problem(fmt::format("a line of master.cf has too few fields: {}", escaped(line)), {"correct it, and see: " + setup.postconf() + " -M"});
+        report.problem(fmt::format("a line of master.cf has too few fields: {}", escaped(line)),
+                       {"correct it, and see: " + setup.postconf() + " -M"});
     const auto routes = find_routes(setup, ours, report);
     judge_transports(setup, ours, routes, report);
     judge_reinjection(setup, ours, routes, report);

@@ -15,7 +15,7 @@ bool is_name(char c) { return is_alpha(c) || is_digit(c) || c == '_'; }
 // Reference - "$name", "${name}" or "$(name)" at the beginning of a text
 struct Reference {
     std::string_view name;
-    std::size_t      length = 0;
+    std::size_t length = 0;
 };
 std::optional<Reference> reference_at(std::string_view text) {
     if (text.size() < 2 || text.front() != '$') return {};
@@ -77,7 +77,9 @@ std::string PostfixSetup::value(const Service* service, std::string_view name) c
 }
 
 std::string PostfixSetup::postconf() const { return directory.empty() ? "postconf" : fmt::format("postconf -c {}", directory); }
-std::string PostfixSetup::reload() const { return directory.empty() ? "postfix reload" : fmt::format("postfix -c {} reload", directory); }
+std::string PostfixSetup::reload() const {
+    return directory.empty() ? "postfix reload" : fmt::format("postfix -c {} reload", directory);
+}
 
 bool is_yes(std::string_view value) { return equal_fold(trim(value), "yes"); }
 

@@ -15,9 +15,9 @@ namespace tamis::proxy::doctor {
 
 struct PostfixSetup {
     std::string directory;  // of main.cf as the administrator named it; empty: Postfix's own
-    MasterCf    master;
-    Parameters  raw;        // main.cf and the defaults, as written
-    Parameters  expanded;   // the same with $name replaced
+    MasterCf master;
+    Parameters raw;       // main.cf and the defaults, as written
+    Parameters expanded;  // the same with $name replaced
 
     // knows - this Postfix has such a parameter
     bool knows(std::string_view name) const { return raw.find(name) != raw.end(); }

@@ -26,7 +26,8 @@ constexpr std::size_t output_limit = 4 * 1024 * 1024;
 
 std::string find_in_path(const std::string& name) {
     const char* path = std::getenv("PATH");
-    const std::string all = std::string(path != nullptr ? path : "") + ":/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin";
+    const std::string all =
+        std::string(path != nullptr ? path : "") + ":/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin";
     for (const auto folder : split(all, ':')) {
         if (!folder.starts_with('/')) continue;
         auto file = std::string(folder) + "/" + name;
@@ -37,7 +38,7 @@ std::string find_in_path(const std::string& name) {
 
 // Pipe - for one of the program's outputs
 struct Pipe {
-    Descriptor  ours, theirs;
+    Descriptor ours, theirs;
     std::string text;
 };
 bool open_pipe(Pipe& pipe) {
@@ -61,10 +62,8 @@ bool drain(Pipe& out, Pipe& err, Deadline deadline) {
             if (waiting[i].revents == 0) continue;
             Pipe& pipe = i == 0 ? out : err;
             const auto got = ::read(pipe.ours.get(), buffer.data(), buffer.size());
-            if (got <= 0)
-                pipe.ours.reset();
-            else
-                pipe.text.append(buffer.data(), static_cast<std::size_t>(got));
+            if (got <= 0) pipe.ours.reset();
+            else pipe.text.append(buffer.data(), static_cast<std::size_t>(got));
             if (pipe.text.size() > output_limit) return false;
         }
     }
@@ -108,7 +107,8 @@ Result<std::string> run_program(const std::string& name, const std::vector<std::
     const bool in_time = drain(out, err, deadline) && wait_until(process, status, deadline);
     if (!in_time) {
         ::kill(process, SIGKILL);
-        while (::waitpid(process, &status, 0) < 0 && errno == EINTR) {}
+        while (::waitpid(process, &status, 0) < 0 && errno == EINTR) {
+        }
     }
     if (!in_time) return fail(Errc::timeout, fmt::format("{} did not end in time", program));
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)

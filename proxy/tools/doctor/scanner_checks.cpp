@@ -31,22 +31,26 @@ namespace sc = tamis::scanners;
 struct Engine {
     std::string name;
     std::size_t addresses = 1, silent = 0;
-    bool        is_required = false;
-    std::string without() const { return is_required ? "; without it mail is unchecked or waits" : "; mail goes on without its word"; }
+    bool is_required = false;
+    std::string without() const {
+        return is_required ? "; without it mail is unchecked or waits" : "; mail goes on without its word";
+    }
 };
 using EnginePtr = std::shared_ptr<Engine>;
 
 void tell_unreachable(std::string_view shown, const Fault& why, Engine& engine, std::string start, Report& report) {
     ++engine.silent;
     if (why.code == std::errc::permission_denied) {
-        report.problem(fmt::format("{}: {}", shown, describe(why)), {fmt::format("let tamisd's user connect: its group owns the socket (clamd: LocalSocketGroup), or adduser tamis to the socket's group; {}", start)});
+        report.problem(
+            fmt::format("{}: {}", shown, describe(why)),
+            {fmt::format(
+                "let tamisd's user connect: its group owns the socket (clamd: LocalSocketGroup), or adduser tamis to the socket's group; {}",
+                start)});
         return;
     }
     const auto what = fmt::format("{} does not answer: {}", shown, describe(why));
-    if (engine.addresses == 1)
-        report.problem(what + engine.without(), {std::move(start)});
-    else
-        report.warning(what, {std::move(start)});
+    if (engine.addresses == 1) report.problem(what + engine.without(), {std::move(start)});
+    else report.warning(what, {std::move(start)});
 }
 
 // exchange - a request, and an answer that is collected piece by piece
@@ -60,7 +64,9 @@ Task<Done> exchange(Endpoint where, std::string request, Reply& reply, Deadline 
         auto got = co_await (*stream)->read_some(buffer, deadline);
         if (!got && !got.error().is(Errc::closed)) co_return std::unexpected(std::move(got.error()));
         if (!got) {
-            if constexpr (requires { { reply.end() } -> std::same_as<Result<bool>>; }) {
+            if constexpr (requires {
+                              { reply.end() } -> std::same_as<Result<bool>>;
+                          }) {
                 auto complete = reply.end();
                 if (complete && *complete) co_return Done{};
                 co_return complete ? fail(Errc::closed, "closed in the middle") : std::unexpected(std::move(complete.error()));
@@ -99,13 +105,19 @@ Task<void> check_clamd_limits(Endpoint address, std::string version, sc::ClamdUs
         co_return;
     }
     if (use.by_stream && use.max_size != 0 && co_await sc::refuses_stream_of(address, use.max_size, deadline)) {
-        report.warning(fmt::format("{}: its StreamMaxLength is below scanners.clamd.max_size ({}): larger parts make their message unchecked", shown, use.max_size),
-                       {fmt::format("clamd.conf on its host: StreamMaxLength, MaxFileSize and MaxScanSize at least {}M, or {}: [scanners.clamd] max_size = \"25 MiB\"",
-                                    (use.max_size + (1 << 20) - 1) >> 20, use.config_file)});
+        report.warning(
+            fmt::format(
+                "{}: its StreamMaxLength is below scanners.clamd.max_size ({}): larger parts make their message unchecked", shown,
+                use.max_size),
+            {fmt::format(
+                "clamd.conf on its host: StreamMaxLength, MaxFileSize and MaxScanSize at least {}M, or {}: [scanners.clamd] max_size = \"25 MiB\"",
+                (use.max_size + (1 << 20) - 1) >> 20, use.config_file)});
         co_return;
     }
-    report.not_checked(fmt::format("{}: its limits; no clamd.conf on this host that we can read belongs to it, and clamd does not tell: its MaxFileSize and "
-                                   "MaxScanSize must not be below scanners.clamd.max_size ({})", shown, use.max_size));
+    report.not_checked(fmt::format(
+        "{}: its limits; no clamd.conf on this host that we can read belongs to it, and clamd does not tell: its MaxFileSize and "
+        "MaxScanSize must not be below scanners.clamd.max_size ({})",
+        shown, use.max_size));
 }
 
 Task<void> check_clamd(Endpoint address, EnginePtr engine, sc::ClamdUse use, Deadline deadline, Report& report) {
@@ -113,14 +125,15 @@ Task<void> check_clamd(Endpoint address, EnginePtr engine, sc::ClamdUse use, Dea
     sc::ClamdReply reply;
     auto done = co_await exchange(address, std::string("zVERSION\0"sv), reply, deadline);
     if (!done) {
-        tell_unreachable(shown, done.error(), *engine, "systemctl start clamav-daemon; it needs a minute to load its signatures", report);
+        tell_unreachable(shown, done.error(), *engine, "systemctl start clamav-daemon; it needs a minute to load its signatures",
+                         report);
         co_return;
     }
     const auto version = parse_clamd_version(reply.text());
     if (!version)
-        report.problem(fmt::format("{} is no clamd: {}", shown, escaped(reply.text())), {"correct scanners.clamd.socket: it is LocalSocket or TCPSocket of clamd.conf"});
-    else
-        judge_clamd_age(*version, shown, std::time(nullptr), report);
+        report.problem(fmt::format("{} is no clamd: {}", shown, escaped(reply.text())),
+                       {"correct scanners.clamd.socket: it is LocalSocket or TCPSocket of clamd.conf"});
+    else judge_clamd_age(*version, shown, std::time(nullptr), report);
     if (version) co_await check_clamd_limits(address, std::string(reply.text()), use, deadline, report);
 }
 
@@ -134,34 +147,36 @@ void check_spam_rules(Report& report) {
         if (!missing && (!newest || when > *newest)) newest = when;
     }
     if (!newest) return;
-    const auto days = std::chrono::duration_cast<std::chrono::days>(std::filesystem::file_time_type::clock::now() - *newest).count();
+    const auto days =
+        std::chrono::duration_cast<std::chrono::days>(std::filesystem::file_time_type::clock::now() - *newest).count();
     if (days > 30)
-        report.warning(fmt::format("SpamAssassin's rules were last updated {} ago", counted(days, "day")), {"sa-update && systemctl restart spamd; Debian: CRON=1 in /etc/default/spamassassin (or spamassassin-maintenance.timer)"});
+        report.warning(
+            fmt::format("SpamAssassin's rules were last updated {} ago", counted(days, "day")),
+            {"sa-update && systemctl restart spamd; Debian: CRON=1 in /etc/default/spamassassin (or spamassassin-maintenance.timer)"});
 }
 
 Task<void> check_spamd(Endpoint address, EnginePtr engine, Deadline deadline, Report& report) {
     const auto shown = "spamd " + address.text();
     Line line;
     auto done = co_await exchange(address, "PING SPAMC/1.5\r\n\r\n", line, deadline);
-    if (!done)
-        tell_unreachable(shown, done.error(), *engine, "systemctl start spamd (or spamassassin)", report);
+    if (!done) tell_unreachable(shown, done.error(), *engine, "systemctl start spamd (or spamassassin)", report);
     else if (!is_spamd_pong(line.text))
-        report.problem(fmt::format("{} is no spamd: {}", shown, escaped(line.text)), {"correct scanners.spamd.socket: it is what spamd's --listen or --socketpath says"});
-    else
-        report.ok(fmt::format("{} answers", shown));
+        report.problem(fmt::format("{} is no spamd: {}", shown, escaped(line.text)),
+                       {"correct scanners.spamd.socket: it is what spamd's --listen or --socketpath says"});
+    else report.ok(fmt::format("{} answers", shown));
     if (done && (address.is_unix() || address.host.starts_with("127.") || address.host == "::1")) check_spam_rules(report);
 }
 
 Task<void> check_rspamd(sc::RspamdUrl url, EnginePtr engine, Deadline deadline, Report& report) {
     const auto shown = "rspamd " + url.endpoint.text();
     sc::RspamdReply reply;
-    auto done = co_await exchange(url.endpoint, fmt::format("GET /ping HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", url.host), reply, deadline);
-    if (!done)
-        tell_unreachable(shown, done.error(), *engine, "systemctl start rspamd", report);
+    auto done = co_await exchange(
+        url.endpoint, fmt::format("GET /ping HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", url.host), reply, deadline);
+    if (!done) tell_unreachable(shown, done.error(), *engine, "systemctl start rspamd", report);
     else if (reply.status() != 200 || !trim(reply.body()).starts_with("pong"))
-        report.problem(fmt::format("{} is no rspamd: HTTP {} to /ping, {}", shown, reply.status(), escaped(reply.body())), {"correct scanners.rspamd.url: it is bind_socket of worker-normal.inc or worker-proxy.inc"});
-    else
-        report.ok(fmt::format("{} answers", shown));
+        report.problem(fmt::format("{} is no rspamd: HTTP {} to /ping, {}", shown, reply.status(), escaped(reply.body())),
+                       {"correct scanners.rspamd.url: it is bind_socket of worker-normal.inc or worker-proxy.inc"});
+    else report.ok(fmt::format("{} answers", shown));
 }
 
 Task<void> check_icap(sc::IcapUrl url, sc::IcapMethod method, EnginePtr engine, Deadline deadline, Report& report) {
@@ -174,14 +189,15 @@ Task<void> check_icap(sc::IcapUrl url, sc::IcapMethod method, EnginePtr engine, 
     }
     const auto options = sc::parse_icap_options(reply, method);
     if (!options)
-        report.problem(fmt::format("{} cannot serve us: {}", shown, describe(options.error())), {"correct the service's name in scanners.icap.url, and scanners.icap.mode (respmod, reqmod)"});
-    else
-        report.ok(fmt::format("{} answers: {}", shown, escaped(reply.field("service").value_or("no name"), 60)));
+        report.problem(fmt::format("{} cannot serve us: {}", shown, describe(options.error())),
+                       {"correct the service's name in scanners.icap.url, and scanners.icap.mode (respmod, reqmod)"});
+    else report.ok(fmt::format("{} answers: {}", shown, escaped(reply.field("service").value_or("no name"), 60)));
 }
 
 bool is_program(const std::string& path) {
     struct stat about{};
-    return path.starts_with('/') && ::stat(path.c_str(), &about) == 0 && S_ISREG(about.st_mode) && ::access(path.c_str(), X_OK) == 0;
+    return path.starts_with('/') && ::stat(path.c_str(), &about) == 0 && S_ISREG(about.st_mode) &&
+           ::access(path.c_str(), X_OK) == 0;
 }
 
 void check_commands(const ConfigTable& commands, Report& report) {
@@ -194,20 +210,21 @@ void check_commands(const ConfigTable& commands, Report& report) {
             for (const auto& each : *list)
                 if (const auto* text = each.text()) candidates.push_back(*text);
         const auto found = sc::find_program(candidates, is_program);
-        if (found)
-            report.ok(fmt::format("command.{}: {}", name, *found));
+        if (found) report.ok(fmt::format("command.{}: {}", name, *found));
         else
-            report.problem(fmt::format("command.{}: none of its programs is there and may be executed: {}", escaped(name), escaped(join(candidates, ", "), 200)),
+            report.problem(fmt::format("command.{}: none of its programs is there and may be executed: {}", escaped(name),
+                                       escaped(join(candidates, ", "), 200)),
                            {fmt::format("install it, or remove [scanners.command.{}]", escaped(name))});
     }
 }
 
 void check_yara(const sc::YaraSettings& settings, Report& report) {
-    const auto rules = sc::YaraRules::compile(settings.rules, settings.unmarked == "virus" ? sc::Unmarked::virus : sc::Unmarked::ignore);
-    if (rules)
-        report.ok(fmt::format("yara: the rules compile ({})", join(settings.rules, ", ")));
+    const auto rules =
+        sc::YaraRules::compile(settings.rules, settings.unmarked == "virus" ? sc::Unmarked::virus : sc::Unmarked::ignore);
+    if (rules) report.ok(fmt::format("yara: the rules compile ({})", join(settings.rules, ", ")));
     else
-        report.problem(fmt::format("yara: {}", describe(rules.error())), {"correct the rules, or scanners.yara.rules; files must be readable for tamisd's user"});
+        report.problem(fmt::format("yara: {}", describe(rules.error())),
+                       {"correct the rules, or scanners.yara.rules; files must be readable for tamisd's user"});
 }
 
 // table_of - of [scanners.NAME]; null when there is none
@@ -220,7 +237,7 @@ const ConfigTable* table_of(const Settings& settings, std::string_view name) {
 // load - the settings of an adapter; what is wrong with them is told under "config"
 template <class S>
 S load(const ConfigTable& table, std::string_view section, const std::vector<Setting<S>>& rows) {
-    S        settings;
+    S settings;
     Problems ignored("");
     load_settings(table, section, rows, settings, ignored);
     return settings;
@@ -229,7 +246,8 @@ S load(const ConfigTable& table, std::string_view section, const std::vector<Set
 void add_engines(const Settings& settings, Deadline deadline, Together& all, std::vector<EnginePtr>& engines) {
     if (const auto* table = table_of(settings, "clamd")) {
         const auto clamd = load(*table, "scanners.clamd", sc::clamd_settings());
-        sc::ClamdUse use{clamd.max_size.count, settings.limits.message_size.count, clamd.max_scans, false, settings.open.enabled, settings.file};
+        sc::ClamdUse use{clamd.max_size.count, settings.limits.message_size.count, clamd.max_scans, false, settings.open.enabled,
+                         settings.file};
         const auto engine = engines.emplace_back(std::make_shared<Engine>("clamd", clamd.socket.size(), 0, clamd.required));
         for (const auto& text : clamd.socket)
             if (auto place = parse_endpoint(text)) {
@@ -268,7 +286,9 @@ Task<void> check_scanners(const Viewpoint& from, Report& report) {
     co_await all.ask_all();
     for (const auto& engine : engines)
         if (engine->addresses > 1 && engine->silent == engine->addresses)
-            report.problem(fmt::format("none of the {} addresses of {} answers{}", engine->addresses, engine->name, engine->without()), {"start one of them"});
+            report.problem(
+                fmt::format("none of the {} addresses of {} answers{}", engine->addresses, engine->name, engine->without()),
+                {"start one of them"});
     if (const auto* table = table_of(settings, "yara")) check_yara(load(*table, "scanners.yara", sc::yara_settings()), report);
     if (const auto* table = table_of(settings, "command")) check_commands(*table, report);
 }

@@ -61,7 +61,8 @@ Task<Done> ask_server(Connection& server, DatabaseFacts& facts) {
     facts.is_pooled = server.is_pooled();
     auto rights = co_await server.run(rights_question);
     if (!rights) co_return std::unexpected(std::move(rights.error()));
-    for (int row = 0; row < PQntuples(rights->get()); ++row) facts.missing_rights.emplace_back(text_at(*rights, row, 0), text_at(*rights, row, 1));
+    for (int row = 0; row < PQntuples(rights->get()); ++row)
+        facts.missing_rights.emplace_back(text_at(*rights, row, 0), text_at(*rights, row, 1));
     if (!facts.wants_keys) co_return Done{};
     for (const std::string table : {"users", "mailaddr"}) {
         if (facts.catalogue.table(table) == nullptr) continue;
@@ -90,10 +91,8 @@ void ask_sqlite(DatabaseFacts& facts) {
     }
     auto database = storage::sqlite::Database::open_to_read(facts.dsn.path, facts.dsn.named());
     auto catalogue = database ? storage::sqlite::catalogue_of(**database) : std::unexpected(std::move(database.error()));
-    if (catalogue)
-        facts.catalogue = std::move(*catalogue);
-    else
-        facts.trouble = describe(catalogue.error());
+    if (catalogue) facts.catalogue = std::move(*catalogue);
+    else facts.trouble = describe(catalogue.error());
     if (!catalogue || !facts.wants_keys) return;
     for (const std::string table : {"users", "mailaddr"}) {
         if (facts.catalogue.table(table) == nullptr) continue;
@@ -104,15 +103,14 @@ void ask_sqlite(DatabaseFacts& facts) {
 }
 
 // ask_all - the databases of both lists at the same time: several that are away keep us no longer than one
-Task<void> ask_all(asio::io_context& loop, std::initializer_list<std::vector<DatabaseFacts>*> lists, std::chrono::milliseconds patience) {
-    Report   unused("storage");
+Task<void> ask_all(asio::io_context& loop, std::initializer_list<std::vector<DatabaseFacts>*> lists,
+                   std::chrono::milliseconds patience) {
+    Report unused("storage");
     Together all(unused, "storage");
     for (auto* list : lists)
         for (auto& facts : *list) {
-            if (facts.dsn.kind == Dsn::Kind::sqlite)
-                ask_sqlite(facts);
-            else
-                all.add(ask_postgresql(loop, facts, patience));
+            if (facts.dsn.kind == Dsn::Kind::sqlite) ask_sqlite(facts);
+            else all.add(ask_postgresql(loop, facts, patience));
         }
     co_await all.ask_all();
 }
@@ -132,9 +130,10 @@ std::vector<DatabaseFacts> facts_of(std::vector<Dsn> dsns, const std::string& se
 
 Task<void> check_storage(asio::io_context& loop, const Viewpoint& from, Report& report) {
     const auto& settings = *from.settings;
-    const auto  same = std::ranges::equal(settings.storage_dsns, settings.lookup_dsns, {}, &Dsn::shown, &Dsn::shown);
+    const auto same = std::ranges::equal(settings.storage_dsns, settings.lookup_dsns, {}, &Dsn::shown, &Dsn::shown);
     constexpr std::int64_t for_quarantine = 2;
-    const auto records = settings.storage.connections + (settings.control.listen.empty() ? 0 : for_quarantine) + (settings.asks_records() ? settings.storage.lookup_connections : 0);
+    const auto records = settings.storage.connections + (settings.control.listen.empty() ? 0 : for_quarantine) +
+                         (settings.asks_records() ? settings.storage.lookup_connections : 0);
     const auto lookups = settings.storage.lookup_connections;
     DatabaseUse use{"storage_dsn", true, false, records, settings.file, from.user};
     if (same) {

@@ -19,7 +19,7 @@ public:
 
     // room - where the next question reports; lives until ask_all() has returned
     Report& room() { return rooms_.emplace_back(topic_); }
-    void    add(Task<void> question) { questions_.push_back(std::move(question)); }
+    void add(Task<void> question) { questions_.push_back(std::move(question)); }
 
     Task<void> ask_all() {
         const auto executor = co_await asio::this_coro::executor;
@@ -27,16 +27,17 @@ public:
             const auto start = [&](Task<void> one) { return asio::co_spawn(executor, std::move(one), asio::deferred); };
             std::vector<decltype(start(std::move(questions_[0])))> running;
             for (auto& question : questions_) running.push_back(start(std::move(question)));
-            co_await asio::experimental::make_parallel_group(std::move(running)).async_wait(asio::experimental::wait_for_all(), asio::use_awaitable);
+            co_await asio::experimental::make_parallel_group(std::move(running))
+                .async_wait(asio::experimental::wait_for_all(), asio::use_awaitable);
         }
         for (auto& room : rooms_)
             for (auto& finding : room.take()) into_.add(finding.level, std::move(finding.what), std::move(finding.fix));
     }
 
 private:
-    Report&                 into_;
-    std::string             topic_;
-    std::deque<Report>      rooms_;
+    Report& into_;
+    std::string topic_;
+    std::deque<Report> rooms_;
     std::vector<Task<void>> questions_;
 };
 

@@ -33,7 +33,8 @@ private:
         if (was_read_[index]) return {};
         was_read_[index] = true;
         const auto& from = sources_[index];
-        if (from.text.size() > largest_file) return fail(Errc::over_limit, fmt::format("{}: larger than {} MiB", from.name, largest_file >> 20));
+        if (from.text.size() > largest_file)
+            return fail(Errc::over_limit, fmt::format("{}: larger than {} MiB", from.name, largest_file >> 20));
         conf_.files.push_back(from.name);
         auto done = one(conf_.files.size() - 1, from.text, false);
         if (!done && !is_named_) {
@@ -41,13 +42,15 @@ private:
             const auto text = done.error().detail;
             const bool has_line = text.starts_with("line ");
             const auto colon = text.find(':');
-            return fail(done.error().code, has_line ? fmt::format("{}:{}{}", from.name, text.substr(5, colon - 5), text.substr(colon))
-                                                    : fmt::format("{}: {}", from.name, text));
+            return fail(done.error().code, has_line
+                                               ? fmt::format("{}:{}{}", from.name, text.substr(5, colon - 5), text.substr(colon))
+                                               : fmt::format("{}: {}", from.name, text));
         }
         return done;
     }
     Done one(std::size_t file, std::string_view text, bool is_defaults) {
-        PerlReader reader(conf_, around_, budget_, [this](const std::string& name) { return include(name); }, file, text, is_defaults);
+        PerlReader reader(
+            conf_, around_, budget_, [this](const std::string& name) { return include(name); }, file, text, is_defaults);
         return reader.read();
     }
     Result<bool> include(const std::string& name) {
@@ -59,12 +62,12 @@ private:
         return false;
     }
 
-    AmavisdConf&               conf_;
+    AmavisdConf& conf_;
     const std::vector<Source>& sources_;
-    const Surroundings&        around_;
-    Budget                     budget_;
-    std::vector<bool>          was_read_;
-    bool                       is_named_ = false;
+    const Surroundings& around_;
+    Budget budget_;
+    std::vector<bool> was_read_;
+    bool is_named_ = false;
 };
 
 }  // namespace

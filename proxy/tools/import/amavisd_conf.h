@@ -22,39 +22,39 @@ struct Source {
 
 // Surroundings - all that the files may ask of the machine
 struct Surroundings {
-    std::function<Result<std::string>(const std::string& path)> read_file = {};    // read_hash, read_array, `head -n 1 FILE`
-    std::function<std::string()>                                host_name = {};    // `hostname --fqdn`; "" when it cannot be told
-    std::function<bool(const std::string& path)>                is_program = {};   // an executable file
+    std::function<Result<std::string>(const std::string& path)> read_file = {};  // read_hash, read_array, `head -n 1 FILE`
+    std::function<std::string()> host_name = {};                                 // `hostname --fqdn`; "" when it cannot be told
+    std::function<bool(const std::string& path)> is_program = {};                // an executable file
     std::string mydomain = {}, myhostname = {};  // take the place of $mydomain and $myhostname when not empty
 };
 
 // Assignment - a statement that sets a variable, or a part of it
 struct Assignment {
-    std::string name;          // with its sign: "@av_scanners", "%policy_bank"
-    std::string key;           // of the part: $policy_bank{'ORIG'}
-    Place       place;
-    bool        is_whole = true;  // what was there before is gone
+    std::string name;  // with its sign: "@av_scanners", "%policy_bank"
+    std::string key;   // of the part: $policy_bank{'ORIG'}
+    Place place;
+    bool is_whole = true;  // what was there before is gone
 };
 // Call - a function of amavisd that is called for what it does: dkim_key, read_l10n_templates, include_config_files
 struct Call {
-    std::string            name;
-    Place                  place;
+    std::string name;
+    Place place;
     std::vector<PerlValue> arguments;
 };
 struct Remark {
-    Place       place;
+    Place place;
     std::string what, why;
 };
 
 struct AmavisdConf {
-    std::vector<std::string>                       files;
-    std::map<std::string, PerlValue, std::less<>>  variables;   // with amavisd's defaults (place.line 0) where nothing was said
-    std::vector<Assignment>                        assignments;
-    std::vector<Call>                              calls;
-    std::vector<Remark>                            not_understood;
-    std::set<std::string, std::less<>>             used;        // variables that other statements look at
-    std::set<std::string, std::less<>>             own;         // declared with my or our
-    std::set<std::string, std::less<>>             in_defaults; // named by lists that amavisd has by itself
+    std::vector<std::string> files;
+    std::map<std::string, PerlValue, std::less<>> variables;  // with amavisd's defaults (place.line 0) where nothing was said
+    std::vector<Assignment> assignments;
+    std::vector<Call> calls;
+    std::vector<Remark> not_understood;
+    std::set<std::string, std::less<>> used;         // variables that other statements look at
+    std::set<std::string, std::less<>> own;          // declared with my or our
+    std::set<std::string, std::less<>> in_defaults;  // named by lists that amavisd has by itself
 
     // value - of a variable; undef when it has none. References are not followed.
     const PerlValue& value(std::string_view name) const;

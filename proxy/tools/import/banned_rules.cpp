@@ -50,7 +50,11 @@ std::vector<Rule> rules_of(Translation& into, const PerlValue& patterns) {
             continue;
         }
         const bool discards = text_of(result).value_or("").starts_with("DISCARD");
-        out.push_back({std::move(*pattern), discards ? "discard" : is_true(result).value_or(true) ? "" : "allow", patterns.items[i].place});
+        out.push_back({std::move(*pattern),
+                       discards                         ? "discard"
+                       : is_true(result).value_or(true) ? ""
+                                                        : "allow",
+                       patterns.items[i].place});
     }
     return out;
 }
@@ -64,10 +68,12 @@ public:
         names_.push_back(name);
         const auto rules = rules_of(into_, patterns);
         const auto& own = built_in().rules;
-        const bool is_own = name == "DEFAULT" &&
-                            std::ranges::equal(rules, own, [](const Rule& a, const std::string& b) { return a.pattern == b && a.action.empty(); });
+        const bool is_own = name == "DEFAULT" && std::ranges::equal(rules, own, [](const Rule& a, const std::string& b) {
+                                return a.pattern == b && a.action.empty();
+                            });
         if (is_own) {
-            into_.toml.table("[policy]").remarks = {"$banned_filename_re is rule by rule the list DEFAULT that comes with Tamis (docs/banned.md)"};
+            into_.toml.table("[policy]").remarks = {
+                "$banned_filename_re is rule by rule the list DEFAULT that comes with Tamis (docs/banned.md)"};
             return;
         }
         for (const auto& rule : rules) {
@@ -112,7 +118,8 @@ public:
             const std::string text(name);
             const auto& own = built_in().names;
             if (has(text) || (text != "DEFAULT" && std::ranges::find(own, text) != own.end())) out.push_back(text);
-            else if (place.line != 0) into_.remark(place, text, Outcome::needless, "no list has this name; amavisd passed over it too");
+            else if (place.line != 0)
+                into_.remark(place, text, Outcome::needless, "no list has this name; amavisd passed over it too");
         }
         return out;
     }
@@ -120,7 +127,8 @@ public:
 private:
     static bool same(const PerlValue& a, const PerlValue& b) {
         return a.is(Kind::patterns) && b.is(Kind::patterns) && !a.items.empty() &&
-               std::ranges::equal(a.items, b.items, [](const PerlValue& x, const PerlValue& y) { return x.place == y.place && x.text == y.text; });
+               std::ranges::equal(a.items, b.items,
+                                  [](const PerlValue& x, const PerlValue& y) { return x.place == y.place && x.text == y.text; });
     }
 
     Translation& into_;
@@ -156,7 +164,8 @@ void maps(Translation& into, BannedLists& lists, bool has_paths) {
         if (has_paths) names->emplace_back("NAMEPATH");
         const auto rendered = toml_list(*names);
         if (entry.kind == LookupEntry::Kind::key) {
-            into.toml.table(fmt::format("[recipients.{}]", toml_key(entry.text))).put("banned_rulenames", rendered, {entry.place});
+            into.toml.table(fmt::format("[recipients.{}]", toml_key(entry.text)))
+                .put("banned_rulenames", rendered, {entry.place});
         } else if (entry.kind == LookupEntry::Kind::pattern) {
             auto& table = into.toml.add("[[recipient_patterns]]");
             table.put("match", toml_string(entry.text), {entry.place});
@@ -169,7 +178,8 @@ void maps(Translation& into, BannedLists& lists, bool has_paths) {
         }
     }
     if (!has_site)
-        into.put("policy", "banned_rulenames", toml_list(has_paths ? std::vector<std::string>{"NAMEPATH"} : std::vector<std::string>{}),
+        into.put("policy", "banned_rulenames",
+                 toml_list(has_paths ? std::vector<std::string>{"NAMEPATH"} : std::vector<std::string>{}),
                  into.places("@banned_filename_maps"));
     settle_list(into, "@banned_filename_maps", list);
 }
@@ -189,7 +199,8 @@ void translate_banned(Translation& into) {
     into.settle("%banned_rules", Outcome::translated);
     const PerlValue names = into.value("$banned_filename_re");
     if (names.is(Kind::patterns) && !lists.has("DEFAULT")) lists.write("DEFAULT", names, "any");
-    if (!into.is_unknown("$banned_filename_re", names)) into.settle("$banned_filename_re", Outcome::translated, names.is(Kind::patterns) ? "a list of rules" : "");
+    if (!into.is_unknown("$banned_filename_re", names))
+        into.settle("$banned_filename_re", Outcome::translated, names.is(Kind::patterns) ? "a list of rules" : "");
     const PerlValue paths = into.value("$banned_namepath_re");
     const bool has_paths = paths.is(Kind::patterns);
     if (has_paths) lists.write("NAMEPATH", paths, "path");

@@ -65,10 +65,12 @@ void categories(Translation& into, std::string_view name, CategoryShape shape, c
         if (row != rows.end() && text) into.put("policy", row->key, *text, {table.items[i].place});
         else if (row == rows.end() && (passes || value.is(Kind::undef)))
             into.remark(table.items[i].place, what, Outcome::needless, "that is what Tamis does");
-        else if (row == rows.end()) into.remark(table.items[i].place, what, Outcome::missing, "there is no setting for this category");
+        else if (row == rows.end())
+            into.remark(table.items[i].place, what, Outcome::missing, "there is no setting for this category");
         else
-            into.remark(table.items[i].place, what, Outcome::missing,
-                        value.is_known() ? "one value for all recipients; give those of single recipients in [recipients]" : value.text);
+            into.remark(
+                table.items[i].place, what, Outcome::missing,
+                value.is_known() ? "one value for all recipients; give those of single recipients in [recipients]" : value.text);
     }
     into.settle(name, Outcome::translated);
 }

@@ -26,7 +26,8 @@ Result<std::string> one_dsn(const AmavisdConf& conf, const PerlValue& given, boo
         parts[i] = *text;
     }
     if (starts_with_fold(parts[0], "DBI:mysql") || starts_with_fold(parts[0], "DBI:MariaDB"))
-        return fail(Errc::bad_input, "MySQL is not supported: move the tables to PostgreSQL (`tamis schema install`), or use the embedded SQLite");
+        return fail(Errc::bad_input,
+                    "MySQL is not supported: move the tables to PostgreSQL (`tamis schema install`), or use the embedded SQLite");
     auto dsn = storage::parse_dsn(parts[0]);
     if (!dsn) return fail(Errc::bad_input, dsn.error().detail);
     if (dsn->kind == storage::Dsn::Kind::sqlite) return toml_string("sqlite:" + dsn->path);
@@ -80,12 +81,17 @@ void statement(Translation& into, std::string_view name, std::string_view key, s
     if (!text.empty() && !has_database) {  // for another database it would fail with every message
         const bool is_lost = into.is_assigned("@lookup_sql_dsn");
         auto& table = into.toml.table("[storage]");
-        table.remarks.push_back(is_lost ? "For the database of @lookup_sql_dsn, which was not translated:" : "Without @lookup_sql_dsn it had no effect:");
-        for (const auto line : split(fmt::format("{} = {}", key, toml_string(trim(text))), '\n')) table.remarks.emplace_back(line);
+        table.remarks.push_back(is_lost ? "For the database of @lookup_sql_dsn, which was not translated:"
+                                        : "Without @lookup_sql_dsn it had no effect:");
+        for (const auto line : split(fmt::format("{} = {}", key, toml_string(trim(text))), '\n'))
+            table.remarks.emplace_back(line);
         return into.settle(name, is_lost ? Outcome::missing : Outcome::needless,
-                           is_lost ? "a comment in the result: the database of @lookup_sql_dsn, for which it is, was not translated" : "no @lookup_sql_dsn: it had no effect");
+                           is_lost
+                               ? "a comment in the result: the database of @lookup_sql_dsn, for which it is, was not translated"
+                               : "no @lookup_sql_dsn: it had no effect");
     }
-    if (squeezed(text) == squeezed(own)) return into.settle(name, Outcome::needless, "it is amavisd's own statement; that of Tamis does the same");
+    if (squeezed(text) == squeezed(own))
+        return into.settle(name, Outcome::needless, "it is amavisd's own statement; that of Tamis does the same");
     if (text.empty() && key == "select_policy")
         return into.settle(name, Outcome::missing, "users and policy are always asked when lookup_dsn is set");
     into.put("storage", key, toml_string(trim(text)), from);
@@ -102,11 +108,13 @@ void translate_databases(Translation& into) {
     dsns(into, "@lookup_sql_dsn", "lookup_dsn");
     dsns(into, "@storage_sql_dsn", "storage_dsn");
     // Tamis looks recipients up in storage_dsn when only that is given
-    if (const auto* storage = into.toml.find("[storage]"); storage != nullptr && storage->has("storage_dsn") && !storage->has("lookup_dsn"))
+    if (const auto* storage = into.toml.find("[storage]");
+        storage != nullptr && storage->has("storage_dsn") && !storage->has("lookup_dsn"))
         into.put("storage", "lookup_dsn", "[]", into.places("@lookup_sql_dsn"),
                  into.is_assigned("@lookup_sql_dsn") ? "not translated" : "without @lookup_sql_dsn recipients are not looked up");
     if (into.is_assigned("$sql_select_policy"))
-        statement(into, "$sql_select_policy", "select_policy", policy, into.conf.value("$sql_select_policy"), into.places("$sql_select_policy"));
+        statement(into, "$sql_select_policy", "select_policy", policy, into.conf.value("$sql_select_policy"),
+                  into.places("$sql_select_policy"));
     if (into.is_assigned("$sql_select_white_black_list"))
         statement(into, "$sql_select_white_black_list", "select_wblist", list, into.conf.value("$sql_select_white_black_list"),
                   into.places("$sql_select_white_black_list"));
@@ -115,8 +123,8 @@ void translate_databases(Translation& into) {
     for (std::size_t i = 0; i < clauses.keys.size(); ++i) {
         const auto& key = clauses.keys[i];
         if (key == "sel_policy" || key == "sel_wblist")
-            statement(into, "%sql_clause", key == "sel_policy" ? "select_policy" : "select_wblist", key == "sel_policy" ? policy : list,
-                      clauses.items[i], {clauses.items[i].place});
+            statement(into, "%sql_clause", key == "sel_policy" ? "select_policy" : "select_wblist",
+                      key == "sel_policy" ? policy : list, clauses.items[i], {clauses.items[i].place});
         else
             into.remark(clauses.items[i].place, "$sql_clause{'" + key + "'}", Outcome::missing,
                         "Tamis writes its statements itself, for the columns and types it finds (docs/storage.md)");

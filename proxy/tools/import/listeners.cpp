@@ -29,7 +29,8 @@ std::vector<std::string> bind_addresses(Translation& into) {
     const auto list = texts_of(into.value("$inet_socket_bind"));
     into.settle("$inet_socket_bind", list ? Outcome::translated : Outcome::missing, "not an address or a list of addresses");
     std::vector<std::string> out;
-    for (const auto& each : list.value_or(std::vector<std::string>())) out.push_back(each.empty() || each == "*" ? "0.0.0.0" : with_brackets(each));
+    for (const auto& each : list.value_or(std::vector<std::string>()))
+        out.push_back(each.empty() || each == "*" ? "0.0.0.0" : with_brackets(each));
     if (out.empty()) out.emplace_back("0.0.0.0");  // undef: every address
     return out;
 }
@@ -45,8 +46,8 @@ std::vector<Socket> sockets(Translation& into) {
             out.push_back({"unix:" + path, path, from});
         } else if (entry.find(':') != std::string::npos) {
             const auto colon = entry.rfind(':');
-            out.push_back(
-                {(entry.starts_with("*:") ? "0.0.0.0" : with_brackets(entry.substr(0, colon))) + entry.substr(colon), entry.substr(colon + 1), from});
+            out.push_back({(entry.starts_with("*:") ? "0.0.0.0" : with_brackets(entry.substr(0, colon))) + entry.substr(colon),
+                           entry.substr(colon + 1), from});
         } else {
             for (const auto& bind : binds) out.push_back({bind + ":" + entry, entry, from});
         }
@@ -104,7 +105,8 @@ void control(Translation& into, const std::vector<Socket>& all, const PerlValue&
     }
     into.settle("$auth_required_release", Outcome::translated);
     if (listen.empty()) return;
-    into.put("control", "listen", toml_list(listen), from, "also name the users of milters and web servers in control.allowed_users");
+    into.put("control", "listen", toml_list(listen), from,
+             "also name the users of milters and web servers in control.allowed_users");
     const bool is_never = is_tcp && !tcp_required && !unix_required;
     const std::string_view secret = unix_required ? "always" : is_never ? "never" : "tcp";
     if (secret != "tcp") into.put("control", "secret_required", toml_string(secret), from);
@@ -121,7 +123,8 @@ void peers(Translation& into, const std::vector<Socket>& all, const PerlValue& b
             if (std::ranges::find(together, each) == together.end()) together.push_back(each);
         }
     };
-    const auto own = into.is_assigned("@inet_acl") ? texts_of(into.value("@inet_acl")) : std::vector<std::string>{"127.0.0.1", "[::1]"};
+    const auto own =
+        into.is_assigned("@inet_acl") ? texts_of(into.value("@inet_acl")) : std::vector<std::string>{"127.0.0.1", "[::1]"};
     for (const auto& socket : all) {
         if (socket.address.starts_with("unix:")) continue;
         const auto* of_bank = bank_value(banks, bank_names(into, socket), "inet_acl");
@@ -142,7 +145,9 @@ void peers(Translation& into, const std::vector<Socket>& all, const PerlValue& b
     }
     if (!is_said_by_bank || from.empty()) return;
     if (has_exception && all.size() > 1) {
-        into.remark(from.front(), "inet_acl", Outcome::missing, "there is one list for all listeners, server.allowed_peers, and these have exceptions (\"!\"): write it yourself");
+        into.remark(
+            from.front(), "inet_acl", Outcome::missing,
+            "there is one list for all listeners, server.allowed_peers, and these have exceptions (\"!\"): write it yourself");
         return;
     }
     for (const auto place : into.places("@inet_acl")) from.push_back(place);
@@ -172,7 +177,8 @@ void client_rules(Translation& into) {
         }
         const auto clients = texts_of(into.conf.followed(list.items[i]));
         if (!clients || clients->empty() || !AddressList::parse(*clients) || name.empty()) {
-            into.remark(list.items[i].place, "@client_ipaddr_policy", Outcome::missing, "not a list of addresses with a name of a bank");
+            into.remark(list.items[i].place, "@client_ipaddr_policy", Outcome::missing,
+                        "not a list of addresses with a name of a bank");
             continue;
         }
         auto& rule = into.toml.add("[[bank_rules]]");
@@ -182,10 +188,13 @@ void client_rules(Translation& into) {
         rule.put("banks", toml_list(names), {list.items[i + 1].place});
         for (const auto& each : names) into.toml.table(fmt::format("[banks.{}]", toml_key(each)));
     }
-    if (list.items.size() % 2 != 0) into.remark(list.items.back().place, "@client_ipaddr_policy", Outcome::missing, "a list of addresses without the name of a bank");
+    if (list.items.size() % 2 != 0)
+        into.remark(list.items.back().place, "@client_ipaddr_policy", Outcome::missing,
+                    "a list of addresses without the name of a bank");
     if (!has_mynetworks)
-        into.remark(list.place, "@client_ipaddr_policy", Outcome::missing,
-                    "it does not give @mynetworks the bank MYNETS; with Tamis clients in server.mynetworks always count as our own: empty that list if they shall not");
+        into.remark(
+            list.place, "@client_ipaddr_policy", Outcome::missing,
+            "it does not give @mynetworks the bank MYNETS; with Tamis clients in server.mynetworks always count as our own: empty that list if they shall not");
 }
 
 void networks(Translation& into) {

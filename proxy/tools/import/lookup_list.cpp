@@ -21,7 +21,8 @@ std::size_t specificity(std::string_view key) {
     if (key == ".") return 2 * widest;
     const auto at = key.find('@');
     if (at != std::string_view::npos) return at + 1 < key.size() ? 0 : 1;
-    return widest - std::min<std::size_t>(widest - 2, static_cast<std::size_t>(std::ranges::count(key, '.')) * 2 + (key.starts_with('.') ? 0 : 3));
+    return widest - std::min<std::size_t>(
+                        widest - 2, static_cast<std::size_t>(std::ranges::count(key, '.')) * 2 + (key.starts_with('.') ? 0 : 3));
 }
 
 class Lister {
@@ -45,7 +46,9 @@ private:
         return conf_.followed(at);
     }
 
-    void trouble(const PerlValue& at, std::string what, std::string why) { out_.troubles.push_back({at.place, std::move(what), std::move(why)}); }
+    void trouble(const PerlValue& at, std::string what, std::string why) {
+        out_.troubles.push_back({at.place, std::move(what), std::move(why)});
+    }
 
     void table(const PerlValue& given) {
         const PerlValue value = follow(given);
@@ -82,7 +85,9 @@ private:
         for (const auto i : order) {
             const PerlValue result = value.items[i].is(Kind::variable) ? value.items[i] : conf_.followed(value.items[i]);
             if (!result.is_known()) trouble(value.items[i], fmt::format("\"{}\"", value.keys[i]), result.text);
-            else if (result.is(Kind::undef)) trouble(value.items[i], fmt::format("\"{}\"", value.keys[i]), "undef says that less specific keys of this table do not count; say what shall hold");
+            else if (result.is(Kind::undef))
+                trouble(value.items[i], fmt::format("\"{}\"", value.keys[i]),
+                        "undef says that less specific keys of this table do not count; say what shall hold");
             else key(value.keys[i], result, value.items[i].place);
         }
     }
@@ -101,7 +106,9 @@ private:
         if (text.empty() || text == "@") return trouble({Kind::undef, place}, "\"\"", "the null address cannot be a key");
         text = to_lower(text);
         if (text == ".") return add({Entry::Kind::everything, {}, std::move(result), place});
-        if (const auto complaint = policy::key_complaint(text, true)) return trouble({Kind::undef, place}, fmt::format("\"{}\"", text), "it never matches, with amavisd neither: " + *complaint);
+        if (const auto complaint = policy::key_complaint(text, true))
+            return trouble({Kind::undef, place}, fmt::format("\"{}\"", text),
+                           "it never matches, with amavisd neither: " + *complaint);
         if (has_pattern_ && !as_keys_) return add({Entry::Kind::pattern, key_pattern(text), std::move(result), place});
         for (const auto& before : out_.entries)
             if (before.kind == Entry::Kind::key && covers(before.text, text)) return;  // never reached
@@ -116,9 +123,9 @@ private:
     }
 
     const AmavisdConf& conf_;
-    bool               as_keys_;
-    LookupList&        out_;
-    bool               has_pattern_ = false, is_closed_ = false;
+    bool as_keys_;
+    LookupList& out_;
+    bool has_pattern_ = false, is_closed_ = false;
 };
 
 }  // namespace
@@ -131,7 +138,8 @@ LookupList lookup_list(const AmavisdConf& conf, const PerlValue& maps, bool as_k
 
 std::string key_pattern(std::string_view key) {
     if (key == ".") return "(?s)^.*$";
-    if (key.find('@') != std::string_view::npos) return "(?i)^" + re2::RE2::QuoteMeta({key.data(), key.size()}) + (key.ends_with('@') ? "" : "$");
+    if (key.find('@') != std::string_view::npos)
+        return "(?i)^" + re2::RE2::QuoteMeta({key.data(), key.size()}) + (key.ends_with('@') ? "" : "$");
     const bool has_below = key.starts_with('.');
     const auto domain = has_below ? key.substr(1) : key;
     return fmt::format("(?i)@{}{}$", has_below ? "([^@]*\\.)?" : "", re2::RE2::QuoteMeta({domain.data(), domain.size()}));

@@ -14,20 +14,20 @@ namespace tamis::proxy::tools {
 
 struct LookupEntry {
     enum class Kind { key, pattern, everything };
-    Kind        kind = Kind::key;
-    std::string text = {};    // key: "user@example.com", "user@", "example.com", ".example.com"; pattern: RE2
-    PerlValue   result = {};  // "1" and "0" of lists
-    Place       place = {};
+    Kind kind = Kind::key;
+    std::string text = {};  // key: "user@example.com", "user@", "example.com", ".example.com"; pattern: RE2
+    PerlValue result = {};  // "1" and "0" of lists
+    Place place = {};
 };
 
 struct LookupList {
     struct Trouble {
-        Place       place;
+        Place place;
         std::string what, why;
     };
     std::vector<LookupEntry> entries;
-    std::vector<Trouble>     troubles;  // tables that cannot be said in this way
-    std::set<std::string>    names;     // the variables it is made of
+    std::vector<Trouble> troubles;  // tables that cannot be said in this way
+    std::set<std::string> names;    // the variables it is made of
 };
 
 // lookup_list - of the tables in `maps` (a list, or one table). With `as_keys`, keys stay keys whatever comes before them.

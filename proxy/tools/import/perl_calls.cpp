@@ -11,8 +11,15 @@ namespace {
 using Kind = PerlValue::Kind;
 
 // functions of amavisd that are called for what they do
-constexpr std::array<std::string_view, 9> actions = {"dkim_key", "read_l10n_templates", "include_config_files", "include_optional_config_files",
-                                                     "require", "do_log", "umask", "die", "warn"};
+constexpr std::array<std::string_view, 9> actions = {"dkim_key",
+                                                     "read_l10n_templates",
+                                                     "include_config_files",
+                                                     "include_optional_config_files",
+                                                     "require",
+                                                     "do_log",
+                                                     "umask",
+                                                     "die",
+                                                     "warn"};
 
 }  // namespace
 
@@ -39,12 +46,14 @@ bool PerlReader::special_call(const std::string& word) {
         });
         return true;
     }
-    if (word == "read_hash" || word == "read_array" || word == "read_cidr") {  // read_hash(\%table, '/file'); what is read is in the table then
+    if (word == "read_hash" || word == "read_array" ||
+        word == "read_cidr") {  // read_hash(\%table, '/file'); what is read is in the table then
         const Place at = place();
         const PerlValue read = scalar(word_value(word));
         const auto end = text_.position();
         finish(start, [&] {
-            if (!read.is_known() && !is_defaults_) conf_.not_understood.push_back({at, word + std::string(trim(text_.between(start, end))), read.text});
+            if (!read.is_known() && !is_defaults_)
+                conf_.not_understood.push_back({at, word + std::string(trim(text_.between(start, end))), read.text});
         });
         return true;
     }

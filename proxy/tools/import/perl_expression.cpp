@@ -17,14 +17,15 @@ constexpr std::size_t longest_range = 1000;
 
 struct Operator {
     std::string_view text;
-    int              level;
-    bool             is_word = false;
+    int level;
+    bool is_word = false;
 };
 // longer ones first; a higher level binds more strongly
-constexpr std::array operators = std::to_array<Operator>({
-    {"<=>", 3}, {"..", 0}, {"||", 1}, {"//", 1}, {"&&", 2}, {"==", 3}, {"!=", 3}, {"=~", 4}, {"!~", 4}, {"**", 7}, {"<=", 3}, {">=", 3},
-    {"eq", 3, true}, {"ne", 3, true}, {"lt", 3, true}, {"gt", 3, true}, {"le", 3, true}, {"ge", 3, true}, {"cmp", 3, true},
-    {"<", 3}, {">", 3}, {"+", 5}, {"-", 5}, {".", 5}, {"*", 6}, {"/", 6}, {"%", 6}, {"x", 6, true}});
+constexpr std::array operators = std::to_array<Operator>(
+    {{"<=>", 3},      {"..", 0},       {"||", 1},       {"//", 1},       {"&&", 2},        {"==", 3},       {"!=", 3},
+     {"=~", 4},       {"!~", 4},       {"**", 7},       {"<=", 3},       {">=", 3},        {"eq", 3, true}, {"ne", 3, true},
+     {"lt", 3, true}, {"gt", 3, true}, {"le", 3, true}, {"ge", 3, true}, {"cmp", 3, true}, {"<", 3},        {">", 3},
+     {"+", 5},        {"-", 5},        {".", 5},        {"*", 6},        {"/", 6},         {"%", 6},        {"x", 6, true}});
 constexpr int strongest = 7;
 
 bool is_word_character(char c) { return is_alpha(c) || is_digit(c) || c == '_'; }
@@ -83,7 +84,8 @@ PerlValues PerlReader::binary(int level) {
         const Operator* found = nullptr;
         for (const auto& op : operators) {
             const char next = text_.peek(op.text.size());
-            if (!text_.looking_at(op.text) || (op.is_word && is_word_character(next) && !(op.text == "x" && is_digit(next)))) continue;
+            if (!text_.looking_at(op.text) || (op.is_word && is_word_character(next) && !(op.text == "x" && is_digit(next))))
+                continue;
             if (!op.is_word && op.level >= 5 && next == '=') continue;  // an assignment such as .=
             found = &op;
             break;
@@ -104,7 +106,8 @@ PerlValues PerlReader::binary(int level) {
         if (found->text == ".." && level == 0) {
             const auto from = number_of(scalar(left)), to = number_of(scalar(right));
             PerlValues range;
-            if (!from || !to || *to - *from > static_cast<double>(longest_range)) return {unknown_value("a range that is too long or not known", at)};
+            if (!from || !to || *to - *from > static_cast<double>(longest_range))
+                return {unknown_value("a range that is too long or not known", at)};
             for (double value = *from; value <= *to; ++value) range.push_back(number_value(value, at));
             spend(range.size());
             left = std::move(range);
@@ -128,12 +131,14 @@ PerlValue PerlReader::apply(std::string_view op, const PerlValue& left, const Pe
     const auto a = text_of(left), b = text_of(right);
     if (!a || !b) return unknown_value("a computation with a reference", at);
     if (op == ".") {
-        if (a->size() + b->size() > longest_text || !spend(0, a->size() + b->size())) return unknown_value("a text that is too long", at);
+        if (a->size() + b->size() > longest_text || !spend(0, a->size() + b->size()))
+            return unknown_value("a text that is too long", at);
         return text_value(*a + *b, at);
     }
     if (op == "x") {
         const auto times = number_of(right).value_or(0);
-        if (times > 0 && static_cast<double>(a->size()) * times > static_cast<double>(longest_text)) return unknown_value("a text that is too long", at);
+        if (times > 0 && static_cast<double>(a->size()) * times > static_cast<double>(longest_text))
+            return unknown_value("a text that is too long", at);
         std::string out;
         for (double i = 1; i <= times && !a->empty(); ++i) out += *a;
         spend(0, out.size());
@@ -261,12 +266,15 @@ PerlValues PerlReader::primary() {
     if (text_.looking_at("<<")) {
         auto document = good(text_.here_document());
         if (document && *document)
-            return {(*document)->delimiter == '\'' ? text_value((*document)->body, at) : interpolated((*document)->body, at, false)};
+            return {(*document)->delimiter == '\'' ? text_value((*document)->body, at)
+                                                   : interpolated((*document)->body, at, false)};
     }
     if (c == '&') text_.advance();
     const std::string word = text_.word();
     if (!word.empty()) return word_value(word);
-    stop(text_.at_end() ? "the file ends there" : fmt::format("\"{}\" was not expected", escaped(text_.between(text_.position(), text_.position() + 20), 20)));
+    stop(text_.at_end()
+             ? "the file ends there"
+             : fmt::format("\"{}\" was not expected", escaped(text_.between(text_.position(), text_.position() + 20), 20)));
     return {};
 }
 
@@ -294,7 +302,8 @@ PerlValue PerlReader::number() {
         text_.advance();
         read("0123456789");
     }
-    if (lower(text_.peek()) == 'e' && (is_digit(text_.peek(1)) || ((text_.peek(1) == '-' || text_.peek(1) == '+') && is_digit(text_.peek(2))))) {
+    if (lower(text_.peek()) == 'e' &&
+        (is_digit(text_.peek(1)) || ((text_.peek(1) == '-' || text_.peek(1) == '+') && is_digit(text_.peek(2))))) {
         digits += 'e';
         digits += text_.peek(1);
         text_.advance(2);

@@ -14,19 +14,35 @@ using Kind = PerlValue::Kind;
 
 struct Constant {
     std::string_view name;
-    int              value;
+    int value;
 };
-constexpr std::array constants = std::to_array<Constant>({
-    {"D_TEMPFAIL", -4}, {"D_REJECT", -3}, {"D_BOUNCE", -2}, {"D_DISCARD", 0}, {"D_PASS", 1}, {"CC_CATCHALL", 0}, {"CC_CLEAN", 1},
-    {"CC_MTA", 2}, {"CC_OVERSIZED", 3}, {"CC_BADH", 4}, {"CC_SPAMMY", 5}, {"CC_SPAM", 6}, {"CC_UNCHECKED", 7}, {"CC_BANNED", 8}, {"CC_VIRUS", 9}});
+constexpr std::array constants = std::to_array<Constant>({{"D_TEMPFAIL", -4},
+                                                          {"D_REJECT", -3},
+                                                          {"D_BOUNCE", -2},
+                                                          {"D_DISCARD", 0},
+                                                          {"D_PASS", 1},
+                                                          {"CC_CATCHALL", 0},
+                                                          {"CC_CLEAN", 1},
+                                                          {"CC_MTA", 2},
+                                                          {"CC_OVERSIZED", 3},
+                                                          {"CC_BADH", 4},
+                                                          {"CC_SPAMMY", 5},
+                                                          {"CC_SPAM", 6},
+                                                          {"CC_UNCHECKED", 7},
+                                                          {"CC_BANNED", 8},
+                                                          {"CC_VIRUS", 9}});
 
 // functions that take one argument when there are no parentheses
-constexpr std::array<std::string_view, 8> unary_functions = {"lc", "uc", "ucfirst", "lcfirst", "defined", "scalar", "exists", "length"};
-constexpr std::array<std::string_view, 12> list_functions = {"new_RE", "join", "reverse", "sort", "read_hash", "read_array", "read_cidr", "read_text",
-                                                             "Opaque", "keys", "values", "chomp"};
+constexpr std::array<std::string_view, 8> unary_functions = {"lc",      "uc",     "ucfirst", "lcfirst",
+                                                             "defined", "scalar", "exists",  "length"};
+constexpr std::array<std::string_view, 12> list_functions = {"new_RE",    "join",       "reverse",   "sort",
+                                                             "read_hash", "read_array", "read_cidr", "read_text",
+                                                             "Opaque",    "keys",       "values",    "chomp"};
 
 template <class List>
-bool is_in(const List& list, std::string_view name) { return std::ranges::find(list, name) != list.end(); }
+bool is_in(const List& list, std::string_view name) {
+    return std::ranges::find(list, name) != list.end();
+}
 
 // hash_line - the two columns of a line of a table file; "" and "" for an empty one
 std::pair<std::string, std::string> hash_line(std::string_view line) {
@@ -65,7 +81,8 @@ std::string setting_named(std::string_view block) {
     if (!unwrap("Opaque(", ")")) unwrap("[", "]");
     const bool is_list = unwrap("ca('", "')");
     if (!is_list && !unwrap("c('", "')") && !unwrap("cr('", "')")) return {};
-    const bool is_name = !code.empty() && std::ranges::all_of(code, [](char c) { return is_alpha(c) || is_digit(c) || c == '_'; });
+    const bool is_name =
+        !code.empty() && std::ranges::all_of(code, [](char c) { return is_alpha(c) || is_digit(c) || c == '_'; });
     return is_name ? (is_list ? "@" : "$") + code : std::string();
 }
 
@@ -152,7 +169,8 @@ PerlValues PerlReader::function(const std::string& name, PerlValues values, Plac
     if (name == "read_array") return {read_file_array(values, at)};
     if (name == "read_cidr") {  // the file comes first here, and then the table or list it is added to
         std::ranges::reverse(values);
-        const bool has_table = !values.empty() && (values.front().is(Kind::table) || (values.front().is(Kind::variable) && values.front().text.starts_with('%')));
+        const bool has_table = !values.empty() && (values.front().is(Kind::table) ||
+                                                   (values.front().is(Kind::variable) && values.front().text.starts_with('%')));
         return {has_table ? read_file_hash(values, at) : read_file_array(values, at, true)};
     }
     if (name == "defined" || name == "exists") {
@@ -180,7 +198,8 @@ PerlValues PerlReader::function(const std::string& name, PerlValues values, Plac
     if (name == "length") return {number_value(static_cast<double>(text_of(first).value_or("").size()), at)};
     if (name == "join") {
         std::string out;
-        for (std::size_t i = 1; i < values.size(); ++i) out += (i == 1 ? "" : text_of(first).value_or("")) + text_of(values[i]).value_or("");
+        for (std::size_t i = 1; i < values.size(); ++i)
+            out += (i == 1 ? "" : text_of(first).value_or("")) + text_of(values[i]).value_or("");
         spend(0, out.size());
         return {text_value(std::move(out), at)};
     }

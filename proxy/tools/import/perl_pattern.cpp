@@ -63,12 +63,16 @@ std::string without_beginning(std::string_view text) {
     if (close == std::string_view::npos) return std::string(text);
     const auto plain = text.substr(sign.size(), close - sign.size());
     const auto rest = text.substr(close + 1);
-    const bool is_plain = !plain.empty() && plain.size() <= 20 && std::ranges::all_of(plain, [](char c) { return is_alpha(c) || is_digit(c) || std::string_view(":/-_@ ").find(c) != std::string_view::npos; });
+    const bool is_plain = !plain.empty() && plain.size() <= 20 && std::ranges::all_of(plain, [](char c) {
+        return is_alpha(c) || is_digit(c) || std::string_view(":/-_@ ").find(c) != std::string_view::npos;
+    });
     constexpr std::string_view anything = ".*";
     if (!is_plain || !rest.starts_with(anything) || rest.size() < anything.size() + 2) return std::string(text);
     const auto behind = rest.substr(anything.size());
     const char first = behind[0] == '\\' ? behind[1] : behind[0];
-    const bool is_literal = behind[0] == '\\' ? !is_alpha(first) && !is_digit(first) : is_alpha(first) || is_digit(first) || first == '-' || first == '_' || first == ':' || first == '/';
+    const bool is_literal =
+        behind[0] == '\\' ? !is_alpha(first) && !is_digit(first)
+                          : is_alpha(first) || is_digit(first) || first == '-' || first == '_' || first == ':' || first == '/';
     const auto next = behind[0] == '\\' ? 2U : 1U;
     const bool is_optional = behind.size() > next && std::string_view("?*{").find(behind[next]) != std::string_view::npos;
     if (!is_literal || is_optional || to_lower(plain).find(lower(first)) != std::string::npos) return std::string(text);
@@ -144,7 +148,8 @@ std::string shown_pattern(const std::string& text) {
 
 Result<std::string> re2_pattern(const PerlValue& pattern, PatternUse use) {
     if (!pattern.is_known()) return fail(Errc::bad_input, pattern.text);
-    if (!pattern.is(PerlValue::Kind::pattern) && !pattern.is(PerlValue::Kind::text)) return fail(Errc::bad_input, "it is no regular expression");
+    if (!pattern.is(PerlValue::Kind::pattern) && !pattern.is(PerlValue::Kind::text))
+        return fail(Errc::bad_input, "it is no regular expression");
     std::string text = pattern.text, flags = pattern.flags;
     inline_flags(text, flags);
     const auto has = [&](char flag) { return flags.find(flag) != std::string::npos; };
@@ -168,9 +173,11 @@ Result<std::string> re2_pattern(const PerlValue& pattern, PatternUse use) {
     if (problems.none()) return out;
     for (const std::string_view sign : {"(?!", "(?=", "(?<!", "(?<="})
         if (bare.find(sign) != std::string::npos)
-            return fail(Errc::bad_input, fmt::format("RE2 knows no \"{}\" (look-around); write it in another way, or several patterns", sign));
+            return fail(Errc::bad_input,
+                        fmt::format("RE2 knows no \"{}\" (look-around); write it in another way, or several patterns", sign));
     const auto& line = problems.lines().front();
-    return fail(Errc::bad_input, "RE2 does not know this: " + line.substr(line.rfind("): ") == std::string::npos ? 0 : line.rfind("): ") + 3));
+    return fail(Errc::bad_input,
+                "RE2 does not know this: " + line.substr(line.rfind("): ") == std::string::npos ? 0 : line.rfind("): ") + 3));
 }
 
 }  // namespace tamis::proxy::tools

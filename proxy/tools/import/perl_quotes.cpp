@@ -30,7 +30,8 @@ void append_utf8(std::string& out, unsigned code) {
 void escape(std::string& out, std::string_view body, std::size_t& at) {
     const auto digits = [&](std::string_view allowed, std::size_t most, int base) {
         std::string found;
-        while (at + 1 < body.size() && found.size() < most && allowed.find(lower(body[at + 1])) != std::string_view::npos) found += body[++at];
+        while (at + 1 < body.size() && found.size() < most && allowed.find(lower(body[at + 1])) != std::string_view::npos)
+            found += body[++at];
         return found.empty() ? 0U : static_cast<unsigned>(std::stoul(found, nullptr, base));
     };
     switch (body[at]) {
@@ -47,7 +48,14 @@ void escape(std::string& out, std::string_view body, std::size_t& at) {
             if (has_braces && at + 1 < body.size() && body[at + 1] == '}') ++at;
             return;
         }
-        case '0': case '1': case '2': case '3': case '4': case '5': case '6': case '7':
+        case '0':
+        case '1':
+        case '2':
+        case '3':
+        case '4':
+        case '5':
+        case '6':
+        case '7':
             --at;
             out += static_cast<char>(digits("01234567", 3, 8) & 0xff);
             return;
@@ -59,11 +67,15 @@ void escape(std::string& out, std::string_view body, std::size_t& at) {
 
 PerlValue PerlReader::plain_text(const Quoted& quote, Place at) {
     const auto& body = quote.body;
-    const std::string_view ends = quote.delimiter == '{' ? "{}" : quote.delimiter == '(' ? "()" : quote.delimiter == '[' ? "[]"
-                                  : quote.delimiter == '<' ? "<>" : std::string_view(&quote.delimiter, 1);
+    const std::string_view ends = quote.delimiter == '{'   ? "{}"
+                                  : quote.delimiter == '(' ? "()"
+                                  : quote.delimiter == '[' ? "[]"
+                                  : quote.delimiter == '<' ? "<>"
+                                                           : std::string_view(&quote.delimiter, 1);
     std::string out;
     for (std::size_t i = 0; i < body.size(); ++i) {
-        if (body[i] == '\\' && i + 1 < body.size() && (body[i + 1] == '\\' || ends.find(body[i + 1]) != std::string_view::npos)) ++i;
+        if (body[i] == '\\' && i + 1 < body.size() && (body[i + 1] == '\\' || ends.find(body[i + 1]) != std::string_view::npos))
+            ++i;
         out += body[i];
     }
     spend(0, out.size());
@@ -75,7 +87,8 @@ std::optional<PerlValue> PerlReader::interpolated_variable(std::string_view body
     const bool has_braces = from < body.size() && body[from] == '{';
     if (has_braces) ++from;
     std::size_t to = from;
-    while (to < body.size() && (is_word_character(body[to]) || (body.substr(to).starts_with("::") && to + 2 < body.size() && is_word_character(body[to + 2]))))
+    while (to < body.size() && (is_word_character(body[to]) ||
+                                (body.substr(to).starts_with("::") && to + 2 < body.size() && is_word_character(body[to + 2]))))
         to += is_word_character(body[to]) ? 1 : 2;
     if (to == from || is_digit(body[from])) return {};
     if (has_braces && (to >= body.size() || body[to] != '}')) return {};
@@ -103,7 +116,8 @@ std::optional<PerlValue> PerlReader::interpolated_variable(std::string_view body
     }
     if (value.is(Kind::undef) && is_pattern) return {};
     // Perl would make nothing of it; a domain or host without a name is worth a question
-    if (value.is(Kind::undef) && (name == "$mydomain" || name == "$myhostname")) value = unknown_value(fmt::format("{} has no value", name), place());
+    if (value.is(Kind::undef) && (name == "$mydomain" || name == "$myhostname"))
+        value = unknown_value(fmt::format("{} has no value", name), place());
     at = end - 1;
     return value;
 }
@@ -153,7 +167,9 @@ std::optional<PerlValues> PerlReader::quote_like(const std::string& word) {
     const bool has_blank = is_blank(text_.peek()) || text_.peek() == '\n' || text_.peek() == '\r';
     text_.skip();
     const char open = text_.peek();
-    if (text_.looking_at("=>") || open == ',' || open == ';' || open == ')' || (has_blank && is_word_character(open)) || open == '\0') return {};
+    if (text_.looking_at("=>") || open == ',' || open == ';' || open == ')' || (has_blank && is_word_character(open)) ||
+        open == '\0')
+        return {};
     if (is_match) {
         stop("a match or a substitution");
         return PerlValues{};
@@ -187,15 +203,21 @@ std::optional<PerlValues> PerlReader::quote_like(const std::string& word) {
 PerlValue PerlReader::program_output(std::string_view command, Place at) {
     const auto parts = words(command);
     const auto is = [&](std::initializer_list<std::string_view> wanted) { return std::ranges::equal(parts, wanted); };
-    const auto unknown = [&] { return unknown_value(fmt::format("it is what a program prints: `{}`", escaped(trim(command), 60)), at); };
-    if (!parts.empty() && (parts[0] == "hostname" || parts[0] == "/bin/hostname") && (parts.size() == 1 || is({parts[0], "--fqdn"}) || is({parts[0], "-f"}))) {
+    const auto unknown = [&] {
+        return unknown_value(fmt::format("it is what a program prints: `{}`", escaped(trim(command), 60)), at);
+    };
+    if (!parts.empty() && (parts[0] == "hostname" || parts[0] == "/bin/hostname") &&
+        (parts.size() == 1 || is({parts[0], "--fqdn"}) || is({parts[0], "-f"}))) {
         const std::string name = around_.host_name ? around_.host_name() : std::string();
         return name.empty() ? unknown() : text_value(name + "\n", at);
     }
-    const bool is_head = is({"head", "-n", "1", parts.empty() ? "" : parts.back()}) || is({"head", "-1", parts.empty() ? "" : parts.back()});
+    const bool is_head =
+        is({"head", "-n", "1", parts.empty() ? "" : parts.back()}) || is({"head", "-1", parts.empty() ? "" : parts.back()});
     if (!(is_head || (parts.size() == 2 && parts[0] == "cat")) || !around_.read_file) return unknown();
     const auto text = around_.read_file(std::string(parts.back()));
-    if (!text) return unknown_value(fmt::format("it is what a program prints: `{}`, and {}", escaped(trim(command), 60), text.error().detail), at);
+    if (!text)
+        return unknown_value(
+            fmt::format("it is what a program prints: `{}`, and {}", escaped(trim(command), 60), text.error().detail), at);
     return text_value(is_head ? text->substr(0, text->find('\n')) : *text, at);
 }
 

@@ -14,9 +14,9 @@ using Kind = PerlValue::Kind;
 
 constexpr std::size_t deepest_block = 30;
 constexpr std::size_t path_limit = 8;
-constexpr double      index_limit = 10'000;
+constexpr double index_limit = 10'000;
 constexpr std::array<std::string_view, 10> assignment_operators = {"//=", "||=", "&&=", ".=", "+=", "-=", "*=", "/=", "x=", "="};
-constexpr std::array<std::string_view, 4>  silent = {"use", "no", "package", "return"};
+constexpr std::array<std::string_view, 4> silent = {"use", "no", "package", "return"};
 
 std::string excerpt(std::string_view statement) {
     const auto line = trim(statement.substr(0, statement.find('\n')));
@@ -25,9 +25,16 @@ std::string excerpt(std::string_view statement) {
 
 }  // namespace
 
-PerlReader::PerlReader(AmavisdConf& conf, const Surroundings& around, Budget& budget, std::function<Result<bool>(const std::string&)> include,
-                       std::size_t file, std::string_view text, bool is_defaults)
-    : conf_(conf), around_(around), budget_(budget), include_(std::move(include)), file_(file), text_(text), is_defaults_(is_defaults) {}
+PerlReader::PerlReader(AmavisdConf& conf, const Surroundings& around, Budget& budget,
+                       std::function<Result<bool>(const std::string&)> include, std::size_t file, std::string_view text,
+                       bool is_defaults)
+    : conf_(conf),
+      around_(around),
+      budget_(budget),
+      include_(std::move(include)),
+      file_(file),
+      text_(text),
+      is_defaults_(is_defaults) {}
 
 Done PerlReader::read() { return statements(false); }
 
@@ -48,9 +55,11 @@ Done PerlReader::statements(bool in_block) {
         if (why_.empty()) continue;
         text_.move_to(start);
         if (auto done = text_.skip_statement(); !done) return done;
-        conf_.not_understood.push_back({place_at(start), excerpt(text_.between(start, text_.position())), std::exchange(why_, {})});
+        conf_.not_understood.push_back(
+            {place_at(start), excerpt(text_.between(start, text_.position())), std::exchange(why_, {})});
         depth_ = 0;
-        if (budget_.values == 0) return fail(Errc::over_limit, fmt::format("line {}: the files have too many values", text_.line_of(start)));
+        if (budget_.values == 0)
+            return fail(Errc::over_limit, fmt::format("line {}: the files have too many values", text_.line_of(start)));
     }
     return {};
 }
@@ -171,7 +180,8 @@ std::optional<bool> PerlReader::condition() {
             break;
         }
         const auto other = one();
-        if (word == "and") truth = truth == false || other == false ? std::optional(false) : truth && other ? std::optional(true) : std::nullopt;
+        if (word == "and")
+            truth = truth == false || other == false ? std::optional(false) : truth && other ? std::optional(true) : std::nullopt;
         else truth = truth == true || other == true ? std::optional(true) : truth && other ? std::optional(false) : std::nullopt;
     }
     return truth;
@@ -312,25 +322,31 @@ void PerlReader::note(const Lvalue& to) {
     const std::string name = container + to.name;
     if (to.is_own) conf_.own.insert(name);
     if (is_defaults_) return;
-    conf_.assignments.push_back({name, to.path.empty() ? std::string() : text_of(to.path.front()).value_or(""), to.place, to.path.empty()});
+    conf_.assignments.push_back(
+        {name, to.path.empty() ? std::string() : text_of(to.path.front()).value_or(""), to.place, to.path.empty()});
 }
 
 void PerlReader::store(const Lvalue& to, const std::string& op, const PerlValues& values) {
     PerlValue value = scalar(values);
     if (op != "=") {
         if (to.sign != '$') return stop(fmt::format("{} on a list", op));
-        const PerlValue old = to.path.empty() ? conf_.value('$' + to.name) : element(conf_.value((to.is_index[0] ? '@' : '%') + to.name), to.path[0], to.is_index[0]);
+        const PerlValue old = to.path.empty()
+                                  ? conf_.value('$' + to.name)
+                                  : element(conf_.value((to.is_index[0] ? '@' : '%') + to.name), to.path[0], to.is_index[0]);
         if (to.path.size() > 1) return stop(fmt::format("{} on a part of a part", op));
         value = apply(op.substr(0, op.size() - 1), old, value);
     }
     note(to);
     const std::string& given = to.name == "mydomain" ? around_.mydomain : around_.myhostname;
-    if (to.sign == '$' && to.path.empty() && (to.name == "mydomain" || to.name == "myhostname") && !given.empty()) value = text_value(given, to.place);
+    if (to.sign == '$' && to.path.empty() && (to.name == "mydomain" || to.name == "myhostname") && !given.empty())
+        value = text_value(given, to.place);
     value.place = to.place;
     if (!spend(values.size() + weight(value), value.text.size())) return;
     if (!to.path.empty()) return store_part(to, value);
     if (to.sign == '@') value = list_value(values, to.place);
-    if (to.sign == '%') value = values.size() == 1 && !values.front().is_known() ? unknown_value(values.front().text, to.place) : table_of(values, to.place);
+    if (to.sign == '%')
+        value = values.size() == 1 && !values.front().is_known() ? unknown_value(values.front().text, to.place)
+                                                                 : table_of(values, to.place);
     conf_.variables[to.sign + to.name] = std::move(value);
 }
 
@@ -346,7 +362,8 @@ void PerlReader::store_part(const Lvalue& to, const PerlValue& value) {
         }
         if (to.is_index[i]) {
             const double index = number_of(to.path[i]).value_or(-1);
-            if (index < 0 || index > index_limit || !spend(static_cast<std::size_t>(index))) return stop("an index that is out of bounds");
+            if (index < 0 || index > index_limit || !spend(static_cast<std::size_t>(index)))
+                return stop("an index that is out of bounds");
             if (at->items.size() <= static_cast<std::size_t>(index)) at->items.resize(static_cast<std::size_t>(index) + 1);
             at = &at->items[static_cast<std::size_t>(index)];
         } else {

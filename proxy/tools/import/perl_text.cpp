@@ -23,7 +23,9 @@ char closing(char open) {
     }
 }
 
-bool is_one_of(const std::string& name, std::initializer_list<std::string_view> names) { return std::ranges::find(names, name) != names.end(); }
+bool is_one_of(const std::string& name, std::initializer_list<std::string_view> names) {
+    return std::ranges::find(names, name) != names.end();
+}
 
 }  // namespace
 
@@ -136,7 +138,8 @@ Result<std::optional<Quoted>> PerlText::here_document() {
         }
         from = next;
     }
-    return fail(Errc::bad_input, fmt::format("line {}: the here-document has no line \"{}\" at its end", line_of(start), escaped(name)));
+    return fail(Errc::bad_input,
+                fmt::format("line {}: the here-document has no line \"{}\" at its end", line_of(start), escaped(name)));
 }
 
 Done PerlText::skip_quote_like(const std::string& name) {
@@ -157,7 +160,8 @@ Done PerlText::skip_statement() {
     const std::size_t start = at_;
     const std::string first = word();
     at_ = start;
-    const bool has_block = peek() == '{' || is_one_of(first, {"if", "unless", "for", "foreach", "while", "until", "sub", "BEGIN", "END"});
+    const bool has_block =
+        peek() == '{' || is_one_of(first, {"if", "unless", "for", "foreach", "while", "until", "sub", "BEGIN", "END"});
     if (auto done = skip_code(has_block); !done) return done;
     if (is_open_) {  // a bracket has no end: the next line that ends a statement will do
         is_open_ = false;
@@ -187,8 +191,8 @@ Done PerlText::skip_code(bool one_block) {
             const char before = start == 0 ? ' ' : text_[start - 1];
             const std::string name = word();
             skip();
-            const bool is_plain = std::string_view("$@%&>").find(before) == std::string_view::npos && !looking_at("=>") && peek() != '}' &&
-                                  peek() != ',' && peek() != ';' && peek() != ')' && peek() != '=';
+            const bool is_plain = std::string_view("$@%&>").find(before) == std::string_view::npos && !looking_at("=>") &&
+                                  peek() != '}' && peek() != ',' && peek() != ';' && peek() != ')' && peek() != '=';
             if (is_plain && is_one_of(name, {"q", "qq", "qw", "qr", "qx", "m", "s", "tr", "y"})) {
                 if (auto done = skip_quote_like(name); !done) return done;
                 is_term = true;
@@ -202,7 +206,8 @@ Done PerlText::skip_code(bool one_block) {
             is_term = true;
             continue;
         }
-        if (c == '<' && peek(1) == '<' && !is_term && (peek(2) == '"' || peek(2) == '\'' || peek(2) == '~' || is_alpha(peek(2)) || peek(2) == '_')) {
+        if (c == '<' && peek(1) == '<' && !is_term &&
+            (peek(2) == '"' || peek(2) == '\'' || peek(2) == '~' || is_alpha(peek(2)) || peek(2) == '_')) {
             if (auto document = here_document(); !document) return std::unexpected(std::move(document.error()));
             is_term = true;
             continue;

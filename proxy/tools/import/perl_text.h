@@ -16,7 +16,7 @@ namespace tamis::proxy::tools {
 // Quoted - what stands between the delimiters, as written
 struct Quoted {
     std::string body;
-    char        delimiter = '\'';  // the opening one
+    char delimiter = '\'';  // the opening one
 };
 
 class PerlText {
@@ -24,15 +24,15 @@ public:
     // The text must outlive the object.
     explicit PerlText(std::string_view text);
 
-    bool        at_end() const noexcept { return at_ >= end_; }
-    char        peek(std::size_t ahead = 0) const noexcept { return at_ + ahead < end_ ? text_[at_ + ahead] : '\0'; }
-    bool        looking_at(std::string_view what) const noexcept { return text_.substr(at_, end_ - at_).starts_with(what); }
+    bool at_end() const noexcept { return at_ >= end_; }
+    char peek(std::size_t ahead = 0) const noexcept { return at_ + ahead < end_ ? text_[at_ + ahead] : '\0'; }
+    bool looking_at(std::string_view what) const noexcept { return text_.substr(at_, end_ - at_).starts_with(what); }
     std::size_t position() const noexcept { return at_; }
     // move_to - a position that position() gave earlier
-    void        move_to(std::size_t position) noexcept { at_ = position; }
-    void        advance(std::size_t count = 1) noexcept { at_ = at_ + count < end_ ? at_ + count : end_; }
-    unsigned    line() const noexcept { return line_of(at_); }
-    unsigned    line_of(std::size_t position) const noexcept;
+    void move_to(std::size_t position) noexcept { at_ = position; }
+    void advance(std::size_t count = 1) noexcept { at_ = at_ + count < end_ ? at_ + count : end_; }
+    unsigned line() const noexcept { return line_of(at_); }
+    unsigned line_of(std::size_t position) const noexcept;
     std::string_view between(std::size_t from, std::size_t to) const noexcept { return text_.substr(from, to - from); }
 
     // skip - blanks, comments, POD and the here-documents that were read
@@ -60,12 +60,12 @@ private:
     Done skip_quote_like(const std::string& name);
     Done skip_code(bool one_block);
 
-    std::string_view         text_;
-    std::size_t              end_;
-    std::size_t              at_ = 0;
+    std::string_view text_;
+    std::size_t end_;
+    std::size_t at_ = 0;
     std::vector<std::size_t> line_starts_;
-    std::vector<Document>    documents_;
-    bool                     is_open_ = false;  // skip_code met the end of the file inside of brackets
+    std::vector<Document> documents_;
+    bool is_open_ = false;  // skip_code met the end of the file inside of brackets
 };
 
 }  // namespace tamis::proxy::tools

@@ -62,7 +62,8 @@ std::optional<double> number_of(const PerlValue& value) {
 
 std::string perl_number(double number) {
     constexpr double exact = 1e15;
-    if (std::isfinite(number) && number == std::floor(number) && std::abs(number) < exact) return fmt::format("{:.0f}", number == 0 ? 0.0 : number);
+    if (std::isfinite(number) && number == std::floor(number) && std::abs(number) < exact)
+        return fmt::format("{:.0f}", number == 0 ? 0.0 : number);
     return fmt::format("{:.15g}", number);
 }
 

@@ -14,7 +14,7 @@ namespace tamis::proxy::tools {
 
 struct Place {
     std::size_t file = 0;  // index among the files that were read
-    unsigned    line = 0;  // 0: amavisd's own default
+    unsigned line = 0;     // 0: amavisd's own default
     bool operator==(const Place&) const = default;
     auto operator<=>(const Place&) const = default;
 };
@@ -30,11 +30,11 @@ struct PerlValue {
         variable,  // \@name, \%name, \$name: text is the name with its sign, looked up when it is used
         code,      // text: why it is not known
     };
-    Kind                     kind = Kind::undef;
-    Place                    place = {};
-    std::string              text = {};
-    std::string              flags = {};
-    std::vector<PerlValue>   items = {};
+    Kind kind = Kind::undef;
+    Place place = {};
+    std::string text = {};
+    std::string flags = {};
+    std::vector<PerlValue> items = {};
     std::vector<std::string> keys = {};
 
     bool is(Kind wanted) const noexcept { return kind == wanted; }

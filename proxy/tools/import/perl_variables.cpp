@@ -12,8 +12,7 @@ PerlValues PerlReader::variable_values(char sign, const std::string& name) {
     const std::string full = sign + name;
     conf_.used.insert(full);
     const auto found = conf_.variables.find(full);
-    if (found == conf_.variables.end())
-        return sign == '$' ? PerlValues{{Kind::undef, place()}} : PerlValues{};
+    if (found == conf_.variables.end()) return sign == '$' ? PerlValues{{Kind::undef, place()}} : PerlValues{};
     const PerlValue& value = found->second;
     if (!spend(weight(value), value.text.size())) return {};
     if (sign == '$') {
@@ -104,7 +103,8 @@ PerlValue PerlReader::element(const PerlValue& of, const PerlValue& key, bool is
     if (is_index) {
         const double index = number_of(key).value_or(0);
         const double at = index < 0 ? index + static_cast<double>(owner.items.size()) : index;
-        if (owner.is(Kind::list) && at >= 0 && at < static_cast<double>(owner.items.size())) return owner.items[static_cast<std::size_t>(at)];
+        if (owner.is(Kind::list) && at >= 0 && at < static_cast<double>(owner.items.size()))
+            return owner.items[static_cast<std::size_t>(at)];
         return {Kind::undef, place()};
     }
     const auto name = text_of(key);

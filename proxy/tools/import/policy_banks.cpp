@@ -26,14 +26,15 @@ constexpr std::array<std::array<std::string_view, 3>, 6> methods = {
      {"unchecked_quarantine_method", "unchecked_quarantine", "unchecked_quarantine_to"},
      {"bad_header_quarantine_method", "bad_header_quarantine", "bad_header_quarantine_to"},
      {"clean_quarantine_method", "clean_quarantine", "clean_quarantine_to"}}};
-constexpr std::array<std::string_view, 5> destinies = {"final_virus_destiny", "final_banned_destiny", "final_spam_destiny", "final_unchecked_destiny",
-                                                       "final_bad_header_destiny"};
+constexpr std::array<std::string_view, 5> destinies = {"final_virus_destiny", "final_banned_destiny", "final_spam_destiny",
+                                                       "final_unchecked_destiny", "final_bad_header_destiny"};
 // names of one value that amavisd also takes in a bank where the list is meant
 std::string list_name(std::string_view key) { return fmt::format("@{}{}", key, key.ends_with("_maps") ? "" : "_maps"); }
 
 class Bank {
 public:
-    Bank(Translation& into, const std::string& name) : into_(into), name_(name), table_(into.toml.table(fmt::format("[banks.{}]", toml_key(name)))) {}
+    Bank(Translation& into, const std::string& name)
+        : into_(into), name_(name), table_(into.toml.table(fmt::format("[banks.{}]", toml_key(name)))) {}
 
     void entry(const std::string& key, const PerlValue& given) {
         const PerlValue value = into_.conf.followed(given);
@@ -42,8 +43,11 @@ public:
         };
         if (!value.is_known()) return say(Outcome::missing, value.text);
         if (key == "policy_bank_name") return say(Outcome::needless, "the bank has the name it has here");
-        if (std::ranges::find(of_listeners, key) != of_listeners.end()) return say(is_of_listener() ? Outcome::translated : Outcome::needless, is_of_listener() ? "it says what [server] and [control] listen on, and who may connect" : only_listeners);
-        if (key == "originating") return table_.put("originating", is_true(value).value_or(false) ? "true" : "false", {given.place});
+        if (std::ranges::find(of_listeners, key) != of_listeners.end())
+            return say(is_of_listener() ? Outcome::translated : Outcome::needless,
+                       is_of_listener() ? "it says what [server] and [control] listen on, and who may connect" : only_listeners);
+        if (key == "originating")
+            return table_.put("originating", is_true(value).value_or(false) ? "true" : "false", {given.place});
         if (key == "forward_method")
             return put_text("forward_method", {"@forward_method_maps", "forward_method", FieldShape::hop}, given, value, say);
         if (std::ranges::find(destinies, key) != destinies.end()) {
@@ -72,7 +76,8 @@ private:
     }
 
     template <class Say>
-    void put_text(std::string_view field, const RecipientShape& shape, const PerlValue& given, const PerlValue& value, const Say& say) {
+    void put_text(std::string_view field, const RecipientShape& shape, const PerlValue& given, const PerlValue& value,
+                  const Say& say) {
         auto rendered = render_field(into_, shape, value);
         if (rendered) table_.put(field, *rendered, {given.place});
         else say(Outcome::missing, rendered.error().detail);
@@ -86,7 +91,8 @@ private:
         for (const auto& entry : found.entries) {
             if (entry.kind != LookupEntry::Kind::everything) {
                 say(Outcome::missing,
-                    fmt::format("a bank has one value for all recipients; give those of single recipients in [recipients]: {}", entry.text));
+                    fmt::format("a bank has one value for all recipients; give those of single recipients in [recipients]: {}",
+                                entry.text));
                 continue;
             }
             auto rendered = render_field(into_, shape, entry.result);
@@ -95,7 +101,8 @@ private:
         }
         if (found.entries.empty() && found.troubles.empty()) {  // undef, or an empty list: nothing holds
             const std::string_view nothing = shape.has_site ? shape.when_unset : "false";
-            if (shape.shape != FieldShape::hop && shape.field != "sa_username") put_list(shape.field, std::string(nothing), given.place);
+            if (shape.shape != FieldShape::hop && shape.field != "sa_username")
+                put_list(shape.field, std::string(nothing), given.place);
             else say(Outcome::needless, "it is not set");
         }
     }
@@ -103,8 +110,10 @@ private:
     // put_list - what amavisd says as a list of tables: a bank's list takes the place of the whole other one, SQL included
     void put_list(std::string_view field, const std::string& rendered, Place place) {
         table_.put(field, rendered, {place});
-        const bool has_others = into_.is_assigned("@lookup_sql_dsn") || into_.toml.has_any("[recipients.") || into_.toml.has_any("[[recipient_patterns]]");
-        if (has_others && !table_.has("before_sql")) table_.put("before_sql", "true", {place}, "its lists take the place of others, SQL included");
+        const bool has_others = into_.is_assigned("@lookup_sql_dsn") || into_.toml.has_any("[recipients.") ||
+                                into_.toml.has_any("[[recipient_patterns]]");
+        if (has_others && !table_.has("before_sql"))
+            table_.put("before_sql", "true", {place}, "its lists take the place of others, SQL included");
     }
 
     // is_of_listener - the bank of one, which translate_listeners looked at
@@ -118,13 +127,14 @@ private:
     }
 
     template <class Say>
-    void quarantine(std::string_view method, std::string_view site, std::string_view to, const PerlValue& given, const PerlValue& value,
-                    const Say& say) {
+    void quarantine(std::string_view method, std::string_view site, std::string_view to, const PerlValue& given,
+                    const PerlValue& value, const Say& say) {
         const auto text = text_of(value).value_or("");
         const auto of_site = text_of(into_.value(fmt::format("${}", method))).value_or("");
         if (text.empty()) return table_.put(to, "\"\"", {given.place}, "no copy");
         if (text == of_site) return say(Outcome::needless, "as for the whole site");
-        say(Outcome::missing, fmt::format("where copies are kept is the site's policy.{}; a bank can only say for whom ({})", site, to));
+        say(Outcome::missing,
+            fmt::format("where copies are kept is the site's policy.{}; a bank can only say for whom ({})", site, to));
     }
 
     template <class Say>
@@ -133,7 +143,8 @@ private:
         const std::vector<PerlValue> one = {value};
         for (const auto& item : value.is(Kind::list) ? value.items : one) {
             const PerlValue each = into_.conf.followed(item);
-            if (!each.is(Kind::text)) return say(Outcome::missing, "a bank names lists of rules; put the rules into %banned_rules under a name");
+            if (!each.is(Kind::text))
+                return say(Outcome::missing, "a bank names lists of rules; put the rules into %banned_rules under a name");
             for (const auto name : words(each.text, ", \t")) names.emplace_back(name);
         }
         put_list("banned_rulenames", toml_list(names), given.place);
@@ -163,7 +174,8 @@ private:
 };
 
 bool is_name(std::string_view text) {
-    return !text.empty() && std::ranges::all_of(text, [](char c) { return is_alpha(c) || is_digit(c) || c == '_' || c == '-' || c == '.'; });
+    return !text.empty() &&
+           std::ranges::all_of(text, [](char c) { return is_alpha(c) || is_digit(c) || c == '_' || c == '-' || c == '.'; });
 }
 
 }  // namespace
@@ -185,8 +197,8 @@ void translate_banks(Translation& into) {
         if (spoken == "AM.PDP" || spoken == "AM.CL") {  // [control] has what matters
             for (std::size_t k = 0; k < bank.keys.size(); ++k)
                 if (std::ranges::find(of_listeners, bank.keys[k]) == of_listeners.end())
-                    into.remark(bank.items[k].place, fmt::format("$policy_bank{{'{}'}}: {}", name, bank.keys[k]), Outcome::missing,
-                                "requests over [control] have no bank of their own, except the one they name");
+                    into.remark(bank.items[k].place, fmt::format("$policy_bank{{'{}'}}: {}", name, bank.keys[k]),
+                                Outcome::missing, "requests over [control] have no bank of their own, except the one they name");
             continue;
         }
         if (!is_name(name)) {

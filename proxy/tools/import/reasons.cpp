@@ -12,13 +12,16 @@ using enum Outcome;
 
 constexpr std::string_view one_process =
     "one process serves all connections at once; server.threads, limits.memory and scanners.*.max_scans bound it";
-constexpr std::string_view opened_inside = "archives are opened by the built-in worker, no program is called (docs/opening-archives.md)";
+constexpr std::string_view opened_inside =
+    "archives are opened by the built-in worker, no program is called (docs/opening-archives.md)";
 constexpr std::string_view no_dkim = "DKIM is neither verified nor signed; let OpenDKIM, rspamd or the MTA do it";
 constexpr std::string_view no_ldap = "there are no LDAP lookups; put these settings into users and policy, or into [recipients]";
 constexpr std::string_view no_redis = "there is no Redis; pen pals use storage_dsn, events are the JSON log (log.format)";
 constexpr std::string_view no_mangling = "the body of a message is never changed";
-constexpr std::string_view templates = "texts of notices are in another language; write files for notices.*_template (docs/notices.md)";
-constexpr std::string_view no_bounces = "viruses and spam from outside are never bounced, whoever their sender seems to be (docs/notices.md)";
+constexpr std::string_view templates =
+    "texts of notices are in another language; write files for notices.*_template (docs/notices.md)";
+constexpr std::string_view no_bounces =
+    "viruses and spam from outside are never bounced, whoever their sender seems to be (docs/notices.md)";
 constexpr std::string_view no_counters = "counters are in the log and the metrics, there is no Berkeley DB";
 constexpr std::string_view own_files = "tamisd needs no such file or directory; server.state_dir is its place";
 constexpr std::string_view own_spamassassin = "spamd reads SpamAssassin's own configuration and options";
@@ -45,7 +48,8 @@ constexpr std::array rows = std::to_array<Reason>({
     {"$lock_file", needless, own_files},
     {"$helpers_home", needless, own_files},
     {"%ENV", needless, "tamisd starts programs with an environment of its own"},
-    {"$daemon_chroot_dir", missing, "there is no chroot; messages are opened in confined processes, and the systemd unit confines the daemon", true},
+    {"$daemon_chroot_dir", missing,
+     "there is no chroot; messages are opened in confined processes, and the systemd unit confines the daemon", true},
     {"$enable_db", needless, no_counters},
     {"$enable_zmq", needless, no_counters},
     {"@zmq_sockets", needless, no_counters},
@@ -145,7 +149,8 @@ constexpr std::array rows = std::to_array<Reason>({
     {"$attachment_outer_name", needless, "released mail is not put into an archive"},
     {"$spam_quarantine_bysender_to", missing, "copies are kept by recipient, not by sender", true},
     {"@spam_quarantine_bysender_to_maps", missing, "copies are kept by recipient, not by sender", true},
-    {"%local_delivery_aliases", missing, "*_quarantine says itself where copies are kept: local:TEMPLATE or mbox:/PATH (docs/quarantine.md)", true},
+    {"%local_delivery_aliases", missing,
+     "*_quarantine says itself where copies are kept: local:TEMPLATE or mbox:/PATH (docs/quarantine.md)", true},
     {"%prefer_our_added_header_fields", needless, "fields of ours are Tamis's own"},
     {"$remove_existing_x_scanned_headers", missing, "X-Virus-Scanned fields of others are kept", true},
     {"$prepend_header_fields_hdridx", needless, "fields are put on top"},
@@ -204,7 +209,8 @@ constexpr std::array rows = std::to_array<Reason>({
     {"$sa_configpath", needless, own_spamassassin},
     {"$sa_siteconfigpath", needless, own_spamassassin},
     {"$sa_userprefs_file", needless, own_spamassassin},
-    {"@sa_userconf_maps", missing, "there are no files of SpamAssassin preferences per recipient; sa_username says whose spamd uses", true},
+    {"@sa_userconf_maps", missing,
+     "there are no files of SpamAssassin preferences per recipient; sa_username says whose spamd uses", true},
     {"@spam_modifies_subj_maps", needless, retired},
     {"$os_fingerprint_method", missing, "p0f is not asked", true},
     {"$os_fingerprint_dst_ip_and_port", needless, "p0f is not asked"},

@@ -53,8 +53,8 @@ void recipient_field(Translation& into, const RecipientShape& shape) {
             into.remark(entry.place, std::string(shape.maps), Outcome::missing, rendered.error().detail);
             continue;
         }
-        const bool is_site_hop =
-            shape.shape == FieldShape::hop && entry.kind == Kind::everything && entry.result.text == into.value("$forward_method").text;
+        const bool is_site_hop = shape.shape == FieldShape::hop && entry.kind == Kind::everything &&
+                                 entry.result.text == into.value("$forward_method").text;
         if (is_site_hop) continue;
         if (entry.kind == Kind::key) {
             into.toml.table(fmt::format("[recipients.{}]", toml_key(entry.text))).put(shape.field, *rendered, {entry.place});
@@ -85,7 +85,8 @@ void no_subject_tags(Translation& into) {
     constexpr std::string_view name = "$sa_spam_modifies_subj";
     if (!into.is_assigned(name)) return;
     if (!is_true(into.value(name)).value_or(true)) {
-        for (const auto* key : {"spam_subject_tag", "spam_subject_tag2", "spam_subject_tag3"}) into.put("policy", key, "\"\"", into.places(name));
+        for (const auto* key : {"spam_subject_tag", "spam_subject_tag2", "spam_subject_tag3"})
+            into.put("policy", key, "\"\"", into.places(name));
         into.settle(name, Outcome::translated);
     } else {
         into.settle(name, Outcome::needless, "subjects get the tags that are set");

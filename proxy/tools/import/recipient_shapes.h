@@ -15,9 +15,9 @@ enum class FieldShape { yes_no, level, size, text, quarantine_to, hop };
 struct RecipientShape {
     std::string_view maps;   // "@virus_lovers_maps"
     std::string_view field;  // of policy/fields.h
-    FieldShape       shape = FieldShape::text;
-    bool             has_site = false;  // [policy] has it too
-    std::string_view when_unset = {};   // what amavisd does when nothing matches
+    FieldShape shape = FieldShape::text;
+    bool has_site = false;             // [policy] has it too
+    std::string_view when_unset = {};  // what amavisd does when nothing matches
 };
 std::span<const RecipientShape> recipient_shapes() noexcept;
 

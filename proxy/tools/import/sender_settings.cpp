@@ -20,7 +20,8 @@ struct PlacedText {
 // on_lines - a list with one entry per line, and a comment behind each
 std::string on_lines(const Translation& into, const std::vector<PlacedText>& entries) {
     std::string out = "[\n";
-    for (const auto& entry : entries) out += fmt::format("  {},   # {}\n", entry.text, escaped(into.conf.shown(entry.place), 400));
+    for (const auto& entry : entries)
+        out += fmt::format("  {},   # {}\n", entry.text, escaped(into.conf.shown(entry.place), 400));
     return out + "]";
 }
 
@@ -33,7 +34,9 @@ void put_list(Translation& into, const LookupList& list, std::string_view what, 
         const bool is_pattern = entry.kind == Kind::pattern || text.ends_with('@');
         if (!is_pattern) keys.push_back({toml_string((yes ? "" : "!") + text), entry.place});
         else if (yes) patterns.push_back({toml_string(entry.kind == Kind::pattern ? text : key_pattern(text)), entry.place});
-        else into.remark(entry.place, text, Outcome::missing, fmt::format("{}_patterns has no exceptions; name those senders in {}", what, what));
+        else
+            into.remark(entry.place, text, Outcome::missing,
+                        fmt::format("{}_patterns has no exceptions; name those senders in {}", what, what));
     }
     const auto note = [](const std::vector<PlacedText>& entries) { return std::vector<Place>{entries.front().place}; };
     if (!keys.empty()) table.put(what, on_lines(into, keys), note(keys));
@@ -80,7 +83,8 @@ void put_scores(Translation& into, const std::string& recipient, const PerlValue
         const auto score = number_of(entry.result).value_or(0);
         const bool is_pattern = entry.kind == Kind::pattern || (entry.kind == Kind::everything && !patterns.empty());
         const std::string text = entry.kind == Kind::everything ? is_pattern ? key_pattern(".") : "." : entry.text;
-        if (is_pattern) patterns.push_back({fmt::format("{{ match = {}, score = {} }}", toml_string(text), level_text(score)), entry.place});
+        if (is_pattern)
+            patterns.push_back({fmt::format("{{ match = {}, score = {} }}", toml_string(text), level_text(score)), entry.place});
         else keys += fmt::format("{}{} = {}", keys.empty() ? "" : ", ", toml_string(text), level_text(score));
     }
     if (keys.empty() && patterns.empty()) return;
@@ -103,7 +107,8 @@ void scores(Translation& into) {
                         table.is_known() ? "not a table { recipient => [ tables of senders ] }" : table.text);
             continue;
         }
-        for (std::size_t i = 0; i < table.keys.size(); ++i) put_scores(into, to_lower(table.keys[i]), table.items[i], table.items[i].place);
+        for (std::size_t i = 0; i < table.keys.size(); ++i)
+            put_scores(into, to_lower(table.keys[i]), table.items[i], table.items[i].place);
     }
 }
 

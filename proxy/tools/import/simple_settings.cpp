@@ -102,8 +102,8 @@ Result<std::string> numeric(const SimpleRow& row, const PerlValue& value, std::s
         return perl_number(std::clamp(*number, row.minimum, row.maximum));
     }
     if (*number < row.minimum || *number > row.maximum)
-        return fail(Errc::bad_input,
-                    fmt::format("{}.{} must be from {} to {}", row.section, row.key, perl_number(row.minimum), perl_number(row.maximum)));
+        return fail(Errc::bad_input, fmt::format("{}.{} must be from {} to {}", row.section, row.key, perl_number(row.minimum),
+                                                 perl_number(row.maximum)));
     return perl_number(*number);
 }
 
@@ -152,7 +152,9 @@ Result<std::string> render(const SimpleRow& row, const PerlValue& value, std::st
             return toml_list(*list);
         }
         case Shape::header:
-            if (text.empty()) return fail(Errc::bad_input, "the field is always added; policy.virus_header and virus_header_text say what it is");
+            if (text.empty())
+                return fail(Errc::bad_input,
+                            "the field is always added; policy.virus_header and virus_header_text say what it is");
             return toml_string(text);
         case Shape::text: break;
     }
@@ -164,12 +166,14 @@ void simple(Translation& into, const SimpleRow& row) {
     const PerlValue value = into.value(row.name);
     const bool is_assigned = into.is_assigned(row.name);
     if (into.is_unknown(row.name, value)) return;
-    const bool is_of_banks = row.name == "@inet_acl" && into.toml.find("[server]") != nullptr && into.toml.find("[server]")->has("allowed_peers");
+    const bool is_of_banks =
+        row.name == "@inet_acl" && into.toml.find("[server]") != nullptr && into.toml.find("[server]")->has("allowed_peers");
     if (is_of_banks) return into.settle(row.name, Outcome::translated);  // listeners.cpp has put them together
-    if (row.name == "$MYHOME" && !is_assigned) return;  // below
+    if (row.name == "$MYHOME" && !is_assigned) return;                   // below
     if (value.is(Kind::undef) && row.shape != Shape::quarantine) {
         if (is_assigned || row.name == "$recipient_delimiter") {
-            if (!row.when_undefined.empty()) into.put(row.section, row.key, std::string(row.when_undefined), into.places(row.name));
+            if (!row.when_undefined.empty())
+                into.put(row.section, row.key, std::string(row.when_undefined), into.places(row.name));
             into.settle(row.name, row.when_undefined.empty() ? Outcome::needless : Outcome::translated, "it is not set");
         }
         return;
@@ -186,13 +190,17 @@ void records(Translation& into) {
     const auto* storage = into.toml.find("[storage]");
     const bool has_records = storage != nullptr && storage->has("storage_dsn");
     if (has_records) return;
-    for (const auto& [name, key] : {std::pair{"$penpals_bonus_score", "pen_pals_bonus"}, std::pair{"$bounce_killer_score", "bounce_killer_score"}}) {
+    for (const auto& [name, key] :
+         {std::pair{"$penpals_bonus_score", "pen_pals_bonus"}, std::pair{"$bounce_killer_score", "bounce_killer_score"}}) {
         if (!into.is_assigned(name) || number_of(into.value(name)).value_or(0) <= 0) continue;
         const bool has_other = into.is_assigned("@storage_sql_dsn") || into.is_assigned("@storage_redis_dsn");
-        into.put("policy", key, "0", into.places(name), "no records of sent mail come along; see docs/policy.md before you switch it on");
-        into.settle(name, has_other ? Outcome::missing : Outcome::needless,
-                    has_other ? "0 here: the database of its records was not translated, and with none every bounce would be one of mail that was never sent; see docs/policy.md before you switch it on"
-                              : "0 here: it has no effect without @storage_sql_dsn, and with the empty records of a new tamisd every bounce would be one of mail that was never sent; see docs/policy.md before you switch it on");
+        into.put("policy", key, "0", into.places(name),
+                 "no records of sent mail come along; see docs/policy.md before you switch it on");
+        into.settle(
+            name, has_other ? Outcome::missing : Outcome::needless,
+            has_other
+                ? "0 here: the database of its records was not translated, and with none every bounce would be one of mail that was never sent; see docs/policy.md before you switch it on"
+                : "0 here: it has no effect without @storage_sql_dsn, and with the empty records of a new tamisd every bounce would be one of mail that was never sent; see docs/policy.md before you switch it on");
     }
 }
 
@@ -227,12 +235,14 @@ void log_target(Translation& into) {
 
 // senders of notices: "Name" <address>
 void notice_from(Translation& into) {
-    for (const auto* name : {"$hdrfrom_notify_admin", "$hdrfrom_notify_recip", "$hdrfrom_notify_sender", "$hdrfrom_notify_spamadmin"}) {
+    for (const auto* name :
+         {"$hdrfrom_notify_admin", "$hdrfrom_notify_recip", "$hdrfrom_notify_sender", "$hdrfrom_notify_spamadmin"}) {
         if (!into.is_assigned(name)) continue;
         const PerlValue value = into.value(name);
         if (into.is_unknown(name, value)) continue;
         std::string address = text_of(value).value_or("");
-        if (const auto open = address.rfind('<'); open != std::string::npos) address = address.substr(open + 1, address.find('>', open) - open - 1);
+        if (const auto open = address.rfind('<'); open != std::string::npos)
+            address = address.substr(open + 1, address.find('>', open) - open - 1);
         const auto* table = into.toml.find("[notices]");
         const bool is_first = table == nullptr || !table->has("from");
         if (is_first) into.put("notices", "from", toml_string(address), into.places(name));
@@ -247,7 +257,8 @@ void warn_senders(Translation& into) {
         if (!into.is_assigned(name)) continue;
         const bool is_on = is_true(into.value(name)).value_or(false);
         const bool is_discarded = destiny_text(into.value(std::string("$") + key)) == "discard";
-        if (is_on && is_discarded) into.put("policy", key, "\"bounce\"", into.places(name), "with D_DISCARD, which means D_BOUNCE");
+        if (is_on && is_discarded)
+            into.put("policy", key, "\"bounce\"", into.places(name), "with D_DISCARD, which means D_BOUNCE");
         into.settle(name,
                     is_on && is_discarded ? Outcome::translated
                     : is_on               ? Outcome::missing
@@ -257,13 +268,17 @@ void warn_senders(Translation& into) {
 }
 
 void table_of_tests(Translation& into) {
-    constexpr std::array<std::string_view, 9> known = {"mime", "8bit", "control", "empty", "long", "syntax", "missing", "multiple", "utf8"};
+    constexpr std::array<std::string_view, 9> known = {"mime",   "8bit",    "control",  "empty", "long",
+                                                       "syntax", "missing", "multiple", "utf8"};
     const PerlValue tests = into.value("%allowed_header_tests");
     if (into.is_assigned("%allowed_header_tests"))
         for (std::size_t i = 0; i < tests.keys.size(); ++i) {
             if (std::ranges::find(known, tests.keys[i]) != known.end())
-                into.put("header_checks", tests.keys[i], is_true(tests.items[i]).value_or(true) ? "true" : "false", {tests.items[i].place});
-            else into.remark(tests.items[i].place, "$allowed_header_tests{" + tests.keys[i] + "}", Outcome::needless, "Tamis has no such test");
+                into.put("header_checks", tests.keys[i], is_true(tests.items[i]).value_or(true) ? "true" : "false",
+                         {tests.items[i].place});
+            else
+                into.remark(tests.items[i].place, "$allowed_header_tests{" + tests.keys[i] + "}", Outcome::needless,
+                            "Tamis has no such test");
         }
     into.settle("%allowed_header_tests", Outcome::translated);
     const PerlValue fields = into.value("%allowed_added_header_fields");
@@ -285,10 +300,12 @@ void transport_security(Translation& into) {
         if (const auto* file = options.entry(key); file != nullptr && file->is(Kind::text))
             into.put("server", setting, toml_string(file->text), {file->place});
     into.settle("%smtpd_tls_server_options", Outcome::translated);
-    if (text_of(into.value("$tls_security_level_in")) == "encrypt") into.put("server", "tls_required", "true", into.places("$tls_security_level_in"));
+    if (text_of(into.value("$tls_security_level_in")) == "encrypt")
+        into.put("server", "tls_required", "true", into.places("$tls_security_level_in"));
     into.settle("$tls_security_level_in", Outcome::translated);
     const auto out = to_lower(text_of(into.value("$tls_security_level_out")).value_or(""));
-    if (out == "may" || out == "none") into.put("server", "forward_tls", toml_string(out), into.places("$tls_security_level_out"));
+    if (out == "may" || out == "none")
+        into.put("server", "forward_tls", toml_string(out), into.places("$tls_security_level_out"));
     else if (!out.empty()) into.put("server", "forward_tls", "\"encrypt\"", into.places("$tls_security_level_out"));
     into.settle("$tls_security_level_out", Outcome::translated);
     const auto client = into.value("%smtp_tls_client_options");
@@ -324,9 +341,10 @@ void translate_simple(Translation& into) {
     const auto format = text_of(into.value("$release_format")).value_or("");
     if (format == "resend" || format == "attach" || format == "plain")
         into.put("release", "format", toml_string(format), into.places("$release_format"));
-    into.settle("$release_format",
-                format.empty() || format == "resend" || format == "attach" || format == "plain" ? Outcome::translated : Outcome::missing,
-                "release.format is resend, attach or plain");
+    into.settle(
+        "$release_format",
+        format.empty() || format == "resend" || format == "attach" || format == "plain" ? Outcome::translated : Outcome::missing,
+        "release.format is resend, attach or plain");
     if (into.is_assigned("$virus_scanners_failure_is_fatal"))
         into.put("policy", "scanner_failure",
                  is_true(into.value("$virus_scanners_failure_is_fatal")).value_or(false) ? "\"tempfail\"" : "\"unchecked\"",

@@ -35,14 +35,17 @@ void rspamd(Translation& into, const PerlValue& scanner) {
 void spamd(Translation& into, const PerlValue& scanner, bool is_commented) {
     auto& table = into.toml.table("[scanners.spamd]");
     table.is_comment = is_commented;
-    table.remarks = {"SpamAssassin runs as spamd (Debian: the package spamd; elsewhere spamassassin), with its own configuration."};
+    table.remarks = {
+        "SpamAssassin runs as spamd (Debian: the package spamd; elsewhere spamassassin), with its own configuration."};
     if (is_commented)
-        table.remarks = {"Spam is not looked for at present (@bypass_spam_checks_maps); to begin, install spamd, take these # away and",
-                         "delete bypass_spam_checks from [recipients.\".\"]."};
+        table.remarks = {
+            "Spam is not looked for at present (@bypass_spam_checks_maps); to begin, install spamd, take these # away and",
+            "delete bypass_spam_checks from [recipients.\".\"]."};
     table.put("socket", toml_list({"127.0.0.1:783"}), {scanner.place}, "where spamd listens");
     const PerlValue limit = into.value("$sa_mail_body_size_limit");
     table.put("body_limit", perl_number(std::max(0.0, number_of(limit).value_or(0))), into.places("$sa_mail_body_size_limit"));
-    if (const auto seconds = number_of(into.value("$sa_timeout")); into.is_assigned("$sa_timeout") && seconds && *seconds >= 1 && *seconds <= 3600)
+    if (const auto seconds = number_of(into.value("$sa_timeout"));
+        into.is_assigned("$sa_timeout") && seconds && *seconds >= 1 && *seconds <= 3600)
         table.put("timeout", perl_number(*seconds), into.places("$sa_timeout"));
 }
 
@@ -61,10 +64,12 @@ void translate_spam_scanners(Translation& into) {
         const PerlValue scanner = into.conf.followed(each);
         const auto module = scanner.items.size() > 1 ? text_of(scanner.items[1]).value_or("") : std::string();
         if (module.ends_with("::RspamdClient")) rspamd(into, scanner);
-        else if (module.ends_with("::SpamAssassin") || module.ends_with("::SpamdClient")) spamd(into, scanner, is_off_for_everybody(into));
+        else if (module.ends_with("::SpamAssassin") || module.ends_with("::SpamdClient"))
+            spamd(into, scanner, is_off_for_everybody(into));
         else
-            into.remark(scanner.place, "@spam_scanners", Outcome::missing,
-                        "programs such as DSPAM, bogofilter and CRM114 are not called; rspamd and SpamAssassin have Bayes filters");
+            into.remark(
+                scanner.place, "@spam_scanners", Outcome::missing,
+                "programs such as DSPAM, bogofilter and CRM114 are not called; rspamd and SpamAssassin have Bayes filters");
     }
 }
 

@@ -10,14 +10,32 @@
 namespace tamis::proxy::tools {
 namespace {
 
-constexpr std::array<std::string_view, 20> order = {
-    "[server]", "[limits]", "[log]", "[policy]", "[header_checks]", "[notices]", "[release]", "[control]", "[open]", "[storage]",
-    "[scanners.clamd]", "[scanners.spamd]", "[scanners.", "[recipients.", "[[recipient_patterns]]", "[banks.", "[[bank_rules]]", "[[sender_lists]]", "[[banned.rules.", ""};
+constexpr std::array<std::string_view, 20> order = {"[server]",
+                                                    "[limits]",
+                                                    "[log]",
+                                                    "[policy]",
+                                                    "[header_checks]",
+                                                    "[notices]",
+                                                    "[release]",
+                                                    "[control]",
+                                                    "[open]",
+                                                    "[storage]",
+                                                    "[scanners.clamd]",
+                                                    "[scanners.spamd]",
+                                                    "[scanners.",
+                                                    "[recipients.",
+                                                    "[[recipient_patterns]]",
+                                                    "[banks.",
+                                                    "[[bank_rules]]",
+                                                    "[[sender_lists]]",
+                                                    "[[banned.rules.",
+                                                    ""};
 
 // rank - programs that are not installed come last
 std::size_t rank(const TomlTable& table) {
     if (table.is_comment && table.header.starts_with("[scanners.command.")) return order.size();
-    return static_cast<std::size_t>(std::ranges::find_if(order, [&](std::string_view each) { return table.header.starts_with(each); }) - order.begin());
+    return static_cast<std::size_t>(
+        std::ranges::find_if(order, [&](std::string_view each) { return table.header.starts_with(each); }) - order.begin());
 }
 
 std::string as_utf8(std::string_view text) {
@@ -64,7 +82,8 @@ std::string toml_list(const std::vector<std::string>& texts) {
 }
 
 std::string toml_key(std::string_view key) {
-    const bool is_bare = !key.empty() && std::ranges::all_of(key, [](char c) { return is_alpha(c) || is_digit(c) || c == '_' || c == '-'; });
+    const bool is_bare =
+        !key.empty() && std::ranges::all_of(key, [](char c) { return is_alpha(c) || is_digit(c) || c == '_' || c == '-'; });
     if (is_bare) return std::string(key);
     const std::string quoted = toml_string(key);
     return quoted;

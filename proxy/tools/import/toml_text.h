@@ -18,16 +18,16 @@ std::string toml_list(const std::vector<std::string>& texts);
 std::string toml_key(std::string_view key);
 
 struct TomlLine {
-    std::string        text;       // "key = value"; of several lines: the comment stands above
+    std::string text;              // "key = value"; of several lines: the comment stands above
     std::vector<Place> from = {};  // nothing: amavisd's default
-    std::string        note = {};
+    std::string note = {};
 };
 
 struct TomlTable {
-    std::string              header;              // "[server]", "[[bank_rules]]"
-    std::vector<std::string> remarks = {};        // comments above
-    std::vector<TomlLine>    lines = {};
-    bool                     is_comment = false;  // written as a comment, to be used some day
+    std::string header;                     // "[server]", "[[bank_rules]]"
+    std::vector<std::string> remarks = {};  // comments above
+    std::vector<TomlLine> lines = {};
+    bool is_comment = false;  // written as a comment, to be used some day
 
     // put - replaces the line of the same key
     void put(std::string_view key, const std::string& value, std::vector<Place> from, std::string note = {});

@@ -32,7 +32,8 @@ bool is_empty(const AmavisdConf& conf, const PerlValue& given, int depth = 0) {
     if (value.is(Kind::text)) return value.text.empty() || value.text == "0";
     if (value.is(Kind::undef)) return true;
     if (value.is(Kind::table) || value.is(Kind::patterns)) return value.items.empty();
-    return value.is(Kind::list) && std::ranges::all_of(value.items, [&](const PerlValue& each) { return is_empty(conf, each, depth + 1); });
+    return value.is(Kind::list) &&
+           std::ranges::all_of(value.items, [&](const PerlValue& each) { return is_empty(conf, each, depth + 1); });
 }
 
 // mentioned - all places that stand in the result behind a setting
@@ -42,7 +43,9 @@ std::set<Place> mentioned(const std::string& toml, const std::vector<std::string
         const std::string name = files[file] + ":";
         for (auto at = toml.find(name); at != std::string::npos; at = toml.find(name, at + 1)) {
             const auto digits = toml.find_first_not_of("0123456789", at + name.size());
-            const auto line = parse_unsigned(std::string_view(toml).substr(at + name.size(), digits == std::string::npos ? digits : digits - at - name.size()), UINT32_MAX);
+            const auto line = parse_unsigned(
+                std::string_view(toml).substr(at + name.size(), digits == std::string::npos ? digits : digits - at - name.size()),
+                UINT32_MAX);
             if (line) out.insert({file, static_cast<unsigned>(*line)});
         }
     }
@@ -91,7 +94,8 @@ std::string Translation::fallback(std::string_view section, std::string_view key
     return found == fallbacks.end() ? std::string() : found->second;
 }
 
-void Translation::put(std::string_view section, std::string_view key, const std::string& rendered, std::vector<Place> from, std::string note) {
+void Translation::put(std::string_view section, std::string_view key, const std::string& rendered, std::vector<Place> from,
+                      std::string note) {
     const bool is_default = std::ranges::all_of(from, [](Place place) { return place.line == 0; });
     if (is_default && note.empty() && rendered == fallback(section, key)) return;
     toml.table(fmt::format("[{}]", section)).put(key, rendered, std::move(from), std::move(note));
@@ -99,10 +103,13 @@ void Translation::put(std::string_view section, std::string_view key, const std:
 
 std::vector<ReportLine> Translation::report() {
     std::vector<ReportLine> out = remarks_;
-    for (const auto& remark : conf.not_understood) out.push_back({remark.place, remark.what, Outcome::missing, "not understood: " + remark.why});
+    for (const auto& remark : conf.not_understood)
+        out.push_back({remark.place, remark.what, Outcome::missing, "not understood: " + remark.why});
     for (const auto& call : conf.calls) {
-        const bool is_english = call.name == "read_l10n_templates" && !call.arguments.empty() && call.arguments.front().text == "en_US";
-        if (is_english) out.push_back({call.place, call.name, Outcome::needless, "Tamis has texts of its own for notices (docs/notices.md)"});
+        const bool is_english =
+            call.name == "read_l10n_templates" && !call.arguments.empty() && call.arguments.front().text == "en_US";
+        if (is_english)
+            out.push_back({call.place, call.name, Outcome::needless, "Tamis has texts of its own for notices (docs/notices.md)"});
         else if (call.name == "read_l10n_templates")
             out.push_back({call.place, call.name, Outcome::missing,
                            "texts of notices are in another language; write files for notices.*_template (docs/notices.md)"});
@@ -112,7 +119,8 @@ std::vector<ReportLine> Translation::report() {
         const std::string& name = assignment.name;
         const auto& last = places_[name];
         if (std::ranges::find(last, assignment.place) == last.end()) {
-            out.push_back({assignment.place, what_of(assignment), Outcome::needless, fmt::format("overridden at {}", conf.shown(last.front()))});
+            out.push_back({assignment.place, what_of(assignment), Outcome::needless,
+                           fmt::format("overridden at {}", conf.shown(last.front()))});
             continue;
         }
         const auto settled = settled_.find(name);
@@ -121,15 +129,20 @@ std::vector<ReportLine> Translation::report() {
             continue;
         }
         const bool is_own = conf.used.contains(assignment.name) || conf.own.contains(assignment.name);
-        if (is_own) out.push_back({assignment.place, what_of(assignment), Outcome::needless, "a variable that other settings use"});
+        if (is_own)
+            out.push_back({assignment.place, what_of(assignment), Outcome::needless, "a variable that other settings use"});
         else if (conf.in_defaults.contains(name))
-            out.push_back({assignment.place, what_of(assignment), Outcome::needless, "no list of tables names it, so it had no effect"});
+            out.push_back(
+                {assignment.place, what_of(assignment), Outcome::needless, "no list of tables names it, so it had no effect"});
         else out.push_back({assignment.place, what_of(assignment), Outcome::missing, "not known as a setting of amavisd-new"});
     }
     tell_the_rest(out);
-    std::ranges::sort(out,
-                      [](const ReportLine& a, const ReportLine& b) { return std::tie(a.place, a.what, a.text) < std::tie(b.place, b.what, b.text); });
-    const auto same = [](const ReportLine& a, const ReportLine& b) { return a.place == b.place && a.what == b.what && a.text == b.text; };
+    std::ranges::sort(out, [](const ReportLine& a, const ReportLine& b) {
+        return std::tie(a.place, a.what, a.text) < std::tie(b.place, b.what, b.text);
+    });
+    const auto same = [](const ReportLine& a, const ReportLine& b) {
+        return a.place == b.place && a.what == b.what && a.text == b.text;
+    };
     const auto extra = std::ranges::unique(out, same);
     out.erase(extra.begin(), extra.end());
     return out;
@@ -153,23 +166,32 @@ void Translation::tell_the_rest(std::vector<ReportLine>& lines) const {
     for (auto& line : lines) {
         if (line.outcome != Outcome::translated || !line.text.empty()) continue;
         const auto first = told.lower_bound(line.place);
-        if (first != told.end() && first->file == line.place.file && first->line < std::max(end_of(line.place), line.place.line + 1)) continue;
-        const auto assignment = std::ranges::find_if(conf.assignments, [&](const Assignment& each) { return each.place == line.place && what_of(each) == line.what; });
+        if (first != told.end() && first->file == line.place.file &&
+            first->line < std::max(end_of(line.place), line.place.line + 1))
+            continue;
+        const auto assignment = std::ranges::find_if(
+            conf.assignments, [&](const Assignment& each) { return each.place == line.place && what_of(each) == line.what; });
         if (assignment == conf.assignments.end()) continue;
         const bool sets_nothing = is_empty(conf, conf.value(assignment->name));
-        const bool is_for_control = assignment->name == "$auth_required_release" || assignment->name == "$protocol" || assignment->name == "$unix_socket_mode";
-        const bool is_overridden = (assignment->name.starts_with("$final_") && (is_assigned("%final_destiny_by_ccat") || is_assigned("%final_destiny_maps_by_ccat"))) ||
-                                   (assignment->name.ends_with("_quarantine_method") && is_assigned("%quarantine_method_by_ccat"));
-        line.outcome = sets_nothing || is_for_control || is_overridden || !assignment->key.empty() ? Outcome::needless : Outcome::missing;
-        line.text = sets_nothing     ? "it sets nothing"
-                    : is_overridden  ? "overridden by what is said by category"
-                    : is_for_control ? "no socket is there that it would be for"
+        const bool is_for_control = assignment->name == "$auth_required_release" || assignment->name == "$protocol" ||
+                                    assignment->name == "$unix_socket_mode";
+        const bool is_overridden =
+            (assignment->name.starts_with("$final_") &&
+             (is_assigned("%final_destiny_by_ccat") || is_assigned("%final_destiny_maps_by_ccat"))) ||
+            (assignment->name.ends_with("_quarantine_method") && is_assigned("%quarantine_method_by_ccat"));
+        line.outcome =
+            sets_nothing || is_for_control || is_overridden || !assignment->key.empty() ? Outcome::needless : Outcome::missing;
+        line.text = sets_nothing               ? "it sets nothing"
+                    : is_overridden            ? "overridden by what is said by category"
+                    : is_for_control           ? "no socket is there that it would be for"
                     : !assignment->key.empty() ? "that is what Tamis does"
-                                     : "nothing in the result comes of this value; look at what it was for";
+                                               : "nothing in the result comes of this value; look at what it was for";
     }
 }
 
-std::size_t Imported::count(Outcome outcome) const { return static_cast<std::size_t>(std::ranges::count(report, outcome, &ReportLine::outcome)); }
+std::size_t Imported::count(Outcome outcome) const {
+    return static_cast<std::size_t>(std::ranges::count(report, outcome, &ReportLine::outcome));
+}
 
 Result<Imported> import_amavisd(const std::vector<Source>& sources, const Surroundings& around) {
     auto conf = read_amavisd_conf(sources, around);
@@ -194,14 +216,17 @@ Result<Imported> import_amavisd(const std::vector<Source>& sources, const Surrou
 }
 
 std::string report_text(const Imported& imported) {
-    std::string out = fmt::format("{} translated, {} no equivalent, {} not translated\n", counted(imported.count(Outcome::translated), "statement"),
+    std::string out = fmt::format("{} translated, {} no equivalent, {} not translated\n",
+                                  counted(imported.count(Outcome::translated), "statement"),
                                   counted(imported.count(Outcome::needless), "needs", "need"), imported.count(Outcome::missing));
-    for (const auto& [outcome, head] : {std::pair{Outcome::missing, "Not translated:"}, std::pair{Outcome::needless, "Need no equivalent:"}}) {
+    for (const auto& [outcome, head] :
+         {std::pair{Outcome::missing, "Not translated:"}, std::pair{Outcome::needless, "Need no equivalent:"}}) {
         if (imported.count(outcome) == 0) continue;
         out += fmt::format("\n{}\n", head);
         for (const auto& line : imported.report)
             if (line.outcome == outcome)
-                out += fmt::format("{}: {}: {}\n", escaped(imported.conf.shown(line.place), 400), printable_or(line.what, '?'), printable_or(std::string_view(line.text).substr(0, 1000), '?'));
+                out += fmt::format("{}: {}: {}\n", escaped(imported.conf.shown(line.place), 400), printable_or(line.what, '?'),
+                                   printable_or(std::string_view(line.text).substr(0, 1000), '?'));
     }
     return out;
 }

@@ -19,9 +19,9 @@ namespace tamis::proxy::tools {
 enum class Outcome { translated, needless, missing };
 
 struct ReportLine {
-    Place       place;
+    Place place;
     std::string what;
-    Outcome     outcome = Outcome::translated;
+    Outcome outcome = Outcome::translated;
     std::string text;  // why it is not needed, or what Tamis has instead
 };
 
@@ -29,9 +29,9 @@ class Translation {
 public:
     Translation(const AmavisdConf& conf, const Surroundings& around);
 
-    const AmavisdConf&  conf;
+    const AmavisdConf& conf;
     const Surroundings& around;
-    TomlText            toml;
+    TomlText toml;
 
     // value - of a variable, references followed
     PerlValue value(std::string_view name) const { return conf.followed(conf.value(name)); }
@@ -52,7 +52,8 @@ public:
     bool once(const std::string& text) { return asked_.insert(text).second; }
 
     // put - a setting, with where it comes from; amavisd's own default is only written when Tamis's is another
-    void put(std::string_view section, std::string_view key, const std::string& rendered, std::vector<Place> from, std::string note = {});
+    void put(std::string_view section, std::string_view key, const std::string& rendered, std::vector<Place> from,
+             std::string note = {});
     // fallback - Tamis's default as it is printed; "" when there is no such setting
     std::string fallback(std::string_view section, std::string_view key) const;
 
@@ -63,13 +64,13 @@ private:
     // tell_the_rest - statements that were settled as translated, but of which nothing came
     void tell_the_rest(std::vector<ReportLine>& lines) const;
     struct Settled {
-        Outcome     outcome;
+        Outcome outcome;
         std::string text;
     };
     std::map<std::string, std::vector<Place>, std::less<>> places_;
-    std::map<std::string, Settled, std::less<>>            settled_;
-    std::vector<ReportLine>                                remarks_;
-    std::set<std::string>                                  asked_;
+    std::map<std::string, Settled, std::less<>> settled_;
+    std::vector<ReportLine> remarks_;
+    std::set<std::string> asked_;
 };
 
 // the groups, in the order in which they must run
@@ -88,18 +89,18 @@ void translate_reasons(Translation& into);
 // Reason - why a setting of amavisd has no counterpart. `if_true`: only when it is switched on; else it is not needed.
 struct Reason {
     std::string_view name;  // with its sign
-    Outcome          outcome = Outcome::needless;
+    Outcome outcome = Outcome::needless;
     std::string_view text;
-    bool             if_true = false;
+    bool if_true = false;
 };
 // reason_for - nothing: no such row
 std::optional<Reason> reason_for(std::string_view name);
 
 // Imported - the result
 struct Imported {
-    std::string             toml;
+    std::string toml;
     std::vector<ReportLine> report;
-    AmavisdConf             conf;
+    AmavisdConf conf;
 
     std::size_t count(Outcome outcome) const;
 };

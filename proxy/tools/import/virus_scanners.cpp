@@ -56,7 +56,8 @@ bool is_clamd(const std::string& name, const PerlValue& arguments) {
     if (to_lower(name).find("clam") != std::string::npos || query.find("CONTSCAN") != std::string::npos ||
         query.find("MULTISCAN") != std::string::npos)
         return true;
-    return std::ranges::any_of(arguments.items, [](const PerlValue& each) { return text_of(each).value_or("").starts_with("clamd:"); });
+    return std::ranges::any_of(arguments.items,
+                               [](const PerlValue& each) { return text_of(each).value_or("").starts_with("clamd:"); });
 }
 
 // argument_list - amavisd splits at blanks; its own directories are not there any more
@@ -83,7 +84,8 @@ Result<std::optional<std::string>> sign(const PerlValue& value) {
         return toml_string(*pattern);
     }
     const auto codes = texts_of(value);
-    if (!codes || codes->empty()) return fail(Errc::bad_input, value.is_known() ? "neither exit codes nor a regular expression" : value.text);
+    if (!codes || codes->empty())
+        return fail(Errc::bad_input, value.is_known() ? "neither exit codes nor a regular expression" : value.text);
     for (const auto& code : *codes)
         if (!parse_unsigned(code, 255)) return fail(Errc::bad_input, fmt::format("\"{}\" is no exit code", escaped(code)));
     return "[" + join(*codes, ", ") + "]";
@@ -92,7 +94,8 @@ Result<std::optional<std::string>> sign(const PerlValue& value) {
 // command - fills the table; the Fault says what cannot be said
 Done command(Translation& into, const PerlValue& tuple, const std::vector<std::string>& programs, TomlTable& table) {
     const auto line = [](const PerlValue& value) { return std::vector<Place>{value.place}; };
-    const PerlValue arguments = item(into, tuple, 2), clean = item(into, tuple, 3), infected = item(into, tuple, 4), names = item(into, tuple, 5);
+    const PerlValue arguments = item(into, tuple, 2), clean = item(into, tuple, 3), infected = item(into, tuple, 4),
+                    names = item(into, tuple, 5);
     table.put("program", toml_list(programs), line(tuple));
     const auto text = text_of(arguments);
     if (!text) return fail(Errc::bad_input, arguments.is_known() ? "its arguments are not a text" : arguments.text);
@@ -110,7 +113,8 @@ Done command(Translation& into, const PerlValue& tuple, const std::vector<std::s
     if (!names.is(Kind::pattern)) return {};
     const auto pattern = re2_pattern(names, PatternUse::name);
     if (!pattern) return fail(Errc::bad_input, "name: " + pattern.error().detail);
-    table.put("name", toml_string(*pattern), line(names), names.text.find("(?!") != std::string::npos ? "without its (?!...)" : "");
+    table.put("name", toml_string(*pattern), line(names),
+              names.text.find("(?!") != std::string::npos ? "without its (?!...)" : "");
     return {};
 }
 
@@ -131,7 +135,8 @@ public:
             if (everybody != nullptr && everybody->has("bypass_virus_checks"))
                 table.remarks = {"Viruses are not looked for at present: bypass_virus_checks in [recipients.\".\"]."};
             if (!table.has("socket")) {
-                table.put("socket", toml_list(clamd_.sockets), clamd_.from, clamd_.sockets.size() > 1 ? "tried in this order" : "");
+                table.put("socket", toml_list(clamd_.sockets), clamd_.from,
+                          clamd_.sockets.size() > 1 ? "tried in this order" : "");
                 if (is_backup) table.put("backup", "true", clamd_.from);
             } else if (is_backup) {
                 into_.remark(clamd_.from.front(), "clamd", Outcome::missing,
@@ -147,9 +152,11 @@ private:
         if (absent_.empty()) return;
         std::vector<std::string> names;
         for (const auto& [_, name] : absent_) names.push_back(fmt::format("'{}'", escaped(name, 60)));
-        into_.remark(absent_.front().first, list, Outcome::needless,
-                     fmt::format("not installed on this machine, so amavisd did not use {} either: {}; what can be said of them is there as a comment",
-                                 names.size() == 1 ? "it" : "them", join(names, ", ")));
+        into_.remark(
+            absent_.front().first, list, Outcome::needless,
+            fmt::format(
+                "not installed on this machine, so amavisd did not use {} either: {}; what can be said of them is there as a comment",
+                names.size() == 1 ? "it" : "them", join(names, ", ")));
     }
 
     void scanner(std::string_view list, const PerlValue& tuple, bool is_backup) {
@@ -185,9 +192,11 @@ private:
         program(list, name, tuple, *programs, is_backup);
     }
 
-    void program(std::string_view list, const std::string& name, const PerlValue& tuple, const std::vector<std::string>& programs, bool is_backup) {
+    void program(std::string_view list, const std::string& name, const PerlValue& tuple, const std::vector<std::string>& programs,
+                 bool is_backup) {
         const auto what = fmt::format("{}: '{}'", list, escaped(name, 60));
-        const bool is_installed = into_.around.is_program && scanners::find_program(programs, into_.around.is_program).has_value();
+        const bool is_installed =
+            into_.around.is_program && scanners::find_program(programs, into_.around.is_program).has_value();
         const std::string key = table_name(name, taken_);
         auto& table = into_.toml.add(fmt::format("[scanners.command.{}]", key));
         table.is_comment = !is_installed;
@@ -202,7 +211,8 @@ private:
         taken_.push_back(key);
         if (!is_installed) absent_.emplace_back(tuple.place, name);
         else if (tuple.items.size() > 6)
-            into_.remark(tuple.place, what, Outcome::needless, "code before and after it is left out: it has a directory of its own");
+            into_.remark(tuple.place, what, Outcome::needless,
+                         "code before and after it is left out: it has a directory of its own");
     }
 
     Translation& into_;

@@ -81,7 +81,8 @@ std::vector<std::string> names_of(archive_entry* entry) {
 }
 
 std::uint8_t flags_of(archive_entry* entry) {
-    if (text_of(entry, archive_entry_hardlink) != nullptr || text_of(entry, archive_entry_symlink) != nullptr) return flag(PartFlag::link);
+    if (text_of(entry, archive_entry_hardlink) != nullptr || text_of(entry, archive_entry_symlink) != nullptr)
+        return flag(PartFlag::link);
     switch (archive_entry_filetype(entry)) {
         case AE_IFDIR: return flag(PartFlag::directory);
         case AE_IFLNK: return flag(PartFlag::link);
@@ -123,8 +124,8 @@ Data copy_data(Opener& opener, struct archive* reader, PartWriter& writer, const
     while (true) {
         const void* block = nullptr;
         std::size_t size = 0;
-        la_int64_t  offset = 0;
-        const int   status = archive_read_data_block(reader, &block, &size, &offset);
+        la_int64_t offset = 0;
+        const int status = archive_read_data_block(reader, &block, &size, &offset);
         if (status == ARCHIVE_EOF) return Data::whole;
         if (status == ARCHIVE_RETRY && ++idle < 16) continue;
         if (status == ARCHIVE_FATAL) return Data::fatal;
@@ -134,7 +135,8 @@ Data copy_data(Opener& opener, struct archive* reader, PartWriter& writer, const
         if (at > written && !write_zeros(opener, writer, at - written, who)) return Data::stopped;
         written = std::max(written, at) + size;
         if (size != 0) idle = 0;
-        if (size == 0 && (++idle > 4096 || !opener.budget().check_time())) return opener.budget().is_spent() ? Data::stopped : Data::damaged;
+        if (size == 0 && (++idle > 4096 || !opener.budget().check_time()))
+            return opener.budget().is_spent() ? Data::stopped : Data::damaged;
         if (size != 0 && !writer.write({static_cast<const char*>(block), size})) return Data::stopped;
     }
 }
@@ -142,9 +144,9 @@ Data copy_data(Opener& opener, struct archive* reader, PartWriter& writer, const
 // Source - the bytes as libarchive reads them: a block at a time, and none once the budget is spent, so that a call of the library
 // which goes on reading ends too
 struct Source {
-    Opener&          opener;
+    Opener& opener;
     std::string_view bytes;
-    std::size_t      at = 0;
+    std::size_t at = 0;
 };
 
 constexpr std::size_t block_size = 64 * 1024;
@@ -162,7 +164,7 @@ la_ssize_t read_source(struct archive* reader, void* from, const void** buffer) 
 }
 
 la_int64_t seek_source(struct archive*, void* from, la_int64_t offset, int whence) {
-    auto&      source = *static_cast<Source*>(from);
+    auto& source = *static_cast<Source*>(from);
     const auto size = static_cast<la_int64_t>(source.bytes.size());
     const auto base = whence == SEEK_SET ? 0 : whence == SEEK_CUR ? static_cast<la_int64_t>(source.at) : size;
     la_int64_t wanted = 0;
@@ -172,7 +174,7 @@ la_int64_t seek_source(struct archive*, void* from, la_int64_t offset, int whenc
 }
 
 la_int64_t skip_source(struct archive*, void* from, la_int64_t count) {
-    auto&      source = *static_cast<Source*>(from);
+    auto& source = *static_cast<Source*>(from);
     const auto left = static_cast<la_int64_t>(source.bytes.size() - source.at);
     const auto skipped = std::clamp<la_int64_t>(count, 0, left);
     source.at += static_cast<std::size_t>(skipped);
@@ -198,7 +200,7 @@ public:
         reader_ = new_reader(format_);
         if (!reader_) return mark_unreadable(opener_, part_);
         const auto all = bytes.bytes();
-        Source     source{opener_, all};
+        Source source{opener_, all};
         // named, not guessed: data that are not what they seem must not pass as they are, and what is packed twice is two levels
         if (format_.raw_filter != 0 && archive_read_append_filter(reader_.get(), format_.raw_filter) != ARCHIVE_OK)
             return mark_unreadable(opener_, part_);
@@ -206,9 +208,9 @@ public:
         archive_read_set_seek_callback(reader_.get(), seek_source);
         archive_read_set_skip_callback(reader_.get(), skip_source);
         archive_read_set_callback_data(reader_.get(), &source);
-        if (archive_read_open1(reader_.get()) != ARCHIVE_OK)
-            return mark_damaged(opener_, part_, error_of(reader_.get()));
-        while (next()) {}
+        if (archive_read_open1(reader_.get()) != ARCHIVE_OK) return mark_damaged(opener_, part_, error_of(reader_.get()));
+        while (next()) {
+        }
         own(all);
         // without a filter in effect the raw bytes come out as they went in: they are not what they seem
         if (is_compressed() && archive_filter_count(reader_.get()) < 2) mark_damaged(opener_, part_, "no compressed data");
@@ -223,9 +225,11 @@ private:
     // from the front to the back say in their header how long they are.
     void own(std::string_view all) {
         if (!is_at_end_) return opener_.own(part_, 0, all.size(), Owned::carried);
-        const auto  stated = stated_size(format_.name, all);
-        const auto  taken = archive_filter_bytes(reader_.get(), is_compressed() ? -1 : 0);
-        auto        end = stated != 0 ? stated : taken <= 0 ? all.size() : std::min<std::uint64_t>(static_cast<std::uint64_t>(taken), all.size());
+        const auto stated = stated_size(format_.name, all);
+        const auto taken = archive_filter_bytes(reader_.get(), is_compressed() ? -1 : 0);
+        auto end = stated != 0  ? stated
+                   : taken <= 0 ? all.size()
+                                : std::min<std::uint64_t>(static_cast<std::uint64_t>(taken), all.size());
         constexpr std::string_view whole[] = {"iso", "xar", "rpm"};  // not read from the front to the back, or through a filter
         if (std::ranges::find(whole, std::string_view(format_.name)) != std::end(whole)) end = all.size();
         while (end < all.size() && all[end] == '\0') ++end;  // padding
@@ -236,7 +240,7 @@ private:
     bool next() {
         if (!opener_.budget().check_time()) return false;
         archive_entry* entry = nullptr;
-        const int      status = archive_read_next_header(reader_.get(), &entry);
+        const int status = archive_read_next_header(reader_.get(), &entry);
         if (status == ARCHIVE_EOF) {
             is_at_end_ = true;
             if (has_encrypted_entries() && !has_encrypted_member_) mark_encrypted(opener_, part_);
@@ -259,8 +263,10 @@ private:
             flags |= flag(PartFlag::encrypted) | flag(PartFlag::undecipherable);
             return add_empty(opener_, part_, format_.name, std::move(names), flags, format_.name) != 0;
         }
-        if (flags != 0 && archive_entry_size(entry) <= 0) return add_empty(opener_, part_, format_.name, std::move(names), flags, format_.name) != 0;
-        auto writer = opener_.new_part({.parent = part_, .container = format_.name, .names = std::move(names), .flags = flags}, format_.name);
+        if (flags != 0 && archive_entry_size(entry) <= 0)
+            return add_empty(opener_, part_, format_.name, std::move(names), flags, format_.name) != 0;
+        auto writer = opener_.new_part({.parent = part_, .container = format_.name, .names = std::move(names), .flags = flags},
+                                       format_.name);
         if (!writer) return false;
         const auto number = writer.number();
         const auto data = copy_data(opener_, reader_.get(), writer, format_.name);
@@ -292,23 +298,23 @@ private:
         mark_damaged(opener_, part_, error_of(reader_.get()));
     }
 
-    Opener&              opener_;
-    std::uint32_t        part_;
+    Opener& opener_;
+    std::uint32_t part_;
     const LibraryFormat& format_;
-    Handle               reader_;
-    bool                 has_encrypted_member_ = false, is_at_end_ = false;
-    unsigned             retries_ = 0;
+    Handle reader_;
+    bool has_encrypted_member_ = false, is_at_end_ = false;
+    unsigned retries_ = 0;
 };
 
 // A zip member of a rare method is given to libarchive as an archive of one member, under a header of our making
 struct Pieces {
-    std::string      header;
+    std::string header;
     std::string_view data;
-    unsigned         next = 0;
+    unsigned next = 0;
 };
 
 la_ssize_t read_piece(struct archive*, void* from, const void** buffer) {
-    auto&      pieces = *static_cast<Pieces*>(from);
+    auto& pieces = *static_cast<Pieces*>(from);
     const auto piece = pieces.next == 0 ? std::string_view(pieces.header) : pieces.next == 1 ? pieces.data : std::string_view();
     ++pieces.next;
     *buffer = piece.data();
@@ -321,7 +327,7 @@ void append_little(std::string& out, std::uint64_t value, unsigned width) {
 
 std::string member_header(std::uint16_t method, std::uint64_t size, std::uint32_t crc, std::uint64_t compressed) {
     std::string out("PK\x03\x04", 4);
-    append_little(out, 63, 2);  // version needed
+    append_little(out, 63, 2);                    // version needed
     append_little(out, method == 14 ? 2 : 0, 2);  // lzma: with an end marker, perhaps
     append_little(out, method, 2);
     append_little(out, 0, 4);
@@ -356,9 +362,9 @@ ReadMember read_zip_member(std::uint16_t method, std::uint64_t size, std::uint32
     constexpr std::array<std::uint16_t, 5> known = {12, 14, 93, 95, 98};
     if (std::ranges::find(known, method) == known.end()) return ReadMember::unknown_method;
     const InNamesLocale locale;
-    Pieces              pieces{.header = member_header(method, size, crc, data.size()), .data = data};
-    Handle              reader(archive_read_new());
-    archive_entry*      entry = nullptr;
+    Pieces pieces{.header = member_header(method, size, crc, data.size()), .data = data};
+    Handle reader(archive_read_new());
+    archive_entry* entry = nullptr;
     if (!reader || archive_read_support_format_zip_streamable(reader.get()) != ARCHIVE_OK ||
         archive_read_open(reader.get(), &pieces, nullptr, read_piece, nullptr) != ARCHIVE_OK ||
         archive_read_next_header(reader.get(), &entry) != ARCHIVE_OK)
@@ -366,11 +372,12 @@ ReadMember read_zip_member(std::uint16_t method, std::uint64_t size, std::uint32
     while (true) {
         const void* block = nullptr;
         std::size_t count = 0;
-        la_int64_t  offset = 0;
-        const int   status = archive_read_data_block(reader.get(), &block, &count, &offset);
+        la_int64_t offset = 0;
+        const int status = archive_read_data_block(reader.get(), &block, &count, &offset);
         if (status == ARCHIVE_EOF) return ReadMember::whole;
         if (status != ARCHIVE_OK)
-            return std::string_view(error_of(reader.get())).contains("nsupported") ? ReadMember::unknown_method : ReadMember::damaged;
+            return std::string_view(error_of(reader.get())).contains("nsupported") ? ReadMember::unknown_method
+                                                                                   : ReadMember::damaged;
         if (!out.write({static_cast<const char*>(block), count})) return ReadMember::stopped;
     }
 }
@@ -384,15 +391,17 @@ void open_rar(Opener& opener, std::uint32_t part, const Blob& bytes) {
     const auto headers = read_rar5_headers(bytes.bytes(), opener.limits().members);
     if (headers.are_encrypted) return mark_encrypted(opener, part);
     if (headers.is_volume) mark_damaged(opener, part, "one volume of several");
-    open_library_archive(opener, part, bytes, {.name = "rar", .format = archive_read_support_format_rar5, .encrypted = &headers.encrypted});
+    open_library_archive(opener, part, bytes,
+                         {.name = "rar", .format = archive_read_support_format_rar5, .encrypted = &headers.encrypted});
 }
 void open_tar(Opener& opener, std::uint32_t part, const Blob& bytes) {
     const auto reading = read_tar(bytes.bytes(), opener.limits().members);
     for (const auto& oddity : reading.oddities) opener.add_anomaly(mail::AnomalyKind::mismatched_archive, part, oddity);
     if (!reading.damage.empty()) mark_damaged(opener, part, reading.damage);
     for (const auto& link : reading.links)
-        if (opener.new_part_of({.parent = part, .container = "tar", .names = member_names(link.name, false), .flags = flag(PartFlag::alternate)},
-                               bytes.slice(link.data_at, link.size), "tar", true) == 0)
+        if (opener.new_part_of(
+                {.parent = part, .container = "tar", .names = member_names(link.name, false), .flags = flag(PartFlag::alternate)},
+                bytes.slice(link.data_at, link.size), "tar", true) == 0)
             return;
     open_library_archive(opener, part, bytes, {.name = "tar", .format = archive_read_support_format_tar});
 }
@@ -403,11 +412,12 @@ void open_ar(Opener& opener, std::uint32_t part, const Blob& bytes) {
     open_library_archive(opener, part, bytes, {.name = "ar", .format = archive_read_support_format_ar});
 }
 void open_rpm(Opener& opener, std::uint32_t part, const Blob& bytes) {
-    open_library_archive(opener, part, bytes,
-                         {.name = "rpm",
-                          .format = archive_read_support_format_cpio,
-                          .filters = {archive_read_support_filter_rpm, archive_read_support_filter_gzip, archive_read_support_filter_bzip2,
-                                      archive_read_support_filter_xz, archive_read_support_filter_lzma, archive_read_support_filter_zstd}});
+    open_library_archive(
+        opener, part, bytes,
+        {.name = "rpm",
+         .format = archive_read_support_format_cpio,
+         .filters = {archive_read_support_filter_rpm, archive_read_support_filter_gzip, archive_read_support_filter_bzip2,
+                     archive_read_support_filter_xz, archive_read_support_filter_lzma, archive_read_support_filter_zstd}});
 }
 void open_cab(Opener& opener, std::uint32_t part, const Blob& bytes) {
     open_library_archive(opener, part, bytes, {.name = "cab", .format = archive_read_support_format_cab});
@@ -422,8 +432,10 @@ void open_iso(Opener& opener, std::uint32_t part, const Blob& bytes) {
 }
 
 namespace {
-void open_compressed(Opener& opener, std::uint32_t part, const Blob& bytes, const char* name, int (*support)(struct archive*), int filter) {
-    open_library_archive(opener, part, bytes, {.name = name, .format = archive_read_support_format_raw, .filters = {support}, .raw_filter = filter});
+void open_compressed(Opener& opener, std::uint32_t part, const Blob& bytes, const char* name, int (*support)(struct archive*),
+                     int filter) {
+    open_library_archive(opener, part, bytes,
+                         {.name = name, .format = archive_read_support_format_raw, .filters = {support}, .raw_filter = filter});
 }
 }  // namespace
 void open_bzip2(Opener& opener, std::uint32_t part, const Blob& bytes) {

@@ -23,10 +23,10 @@ bool prepare_archives();
 
 // LibraryFormat - what is switched on for one kind of archive
 struct LibraryFormat {
-    const char* name;                    // container of the members, and of the limit's text
+    const char* name;  // container of the members, and of the limit's text
     int (*format)(struct archive*);
     std::vector<int (*)(struct archive*)> filters = {};
-    int  raw_filter = 0;                 // compressed data: this filter, without guessing; 0: libarchive looks whether it fits
+    int raw_filter = 0;  // compressed data: this filter, without guessing; 0: libarchive looks whether it fits
     const std::set<std::string, std::less<>>* encrypted = nullptr;  // members that libarchive does not know to be encrypted
 };
 

@@ -6,16 +6,16 @@ namespace tamis::open {
 namespace {
 
 struct Head {
-    std::uint8_t  tag = 0;
-    std::size_t   size = 0;    // of tag and length
+    std::uint8_t tag = 0;
+    std::size_t size = 0;  // of tag and length
     std::uint64_t length = 0;
-    bool          is_indefinite = false;
+    bool is_indefinite = false;
 };
 
 std::optional<Head> read_head(std::string_view bytes) {
     const auto byte = [&](std::size_t at) { return static_cast<std::uint8_t>(bytes[at]); };
     if (bytes.size() < 2) return std::nullopt;
-    Head        out;
+    Head out;
     out.tag = byte(0);
     std::size_t at = 1;
     if ((out.tag & 0x1fU) == 0x1f) {  // a number in further bytes; nothing that is read here has one

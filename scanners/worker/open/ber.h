@@ -10,15 +10,16 @@
 namespace tamis::open {
 
 struct BerElement {
-    std::uint8_t     tag = 0;          // class, constructed bit and number; numbers above 30 are not used by what is read here
-    std::string_view content;          // without the end-of-contents octets
-    std::size_t      size = 0;         // of the whole element
-    bool             is_cut = false;
+    std::uint8_t tag = 0;      // class, constructed bit and number; numbers above 30 are not used by what is read here
+    std::string_view content;  // without the end-of-contents octets
+    std::size_t size = 0;      // of the whole element
+    bool is_cut = false;
     bool is_constructed() const noexcept { return (tag & 0x20U) != 0; }
 };
 
 namespace ber {
-constexpr std::uint8_t integer = 0x02, octet_string = 0x04, object_id = 0x06, sequence = 0x30, set = 0x31, octet_pieces = 0x24, context0 = 0xa0;
+constexpr std::uint8_t integer = 0x02, octet_string = 0x04, object_id = 0x06, sequence = 0x30, set = 0x31, octet_pieces = 0x24,
+                       context0 = 0xa0;
 }
 
 // read_ber - the element at the beginning of `bytes`; nothing: there is none

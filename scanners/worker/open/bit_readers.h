@@ -20,7 +20,7 @@ public:
         return static_cast<unsigned>(bits_ >> held_) & ((1U << count) - 1U);
     }
     unsigned bit() noexcept { return take(1); }
-    bool     is_over() const noexcept { return over_ * 8 > held_; }  // a bit was taken that is not there
+    bool is_over() const noexcept { return over_ * 8 > held_; }  // a bit was taken that is not there
 
 private:
     void fill(unsigned count) noexcept {
@@ -31,9 +31,9 @@ private:
         }
     }
     std::string_view bytes_;
-    std::size_t      at_ = 0, over_ = 0;
-    std::uint64_t    bits_ = 0;
-    unsigned         held_ = 0;
+    std::size_t at_ = 0, over_ = 0;
+    std::uint64_t bits_ = 0;
+    unsigned held_ = 0;
 };
 
 // LowBits - as in deflate and LZW: the first bit is the lowest one of the first byte; a number's lowest bit comes first
@@ -49,9 +49,9 @@ public:
         return out;
     }
     unsigned bit() noexcept { return take(1); }
-    bool     is_over() const noexcept { return over_ * 8 > held_; }
+    bool is_over() const noexcept { return over_ * 8 > held_; }
     // align - to the next whole byte
-    void     align() noexcept { take(held_ % 8); }
+    void align() noexcept { take(held_ % 8); }
 
 private:
     void fill(unsigned count) noexcept {
@@ -62,9 +62,9 @@ private:
         }
     }
     std::string_view bytes_;
-    std::size_t      at_ = 0, over_ = 0;
-    std::uint64_t    bits_ = 0;
-    unsigned         held_ = 0;
+    std::size_t at_ = 0, over_ = 0;
+    std::uint64_t bits_ = 0;
+    unsigned held_ = 0;
 };
 
 }  // namespace tamis::open

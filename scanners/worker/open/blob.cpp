@@ -25,9 +25,9 @@ void give_back(std::uint64_t bytes) noexcept {
 void set_memory_gate(MemoryGate* present) noexcept { gate() = present; }
 
 struct Blob::Held {
-    std::string   owned;
-    void*         mapping = nullptr;
-    std::size_t   mapped = 0;
+    std::string owned;
+    void* mapping = nullptr;
+    std::size_t mapped = 0;
     std::uint64_t charged = 0;
 
     Held() = default;
@@ -41,9 +41,7 @@ struct Blob::Held {
 
 namespace {
 
-std::unexpected<Fault> system_fault(const char* what) {
-    return fail(std::error_code(errno, std::system_category()), what);
-}
+std::unexpected<Fault> system_fault(const char* what) { return fail(std::error_code(errno, std::system_category()), what); }
 
 Done write_all(int descriptor, std::string_view bytes) {
     while (!bytes.empty()) {
@@ -81,7 +79,7 @@ Blob Blob::borrow(std::string_view bytes) {
 Result<Blob> Blob::map(int descriptor, std::uint64_t size, bool is_ours) {
     Blob out;
     if (size != 0) {
-        auto  held = std::make_shared<Held>();
+        auto held = std::make_shared<Held>();
         void* at = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, descriptor, 0);
         if (at == MAP_FAILED) {
             auto fault = system_fault("mmap of a part");

@@ -41,7 +41,7 @@ public:
 private:
     struct Held;
     std::shared_ptr<const Held> held_;
-    std::string_view            bytes_;
+    std::string_view bytes_;
 };
 
 // BlobWriter - append, then finish once
@@ -52,17 +52,17 @@ public:
     BlobWriter(const BlobWriter&) = delete;
     BlobWriter& operator=(const BlobWriter&) = delete;
 
-    Done          append(std::string_view bytes);
+    Done append(std::string_view bytes);
     std::uint64_t size() const noexcept { return size_; }
     // head - the bytes while they are in memory (all of them up to blob_in_memory, then nothing)
     std::string_view head() const noexcept { return memory_; }
-    Result<Blob>  finish();
+    Result<Blob> finish();
 
 private:
-    Done          admit(std::uint64_t size);
+    Done admit(std::uint64_t size);
 
-    std::string   memory_;
-    int           descriptor_ = -1;
+    std::string memory_;
+    int descriptor_ = -1;
     std::uint64_t size_ = 0, charged_ = 0;
 };
 

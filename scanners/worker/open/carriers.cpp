@@ -38,9 +38,9 @@ Decoded decode_rtf(std::string_view packed, std::uint64_t size, Output& out) {
     constexpr std::size_t window_size = 4096, chunk = 32 * 1024;
     std::string window(window_size, '\0'), plain;
     rtf_start.copy(window.data(), rtf_start.size());
-    std::size_t   at = 0, end = rtf_start.size();
+    std::size_t at = 0, end = rtf_start.size();
     std::uint64_t made = 0;
-    const auto    put = [&](char byte) {
+    const auto put = [&](char byte) {
         plain.push_back(window[end] = byte);
         end = (end + 1) % window_size;
         ++made;
@@ -76,7 +76,7 @@ Decoded inflate_zlib(std::string_view packed, Output& out) {
     while (true) {
         stream.next_out = reinterpret_cast<Bytef*>(chunk.data());
         stream.avail_out = static_cast<uInt>(chunk.size());
-        const int  status = ::inflate(&stream, Z_NO_FLUSH);
+        const int status = ::inflate(&stream, Z_NO_FLUSH);
         const auto made = chunk.size() - stream.avail_out;
         if (!out.put(std::string_view(chunk).substr(0, made))) return Decoded::stopped;
         if (status == Z_STREAM_END) return Decoded::whole;
@@ -108,9 +108,9 @@ Decoded decompress_brotli(std::string_view packed, Output& out) {
     const auto* next_in = reinterpret_cast<const std::uint8_t*>(packed.data());
     std::size_t left = packed.size();
     while (true) {
-        auto*       next_out = reinterpret_cast<std::uint8_t*>(chunk.data());
+        auto* next_out = reinterpret_cast<std::uint8_t*>(chunk.data());
         std::size_t room = chunk.size();
-        const auto  status = BrotliDecoderDecompressStream(state.get(), &left, &next_in, &room, &next_out, nullptr);
+        const auto status = BrotliDecoderDecompressStream(state.get(), &left, &next_in, &room, &next_out, nullptr);
         if (!out.put(std::string_view(chunk).substr(0, chunk.size() - room))) return Decoded::stopped;
         if (status == BROTLI_DECODER_RESULT_SUCCESS) return left == 0 ? Decoded::whole : Decoded::damaged;
         if (status != BROTLI_DECODER_RESULT_NEEDS_MORE_OUTPUT) return Decoded::damaged;
@@ -120,22 +120,24 @@ Decoded decompress_brotli(std::string_view packed, Output& out) {
 }  // namespace
 
 void open_onenote(Opener& opener, std::uint32_t part, const Blob& blob) {
-    constexpr auto        mark = "\xe7\x16\xe3\xbd\x65\x26\x11\x45\xa4\xc4\x8d\x4d\x0b\x7a\x9e\xac"sv;  // FileDataStoreObject, MS-ONESTORE 2.6.13
+    constexpr auto mark =
+        "\xe7\x16\xe3\xbd\x65\x26\x11\x45\xa4\xc4\x8d\x4d\x0b\x7a\x9e\xac"sv;  // FileDataStoreObject, MS-ONESTORE 2.6.13
     constexpr std::size_t header = 36;
-    const auto            bytes = blob.bytes();
+    const auto bytes = blob.bytes();
     for (auto at = bytes.find(mark); at != std::string_view::npos;) {
         const auto size = little64(bytes, at + mark.size()), left = bytes.size() - std::min(bytes.size(), at + header);
         if (size > left) mark_damaged(opener, part, "an embedded file that is cut");
         const auto kept = std::min<std::uint64_t>(size, left);
-        if (opener.new_part_of({.parent = part, .container = "onenote"}, blob.slice(at + header, kept), "onenote", true) == 0) return;
+        if (opener.new_part_of({.parent = part, .container = "onenote"}, blob.slice(at + header, kept), "onenote", true) == 0)
+            return;
         at = bytes.find(mark, at + header + static_cast<std::size_t>(kept));
     }
 }
 
 void open_active_mime(Opener& opener, std::uint32_t part, const Blob& blob) {
-    const auto        bytes = blob.bytes();
+    const auto bytes = blob.bytes();
     const std::size_t places[] = {little16(bytes, 0x1e) + 46UL, 0x32, 0x22a};
-    const auto*       place = std::ranges::find_if(places, [&](std::size_t at) { return is_zlib_header(window(bytes, at, 2)); });
+    const auto* place = std::ranges::find_if(places, [&](std::size_t at) { return is_zlib_header(window(bytes, at, 2)); });
     if (place == std::end(places)) return mark_damaged(opener, part, "ActiveMime without its data");
     auto writer = opener.new_part({.parent = part, .container = "activemime"}, "activemime");
     if (!writer) return;
@@ -145,12 +147,13 @@ void open_active_mime(Opener& opener, std::uint32_t part, const Blob& blob) {
 
 void open_apple_file(Opener& opener, std::uint32_t part, const Blob& blob) {
     constexpr std::uint64_t data_fork = 1, real_name = 3;
-    const auto              bytes = blob.bytes();
-    std::string_view        name, data;
-    const auto              count = big(bytes, 24, 2);
+    const auto bytes = blob.bytes();
+    std::string_view name, data;
+    const auto count = big(bytes, 24, 2);
     for (std::uint64_t i = 0, at = 26; i < count; ++i, at += 12) {
         const auto id = big(bytes, at, 4), from = big(bytes, at + 4, 4), size = big(bytes, at + 8, 4);
-        if (bytes.size() < at + 12 || from > bytes.size() || size > bytes.size() - from) return mark_damaged(opener, part, "an AppleSingle file that is cut");
+        if (bytes.size() < at + 12 || from > bytes.size() || size > bytes.size() - from)
+            return mark_damaged(opener, part, "an AppleSingle file that is cut");
         if (id == real_name) name = window(bytes, from, size);
         if (id == data_fork) data = window(bytes, from, size);
     }
@@ -166,8 +169,9 @@ void open_macbinary(Opener& opener, std::uint32_t part, const Blob& blob) {
     if (size > bytes.size() - std::min(header, bytes.size())) mark_damaged(opener, part, "a MacBinary file that is cut");
     const auto data = window(bytes, header, size);
     if (data.empty()) return;
-    opener.new_part_of({.parent = part, .container = "macbinary", .names = member_names(window(bytes, 2, byte_at(bytes, 1)), false)},
-                       blob.slice(header, data.size()), "macbinary", true);
+    opener.new_part_of(
+        {.parent = part, .container = "macbinary", .names = member_names(window(bytes, 2, byte_at(bytes, 1)), false)},
+        blob.slice(header, data.size()), "macbinary", true);
 }
 
 void open_szdd(Opener& opener, std::uint32_t part, const Blob& blob) {
@@ -182,7 +186,8 @@ void open_szdd(Opener& opener, std::uint32_t part, const Blob& blob) {
     auto writer = opener.new_part({.parent = part, .container = "szdd", .names = std::move(names)}, "szdd");
     if (!writer) return;
     WriterOutput out(writer);
-    settle(opener, part, writer, decode_lzss(window_size - (is_basic ? 18 : 16), bytes.substr(header), size, out), "SZDD data that are damaged");
+    settle(opener, part, writer, decode_lzss(window_size - (is_basic ? 18 : 16), bytes.substr(header), size, out),
+           "SZDD data that are damaged");
 }
 
 void open_compressed_rtf(Opener& opener, std::uint32_t part, const Blob& blob) {
@@ -192,11 +197,11 @@ void open_compressed_rtf(Opener& opener, std::uint32_t part, const Blob& blob) {
     if (bytes.size() < header || packed < header - 4) return mark_damaged(opener, part, "compressed RTF that is cut");
     if (packed - (header - 4) > bytes.size() - header) mark_damaged(opener, part, "compressed RTF that is cut");
     const auto data = window(bytes, header, packed - (header - 4));
-    auto       writer = opener.new_part({.parent = part, .container = "lzfu", .names = {"body.rtf"}}, "lzfu");
+    auto writer = opener.new_part({.parent = part, .container = "lzfu", .names = {"body.rtf"}}, "lzfu");
     if (!writer) return;
     WriterOutput out(writer);
-    const bool   is_plain = window(bytes, 8, 4) == "MELA";
-    const auto   how = !is_plain ? decode_rtf(data, size, out) : out.put(data) ? Decoded::whole : Decoded::stopped;
+    const bool is_plain = window(bytes, 8, 4) == "MELA";
+    const auto how = !is_plain ? decode_rtf(data, size, out) : out.put(data) ? Decoded::whole : Decoded::stopped;
     settle(opener, part, writer, how, "compressed RTF that is damaged");
 }
 
@@ -204,8 +209,8 @@ bool wants_zlib(const mail::Part& part) { return has_kind(part, "dat") && part.d
 
 void open_zlib(Opener& opener, std::uint32_t part, const Blob& blob) {
     constexpr std::uint64_t enough = 4096;
-    FirstBytes              trial(enough);
-    const auto              how = inflate_zlib(blob.bytes(), trial);
+    FirstBytes trial(enough);
+    const auto how = inflate_zlib(blob.bytes(), trial);
     if (how == Decoded::damaged && !trial.is_full()) return;
     auto writer = opener.new_part({.parent = part, .container = "zlib"}, "zlib");
     if (!writer) return;
@@ -214,10 +219,16 @@ void open_zlib(Opener& opener, std::uint32_t part, const Blob& blob) {
 }
 
 bool wants_brotli(const mail::Part& part) {
-    const auto is_named = [](std::string_view name) { return name.size() > 3 && equal_fold(name.substr(name.size() - 3), ".br"); };
-    const auto is_typed = [](std::string_view type) { return type == "application/x-brotli" || type == "application/brotli" || type == "application/x-br"; };
-    const bool is_plain = part.description.contains("ASCII text") || part.description.contains("UTF-8");  // what has no signature may look like much else
-    return !is_plain && part.size != 0 && (std::ranges::any_of(part.names, is_named) || std::ranges::any_of(part.types, is_typed));
+    const auto is_named = [](std::string_view name) {
+        return name.size() > 3 && equal_fold(name.substr(name.size() - 3), ".br");
+    };
+    const auto is_typed = [](std::string_view type) {
+        return type == "application/x-brotli" || type == "application/brotli" || type == "application/x-br";
+    };
+    const bool is_plain = part.description.contains("ASCII text") ||
+                          part.description.contains("UTF-8");  // what has no signature may look like much else
+    return !is_plain && part.size != 0 &&
+           (std::ranges::any_of(part.names, is_named) || std::ranges::any_of(part.types, is_typed));
 }
 
 void open_brotli(Opener& opener, std::uint32_t part, const Blob& blob) {

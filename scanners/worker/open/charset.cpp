@@ -18,36 +18,97 @@ namespace {
 // No name whose converter finds out the byte order by itself ("UTF-16", "UTF-32"): glibc keeps what it found, whatever
 // is reset, and the next message would be read in the order of the last one.
 constexpr std::array<std::string_view, 47> iconv_names = {
-    "UTF-8",       "ISO-8859-1",  "ISO-8859-2",  "ISO-8859-3",  "ISO-8859-4",  "ISO-8859-5",  "ISO-8859-6",
-    "ISO-8859-7",  "ISO-8859-8",  "ISO-8859-9",  "ISO-8859-10", "ISO-8859-13", "ISO-8859-14", "ISO-8859-15",
-    "ISO-8859-16", "CP1250",      "CP1251",      "CP1252",      "CP1253",      "CP1254",      "CP1255",
-    "CP1256",      "CP1257",      "CP1258",      "CP874",       "CP437",       "CP850",       "CP866",
-    "KOI8-R",      "KOI8-U",      "MACINTOSH",   "GB18030",     "BIG5-HKSCS",  "CP932",       "EUC-JP",
-    "ISO-2022-JP-2", "EUC-KR",    "UHC",         "ISO-2022-KR", "UTF-7",       "UTF-16LE",    "UTF-16BE",
-    "UTF-32LE",    "UTF-32BE",    "IBM037",      "IBM500",      "IBM1047"};
+    "UTF-8",      "ISO-8859-1", "ISO-8859-2",  "ISO-8859-3",    "ISO-8859-4",  "ISO-8859-5",  "ISO-8859-6",  "ISO-8859-7",
+    "ISO-8859-8", "ISO-8859-9", "ISO-8859-10", "ISO-8859-13",   "ISO-8859-14", "ISO-8859-15", "ISO-8859-16", "CP1250",
+    "CP1251",     "CP1252",     "CP1253",      "CP1254",        "CP1255",      "CP1256",      "CP1257",      "CP1258",
+    "CP874",      "CP437",      "CP850",       "CP866",         "KOI8-R",      "KOI8-U",      "MACINTOSH",   "GB18030",
+    "BIG5-HKSCS", "CP932",      "EUC-JP",      "ISO-2022-JP-2", "EUC-KR",      "UHC",         "ISO-2022-KR", "UTF-7",
+    "UTF-16LE",   "UTF-16BE",   "UTF-32LE",    "UTF-32BE",      "IBM037",      "IBM500",      "IBM1047"};
 
 // What messages write; "iso-8859-N" and "windows-125N" are read by rule.
 constexpr std::pair<std::string_view, std::string_view> aliases[] = {
-    {"utf8", "UTF-8"}, {"us-ascii", "ISO-8859-1"}, {"ascii", "ISO-8859-1"}, {"ansi_x3.4-1968", "ISO-8859-1"},
-    {"latin1", "ISO-8859-1"}, {"latin-1", "ISO-8859-1"}, {"l1", "ISO-8859-1"}, {"latin2", "ISO-8859-2"},
-    {"latin9", "ISO-8859-15"}, {"iso-8859-8-i", "ISO-8859-8"}, {"iso-8859-6-i", "ISO-8859-6"}, {"iso-8859-11", "CP874"},
-    {"tis-620", "CP874"}, {"windows-874", "CP874"}, {"dos-874", "CP874"}, {"ibm437", "CP437"}, {"ibm850", "CP850"},
-    {"ibm866", "CP866"}, {"koi8", "KOI8-R"}, {"mac", "MACINTOSH"}, {"x-mac-roman", "MACINTOSH"}, {"macroman", "MACINTOSH"},
-    {"gb2312", "GB18030"}, {"gb_2312-80", "GB18030"}, {"gbk", "GB18030"}, {"cp936", "GB18030"}, {"x-gbk", "GB18030"},
-    {"euc-cn", "GB18030"}, {"big5", "BIG5-HKSCS"}, {"x-x-big5", "BIG5-HKSCS"}, {"cp950", "BIG5-HKSCS"},
-    {"shift_jis", "CP932"}, {"shift-jis", "CP932"}, {"sjis", "CP932"}, {"x-sjis", "CP932"}, {"windows-31j", "CP932"},
-    {"ms_kanji", "CP932"}, {"x-euc-jp", "EUC-JP"}, {"iso-2022-jp", "ISO-2022-JP-2"}, {"iso-2022-jp-1", "ISO-2022-JP-2"},
-    {"csiso2022jp", "ISO-2022-JP-2"}, {"iso-2022-jp-ms", "ISO-2022-JP-2"}, {"ks_c_5601-1987", "UHC"}, {"ks_c_5601", "UHC"},
-    {"ksc5601", "UHC"}, {"cp949", "UHC"}, {"korean", "UHC"}, {"unicode-1-1-utf-7", "UTF-7"}, {"utf7", "UTF-7"},
-    {"x-unicode-2-0-utf-7", "UTF-7"}, {"csunicode11utf7", "UTF-7"}, {"utf-8-sig", "UTF-8"}, {"unicode-1-1-utf-8", "UTF-8"},
-    {"ibm-037", "IBM037"}, {"cp037", "IBM037"}, {"ebcdic-cp-us", "IBM037"}, {"csibm037", "IBM037"}, {"cp500", "IBM500"},
-    {"ibm-500", "IBM500"}, {"cp1047", "IBM1047"}, {"ibm-1047", "IBM1047"},
+    {"utf8", "UTF-8"},
+    {"us-ascii", "ISO-8859-1"},
+    {"ascii", "ISO-8859-1"},
+    {"ansi_x3.4-1968", "ISO-8859-1"},
+    {"latin1", "ISO-8859-1"},
+    {"latin-1", "ISO-8859-1"},
+    {"l1", "ISO-8859-1"},
+    {"latin2", "ISO-8859-2"},
+    {"latin9", "ISO-8859-15"},
+    {"iso-8859-8-i", "ISO-8859-8"},
+    {"iso-8859-6-i", "ISO-8859-6"},
+    {"iso-8859-11", "CP874"},
+    {"tis-620", "CP874"},
+    {"windows-874", "CP874"},
+    {"dos-874", "CP874"},
+    {"ibm437", "CP437"},
+    {"ibm850", "CP850"},
+    {"ibm866", "CP866"},
+    {"koi8", "KOI8-R"},
+    {"mac", "MACINTOSH"},
+    {"x-mac-roman", "MACINTOSH"},
+    {"macroman", "MACINTOSH"},
+    {"gb2312", "GB18030"},
+    {"gb_2312-80", "GB18030"},
+    {"gbk", "GB18030"},
+    {"cp936", "GB18030"},
+    {"x-gbk", "GB18030"},
+    {"euc-cn", "GB18030"},
+    {"big5", "BIG5-HKSCS"},
+    {"x-x-big5", "BIG5-HKSCS"},
+    {"cp950", "BIG5-HKSCS"},
+    {"shift_jis", "CP932"},
+    {"shift-jis", "CP932"},
+    {"sjis", "CP932"},
+    {"x-sjis", "CP932"},
+    {"windows-31j", "CP932"},
+    {"ms_kanji", "CP932"},
+    {"x-euc-jp", "EUC-JP"},
+    {"iso-2022-jp", "ISO-2022-JP-2"},
+    {"iso-2022-jp-1", "ISO-2022-JP-2"},
+    {"csiso2022jp", "ISO-2022-JP-2"},
+    {"iso-2022-jp-ms", "ISO-2022-JP-2"},
+    {"ks_c_5601-1987", "UHC"},
+    {"ks_c_5601", "UHC"},
+    {"ksc5601", "UHC"},
+    {"cp949", "UHC"},
+    {"korean", "UHC"},
+    {"unicode-1-1-utf-7", "UTF-7"},
+    {"utf7", "UTF-7"},
+    {"x-unicode-2-0-utf-7", "UTF-7"},
+    {"csunicode11utf7", "UTF-7"},
+    {"utf-8-sig", "UTF-8"},
+    {"unicode-1-1-utf-8", "UTF-8"},
+    {"ibm-037", "IBM037"},
+    {"cp037", "IBM037"},
+    {"ebcdic-cp-us", "IBM037"},
+    {"csibm037", "IBM037"},
+    {"cp500", "IBM500"},
+    {"ibm-500", "IBM500"},
+    {"cp1047", "IBM1047"},
+    {"ibm-1047", "IBM1047"},
     // without a byte order of their own: RFC 2781 section 4.3 says big endian
-    {"utf-16", "UTF-16BE"}, {"utf16", "UTF-16BE"}, {"unicode", "UTF-16BE"}, {"csunicode", "UTF-16BE"}, {"ucs-2", "UTF-16BE"},
-    {"iso-10646-ucs-2", "UTF-16BE"}, {"ucs-2be", "UTF-16BE"}, {"unicodefffe", "UTF-16BE"}, {"utf16be", "UTF-16BE"},
-    {"ucs-2le", "UTF-16LE"}, {"utf16le", "UTF-16LE"}, {"unicodefeff", "UTF-16LE"}, {"utf-32", "UTF-32BE"}, {"utf32", "UTF-32BE"},
-    {"ucs-4", "UTF-32BE"}, {"iso-10646-ucs-4", "UTF-32BE"}, {"ucs-4be", "UTF-32BE"}, {"utf32be", "UTF-32BE"},
-    {"ucs-4le", "UTF-32LE"}, {"utf32le", "UTF-32LE"}};
+    {"utf-16", "UTF-16BE"},
+    {"utf16", "UTF-16BE"},
+    {"unicode", "UTF-16BE"},
+    {"csunicode", "UTF-16BE"},
+    {"ucs-2", "UTF-16BE"},
+    {"iso-10646-ucs-2", "UTF-16BE"},
+    {"ucs-2be", "UTF-16BE"},
+    {"unicodefffe", "UTF-16BE"},
+    {"utf16be", "UTF-16BE"},
+    {"ucs-2le", "UTF-16LE"},
+    {"utf16le", "UTF-16LE"},
+    {"unicodefeff", "UTF-16LE"},
+    {"utf-32", "UTF-32BE"},
+    {"utf32", "UTF-32BE"},
+    {"ucs-4", "UTF-32BE"},
+    {"iso-10646-ucs-4", "UTF-32BE"},
+    {"ucs-4be", "UTF-32BE"},
+    {"utf32be", "UTF-32BE"},
+    {"ucs-4le", "UTF-32LE"},
+    {"utf32le", "UTF-32LE"}};
 
 constexpr std::size_t none = SIZE_MAX;
 constexpr std::size_t name_limit = 40;
@@ -90,7 +151,7 @@ public:
     static iconv_t no_descriptor() { return std::bit_cast<iconv_t>(std::uintptr_t{UINTPTR_MAX}); }
 
 private:
-    std::array<bool, iconv_names.size()>                              tried_{};
+    std::array<bool, iconv_names.size()> tried_{};
     std::array<std::unique_ptr<void, CloseIconv>, iconv_names.size()> open_;
 };
 
@@ -105,8 +166,10 @@ std::size_t with_byte_order(std::size_t place, std::string_view& bytes) {
     struct Mark {
         std::string_view family, bytes, name;
     };
-    static constexpr Mark marks[] = {{"UTF-16", "\xff\xfe"sv, "UTF-16LE"}, {"UTF-16", "\xfe\xff"sv, "UTF-16BE"},
-                                     {"UTF-32", "\xff\xfe\0\0"sv, "UTF-32LE"}, {"UTF-32", "\0\0\xfe\xff"sv, "UTF-32BE"}};
+    static constexpr Mark marks[] = {{"UTF-16", "\xff\xfe"sv, "UTF-16LE"},
+                                     {"UTF-16", "\xfe\xff"sv, "UTF-16BE"},
+                                     {"UTF-32", "\xff\xfe\0\0"sv, "UTF-32LE"},
+                                     {"UTF-32", "\0\0\xfe\xff"sv, "UTF-32BE"}};
     for (const auto& mark : marks) {
         if (!iconv_names[place].starts_with(mark.family) || !bytes.starts_with(mark.bytes)) continue;
         bytes.remove_prefix(mark.bytes.size());
@@ -120,17 +183,17 @@ std::optional<std::string> convert(std::string_view bytes, std::size_t place) {
     const auto descriptor = Table::get().descriptor(place);
     if (descriptor == Table::no_descriptor()) return {};
     ::iconv(descriptor, nullptr, nullptr, nullptr, nullptr);
-    std::string            out;
+    std::string out;
     std::array<char, 4096> chunk;
-    char*                  from = const_cast<char*>(bytes.data());  // iconv's prototype; it does not write there
-    std::size_t            left = bytes.size();
-    const std::size_t      unit = iconv_names[place].starts_with("UTF-16") ? 2 : iconv_names[place].starts_with("UTF-32") ? 4 : 1;
+    char* from = const_cast<char*>(bytes.data());  // iconv's prototype; it does not write there
+    std::size_t left = bytes.size();
+    const std::size_t unit = iconv_names[place].starts_with("UTF-16") ? 2 : iconv_names[place].starts_with("UTF-32") ? 4 : 1;
     for (bool flushing = false;;) {
-        char*       to = chunk.data();
+        char* to = chunk.data();
         std::size_t room = chunk.size();
-        const auto  done = flushing ? ::iconv(descriptor, nullptr, nullptr, &to, &room)
-                                    : ::iconv(descriptor, &from, &left, &to, &room);
-        const int   trouble = errno;
+        const auto done =
+            flushing ? ::iconv(descriptor, nullptr, nullptr, &to, &room) : ::iconv(descriptor, &from, &left, &to, &room);
+        const int trouble = errno;
         out.append(chunk.data(), to);
         if (done != SIZE_MAX || (trouble != E2BIG && left == 0)) {
             if (flushing) return out;
@@ -145,9 +208,9 @@ std::optional<std::string> convert(std::string_view bytes, std::size_t place) {
 }
 
 struct Word {
-    std::string      bytes;
+    std::string bytes;
     std::string_view charset;
-    std::size_t      end = 0;  // one past it
+    std::size_t end = 0;  // one past it
 };
 
 int hex_digit(char c) {
@@ -222,12 +285,12 @@ std::string_view wide_charset_of(std::string_view text) {
     if (text.starts_with("\xfe\xff"sv)) return "UTF-16BE";
     // without a mark: ASCII in pairs or fours of which one byte says something
     constexpr std::size_t enough = 64;
-    const auto            head = text.substr(0, enough);
+    const auto head = text.substr(0, enough);
     if (head.size() < 16) return {};
     for (const auto name : {"UTF-32LE"sv, "UTF-32BE"sv, "UTF-16LE"sv, "UTF-16BE"sv}) {
         const std::size_t unit = name.starts_with("UTF-32") ? 4 : 2;
         const std::size_t place = name.ends_with("LE") ? 0 : unit - 1;
-        bool              fits = true;
+        bool fits = true;
         for (std::size_t i = 0; i < head.size() && fits; ++i) {
             const auto byte = static_cast<unsigned char>(head[i]);
             fits = i % unit == place ? (byte >= 0x20 && byte < 0x7f) || byte == '\t' || byte == '\r' || byte == '\n' : byte == 0;
@@ -246,7 +309,8 @@ bool hides_ascii(std::string_view charset) {
 std::optional<std::string> to_utf8(std::string_view bytes, std::string_view charset) {
     const auto place = place_of(charset);
     if (place == none) return {};
-    if (is_ascii(bytes) && !hides_ascii(charset) && bytes.find('\x1b') == std::string_view::npos && bytes.find('~') == std::string_view::npos)
+    if (is_ascii(bytes) && !hides_ascii(charset) && bytes.find('\x1b') == std::string_view::npos &&
+        bytes.find('~') == std::string_view::npos)
         return std::string(bytes);
     if (place == 0 && is_utf8(bytes)) return std::string(bytes);
     return convert(bytes, place);
@@ -254,12 +318,12 @@ std::optional<std::string> to_utf8(std::string_view bytes, std::string_view char
 
 std::string decode_words(std::string_view text) {
     std::string out;
-    std::string pending;          // bytes of the words so far, not yet converted
+    std::string pending;  // bytes of the words so far, not yet converted
     std::string pending_charset;
-    std::string blanks;           // after a word: they vanish if another word follows
-    bool        after_word = false;
+    std::string blanks;  // after a word: they vanish if another word follows
+    bool after_word = false;
     std::size_t next_end = 0;
-    const auto  flush = [&] {
+    const auto flush = [&] {
         if (after_word) out += to_utf8(pending, pending_charset).value_or(pending);
         pending.clear();
         out += blanks;

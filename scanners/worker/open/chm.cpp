@@ -18,24 +18,26 @@ namespace {
 constexpr auto who = "chm";
 
 // What libmspack wants to see in the header; some compilers write the first of them twice, and no viewer looks
-constexpr std::size_t      ids_at = 0x18;
-constexpr std::string_view ids("\x10\xfd\x01\x7c\xaa\x7b\xd0\x11\x9e\x0c\0\xa0\xc9\x22\xe6\xec\x11\xfd\x01\x7c\xaa\x7b\xd0\x11\x9e\x0c\0\xa0\xc9\x22\xe6\xec", 32);
+constexpr std::size_t ids_at = 0x18;
+constexpr std::string_view ids(
+    "\x10\xfd\x01\x7c\xaa\x7b\xd0\x11\x9e\x0c\0\xa0\xc9\x22\xe6\xec\x11\xfd\x01\x7c\xaa\x7b\xd0\x11\x9e\x0c\0\xa0\xc9\x22\xe6\xec",
+    32);
 
 // Memory - libmspack's idea of a system: one file to read, one part to write, and an end when the budget ends
 struct Memory {
     mspack_system system{};  // first: libmspack gives its address back
-    Opener*          opener = nullptr;
+    Opener* opener = nullptr;
     std::string_view bytes;
-    PartWriter*      writer = nullptr;  // of the file that is being extracted
+    PartWriter* writer = nullptr;  // of the file that is being extracted
 };
 struct File {
-    Memory*     memory;
+    Memory* memory;
     std::size_t at;
-    bool        is_output;
+    bool is_output;
 };
 
 Memory* memory_of(mspack_system* system) { return reinterpret_cast<Memory*>(system); }
-File*   file_of(mspack_file* file) { return reinterpret_cast<File*>(file); }
+File* file_of(mspack_file* file) { return reinterpret_cast<File*>(file); }
 
 mspack_file* open_file(mspack_system* system, const char*, int mode) {
     auto* made = static_cast<File*>(std::malloc(sizeof(File)));
@@ -68,16 +70,25 @@ int seek_file(mspack_file* file, off_t offset, int mode) {
     return 0;
 }
 off_t tell_file(mspack_file* file) { return static_cast<off_t>(file_of(file)->at); }
-void  no_message(mspack_file*, const char*, ...) {}
+void no_message(mspack_file*, const char*, ...) {}
 void* allocate(mspack_system*, std::size_t count) { return std::malloc(count); }
-void  release(void* memory) { std::free(memory); }
-void  copy_bytes(void* from, void* to, std::size_t count) { std::memcpy(to, from, count); }
+void release(void* memory) { std::free(memory); }
+void copy_bytes(void* from, void* to, std::size_t count) { std::memcpy(to, from, count); }
 
 class Chm {
 public:
     Chm(Opener& opener, std::uint32_t part, const Blob& bytes) : opener_(opener), part_(part) {
-        memory_.system = {.open = open_file, .close = close_file, .read = read_file, .write = write_file, .seek = seek_file, .tell = tell_file,
-                          .message = no_message, .alloc = allocate, .free = release, .copy = copy_bytes, .null_ptr = nullptr};
+        memory_.system = {.open = open_file,
+                          .close = close_file,
+                          .read = read_file,
+                          .write = write_file,
+                          .seek = seek_file,
+                          .tell = tell_file,
+                          .message = no_message,
+                          .alloc = allocate,
+                          .free = release,
+                          .copy = copy_bytes,
+                          .null_ptr = nullptr};
         memory_.opener = &opener;
         memory_.bytes = bytes.bytes();
     }
@@ -120,9 +131,9 @@ private:
         return true;
     }
 
-    Opener&       opener_;
+    Opener& opener_;
     std::uint32_t part_;
-    Memory        memory_;
+    Memory memory_;
 };
 
 }  // namespace

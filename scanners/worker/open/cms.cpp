@@ -16,20 +16,20 @@ namespace {
 
 using namespace std::string_view_literals;
 
-constexpr auto     who = "cms";
+constexpr auto who = "cms";
 constexpr unsigned deepest = 8;  // content types within content types, and octet strings within octet strings
 
 enum class Content : std::uint8_t { unknown, data, signed_data, encrypted, digested, compressed, authenticated, time_stamped };
 
 struct Type {
     std::string_view id;
-    Content          content;
+    Content content;
 };
 constexpr Type types[] = {
     {"\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01"sv, Content::data},
     {"\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02"sv, Content::signed_data},
-    {"\x2a\x86\x48\x86\xf7\x0d\x01\x07\x03"sv, Content::encrypted},   // enveloped
-    {"\x2a\x86\x48\x86\xf7\x0d\x01\x07\x04"sv, Content::encrypted},   // signed and enveloped
+    {"\x2a\x86\x48\x86\xf7\x0d\x01\x07\x03"sv, Content::encrypted},  // enveloped
+    {"\x2a\x86\x48\x86\xf7\x0d\x01\x07\x04"sv, Content::encrypted},  // signed and enveloped
     {"\x2a\x86\x48\x86\xf7\x0d\x01\x07\x05"sv, Content::digested},
     {"\x2a\x86\x48\x86\xf7\x0d\x01\x07\x06"sv, Content::encrypted},
     {"\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01\x02"sv, Content::authenticated},
@@ -45,12 +45,12 @@ Content content_of(std::string_view id) {
 
 // first_two - the type and the [0] content of a ContentInfo or EncapsulatedContentInfo
 struct Pair {
-    std::string_view          id;
+    std::string_view id;
     std::optional<BerElement> content;  // within [0]; nothing: it lies somewhere else (a detached signature)
-    bool                      is_there = false;
+    bool is_there = false;
 };
 Pair read_pair(std::string_view sequence) {
-    Pair      out;
+    Pair out;
     BerReader reader(sequence);
     const auto id = reader.next();
     if (!id || id->tag != ber::object_id) return out;
@@ -85,7 +85,8 @@ private:
         if (content == Content::data || content == Content::unknown) return add(element);
         BerReader reader(element.content);
         while (const auto field = reader.next()) {
-            if (content == Content::time_stamped && (field->tag == ber::octet_string || field->tag == ber::octet_pieces)) return add(*field);
+            if (content == Content::time_stamped && (field->tag == ber::octet_string || field->tag == ber::octet_pieces))
+                return add(*field);
             if (field->tag != ber::sequence) continue;
             const auto pair = read_pair(field->content);
             // an algorithm is a sequence that begins with an identifier, too; the content has [0] behind it, or a known type
@@ -140,7 +141,7 @@ private:
     void add(const BerElement& element) {
         if (element.content.empty()) return;
         const bool is_octets = element.tag == ber::octet_string || element.tag == ber::octet_pieces;
-        auto       bytes = is_octets ? collect(element) : std::optional(std::string(element.content));
+        auto bytes = is_octets ? collect(element) : std::optional(std::string(element.content));
         if (!bytes) return;
         auto entity = about(*bytes);
         opener_.new_part_of(std::move(entity), Blob::of(std::move(*bytes)), who, false);
@@ -153,17 +154,18 @@ private:
         auto writer = opener_.new_part(about(inflated_head(*packed)), who);
         if (!writer) return;
         const auto number = writer.number();
-        Inflater   inflater;
-        const auto result = packed->size() > zlib_header ? inflater.run(std::string_view(*packed).substr(zlib_header), writer) : Inflated::damaged;
+        Inflater inflater;
+        const auto result = packed->size() > zlib_header ? inflater.run(std::string_view(*packed).substr(zlib_header), writer)
+                                                         : Inflated::damaged;
         if (result == Inflated::stopped) return;
         if (result == Inflated::whole) return writer.finish();
         mark_unreadable(opener_, number);
         mark_damaged(opener_, part_, "compressed CMS data that cannot be decompressed");
     }
 
-    Opener&       opener_;
+    Opener& opener_;
     std::uint32_t part_;
-    std::size_t   size_ = 0;
+    std::size_t size_ = 0;
 };
 
 // note_rest - bytes behind the structure: some readers stop there, others take them along
@@ -171,14 +173,16 @@ void note_rest(Opener& opener, std::uint32_t part, const Blob& bytes, std::size_
     const auto rest = bytes.bytes().substr(size);
     if (rest.find_first_not_of("\0\r\n \t"sv) == std::string_view::npos) return opener.own(part, size, rest.size(), Owned::read);
     opener.add_anomaly(mail::AnomalyKind::polyglot, part, "bytes behind a CMS message");
-    opener.new_part_of({.parent = part, .container = cms_container, .flags = static_cast<std::uint8_t>(mail::PartFlag::alternate)},
-                       bytes.slice(size, rest.size()), who, true);
+    opener.new_part_of(
+        {.parent = part, .container = cms_container, .flags = static_cast<std::uint8_t>(mail::PartFlag::alternate)},
+        bytes.slice(size, rest.size()), who, true);
     opener.own(part, size, rest.size(), Owned::content);
 }
 
 bool is_labelled(const mail::Part& part) {
     constexpr std::string_view labels[] = {"application/pkcs7-mime", "application/x-pkcs7-mime", "application/cms"};
-    return std::ranges::any_of(part.types, [&](const auto& type) { return std::ranges::find(labels, type) != std::ranges::end(labels); });
+    return std::ranges::any_of(part.types,
+                               [&](const auto& type) { return std::ranges::find(labels, type) != std::ranges::end(labels); });
 }
 
 }  // namespace
@@ -194,7 +198,7 @@ bool is_cms_part(const mail::Part& part) { return has_kind(part, "p7m") || is_la
 
 void open_cms(Opener& opener, std::uint32_t part, const Blob& bytes) {
     const auto all = bytes.bytes();
-    Message    message(opener, part);
+    Message message(opener, part);
     if (message.read(all)) {
         opener.own(part, 0, message.size(), Owned::read);
         if (message.size() < all.size()) note_rest(opener, part, bytes, message.size());

@@ -11,12 +11,12 @@ namespace {
 
 using namespace std::string_view_literals;
 
-constexpr auto          mark = "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"sv;
+constexpr auto mark = "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"sv;
 constexpr std::uint32_t last_sector = 0xfffffff9;  // from here on: free, end of chain, FAT, DIFAT
 constexpr std::uint32_t none = 0xffffffff;
-constexpr std::size_t   header_size = 512, entry_size = 128, header_difat = 109;
-constexpr unsigned      mini_shift = 6;
-constexpr std::uint8_t  storage_type = 1, stream_type = 2, root_type = 5;
+constexpr std::size_t header_size = 512, entry_size = 128, header_difat = 109;
+constexpr unsigned mini_shift = 6;
+constexpr std::uint8_t storage_type = 1, stream_type = 2, root_type = 5;
 
 }  // namespace
 
@@ -80,7 +80,7 @@ bool CompoundFile::read_fat(std::uint32_t first_difat, std::uint32_t difat_secto
 
 std::string CompoundFile::read_chain(std::uint32_t first, std::uint64_t most) {
     std::string out;
-    const auto  steps = (bytes_.size() >> shift_) + 1;
+    const auto steps = (bytes_.size() >> shift_) + 1;
     std::size_t step = 0;
     for (auto number = first; number < last_sector && out.size() < most; ++step) {
         const auto piece = sector(number);
@@ -95,13 +95,13 @@ std::string CompoundFile::read_chain(std::uint32_t first, std::uint64_t most) {
 }
 
 void CompoundFile::read_directory(std::uint32_t first) {
-    const auto                 table = read_chain(first, most_compound_entries * entry_size);
+    const auto table = read_chain(first, most_compound_entries * entry_size);
     std::vector<std::uint32_t> links;  // left, right, child of each
     for (std::size_t at = 0; at + entry_size <= table.size(); at += entry_size) {
-        const auto    raw = std::string_view(table).substr(at, entry_size);
-        const auto    type = byte_at(raw, 66);
+        const auto raw = std::string_view(table).substr(at, entry_size);
+        const auto type = byte_at(raw, 66);
         CompoundEntry entry;
-        const auto    name_size = std::min<std::size_t>(little16(raw, 64), 64);
+        const auto name_size = std::min<std::size_t>(little16(raw, 64), 64);
         if (name_size >= 2) entry.name = utf8_of_utf16(raw.substr(0, name_size - 2), 200);
         entry.is_stream = type == stream_type;
         entry.start = little32(raw, 116);
@@ -121,11 +121,11 @@ void CompoundFile::check_chains() {
     std::vector<bool> seen(fat_.size()), mini_seen(mini_fat_.size());
     for (const auto& entry : entries_) {
         if (!entry.is_stream || entry.size == 0) continue;
-        const bool  is_mini = entry.size < mini_cutoff_;
+        const bool is_mini = entry.size < mini_cutoff_;
         const auto& table = is_mini ? mini_fat_ : fat_;
-        auto&       known = is_mini ? mini_seen : seen;
-        const auto  shift = is_mini ? mini_shift : shift_;
-        auto        left = ((entry.size - 1) >> shift) + 1;
+        auto& known = is_mini ? mini_seen : seen;
+        const auto shift = is_mini ? mini_shift : shift_;
+        auto left = ((entry.size - 1) >> shift) + 1;
         for (auto number = entry.start; left != 0; --left, number = table[number]) {
             if (number >= table.size()) return damaged("a stream that is cut");
             if (known[number]) return damaged("a sector that is used twice");
@@ -138,10 +138,10 @@ void CompoundFile::check_chains() {
 void CompoundFile::name_paths(const std::vector<std::uint32_t>& links) {
     struct Step {
         std::uint32_t entry;
-        std::string   folder;
+        std::string folder;
     };
     constexpr std::size_t longest_path = 400;
-    std::vector<Step>     waiting;
+    std::vector<Step> waiting;
     entries_.front().is_reached = true;
     waiting.push_back({links[2], ""});
     while (!waiting.empty()) {
@@ -167,7 +167,7 @@ void CompoundFile::name_paths(const std::vector<std::uint32_t>& links) {
 
 std::vector<CompoundFile::Range> CompoundFile::used() const {
     std::vector<Range> out{{0, 1ULL << shift_}};
-    const auto         most = bytes_.size() >> shift_;
+    const auto most = bytes_.size() >> shift_;
     for (std::size_t i = 0; i < fat_.size() && i < most; ++i) {
         if (fat_[i] == none) continue;
         const auto begin = (i + 1ULL) << shift_;

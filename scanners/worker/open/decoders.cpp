@@ -35,7 +35,9 @@ bool wants(const mail::Part& part) {
 
 // wants_lzma - its signature is weak: libmagic knows only the usual ones, so the name helps
 bool wants_lzma(const mail::Part& part) {
-    const auto is_named = [](std::string_view name) { return name.size() > 5 && equal_fold(name.substr(name.size() - 5), ".lzma"); };
+    const auto is_named = [](std::string_view name) {
+        return name.size() > 5 && equal_fold(name.substr(name.size() - 5), ".lzma");
+    };
     return has_kind(part, "lzma") || (has_kind(part, "dat") && std::ranges::any_of(part.names, is_named));
 }
 
@@ -82,7 +84,7 @@ std::vector<Decoder> archive_decoders() {
         {"zlib", wants_zlib, open_zlib, no},
         {"brotli", wants_brotli, open_brotli, no},
         {"flatxml", may_be_flat_xml, open_flat_xml, no, no},
-        {"unread", wants_unread, open_unread, no, no},  // it opens nothing: no level more
+        {"unread", wants_unread, open_unread, no, no},       // it opens nothing: no level more
         {"appended", may_have_strays, open_strays, no, no},  // the last: by then every other one has said what it owns
     };
 }

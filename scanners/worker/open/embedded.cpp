@@ -21,11 +21,11 @@ constexpr std::size_t convert_limit = 8 * 1024 * 1024;  // text in UTF-16 and th
 
 // Found - one file: what decodes it, and where its data begin
 struct Found {
-    const char*      container = nullptr;
-    std::string      name;
-    TextNotes      (*decode)(std::string_view, Output&) = nullptr;  // null: none
-    std::size_t      data = 0;
-    bool             has_resource = false;  // a second fork
+    const char* container = nullptr;
+    std::string name;
+    TextNotes (*decode)(std::string_view, Output&) = nullptr;  // null: none
+    std::size_t data = 0;
+    bool has_resource = false;  // a second fork
 };
 
 // Lines - a text's lines one by one; CRLF, LF or CR ends them
@@ -38,7 +38,8 @@ public:
         if (at_ >= text_.size()) return false;
         if (lf_ < at_) lf_ = std::min(text_.find('\n', at_), text_.size());
         const auto cr = text_.substr(at_, lf_ - at_).find('\r');
-        const bool is_cut = cr != std::string_view::npos && text_.substr(at_, lf_ - at_).find_first_not_of('\r', cr) != std::string_view::npos;
+        const bool is_cut =
+            cr != std::string_view::npos && text_.substr(at_, lf_ - at_).find_first_not_of('\r', cr) != std::string_view::npos;
         const auto end = is_cut ? at_ + cr : lf_;
         next_ = std::min(end + 1, text_.size());
         line_ = text_.substr(at_, end - at_);
@@ -48,20 +49,20 @@ public:
     // go_on - the next line begins there
     void go_on(std::size_t at) { next_ = std::max(next_, at); }
     std::string_view line() const { return line_; }
-    std::size_t      at() const { return at_; }        // where the line begins
-    std::size_t      behind() const { return next_; }  // where the next one begins
+    std::size_t at() const { return at_; }        // where the line begins
+    std::size_t behind() const { return next_; }  // where the next one begins
 
 private:
     std::string_view text_, line_;
-    std::size_t      at_ = 0, next_ = 0;
-    std::size_t      lf_ = 0;  // the first line feed from at_ on
+    std::size_t at_ = 0, next_ = 0;
+    std::size_t lf_ = 0;  // the first line feed from at_ on
 };
 
 // uu_decoder - for the lines that follow a line "begin ..."; null: they are no data, and the line is prose
 decltype(Found::decode) uu_decoder(std::string_view text, std::size_t behind, const UuBegin& begin) {
-    constexpr int         most_empty = 2;
+    constexpr int most_empty = 2;
     constexpr std::size_t window = 1024;  // some lines of data, whatever ends them
-    Lines                 lines(text.substr(std::min(behind, text.size()), window), 0);
+    Lines lines(text.substr(std::min(behind, text.size()), window), 0);
     for (int empty = 0; lines.next() && trim(lines.line()).empty();)
         if (++empty > most_empty) return nullptr;
     const auto first = lines.line();
@@ -69,7 +70,9 @@ decltype(Found::decode) uu_decoder(std::string_view text, std::size_t behind, co
     bool is_uu = is_uu_line(first);
     if (!is_uu && begin.has_mode && is_short_uu_line(first)) {  // one of the next lines has to be whole
         constexpr int most_short = 8;
-        for (int count = 0; !is_uu && count < most_short && lines.next() && (is_uu_line(lines.line()) || is_short_uu_line(lines.line())); ++count)
+        for (int count = 0;
+             !is_uu && count < most_short && lines.next() && (is_uu_line(lines.line()) || is_short_uu_line(lines.line()));
+             ++count)
             is_uu = is_uu_line(lines.line());
         return is_uu ? decode_uu : nullptr;
     }
@@ -92,7 +95,8 @@ Found look_at_line(std::string_view text, std::string_view line, std::size_t at,
         if (const auto name = yenc_name(line)) return {"yenc", *name, decode_yenc, behind};
     } else if (line[0] == ':') {  // BinHex without the words before it
         const auto header = binhex_header(text.substr(at));
-        if (header && (header->is_sure || is_declared_binhex)) return {"binhex", header->name, decode_binhex, at, header->resource_size != 0};
+        if (header && (header->is_sure || is_declared_binhex))
+            return {"binhex", header->name, decode_binhex, at, header->resource_size != 0};
     } else if (is_binhex_line(line)) {
         if (const auto header = binhex_header(text.substr(behind)))
             return {"binhex", header->name, decode_binhex, behind, header->resource_size != 0};
@@ -106,7 +110,7 @@ std::optional<TextNotes> decode_found(Opener& opener, std::uint32_t part, std::s
                                   found.container);
     if (!writer) return {};
     WriterOutput out(writer);
-    auto         notes = found.decode(data, out);
+    auto notes = found.decode(data, out);
     if (notes.complete) writer.finish();
     return notes;
 }
@@ -150,17 +154,17 @@ public:
     }
 
 private:
-    Opener&          opener_;
-    std::uint32_t    part_;
+    Opener& opener_;
+    std::uint32_t part_;
     std::string_view text_;
-    bool             is_declared_binhex_;
-    std::size_t      yenc_until_ = 0;
+    bool is_declared_binhex_;
+    std::size_t yenc_until_ = 0;
 };
 
 // FieldRun - lines that look like header fields, one behind the other
 struct FieldRun {
     std::size_t begin = 0, fields = 0;
-    bool        has_id = false, has_type = false, open = false;
+    bool has_id = false, has_type = false, open = false;
 
     // is_field - "Name: ..." with a name of letters, digits and dashes; blanks and bytes above 127 may follow the name
     static bool is_field(std::string_view line) {
@@ -190,8 +194,9 @@ void open_quoted(Opener& opener, std::uint32_t part, const Blob& bytes, std::siz
     if (!opener.budget().check_mime_depth(opener.mime_depth(part) + 2)) return;
     mail::Part flags;
     flags.set(PartFlag::alternate);
-    opener.new_part_of({.parent = part, .container = quoted_container, .types = {"message/rfc822"}, .flags = flags.flags, .is_mime = true},
-                       bytes.slice(begin, bytes.bytes().size()), "text", false);
+    opener.new_part_of(
+        {.parent = part, .container = quoted_container, .types = {"message/rfc822"}, .flags = flags.flags, .is_mime = true},
+        bytes.slice(begin, bytes.bytes().size()), "text", false);
 }
 
 bool is_declared_binhex(const mail::Part& part) {
@@ -203,8 +208,8 @@ constexpr std::size_t clock_step = 1 << 20;  // bytes looked through between two
 
 // look_for_files - in a text that nobody takes for mail
 void look_for_files(Opener& opener, std::uint32_t part, std::string_view text) {
-    FileSearch  search(opener, part, text, is_declared_binhex(opener.part(part)));
-    Lines       lines(text, 0);
+    FileSearch search(opener, part, text, is_declared_binhex(opener.part(part)));
+    Lines lines(text, 0);
     std::size_t looked_at_clock = 0;
     while (lines.next()) {
         if (lines.at() - looked_at_clock > clock_step) {
@@ -217,11 +222,11 @@ void look_for_files(Opener& opener, std::uint32_t part, std::string_view text) {
 
 // look_through - for files, and for header sections of other messages
 void look_through(Opener& opener, std::uint32_t part, const Blob& bytes) {
-    const auto  text = bytes.bytes();
-    FileSearch  search(opener, part, text, is_declared_binhex(opener.part(part)));
-    Lines       lines(text, 0);
-    FieldRun    run;
-    bool        opened_quoted = false;
+    const auto text = bytes.bytes();
+    FileSearch search(opener, part, text, is_declared_binhex(opener.part(part)));
+    Lines lines(text, 0);
+    FieldRun run;
+    bool opened_quoted = false;
     std::size_t looked_at_clock = 0;
     while (lines.next()) {
         if (lines.at() - looked_at_clock > clock_step) {
@@ -262,8 +267,10 @@ void open_base64(Opener& opener, std::uint32_t part, std::string_view text) {
 std::vector<std::string_view> orders_of(std::string_view charset, std::string_view text) {
     std::vector<std::string_view> out = {charset};
     const auto seen = wide_charset_of(text);
-    const bool is_wide = charset.find("16") != std::string_view::npos || charset.starts_with("ucs") || charset.starts_with("unicode");
-    if (is_wide && (seen.empty() || seen == "UTF-16LE") && charset.find("be") == std::string_view::npos) out.emplace_back("UTF-16LE");
+    const bool is_wide =
+        charset.find("16") != std::string_view::npos || charset.starts_with("ucs") || charset.starts_with("unicode");
+    if (is_wide && (seen.empty() || seen == "UTF-16LE") && charset.find("be") == std::string_view::npos)
+        out.emplace_back("UTF-16LE");
     else if (!seen.empty()) out.push_back(seen);
     return out;
 }
@@ -281,8 +288,8 @@ void look_at_converted(Opener& opener, std::uint32_t part, std::string_view text
         known = *converted;
         mail::Part flags;
         flags.set(PartFlag::alternate);
-        auto writer = opener.new_part({.parent = part, .container = "charset", .types = opener.part(part).types, .flags = flags.flags},
-                                      "charset");
+        auto writer = opener.new_part(
+            {.parent = part, .container = "charset", .types = opener.part(part).types, .flags = flags.flags}, "charset");
         const auto number = writer.number();
         if (!writer || !writer.write(*converted)) return;
         writer.finish();
@@ -304,13 +311,14 @@ void look_at_wide(Opener& opener, std::uint32_t part, std::string_view text) {
 bool begins_with_file(std::string_view text) {
     constexpr std::size_t enough = 200;
     text = trim(text.substr(0, enough));
-    return text.starts_with("begin ") || text.starts_with("begin-base64") || text.starts_with("=ybegin ") || is_binhex_line(text) ||
-           text.starts_with(':');
+    return text.starts_with("begin ") || text.starts_with("begin-base64") || text.starts_with("=ybegin ") ||
+           is_binhex_line(text) || text.starts_with(':');
 }
 
 bool is_text(const mail::Part& part) {
     constexpr std::string_view encodings[] = {"uue", "ync", "hqx"};
-    if (std::ranges::any_of(part.kinds, [&](const auto& kind) { return std::ranges::find(encodings, kind) != std::end(encodings); }))
+    if (std::ranges::any_of(part.kinds,
+                            [&](const auto& kind) { return std::ranges::find(encodings, kind) != std::end(encodings); }))
         return true;
     if (part.container == "charset" || (part.container != "mime" && !part.container.empty())) return false;
     return part.types.empty() || std::ranges::any_of(part.types, [](const auto& type) { return type.starts_with("text/"); });
@@ -325,7 +333,8 @@ bool may_hold_files(const mail::Part& part) {
     const bool is_mime = part.container == "mime" || part.container.empty();
     if (part.kinds.empty() || (is_mime && has_kind(part, "dat"))) return is_mime;
     const bool is_readable = std::ranges::any_of(part.kinds, [&](const auto& kind) { return is_among(kind, texts); });
-    const bool is_named = std::ranges::any_of(part.names, [&](const auto& name) { return is_among(extension_of(name), endings); });
+    const bool is_named =
+        std::ranges::any_of(part.names, [&](const auto& name) { return is_among(extension_of(name), endings); });
     if (is_mime) return is_readable;
     return is_named && (is_readable || has_kind(part, "dat"));  // yEnc holds octets that no text has
 }
@@ -344,16 +353,15 @@ void open_text(Opener& opener, std::uint32_t number, const Blob& bytes) {
         opener.add_anomaly(AnomalyKind::unknown_charset, number, charset);
     if (std::ranges::find(part.types, "text/rfc822-headers") != part.types.end())
         note_attached_header(opener, number, text, false);
-    else
-        look_through(opener, number, bytes);
+    else look_through(opener, number, bytes);
     if (hides_ascii(charset)) look_at_converted(opener, number, text, charset);
     else look_at_wide(opener, number, text);
 }
 
 void note_attached_header(Opener& opener, std::uint32_t part, std::string_view text, bool is_whole_message) {
     constexpr std::size_t longest = 998;
-    const auto            block = mail::parse_header(text);
-    mail::AttachedHeader  found;
+    const auto block = mail::parse_header(text);
+    mail::AttachedHeader found;
     found.part = part;
     found.is_whole_message = is_whole_message;
     for (const auto& field : block.fields)

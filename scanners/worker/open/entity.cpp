@@ -36,7 +36,8 @@ std::string_view hidden_field(std::string_view entity, const Field& field) {
          at = entity.find('\n', at + 1)) {
         auto line = entity.substr(at + 1, field.end - at - 1);
         line = trim(line.substr(0, line.find('\n')));
-        if (const auto colon = line.find(':'); colon != std::string_view::npos && is_structure(trim(line.substr(0, colon)))) return line;
+        if (const auto colon = line.find(':'); colon != std::string_view::npos && is_structure(trim(line.substr(0, colon))))
+            return line;
     }
     return {};
 }
@@ -64,20 +65,20 @@ std::size_t blank_line_inside(std::string_view entity, const Field& field) {
 }
 
 struct Odd {
-    std::size_t at = 0;          // where the body begins for a reader that stops here
-    std::size_t fields = 0;      // fields before it
+    std::size_t at = 0;      // where the body begins for a reader that stops here
+    std::size_t fields = 0;  // fields before it
     const char* what = "";
-    bool        is_hidden = false;  // no field at all, or a line of blanks
+    bool is_hidden = false;  // no field at all, or a line of blanks
 };
 
 // odd_lines - the first of them; a reader may stop at any
 std::vector<Odd> odd_lines(std::string_view entity, const HeaderBlock& block) {
     constexpr std::size_t limit = 3;
-    std::vector<Odd>      out;
-    bool                  in_run = false;
+    std::vector<Odd> out;
+    bool in_run = false;
     for (std::size_t i = 0; i < block.fields.size() && out.size() < limit; ++i) {
         const auto& field = block.fields[i];
-        const bool  follows = std::exchange(in_run, false);
+        const bool follows = std::exchange(in_run, false);
         if (field.name_size == 0) {
             const auto line = entity.substr(field.begin, field.end - field.begin);
             if (i == 0 && (line.starts_with("From ") || line.starts_with(">From "))) continue;  // mbox
@@ -105,15 +106,15 @@ Encoding plausible_encoding(std::string_view token) {
 }
 
 bool is_identity(std::string_view token) {
-    return token.empty() || token == "7bit" || token == "8bit" || token == "binary" || token == "7-bit" ||
-           token == "8-bit" || token == "8bits" || token == "7bits" || token == "none" || token == "utf-8" ||
-           token == "iso-8859-1" || token == "us-ascii" || token == "8bitmime";
+    return token.empty() || token == "7bit" || token == "8bit" || token == "binary" || token == "7-bit" || token == "8-bit" ||
+           token == "8bits" || token == "7bits" || token == "none" || token == "utf-8" || token == "iso-8859-1" ||
+           token == "us-ascii" || token == "8bitmime";
 }
 
 // kind_by_name - what a name's extension makes of a file; spellings of one kind are one, and what has no letter is none ("1.2")
 std::string kind_by_name(std::string_view name) {
-    constexpr std::pair<std::string_view, std::string_view> same[] = {{"jpeg", "jpg"}, {"jpe", "jpg"}, {"jfif", "jpg"}, {"tiff", "tif"},
-                                                                      {"htm", "html"}, {"mpeg", "mpg"}, {"text", "txt"}};
+    constexpr std::pair<std::string_view, std::string_view> same[] = {
+        {"jpeg", "jpg"}, {"jpe", "jpg"}, {"jfif", "jpg"}, {"tiff", "tif"}, {"htm", "html"}, {"mpeg", "mpg"}, {"text", "txt"}};
     constexpr std::size_t longest = 8;
     auto out = extension_of(name);
     const bool is_one = out.size() <= longest && std::ranges::any_of(out, is_alpha) &&
@@ -188,12 +189,12 @@ private:
     void names();
     void kinds_of_encryption();
 
-    EntityHeader&                 out_;
-    const Limits&                 limits_;
+    EntityHeader& out_;
+    const Limits& limits_;
     std::vector<std::string_view> types_;
-    std::size_t                   different_types_ = 0, encodings_ = 0;
-    bool                          has_version_ = false, default_type_first_ = false;
-    std::vector<std::string>      disposition_names_, type_names_, cut_;
+    std::size_t different_types_ = 0, encodings_ = 0;
+    bool has_version_ = false, default_type_first_ = false;
+    std::vector<std::string> disposition_names_, type_names_, cut_;
 };
 
 void Reader::encoding(std::string_view value) {
@@ -201,9 +202,9 @@ void Reader::encoding(std::string_view value) {
     constexpr std::string_view usual[] = {"7bit", "8bit", "quoted-printable", "base64"};
     const auto is_it = [&](std::string_view each) { return equal_fold(each, trim(value)); };
     out_.is_plainly_encoded = out_.is_plainly_encoded && encodings_ == 1 && std::ranges::any_of(usual, is_it);
-    const auto  field = parse_structured(value, limits_.parameters);
+    const auto field = parse_structured(value, limits_.parameters);
     const auto& token = field.value;
-    auto        clean = token;
+    auto clean = token;
     if (const auto decoded = decode_words(trim(value)); value.find("=?") != std::string_view::npos && decoded != trim(value)) {
         defect(AnomalyKind::encoded_word_in_structure, "an encoded word as Content-Transfer-Encoding");
         clean = to_lower(trim(decoded));
@@ -216,12 +217,11 @@ void Reader::encoding(std::string_view value) {
     if (clean == "base64" || clean == "quoted-printable") {
         const auto encoding = clean == "base64" ? Encoding::base64 : Encoding::quoted_printable;
         add_once(out_.encodings, encoding);
-        const bool semicolon_only = token == field.raw_value && field.parameters.empty() && !field.has_comment &&
-                                    !field.has_junk;
+        const bool semicolon_only = token == field.raw_value && field.parameters.empty() && !field.has_comment && !field.has_junk;
         if (plain && value.find(';') == std::string_view::npos && clean == token) return;
         if (field.has_comment) defect(AnomalyKind::comment_in_structure, "a comment in Content-Transfer-Encoding");
-        defect(AnomalyKind::bad_encoding, semicolon_only ? "text behind the Content-Transfer-Encoding"
-                                                          : "Content-Transfer-Encoding is oddly written");
+        defect(AnomalyKind::bad_encoding,
+               semicolon_only ? "text behind the Content-Transfer-Encoding" : "Content-Transfer-Encoding is oddly written");
         add_once(out_.encodings, Encoding::identity);
         return;
     }
@@ -246,8 +246,7 @@ void Reader::other_parameters(const Structured& field) {
     if (field.too_many) defect(AnomalyKind::bad_parameter, fmt::format("more than {} parameters", limits_.parameters));
     for (const auto& parameter : field.parameters) {
         const bool decides = parameter.name.starts_with("boundary") || std::ranges::any_of(out_.types, is_multipart);
-        if (parameter.odd && decides)
-            defect(AnomalyKind::bad_parameter, "a parameter that cannot be read for sure");
+        if (parameter.odd && decides) defect(AnomalyKind::bad_parameter, "a parameter that cannot be read for sure");
         if (parameter.name != "charset") continue;
         const auto charset = to_lower(trim(parameter.value)).substr(0, 100);
         if (out_.charset.empty()) out_.charset = charset;
@@ -268,7 +267,7 @@ void Reader::disposition(std::string_view value) {
 void Reader::type(std::string_view value) {
     ++different_types_;
     const auto field = parse_structured(value, limits_.parameters);
-    auto       token = field.value;
+    auto token = field.value;
     if (const auto decoded = decode_words(field.raw_value); token.find("=?") != std::string::npos && decoded != field.raw_value) {
         defect(AnomalyKind::encoded_word_in_structure, "an encoded word in Content-Type");
         out_.may_be_leaf = true;
@@ -284,8 +283,8 @@ void Reader::type(std::string_view value) {
         else defect(AnomalyKind::bad_parameter, "Content-Type is oddly written");
     }
     const auto slash = token.find('/');
-    const bool is_type = slash != std::string::npos && slash != 0 && slash + 1 < token.size() &&
-                         token.find('/', slash + 1) == std::string::npos;
+    const bool is_type =
+        slash != std::string::npos && slash != 0 && slash + 1 < token.size() && token.find('/', slash + 1) == std::string::npos;
     if (is_type) {
         add_once(out_.types, token.substr(0, 200));
     } else if (token.starts_with("multipart")) {
@@ -306,7 +305,7 @@ void Reader::type(std::string_view value) {
 }
 
 void Reader::boundary(const Structured& field, std::string_view value) {
-    auto       readings = readings_of(field, "boundary");
+    auto readings = readings_of(field, "boundary");
     const auto naive = naive_parameter(value, "boundary");
     out_.has_boundary_parameter |= readings.has_plain || readings.extended || !naive.empty();
     const bool matters = std::ranges::any_of(out_.types, [](const auto& type) { return is_multipart(type); });
@@ -333,9 +332,8 @@ void Reader::boundary(const Structured& field, std::string_view value) {
     if (!naive.empty()) add_once(values, naive);
     for (auto& reading : values_decoded_first(value, "boundary", limits_.parameters)) add_once(values, std::move(reading));
     std::erase(values, std::string());
-    const bool odd_quotes = std::ranges::any_of(field.parameters, [](const auto& parameter) {
-        return parameter.odd && parameter.name == "boundary";
-    });
+    const bool odd_quotes = std::ranges::any_of(
+        field.parameters, [](const auto& parameter) { return parameter.odd && parameter.name == "boundary"; });
     for (auto& reading : values) {  // blanks at the end: RFC 2046 forbids them, some readers trim
         const auto trimmed = std::string(trim(reading));
         if (trimmed == reading) continue;
@@ -435,7 +433,8 @@ Sections split_header(std::string_view entity) {
         if (!decides && !odd.is_hidden) continue;
         out.defects.push_back({odd.is_hidden && decides ? AnomalyKind::hidden_header
                                : decides                ? AnomalyKind::bad_header
-                                                        : AnomalyKind::misplaced_parameter, odd.what});
+                                                        : AnomalyKind::misplaced_parameter,
+                               odd.what});
         out.others.push_back(std::move(early));
     }
     return out;
@@ -444,7 +443,7 @@ Sections split_header(std::string_view entity) {
 EntityHeader read_entity_header(std::string_view entity, const HeaderBlock& block, std::string_view default_type,
                                 const Limits& limits) {
     EntityHeader out;
-    Reader       reader(out, limits);
+    Reader reader(out, limits);
     std::vector<std::pair<std::string_view, std::string_view>> suspected;
     for (const auto& field : block.fields) {
         const auto name = HeaderBlock::name(field, entity);
@@ -458,10 +457,12 @@ EntityHeader read_entity_header(std::string_view entity, const HeaderBlock& bloc
             continue;
         }
         std::size_t value = 0;
-        const auto  line = entity.substr(field.begin, field.end - field.begin);
+        const auto line = entity.substr(field.begin, field.end - field.begin);
         if (const auto cleaned = cleaned_name(line, value); is_structure(cleaned))
-            suspected.emplace_back(equal_fold(cleaned, "content-type") ? "content-type" : equal_fold(cleaned, "content-disposition")
-                                       ? "content-disposition" : "content-transfer-encoding", line.substr(value));
+            suspected.emplace_back(equal_fold(cleaned, "content-type")          ? "content-type"
+                                   : equal_fold(cleaned, "content-disposition") ? "content-disposition"
+                                                                                : "content-transfer-encoding",
+                                   line.substr(value));
     }
     for (const auto& [name, value] : suspected) reader.suspected(name, value, default_type);
     reader.finish(default_type);

@@ -19,40 +19,41 @@ enum class Encoding : std::uint8_t { identity, base64, quoted_printable, uuencod
 
 struct Defect {
     mail::AnomalyKind kind = mail::AnomalyKind::other_reading;
-    std::string       detail;
-    bool              is_harmless = false;  // nobody is misled
+    std::string detail;
+    bool is_harmless = false;  // nobody is misled
 };
 
 // EntityHeader - readings are likeliest first, without doubles
 struct EntityHeader {
     std::vector<std::string> types;       // "multipart/mixed"; never empty
     std::vector<std::string> boundaries;  // of Content-Type, also when the type is no multipart; at most 4
-    std::vector<std::string> cut_boundaries;  // readings of a boundary that lacks its quotes: they count if they occur in the body
-    std::vector<Encoding>    encodings;   // never empty
+    std::vector<std::string>
+        cut_boundaries;               // readings of a boundary that lacks its quotes: they count if they occur in the body
+    std::vector<Encoding> encodings;  // never empty
     std::vector<std::string> names;
-    std::string              charset, second_charset;  // "": no charset, no second one that differs
-    std::vector<Defect>      defects;
-    bool                     may_be_leaf = false;  // some reader sees no multipart here although the first reading is one
-    bool                     lacks_quotes = false;    // the boundary has characters that are allowed in quotes only
-    bool                     guesses_base64 = false;  // the encoding is unknown, base64 no more than a guess
+    std::string charset, second_charset;  // "": no charset, no second one that differs
+    std::vector<Defect> defects;
+    bool may_be_leaf = false;     // some reader sees no multipart here although the first reading is one
+    bool lacks_quotes = false;    // the boundary has characters that are allowed in quotes only
+    bool guesses_base64 = false;  // the encoding is unknown, base64 no more than a guess
     bool has_boundary_parameter = false;
-    bool has_type = false;                // there is a Content-Type field
-    bool is_plainly_encoded = true;       // no Content-Transfer-Encoding, or one that every program writes
-    bool is_encrypted = false;            // PGP/MIME: unreadable for us
+    bool has_type = false;           // there is a Content-Type field
+    bool is_plainly_encoded = true;  // no Content-Transfer-Encoding, or one that every program writes
+    bool is_encrypted = false;       // PGP/MIME: unreadable for us
 };
 
 // Section - header fields and where the body begins
 struct Section {
     mail::HeaderBlock block;
-    std::size_t       body = 0;
+    std::size_t body = 0;
 };
 
 // Sections - the first reading, and the second if there is one
 struct Sections {
-    Section                main;
-    std::vector<Section>   others;      // the header ends earlier; at most 3
-    bool                   cr_ends_lines = false;  // a bare CR in it: with CR as line end it would read differently
-    std::vector<Defect>    defects;
+    Section main;
+    std::vector<Section> others;  // the header ends earlier; at most 3
+    bool cr_ends_lines = false;   // a bare CR in it: with CR as line end it would read differently
+    std::vector<Defect> defects;
 };
 Sections split_header(std::string_view entity);
 

@@ -65,7 +65,7 @@ bool inflates(std::string_view data) {
     stream.avail_in = static_cast<uInt>(data.size());
     stream.next_out = reinterpret_cast<Bytef*>(out.data());
     stream.avail_out = static_cast<uInt>(out.size());
-    const int  status = ::inflate(&stream, Z_NO_FLUSH);
+    const int status = ::inflate(&stream, Z_NO_FLUSH);
     const bool made = stream.avail_out < out.size();
     ::inflateEnd(&stream);
     return status == Z_STREAM_END || (made && (status == Z_OK || status == Z_BUF_ERROR));
@@ -90,7 +90,10 @@ std::size_t size_of_xz(std::string_view bytes, std::size_t at) {
 }
 std::size_t size_of_lzip(std::string_view bytes, std::size_t at) {
     const auto dictionary = byte_at(bytes, at + 5) & 0x1fU;
-    return byte_at(bytes, at + 4) <= 1 && dictionary >= 12 && dictionary <= 29 && byte_at(bytes, at + 6) == 0 && bytes.size() - at > 26 ? unknown : 0;
+    return byte_at(bytes, at + 4) <= 1 && dictionary >= 12 && dictionary <= 29 && byte_at(bytes, at + 6) == 0 &&
+                   bytes.size() - at > 26
+               ? unknown
+               : 0;
 }
 std::size_t size_of_zstd(std::string_view bytes, std::size_t at) {
     const auto descriptor = byte_at(bytes, at + 4);
@@ -101,22 +104,27 @@ std::size_t size_of_tar(std::string_view bytes, std::size_t at) { return is_tar(
 std::size_t size_of_ole(std::string_view bytes, std::size_t at) {
     const auto header = window(bytes, at);
     const auto version = little16(header, 26), shift = little16(header, 30);
-    return header.size() >= 512 && little16(header, 28) == 0xfffe && (version == 3 || version == 4) && (shift == 9 || shift == 12) ? unknown : 0;
+    return header.size() >= 512 && little16(header, 28) == 0xfffe && (version == 3 || version == 4) && (shift == 9 || shift == 12)
+               ? unknown
+               : 0;
 }
 std::size_t size_of_pdf(std::string_view bytes, std::size_t at) {
     constexpr std::size_t near_by = 256;  // the first object stands behind the header and a comment
-    const auto            rest = window(bytes, at, near_by);
-    const auto            is_digit = [&](std::size_t i) { return byte_at(rest, i) >= '0' && byte_at(rest, i) <= '9'; };
+    const auto rest = window(bytes, at, near_by);
+    const auto is_digit = [&](std::size_t i) { return byte_at(rest, i) >= '0' && byte_at(rest, i) <= '9'; };
     if (!is_digit(5) || byte_at(rest, 6) != '.' || !is_digit(7)) return 0;
     return rest.contains(" obj") ? unknown : 0;
 }
-std::size_t size_of_program(std::string_view bytes, std::size_t at) { return is_windows_program(window(bytes, at)) ? unknown : 0; }
+std::size_t size_of_program(std::string_view bytes, std::size_t at) {
+    return is_windows_program(window(bytes, at)) ? unknown : 0;
+}
 std::size_t size_of_elf(std::string_view bytes, std::size_t at) { return is_elf(window(bytes, at)) ? unknown : 0; }
 std::size_t size_of_lha(std::string_view bytes, std::size_t at) {
     const auto method = byte_at(bytes, at + 5), level = byte_at(bytes, at + 20);
-    if (byte_at(bytes, at + 6) != '-' || !((method >= '0' && method <= '9') || method == 'd' || method == 's' || method == 'x')) return 0;
+    if (byte_at(bytes, at + 6) != '-' || !((method >= '0' && method <= '9') || method == 'd' || method == 's' || method == 'x'))
+        return 0;
     if (level == 0 || level == 1) {  // the sum of the header's bytes is in its second one
-        const auto    header = window(bytes, at + 2, byte_at(bytes, at));
+        const auto header = window(bytes, at + 2, byte_at(bytes, at));
         std::uint32_t sum = 0;
         for (const unsigned char c : header) sum += c;
         return header.size() >= 20 && (sum & 0xffU) == byte_at(bytes, at + 1) ? unknown : 0;
@@ -139,16 +147,19 @@ std::size_t size_of_xar(std::string_view bytes, std::size_t at) {
 }
 std::size_t size_of_ace(std::string_view bytes, std::size_t at) {  // texts and tables of file types hold the mark as well
     const unsigned size = little16(bytes, at + 2), needed = byte_at(bytes, at + 14), made_with = byte_at(bytes, at + 15);
-    return size >= 27 && size < 4096 && byte_at(bytes, at + 4) == 0 && needed >= 10 && needed <= 30 && made_with >= needed && made_with <= 30 && byte_at(bytes, at + 16) <= 12 ? unknown : 0;
+    return size >= 27 && size < 4096 && byte_at(bytes, at + 4) == 0 && needed >= 10 && needed <= 30 && made_with >= needed &&
+                   made_with <= 30 && byte_at(bytes, at + 16) <= 12
+               ? unknown
+               : 0;
 }
 std::size_t size_if_there(std::string_view, std::size_t) { return unknown; }  // a mark that is long enough by itself
 
 struct Mark {
     std::string_view bytes;
-    std::size_t      before;  // of the file that stand before the mark
+    std::size_t before;  // of the file that stand before the mark
     std::string_view kind;
-    std::size_t    (*size)(std::string_view bytes, std::size_t at);
-    bool             is_weak = false;
+    std::size_t (*size)(std::string_view bytes, std::size_t at);
+    bool is_weak = false;
 };
 constexpr Mark marks[] = {
     {"PK\x03\x04"sv, 0, "zip", size_of_zip},
@@ -157,10 +168,18 @@ constexpr Mark marks[] = {
     {"7z\xbc\xaf\x27\x1c\0"sv, 0, "7z", size_of_7z},
     {"MSCF\0\0\0\0"sv, 0, "cab", size_of_cab},
     {"\x1f\x8b\x08"sv, 0, "gz", size_of_gzip},
-    {"BZh11AY&SY"sv, 0, "bz2", size_if_there}, {"BZh21AY&SY"sv, 0, "bz2", size_if_there}, {"BZh31AY&SY"sv, 0, "bz2", size_if_there},
-    {"BZh41AY&SY"sv, 0, "bz2", size_if_there}, {"BZh51AY&SY"sv, 0, "bz2", size_if_there}, {"BZh61AY&SY"sv, 0, "bz2", size_if_there},
-    {"BZh71AY&SY"sv, 0, "bz2", size_if_there}, {"BZh81AY&SY"sv, 0, "bz2", size_if_there}, {"BZh91AY&SY"sv, 0, "bz2", size_if_there},
-    {"\xfd""7zXZ\0"sv, 0, "xz", size_of_xz},
+    {"BZh11AY&SY"sv, 0, "bz2", size_if_there},
+    {"BZh21AY&SY"sv, 0, "bz2", size_if_there},
+    {"BZh31AY&SY"sv, 0, "bz2", size_if_there},
+    {"BZh41AY&SY"sv, 0, "bz2", size_if_there},
+    {"BZh51AY&SY"sv, 0, "bz2", size_if_there},
+    {"BZh61AY&SY"sv, 0, "bz2", size_if_there},
+    {"BZh71AY&SY"sv, 0, "bz2", size_if_there},
+    {"BZh81AY&SY"sv, 0, "bz2", size_if_there},
+    {"BZh91AY&SY"sv, 0, "bz2", size_if_there},
+    {"\xfd"
+     "7zXZ\0"sv,
+     0, "xz", size_of_xz},
     {"LZIP"sv, 0, "lz", size_of_lzip},
     {"\x28\xb5\x2f\xfd"sv, 0, "zst", size_of_zstd},
     {"\x89LZO\0\r\n\x1a\n"sv, 0, "lzo", size_if_there},
@@ -168,7 +187,9 @@ constexpr Mark marks[] = {
     {"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"sv, 0, "cdf-ms", size_of_ole},
     {"%PDF-"sv, 0, "pdf", size_of_pdf, true},
     {"MZ"sv, 0, "exe", size_of_program, true},
-    {"\x7f""ELF"sv, 0, "exe", size_of_elf, true},
+    {"\x7f"
+     "ELF"sv,
+     0, "exe", size_of_elf, true},
     {"-lh"sv, 2, "lha", size_of_lha},
     {"-lz"sv, 2, "lha", size_of_lha},
     {"\x60\xea"sv, 0, "arj", size_of_arj},
@@ -212,7 +233,7 @@ FoundFile find_file(std::string_view bytes, std::size_t lowest, std::size_t from
 
 FoundFile find_zip_by_end(std::string_view bytes, std::size_t from, std::size_t until, unsigned& tries) {
     constexpr std::string_view mark = "PK\x05\x06";
-    constexpr std::size_t      fixed = 22;
+    constexpr std::size_t fixed = 22;
     const auto range = bytes.substr(0, std::min(until, bytes.size()));
     for (auto at = range.find(mark, from); at != unknown && tries != 0; at = range.find(mark, at + 1)) {
         const auto stop = at + fixed + little16(bytes, at + 20);

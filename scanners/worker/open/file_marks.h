@@ -10,11 +10,11 @@
 namespace tamis::open {
 
 struct FoundFile {
-    std::string_view kind;         // amavisd's short type: "zip", "pdf", "exe"; "": nothing was found
-    std::size_t      begin = 0;
-    std::size_t      size = 0;     // npos: not known, it may reach to the end
-    std::size_t      mark = 0;     // where its mark stands: the search goes on behind it
-    bool             is_weak = false;  // programs open it only at the beginning of a file: not as what lies somewhere in other bytes
+    std::string_view kind;  // amavisd's short type: "zip", "pdf", "exe"; "": nothing was found
+    std::size_t begin = 0;
+    std::size_t size = 0;  // npos: not known, it may reach to the end
+    std::size_t mark = 0;  // where its mark stands: the search goes on behind it
+    bool is_weak = false;  // programs open it only at the beginning of a file: not as what lies somewhere in other bytes
     explicit operator bool() const noexcept { return !kind.empty(); }
 };
 

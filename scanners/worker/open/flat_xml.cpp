@@ -11,11 +11,12 @@
 namespace tamis::open {
 namespace {
 
-constexpr auto             who = "flatxml";
+constexpr auto who = "flatxml";
 constexpr std::string_view elements[] = {"binary-data", "binData", "binaryData"};
 
 bool is_name_character(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.' || (c & 0x80) != 0;
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.' ||
+           (c & 0x80) != 0;
 }
 
 // opens_a_tag - whether "<" or "<prefix:" stands before a name
@@ -48,19 +49,19 @@ std::size_t content_of_next(std::string_view text, std::size_t from) {
 struct Content {
     std::string text;
     std::size_t end = 0;
-    bool        is_whole = true;
+    bool is_whole = true;
 };
 Content read_content(std::string_view text, std::size_t at) {
     struct Kind {
         std::string_view open, close;
-        bool             is_text;
+        bool is_text;
     };
     constexpr Kind kinds[] = {{"<!--", "-->", false}, {"<![CDATA[", "]]>", true}, {"<?", "?>", false}};
     Content out;
     while (true) {
         const auto next = std::min(text.find('<', at), text.size());
         out.text.append(text.substr(at, next - at));
-        const auto  rest = text.substr(next);
+        const auto rest = text.substr(next);
         const auto* kind = std::ranges::find_if(kinds, [&](const Kind& each) { return rest.starts_with(each.open); });
         out.end = next;
         out.is_whole = rest.starts_with("</");
@@ -98,7 +99,7 @@ bool may_be_flat_xml(const mail::Part& part) {
 }
 
 void open_flat_xml(Opener& opener, std::uint32_t part, const Blob& bytes) {
-    auto       text = bytes.bytes();
+    auto text = bytes.bytes();
     const auto converted = as_utf8(text);
     if (!converted.empty()) text = converted;
     if (!begins_like_xml(text)) return;

@@ -46,13 +46,13 @@ public:
         given_ = at_;
         return done;
     }
-    std::size_t   size() const noexcept { return window_.size(); }
+    std::size_t size() const noexcept { return window_.size(); }
     std::uint64_t produced() const noexcept { return produced_; }
 
 private:
-    std::string   window_;
-    Output&       out_;
-    std::size_t   at_ = 0, given_ = 0;
+    std::string window_;
+    Output& out_;
+    std::size_t at_ = 0, given_ = 0;
     std::uint64_t produced_ = 0;
 };
 

@@ -31,7 +31,8 @@ public:
             if (left < 0) return false;
         }
         std::array<std::uint16_t, longest + 2> first{};
-        for (unsigned length = 1; length <= longest; ++length) first[length + 1] = static_cast<std::uint16_t>(first[length] + counts_[length]);
+        for (unsigned length = 1; length <= longest; ++length)
+            first[length + 1] = static_cast<std::uint16_t>(first[length] + counts_[length]);
         symbols_.assign(first[longest + 1], 0);
         for (std::size_t symbol = 0; symbol < lengths.size(); ++symbol)
             if (lengths[symbol] != 0) symbols_[first[lengths[symbol]]++] = static_cast<std::uint16_t>(symbol);
@@ -58,8 +59,8 @@ public:
 
 private:
     std::array<std::uint16_t, longest + 1> counts_{};
-    std::vector<std::uint16_t>             symbols_;
-    int                                    only_ = -1;
+    std::vector<std::uint16_t> symbols_;
+    int only_ = -1;
 };
 
 }  // namespace tamis::open

@@ -23,7 +23,7 @@ Inflated Inflater::run(std::string_view deflated, PartWriter& out) {
         stream_.avail_in = static_cast<uInt>(input.size());
         stream_.next_out = reinterpret_cast<Bytef*>(chunk_.data());
         stream_.avail_out = static_cast<uInt>(chunk_.size());
-        const int         status = ::inflate(&stream_, Z_NO_FLUSH);
+        const int status = ::inflate(&stream_, Z_NO_FLUSH);
         const std::size_t taken = input.size() - stream_.avail_in, made = chunk_.size() - stream_.avail_out;
         consumed_ += taken;
         produced_ += made;
@@ -51,7 +51,7 @@ std::string inflate_into_memory(std::string_view packed, int window_bits, std::s
         out.resize(known + step);
         stream.next_out = reinterpret_cast<Bytef*>(out.data() + known);
         stream.avail_out = static_cast<uInt>(step);
-        const int  status = ::inflate(&stream, Z_NO_FLUSH);
+        const int status = ::inflate(&stream, Z_NO_FLUSH);
         const auto made = step - stream.avail_out;
         out.resize(known + made);
         is_whole = status == Z_STREAM_END;

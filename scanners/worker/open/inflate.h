@@ -28,15 +28,15 @@ public:
     Inflater& operator=(const Inflater&) = delete;
 
     // run - one stream into the writer; what is not part of it stays unread
-    Inflated      run(std::string_view deflated, PartWriter& out);
+    Inflated run(std::string_view deflated, PartWriter& out);
     std::uint64_t consumed() const noexcept { return consumed_; }  // of the last run's input
     std::uint64_t produced() const noexcept { return produced_; }
-    std::uint32_t crc() const noexcept { return crc_; }            // CRC-32 of the last run's output
+    std::uint32_t crc() const noexcept { return crc_; }  // CRC-32 of the last run's output
 
 private:
-    z_stream      stream_{};
-    bool          is_ready_ = false;
-    std::string   chunk_;
+    z_stream stream_{};
+    bool is_ready_ = false;
+    std::string chunk_;
     std::uint64_t consumed_ = 0, produced_ = 0;
     std::uint32_t crc_ = 0;
 };

@@ -25,8 +25,9 @@ bool is_boot_sector(std::string_view head, std::uint64_t size) {
     if (!is_at(head, 510, "\x55\xaa") || size < 4096) return false;
     const auto jump = byte_at(head, 0);
     const unsigned sector = little16(head, 11), cluster = byte_at(head, 13), fats = byte_at(head, 16);
-    const bool has_parameters = (jump == 0xeb || jump == 0xe9) && (sector == 512 || sector == 1024 || sector == 2048 || sector == 4096) &&
-                                cluster != 0 && (cluster & (cluster - 1)) == 0 && fats >= 1 && fats <= 2 && little16(head, 14) != 0;
+    const bool has_parameters = (jump == 0xeb || jump == 0xe9) &&
+                                (sector == 512 || sector == 1024 || sector == 2048 || sector == 4096) && cluster != 0 &&
+                                (cluster & (cluster - 1)) == 0 && fats >= 1 && fats <= 2 && little16(head, 14) != 0;
     unsigned used = 0;
     for (std::size_t at = 446; at < 510; at += 16) {
         if (byte_at(head, at) != 0 && byte_at(head, at) != 0x80) return has_parameters;
@@ -38,14 +39,18 @@ bool is_boot_sector(std::string_view head, std::uint64_t size) {
 }
 
 bool is_ext(std::string_view head, std::uint64_t) {  // little-endian superblock at 1024
-    return is_at(head, 1080, "\x53\xef") && little32(head, 1024) != 0 && little32(head, 1048) <= 6 && little16(head, 1082) <= 7 && little32(head, 1100) <= 1;
+    return is_at(head, 1080, "\x53\xef") && little32(head, 1024) != 0 && little32(head, 1048) <= 6 && little16(head, 1082) <= 7 &&
+           little32(head, 1100) <= 1;
 }
 bool is_hfs(std::string_view head, std::uint64_t) {
     const auto mark = window(head, 1024, 2);
     const auto version = big(head, 1026, 2);
-    return ((mark == "H+" && version == 4) || (mark == "HX" && version == 5)) && std::has_single_bit(big(head, 1064, 4)) && big(head, 1064, 4) >= 512;
+    return ((mark == "H+" && version == 4) || (mark == "HX" && version == 5)) && std::has_single_bit(big(head, 1064, 4)) &&
+           big(head, 1064, 4) >= 512;
 }
-bool is_old_hfs(std::string_view head, std::uint64_t size) { return size >= 256 * 1024 && is_at(head, 1024, "BD") && big(head, 1024 + 20, 4) % 512 == 0 && big(head, 1024 + 20, 4) != 0; }
+bool is_old_hfs(std::string_view head, std::uint64_t size) {
+    return size >= 256 * 1024 && is_at(head, 1024, "BD") && big(head, 1024 + 20, 4) % 512 == 0 && big(head, 1024 + 20, 4) != 0;
+}
 bool is_squashfs(std::string_view head, std::uint64_t) {
     const auto major = is_at(head, 0, "hsqs") ? little16(head, 28) : static_cast<std::uint16_t>(big(head, 28, 2));
     return (is_at(head, 0, "hsqs") || is_at(head, 0, "sqsh")) && major >= 1 && major <= 4;
@@ -56,14 +61,18 @@ bool is_lzfse(std::string_view head, std::uint64_t size) {
     if (mark != "bvx2" && mark != "bvx1" && mark != "bvxn" && mark != "bvx-") return false;
     return head.size() < size ? byte_at(head, 7) == 0 || little32(head, 4) < (1U << 30U) : head.ends_with("bvx$");
 }
-bool is_raw_cd(std::string_view head, std::uint64_t size) { return size >= 2352 && (size % 2352 == 0 || !is_all(head, size)) && byte_at(head, 15) >= 1 && byte_at(head, 15) <= 2; }
+bool is_raw_cd(std::string_view head, std::uint64_t size) {
+    return size >= 2352 && (size % 2352 == 0 || !is_all(head, size)) && byte_at(head, 15) >= 1 && byte_at(head, 15) <= 2;
+}
 bool is_pack(std::string_view head, std::uint64_t size) {  // Huffman; leaves for each level, all of them at most 256
     const auto levels = byte_at(head, 6);
-    unsigned   leaves = 0;
+    unsigned leaves = 0;
     for (unsigned i = 0; i < levels; ++i) leaves += byte_at(head, 7 + i) + (i + 1 == levels ? 2U : 0U);
-    return levels >= 1 && levels <= 24 && leaves >= 2 && leaves <= 257 && size > 7U + levels + leaves && big(head, 2, 4) != 0 && (big(head, 2, 4) < size * 24 || !is_all(head, size));
+    return levels >= 1 && levels <= 24 && leaves >= 2 && leaves <= 257 && size > 7U + levels + leaves && big(head, 2, 4) != 0 &&
+           (big(head, 2, 4) < size * 24 || !is_all(head, size));
 }
-bool is_skippable(std::string_view head, std::uint64_t size) {  // a frame of zstd or lz4 that says nothing, and a real one behind it
+bool is_skippable(std::string_view head,
+                  std::uint64_t size) {  // a frame of zstd or lz4 that says nothing, and a real one behind it
     std::uint64_t at = 0;
     for (int i = 0; i < 8; ++i) {
         const auto mark = little32(head, at);
@@ -81,10 +90,14 @@ bool is_lzfu(std::string_view head, std::uint64_t) {
     const auto packed = little32(head, 0), plain = little32(head, 4);
     return packed >= 12 && packed < (1U << 30U) && (is_at(head, 8, "LZFu") || (is_at(head, 8, "MELA") && packed == plain + 12));
 }
-bool is_apple(std::string_view head, std::uint64_t size) { return little16(head, 6) == 0 && big(head, 24, 2) >= 1 && big(head, 24, 2) <= 64 && size >= 26 + 12 * big(head, 24, 2); }
+bool is_apple(std::string_view head, std::uint64_t size) {
+    return little16(head, 6) == 0 && big(head, 24, 2) >= 1 && big(head, 24, 2) <= 64 && size >= 26 + 12 * big(head, 24, 2);
+}
 bool is_macbinary(std::string_view head, std::uint64_t size) {  // II or III: with a checksum; zeros where zeros must be
     const auto name = byte_at(head, 1);
-    if (head.size() < 128 || name == 0 || name > 63 || byte_at(head, 74) != 0 || byte_at(head, 82) != 0 || (byte_at(head, 122) & 0xfeU) != 0x80) return false;
+    if (head.size() < 128 || name == 0 || name > 63 || byte_at(head, 74) != 0 || byte_at(head, 82) != 0 ||
+        (byte_at(head, 122) & 0xfeU) != 0x80)
+        return false;
     unsigned crc = 0;  // CCITT, of all before it
     for (const char c : head.substr(0, 124)) {
         crc ^= static_cast<unsigned>(static_cast<unsigned char>(c)) << 8U;
@@ -93,16 +106,20 @@ bool is_macbinary(std::string_view head, std::uint64_t size) {  // II or III: wi
     return crc == big(head, 124, 2) && (!is_all(head, size) || 128 + big(head, 83, 4) <= size);
 }
 bool is_apple_archive(std::string_view head, std::uint64_t) { return is_at(head, 6, "TYP1") || is_at(head, 6, "PAT"); }
-bool is_apple_stream(std::string_view head, std::uint64_t) { return "e4xzb-"sv.contains(static_cast<char>(byte_at(head, 3))) && little32(head, 4) == 0 && byte_at(head, 8) < 0x10; }
+bool is_apple_stream(std::string_view head, std::uint64_t) {
+    return "e4xzb-"sv.contains(static_cast<char>(byte_at(head, 3))) && little32(head, 4) == 0 && byte_at(head, 8) < 0x10;
+}
 bool has_udf(std::string_view head, std::uint64_t) {  // among the volume structure descriptors, beside those of ISO 9660
     for (std::size_t at = 32769; at + 4 < head.size() && at < 32769 + 32 * 2048; at += 2048)
         if (is_at(head, at, "BEA01") || is_at(head, at, "NSR0")) return true;
     return false;
 }
-bool is_reasonable_ghost(std::string_view head, std::uint64_t) { return byte_at(head, 2) == 1 && byte_at(head, 3) <= 10 && is_at(head, 4, std::string_view("\0\0", 2)); }
+bool is_reasonable_ghost(std::string_view head, std::uint64_t) {
+    return byte_at(head, 2) == 1 && byte_at(head, 3) <= 10 && is_at(head, 4, std::string_view("\0\0", 2));
+}
 
 struct Signature {
-    std::size_t      at;
+    std::size_t at;
     std::string_view bytes;
     std::string_view kind, description;
     bool (*is_so)(std::string_view head, std::uint64_t size) = nullptr;  // more evidence, where the bytes are few
@@ -214,13 +231,41 @@ constexpr Signature signatures[] = {
 
 // Unread - kinds that no decoder of ours opens, whoever named them
 constexpr KnownFormat unread[] = {
-    {"ace", "an ACE archive"}, {"sit", "a StuffIt archive"}, {"zpaq", "a ZPAQ archive"}, {"freearc", "a FreeArc archive"}, {"alz", "an ALZip archive"},
-    {"egg", "an EGG archive"}, {"aar", "an Apple archive"}, {"dms", "an Amiga DMS archive"}, {"hap", "a HAP archive"}, {"sqz", "a Squeeze It archive"}, {"uha", "a UHarc archive"}, {"amigalzx", "an Amiga LZX archive"},
-    {"installshield", "an InstallShield archive"}, {"kwaj", "a KWAJ file"}, {"pst", "an Outlook folder"}, {"dbx", "an Outlook Express folder"},
-    {"lrz", "lrzip data"}, {"rzip", "rzip data"}, {"lzfse", "LZFSE data"}, {"bz3", "bzip3 data"}, {"bz", "bzip (1) data"}, {"snappy", "snappy data"},
-    {"ppmd", "PPMd data"}, {"pack", "packed data (Huffman)"}, {"F", "frozen data"}, {"vhd", "a virtual disk (VHD)"}, {"vmdk", "a virtual disk (VMDK)"},
-    {"qcow", "a virtual disk (QCOW)"}, {"vdi", "a virtual disk (VDI)"}, {"dmg", "an Apple disk image"}, {"img", "a disk image or file system"},
-    {"squashfs", "a Squashfs file system"}, {"cramfs", "a compressed ROM file system"}, {"udf", "a UDF disc image"}, {"luks", "an encrypted disk (LUKS)"},
+    {"ace", "an ACE archive"},
+    {"sit", "a StuffIt archive"},
+    {"zpaq", "a ZPAQ archive"},
+    {"freearc", "a FreeArc archive"},
+    {"alz", "an ALZip archive"},
+    {"egg", "an EGG archive"},
+    {"aar", "an Apple archive"},
+    {"dms", "an Amiga DMS archive"},
+    {"hap", "a HAP archive"},
+    {"sqz", "a Squeeze It archive"},
+    {"uha", "a UHarc archive"},
+    {"amigalzx", "an Amiga LZX archive"},
+    {"installshield", "an InstallShield archive"},
+    {"kwaj", "a KWAJ file"},
+    {"pst", "an Outlook folder"},
+    {"dbx", "an Outlook Express folder"},
+    {"lrz", "lrzip data"},
+    {"rzip", "rzip data"},
+    {"lzfse", "LZFSE data"},
+    {"bz3", "bzip3 data"},
+    {"bz", "bzip (1) data"},
+    {"snappy", "snappy data"},
+    {"ppmd", "PPMd data"},
+    {"pack", "packed data (Huffman)"},
+    {"F", "frozen data"},
+    {"vhd", "a virtual disk (VHD)"},
+    {"vmdk", "a virtual disk (VMDK)"},
+    {"qcow", "a virtual disk (QCOW)"},
+    {"vdi", "a virtual disk (VDI)"},
+    {"dmg", "an Apple disk image"},
+    {"img", "a disk image or file system"},
+    {"squashfs", "a Squashfs file system"},
+    {"cramfs", "a compressed ROM file system"},
+    {"udf", "a UDF disc image"},
+    {"luks", "an encrypted disk (LUKS)"},
     {"bitlocker", "an encrypted disk (BitLocker)"},
 };
 constexpr std::string_view encrypted_disks[] = {"luks", "bitlocker"};
@@ -236,7 +281,8 @@ std::optional<KnownFormat> by_trailer(std::string_view bytes) {
     const auto end = bytes.substr(bytes.size() - std::min(bytes.size(), block));
     if (end.size() == block && end.starts_with("koly\0\0\0\x04\0\0\x02\0"sv)) return KnownFormat{"dmg", "an Apple disk image"};
     if (end.size() == block && end.starts_with("conectix")) return KnownFormat{"vhd", "a virtual disk (VHD)"};
-    if (end.size() >= 12 && (end.substr(end.size() - 12).starts_with("NER5\0\0"sv) || end.substr(end.size() - 8).starts_with("NERO"sv)))
+    if (end.size() >= 12 &&
+        (end.substr(end.size() - 12).starts_with("NER5\0\0"sv) || end.substr(end.size() - 8).starts_with("NERO"sv)))
         return KnownFormat{"img", "a Nero disc image"};
     if (bytes.ends_with("cdsaencr")) return KnownFormat{"dmg", "an encrypted Apple disk image"};
     return std::nullopt;
@@ -246,7 +292,8 @@ std::optional<KnownFormat> by_trailer(std::string_view bytes) {
 
 std::optional<KnownFormat> known_format(std::string_view head, std::uint64_t size) {
     for (const auto& each : signatures)
-        if (is_at(head, each.at, each.bytes) && head.size() > each.at + each.bytes.size() && (each.is_so == nullptr || each.is_so(head, size)))
+        if (is_at(head, each.at, each.bytes) && head.size() > each.at + each.bytes.size() &&
+            (each.is_so == nullptr || each.is_so(head, size)))
             return KnownFormat{each.kind, each.description};
     return std::nullopt;
 }
@@ -259,14 +306,17 @@ bool is_false_alarm(std::string_view kind, std::string_view head, std::uint64_t 
 }
 
 bool wants_unread(const mail::Part& part) {
-    constexpr std::string_view texts[] = {"asc", "txt", "html", "xml", "empty"};  // any other may be a disk that says so at its end
+    constexpr std::string_view texts[] = {"asc", "txt", "html", "xml",
+                                          "empty"};  // any other may be a disk that says so at its end
     if (part.kinds.empty()) return false;
-    return find_unread(part) != nullptr || std::ranges::none_of(texts, [&](std::string_view kind) { return has_kind(part, kind); });
+    return find_unread(part) != nullptr ||
+           std::ranges::none_of(texts, [&](std::string_view kind) { return has_kind(part, kind); });
 }
 
 void open_unread(Opener& opener, std::uint32_t part, const Blob& blob) {
     auto& about = opener.part(part);
-    if (has_kind(about, "iso") && !opener.limits().iso_images) return mark_unread(opener, part, "an ISO 9660 disc image, and open.iso_images is off");
+    if (has_kind(about, "iso") && !opener.limits().iso_images)
+        return mark_unread(opener, part, "an ISO 9660 disc image, and open.iso_images is off");
     if (const auto* row = find_unread(about)) {
         const bool is_encrypted = std::ranges::any_of(encrypted_disks, [&](std::string_view kind) { return kind == row->kind; });
         if (is_encrypted) mark_encrypted(opener, part);

@@ -35,12 +35,15 @@ private:
     Decoded one() {
         const int symbol = symbols_.decode(bits_);
         if (symbol < 0 || bits_.is_over()) return Decoded::damaged;
-        if (static_cast<unsigned>(symbol) < literals) return history_.put(static_cast<char>(symbol)) ? Decoded::whole : Decoded::stopped;
+        if (static_cast<unsigned>(symbol) < literals)
+            return history_.put(static_cast<char>(symbol)) ? Decoded::whole : Decoded::stopped;
         const int width = distances_.decode(bits_);
         if (width < 0) return Decoded::damaged;
-        const std::size_t back = width == 0 ? 0 : (std::size_t{1} << (width - 1U)) + bits_.take(static_cast<unsigned>(width) - 1U);
+        const std::size_t back =
+            width == 0 ? 0 : (std::size_t{1} << (width - 1U)) + bits_.take(static_cast<unsigned>(width) - 1U);
         if (bits_.is_over() || back >= history_.size()) return Decoded::damaged;
-        const auto count = std::min<std::uint64_t>(static_cast<unsigned>(symbol) - literals + shortest, size_ - history_.produced());
+        const auto count =
+            std::min<std::uint64_t>(static_cast<unsigned>(symbol) - literals + shortest, size_ - history_.produced());
         return history_.copy(back + 1, static_cast<std::size_t>(count)) ? Decoded::whole : Decoded::stopped;
     }
 
@@ -90,10 +93,10 @@ private:
     }
 
     const LzhForm& form_;
-    HighBits       bits_;
-    std::uint64_t  size_;
-    History        history_;
-    Huffman        length_code_, symbols_, distances_;
+    HighBits bits_;
+    std::uint64_t size_;
+    History history_;
+    Huffman length_code_, symbols_, distances_;
 };
 
 // arj_number - ARJ's numbers: as many ones as more bits follow
@@ -105,12 +108,14 @@ unsigned arj_number(HighBits& bits, unsigned narrowest, unsigned widest) {
 
 }  // namespace
 
-Decoded decode_lzh(const LzhForm& form, std::string_view packed, std::uint64_t size, Output& out) { return Lzh(form, packed, size, out).run(); }
+Decoded decode_lzh(const LzhForm& form, std::string_view packed, std::uint64_t size, Output& out) {
+    return Lzh(form, packed, size, out).run();
+}
 
 Decoded decode_arj_fastest(std::string_view packed, std::uint64_t size, Output& out) {
     HighBits bits(packed);
-    History  history(arj_form.window, ' ', out);
-    auto     how = Decoded::whole;
+    History history(arj_form.window, ' ', out);
+    auto how = Decoded::whole;
     while (how == Decoded::whole && history.produced() < size) {
         const auto length = arj_number(bits, 0, 7);
         if (length == 0) {
@@ -128,9 +133,9 @@ Decoded decode_arj_fastest(std::string_view packed, std::uint64_t size, Output& 
 
 Decoded decode_lzss(std::size_t start, std::string_view packed, std::uint64_t size, Output& out) {
     constexpr std::size_t window = 4096;
-    History     history(window, ' ', out);
+    History history(window, ' ', out);
     std::size_t at = 0;
-    unsigned    flags = 1;  // eight of them, the lowest first, and a mark above
+    unsigned flags = 1;  // eight of them, the lowest first, and a mark above
     while (history.produced() < size) {
         if (flags == 1) flags = at < packed.size() ? static_cast<unsigned char>(packed[at++]) | 0x100U : 0x100U;
         const bool is_literal = (flags & 1U) != 0;

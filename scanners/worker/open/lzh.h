@@ -14,12 +14,12 @@ namespace tamis::open {
 
 // LzhForm - what differs between the methods
 struct LzhForm {
-    std::size_t window;      // bytes
-    unsigned    distances;   // symbols of the code of distances
-    unsigned    count_bits;  // width of their number
+    std::size_t window;   // bytes
+    unsigned distances;   // symbols of the code of distances
+    unsigned count_bits;  // width of their number
 };
-constexpr LzhForm lh4_form{1UL << 12U, 14, 4}, lh5_form{1UL << 13U, 14, 4}, lh6_form{1UL << 15U, 16, 5}, lh7_form{1UL << 16U, 17, 5},
-    lhx_form{1UL << 19U, 20, 5}, arj_form{26624, 17, 5};
+constexpr LzhForm lh4_form{1UL << 12U, 14, 4}, lh5_form{1UL << 13U, 14, 4}, lh6_form{1UL << 15U, 16, 5},
+    lh7_form{1UL << 16U, 17, 5}, lhx_form{1UL << 19U, 20, 5}, arj_form{26624, 17, 5};
 
 // decode_lzh - `size` bytes are to come out
 Decoded decode_lzh(const LzhForm& form, std::string_view packed, std::uint64_t size, Output& out);

@@ -41,7 +41,7 @@ private:
     // longer - a length that did not fit: zeros count 255 each
     std::size_t longer(std::size_t base) {
         std::size_t more = 0;
-        unsigned    byte = 0;
+        unsigned byte = 0;
         while (!failed_ && (byte = next()) == 0 && more <= size_) more += 255;
         if (more > size_) failed_ = true;
         return base + more + byte;
@@ -79,8 +79,8 @@ private:
             copy(1 + (pair >> 2U), count);
             after_match(pair & 3U);
         } else if (token >= 16) {
-            const auto        count = (token & 7U) == 0 ? longer(9) : (token & 7U) + 2;
-            const auto        pair = next16();
+            const auto count = (token & 7U) == 0 ? longer(9) : (token & 7U) + 2;
+            const auto pair = next16();
             const std::size_t back = (static_cast<std::size_t>(token & 8U) << 11U) + (pair >> 2U);
             if (back == 0) {
                 done_ = true;
@@ -92,7 +92,7 @@ private:
             literals(token == 0 ? longer(18) : token + 3U);
             state_ = 4;
         } else {
-            const bool        is_long = state_ == 4;
+            const bool is_long = state_ == 4;
             const std::size_t back = (is_long ? 0x801U : 1U) + (token >> 2U) + (static_cast<std::size_t>(next()) << 2U);
             copy(back, is_long ? 3 : 2);
             after_match(token & 3U);
@@ -100,24 +100,24 @@ private:
     }
 
     std::string_view in_;
-    std::size_t      size_, at_ = 0;
-    std::string      out_;
-    unsigned         state_ = 0;
-    bool             failed_ = false, done_ = false;
+    std::size_t size_, at_ = 0;
+    std::string out_;
+    unsigned state_ = 0;
+    bool failed_ = false, done_ = false;
 };
 
 struct Header {
-    std::size_t      size = 0;  // 0: none
-    std::uint32_t    flags = 0;
-    std::uint8_t     method = 0;
+    std::size_t size = 0;  // 0: none
+    std::uint32_t flags = 0;
+    std::uint8_t method = 0;
     std::string_view name;
 };
 
 Header read_header(std::string_view bytes) {
     Header out;
     if (!bytes.starts_with(mark)) return out;
-    const auto  version = big(bytes, 9, 2);
-    const bool  is_new = version >= 0x0940;
+    const auto version = big(bytes, 9, 2);
+    const bool is_new = version >= 0x0940;
     std::size_t at = is_new ? 15 : 13;
     out.method = byte_at(bytes, at);
     at += is_new ? 2 : 1;
@@ -167,11 +167,12 @@ std::optional<std::string> decompress_lzo1x(std::string_view packed, std::size_t
 bool is_lzop(const mail::Part& part) { return has_kind(part, "lzo"); }
 
 void open_lzop(Opener& opener, std::uint32_t part, const Blob& bytes) {
-    const auto  all = bytes.bytes();
+    const auto all = bytes.bytes();
     std::size_t at = 0;
     while (at < all.size()) {
         const auto header = read_header(all.substr(at));
-        if (header.size == 0 || header.method == 0 || header.method > 3) return mark_damaged(opener, part, "the lzop header cannot be read");
+        if (header.size == 0 || header.method == 0 || header.method > 3)
+            return mark_damaged(opener, part, "the lzop header cannot be read");
         auto names = unpacked_names(opener.part(part));
         if (!header.name.empty()) names = member_names(header.name, false);
         auto writer = opener.new_part({.parent = part, .container = who, .names = std::move(names)}, who);

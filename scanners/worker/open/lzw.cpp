@@ -15,8 +15,13 @@ constexpr std::int32_t root = -1, unused = -2;  // instead of a prefix
 class Lzw {
 public:
     Lzw(LzwForm form, unsigned widest, std::string_view packed, std::uint64_t size, Output& out)
-        : form_(form), widest_(std::clamp(widest, first_bits, widest_ever)), bits_(packed), size_(size), out_(out),
-          prefix_(std::size_t{1} << widest_, unused), last_(std::size_t{1} << widest_, '\0') {
+        : form_(form),
+          widest_(std::clamp(widest, first_bits, widest_ever)),
+          bits_(packed),
+          size_(size),
+          out_(out),
+          prefix_(std::size_t{1} << widest_, unused),
+          last_(std::size_t{1} << widest_, '\0') {
         for (unsigned byte = 0; byte < control; ++byte) {
             prefix_[byte] = root;
             last_[byte] = static_cast<char>(static_cast<unsigned char>(byte));
@@ -65,7 +70,8 @@ private:
         if (code == control) return command();
         if (before_ == unused && code >= control) return Decoded::damaged;
         const bool is_known = form_ == LzwForm::shrink ? prefix_[code] != unused : code < next_;
-        if (!is_known && form_ != LzwForm::shrink && code != next_) return Decoded::damaged;  // only the very next one may be told early
+        if (!is_known && form_ != LzwForm::shrink && code != next_)
+            return Decoded::damaged;  // only the very next one may be told early
         const auto string_of = is_known ? static_cast<std::int32_t>(code) : before_;
         if (!spell(string_of)) return Decoded::damaged;
         first_ = spelled_.back();
@@ -139,17 +145,17 @@ private:
         return true;
     }
 
-    LzwForm                   form_;
-    unsigned                  widest_, width_ = first_bits;
-    LowBits                   bits_;
-    std::uint64_t             size_, made_ = 0;
-    Output&                   out_;
+    LzwForm form_;
+    unsigned widest_, width_ = first_bits;
+    LowBits bits_;
+    std::uint64_t size_, made_ = 0;
+    Output& out_;
     std::vector<std::int32_t> prefix_;
-    std::string               last_, spelled_, held_;
-    unsigned                  next_ = 0, in_group_ = 0;
-    std::int32_t              before_ = unused;
-    char                      first_ = '\0';
-    bool                      is_ended_ = false;
+    std::string last_, spelled_, held_;
+    unsigned next_ = 0, in_group_ = 0;
+    std::int32_t before_ = unused;
+    char first_ = '\0';
+    bool is_ended_ = false;
 };
 
 }  // namespace

@@ -20,13 +20,18 @@ using namespace std::string_view_literals;
 constexpr std::size_t head_for_magic = 64 * 1024;  // ISO 9660 says what it is at 32769
 
 struct Parameter {
-    int         which;
+    int which;
     std::size_t value;
 };
 constexpr Parameter parameters[] = {
-    {MAGIC_PARAM_INDIR_MAX, 10},        {MAGIC_PARAM_NAME_MAX, 30},        {MAGIC_PARAM_ELF_PHNUM_MAX, 128},
-    {MAGIC_PARAM_ELF_SHNUM_MAX, 128},   {MAGIC_PARAM_ELF_NOTES_MAX, 32},   {MAGIC_PARAM_REGEX_MAX, 4096},
-    {MAGIC_PARAM_BYTES_MAX, head_for_magic}, {MAGIC_PARAM_ENCODING_MAX, 16 * 1024},
+    {MAGIC_PARAM_INDIR_MAX, 10},
+    {MAGIC_PARAM_NAME_MAX, 30},
+    {MAGIC_PARAM_ELF_PHNUM_MAX, 128},
+    {MAGIC_PARAM_ELF_SHNUM_MAX, 128},
+    {MAGIC_PARAM_ELF_NOTES_MAX, 32},
+    {MAGIC_PARAM_REGEX_MAX, 4096},
+    {MAGIC_PARAM_BYTES_MAX, head_for_magic},
+    {MAGIC_PARAM_ENCODING_MAX, 16 * 1024},
 };
 
 bool has(const Kind& kind, std::string_view what) { return std::ranges::find(kind.kinds, what) != kind.kinds.end(); }
@@ -44,7 +49,8 @@ void replace_unknown(Kind& kind, std::string_view what, std::string_view descrip
 
 // without_program - what a part is that is called a program and is none
 void without_program(Kind& kind, std::string_view head) {
-    const bool is_binary = std::ranges::any_of(head.substr(0, 4096), [](unsigned char c) { return c < 0x20 && c != '\t' && c != '\n' && c != '\r' && c != '\f'; });
+    const bool is_binary = std::ranges::any_of(
+        head.substr(0, 4096), [](unsigned char c) { return c < 0x20 && c != '\t' && c != '\n' && c != '\r' && c != '\f'; });
     kind.kinds = {is_binary ? "dat" : "asc"};
 }
 
@@ -63,7 +69,7 @@ void check_program(Kind& kind, std::string_view head, std::uint64_t size) {
 }
 
 struct Signature {
-    std::size_t      at;
+    std::size_t at;
     std::string_view bytes;
     std::string_view kind, description;
 };
@@ -80,7 +86,8 @@ constexpr Signature signatures[] = {
 
 // check_pdf - not a mention in a text, and not the first member of an archive
 void check_pdf(Kind& kind, std::string_view head) {
-    constexpr std::string_view archives[] = {"zip", "ooxml", "odf", "jar", "apk", "kmz", "epub", "7z", "rar", "tar", "cab", "cpio", "a", "deb", "lha", "xar"};
+    constexpr std::string_view archives[] = {"zip", "ooxml", "odf", "jar",  "apk", "kmz", "epub", "7z",
+                                             "rar", "tar",   "cab", "cpio", "a",   "deb", "lha",  "xar"};
     const bool is_archive = std::ranges::any_of(archives, [&](std::string_view each) { return has(kind, each); });
     if (is_pdf(head) && (!is_archive || head.starts_with("%PDF-"))) {
         if (!has(kind, "pdf")) replace_unknown(kind, "pdf", "PDF document");
@@ -88,14 +95,16 @@ void check_pdf(Kind& kind, std::string_view head) {
         std::erase(kind.kinds, "pdf");
         if (!kind.kinds.empty()) return;
         without_program(kind, head);
-        if (has(kind, "asc") && std::ranges::any_of(head.substr(0, 4096), [](unsigned char c) { return c >= 0x80; })) kind.kinds = {"txt"};
+        if (has(kind, "asc") && std::ranges::any_of(head.substr(0, 4096), [](unsigned char c) { return c >= 0x80; }))
+            kind.kinds = {"txt"};
     }
 }
 
 void check_signatures(Kind& kind, std::string_view head) {
     for (const auto& each : signatures) {
         if (head.size() < each.at + each.bytes.size() || head.substr(each.at, each.bytes.size()) != each.bytes) continue;
-        const bool is_zip_family = each.kind == "zip" && (has(kind, "ooxml") || has(kind, "odf") || has(kind, "epub") || has(kind, "kmz"));
+        const bool is_zip_family =
+            each.kind == "zip" && (has(kind, "ooxml") || has(kind, "odf") || has(kind, "epub") || has(kind, "kmz"));
         if (!is_zip_family && !has(kind, each.kind)) replace_unknown(kind, each.kind, each.description);
     }
     if (is_tar(head) && !has(kind, "tar")) replace_unknown(kind, "tar", "tar archive");
@@ -111,7 +120,8 @@ void check_signatures(Kind& kind, std::string_view head) {
 void check_known(Kind& kind, std::string_view head, std::uint64_t size) {
     const auto removed = std::erase_if(kind.kinds, [&](const auto& each) { return is_false_alarm(each, head, size); });
     if (removed != 0 && kind.kinds.empty()) kind = {{"dat"}, "data"};
-    if (const auto known = known_format(head, size); known && !has(kind, known->kind)) replace_unknown(kind, known->kind, known->description);
+    if (const auto known = known_format(head, size); known && !has(kind, known->kind))
+        replace_unknown(kind, known->kind, known->description);
 }
 
 }  // namespace
@@ -144,9 +154,9 @@ Kind MagicKinds::find(std::string_view head, std::uint64_t size) {
 
 Kind MagicKinds::find_first(std::string_view head, std::uint64_t size) {
     if (auto plain = plain_kind(head, size)) return *std::move(plain);
-    const auto  seen = head.substr(0, head_for_magic);
+    const auto seen = head.substr(0, head_for_magic);
     const auto* text = magic_buffer(cookie_.get(), seen.data(), seen.size());
-    Kind        kind;
+    Kind kind;
     kind.description = text != nullptr ? text : "data";
     kind.kinds = kinds_of(kind.description);
     check_program(kind, head, size);

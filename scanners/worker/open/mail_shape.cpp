@@ -12,7 +12,7 @@ constexpr std::size_t most_fields = 500;
 // next_line - without its end; `at` moves behind it
 std::string_view next_line(std::string_view text, std::size_t& at) {
     const auto end = std::min(text.find('\n', at), text.size());
-    auto       line = text.substr(at, end - at);
+    auto line = text.substr(at, end - at);
     at = std::min(end + 1, text.size());
     if (line.ends_with('\r')) line.remove_suffix(1);
     return line;
@@ -23,16 +23,18 @@ std::string_view field_name(std::string_view line) {
     const auto colon = line.find(':');
     if (colon == 0 || colon == std::string_view::npos || colon > 77) return {};
     const auto name = line.substr(0, colon);
-    const bool is_name = std::ranges::all_of(name, [](char c) { return is_alpha(c) || is_digit(c) || c == '-' || c == '_'; }) && is_alpha(name[0]);
+    const bool is_name =
+        std::ranges::all_of(name, [](char c) { return is_alpha(c) || is_digit(c) || c == '-' || c == '_'; }) && is_alpha(name[0]);
     return is_name ? name : std::string_view();
 }
 
 struct Fields {
     unsigned count = 0, of_mail = 0;
-    bool     has_origin = false, has_version = false, has_type = false, has_boundary = false, is_structured = false;
+    bool has_origin = false, has_version = false, has_type = false, has_boundary = false, is_structured = false;
 
     void take(std::string_view name, std::string_view value) {
-        constexpr std::string_view mail[] = {"from", "to", "cc", "subject", "date", "message-id", "received", "return-path", "delivered-to"};
+        constexpr std::string_view mail[] = {"from",       "to",       "cc",          "subject",     "date",
+                                             "message-id", "received", "return-path", "delivered-to"};
         constexpr std::string_view origins[] = {"from", "received", "return-path", "message-id"};
         const auto is = [&](std::string_view known) { return equal_fold(name, known); };
         ++count;
@@ -90,10 +92,11 @@ MailShape mail_shape(std::string_view head) {
     if (begin >= head.size() || begin >= most_blank) return MailShape::none;
     const auto first = head[begin];
     if (!is_alpha(first) && first != '>') return MailShape::none;
-    auto       at = begin;
+    auto at = begin;
     const auto line = next_line(head, at);
     if (is_from_line(line)) return is_mail(read_fields(head, at)) ? MailShape::mbox : MailShape::none;
-    if (is_from_line(line.substr(first == '>' ? 1 : 0))) return is_mail(read_fields(head, at)) ? MailShape::message : MailShape::none;
+    if (is_from_line(line.substr(first == '>' ? 1 : 0)))
+        return is_mail(read_fields(head, at)) ? MailShape::message : MailShape::none;
     if (field_name(line).empty()) return MailShape::none;
     return is_mail(read_fields(head, begin)) ? MailShape::message : MailShape::none;
 }
@@ -104,11 +107,11 @@ bool is_mime_entity(std::string_view text) {
 
 std::vector<Range> mbox_messages(std::string_view text, std::size_t most) {
     std::vector<Range> out;
-    bool               after_empty = true;
+    bool after_empty = true;
     for (auto at = mail_begin(text); at < text.size();) {
         const auto begin = at;
         const auto line = next_line(text, at);
-        auto       next = at;
+        auto next = at;
         if (after_empty && line.starts_with("From ") && is_from_line(line) && !field_name(next_line(text, next)).empty()) {
             if (!out.empty()) out.back().end = begin;
             if (out.size() == most) return out;

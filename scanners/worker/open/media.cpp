@@ -83,7 +83,7 @@ std::uint64_t gif_size(std::string_view bytes) {
 std::uint64_t boxes_size(std::string_view bytes) {
     std::uint64_t at = 0;
     while (bytes.size() - at >= 8) {
-        auto       length = big(bytes, at, 4);
+        auto length = big(bytes, at, 4);
         const auto type = window(bytes, at + 4, 4);
         if (!std::ranges::all_of(type, [](unsigned char c) { return c >= 0x20 && (c < 0x7f || c == 0xa9); })) break;
         if (length == 1) length = big(bytes, at + 8, 8);
@@ -97,7 +97,7 @@ std::uint64_t boxes_size(std::string_view bytes) {
 std::uint64_t ogg_size(std::string_view bytes) {
     std::uint64_t at = 0;
     while (window(bytes, at, 4) == "OggS") {
-        const auto    segments = byte_at(bytes, at + 26);
+        const auto segments = byte_at(bytes, at + 26);
         std::uint64_t size = 27U + segments;
         for (unsigned i = 0; i < segments; ++i) size += byte_at(bytes, at + 27 + i);
         at += size;
@@ -117,7 +117,8 @@ std::uint64_t media_size(std::string_view bytes) {
     if (bytes.starts_with("\x89PNG\r\n\x1a\n")) return png_size(bytes);
     if (bytes.starts_with("\xff\xd8\xff")) return jpeg_size(bytes);
     if (bytes.starts_with("GIF8")) return gif_size(bytes);
-    if (bytes.starts_with("RIFF")) return std::min<std::uint64_t>(8ULL + little32(bytes, 4) + (little32(bytes, 4) & 1U), bytes.size());
+    if (bytes.starts_with("RIFF"))
+        return std::min<std::uint64_t>(8ULL + little32(bytes, 4) + (little32(bytes, 4) & 1U), bytes.size());
     if (bytes.starts_with("BM") && little32(bytes, 2) >= 26) return std::min<std::uint64_t>(little32(bytes, 2), bytes.size());
     if (window(bytes, 4, 4) == "ftyp") return boxes_size(bytes);
     if (bytes.starts_with("OggS")) return ogg_size(bytes);
@@ -125,9 +126,7 @@ std::uint64_t media_size(std::string_view bytes) {
     return 0;
 }
 
-bool is_media(const mail::Part& part) {
-    return has_kind(part, "image") || has_kind(part, "audio") || has_kind(part, "movie");
-}
+bool is_media(const mail::Part& part) { return has_kind(part, "image") || has_kind(part, "audio") || has_kind(part, "movie"); }
 
 void open_media(Opener& opener, std::uint32_t part, const Blob& bytes) {
     if (const auto size = media_size(bytes.bytes()); size != 0) opener.own(part, 0, size, Owned::carried);

@@ -40,9 +40,10 @@ struct Ending {
     std::string_view packed, unpacked;
 };
 constexpr Ending endings[] = {
-    {".tgz", ".tar"}, {".taz", ".tar"}, {".tbz", ".tar"}, {".tbz2", ".tar"}, {".txz", ".tar"}, {".tlz", ".tar"}, {".tzst", ".tar"},
-    {".svgz", ".svg"}, {".gz", ""}, {".z", ""}, {".bz2", ""}, {".bz", ""}, {".xz", ""}, {".lzma", ""}, {".zst", ""}, {".lz4", ""},
-    {".lzo", ""}, {".lz", ""}, {".br", ""},
+    {".tgz", ".tar"}, {".taz", ".tar"},  {".tbz", ".tar"},  {".tbz2", ".tar"}, {".txz", ".tar"},
+    {".tlz", ".tar"}, {".tzst", ".tar"}, {".svgz", ".svg"}, {".gz", ""},       {".z", ""},
+    {".bz2", ""},     {".bz", ""},       {".xz", ""},       {".lzma", ""},     {".zst", ""},
+    {".lz4", ""},     {".lzo", ""},      {".lz", ""},       {".br", ""},
 };
 
 bool ends_with_fold(std::string_view text, std::string_view ending) {

@@ -20,8 +20,8 @@ bool is_control(char c) {
 // Cursor - one pass over a field's value
 struct Cursor {
     std::string_view text;
-    std::size_t      at = 0;
-    bool             saw_comment = false, saw_unclosed = false;
+    std::size_t at = 0;
+    bool saw_comment = false, saw_unclosed = false;
 
     bool at_end() const { return at >= text.size(); }
     char now() const { return text[at]; }
@@ -91,10 +91,10 @@ bool read_name(Cursor& cursor, Parameter& out) {
 }
 
 void read_value(Cursor& cursor, Parameter& out) {
-    const auto  begin = cursor.at;
+    const auto begin = cursor.at;
     std::size_t blanks = 0;
     std::size_t quotes = 0;
-    bool        text_beside = false;
+    bool text_beside = false;
     for (; !cursor.at_end() && cursor.now() != ';';) {
         const char c = cursor.now();
         if (c == '"') {
@@ -166,9 +166,9 @@ std::string percent_decoded(std::string_view text, bool& broken) {
 }
 
 struct Piece {
-    std::size_t      index = 0;
-    bool             extended = false;
-    bool             whole = false;  // "name*": not numbered
+    std::size_t index = 0;
+    bool extended = false;
+    bool whole = false;  // "name*": not numbered
     const Parameter* from = nullptr;
 };
 
@@ -195,14 +195,14 @@ std::optional<Piece> piece_of(const Parameter& parameter, std::string_view name)
 
 struct Joined {
     std::string decoded, raw;
-    bool        broken = false;
+    bool broken = false;
 };
 
 // join_pieces - RFC 2231 section 3 and 4: charset and language stand in the first piece only
 Joined join_pieces(const std::vector<Piece>& pieces) {
-    Joined      out;
+    Joined out;
     std::string bytes, charset;
-    bool        first = true;
+    bool first = true;
     for (const auto& piece : pieces) {
         std::string_view text = piece.from->value;
         out.raw += text;
@@ -269,11 +269,11 @@ void add_extended(const Structured& field, std::string_view name, Readings& out)
 
 Structured parse_structured(std::string_view field_value, std::size_t parameters_limit) {
     Structured out;
-    Cursor     cursor{field_value};
+    Cursor cursor{field_value};
     read_first(cursor, out);
     while (!cursor.at_end()) {
         ++cursor.at;  // the ";"
-        Parameter  parameter;
+        Parameter parameter;
         const auto begin = cursor.at;
         if (!read_name(cursor, parameter)) {
             out.has_junk |= !trimmed(field_value.substr(begin, cursor.at - begin)).empty();
@@ -293,7 +293,7 @@ Structured parse_structured(std::string_view field_value, std::size_t parameters
 }
 
 Readings readings_of(const Structured& field, std::string_view name) {
-    Readings         out;
+    Readings out;
     const Parameter* first = nullptr;
     for (const auto& parameter : field.parameters) {
         if (parameter.name != name) continue;
@@ -319,7 +319,7 @@ Readings readings_of(const Structured& field, std::string_view name) {
 std::string naive_parameter(std::string_view field_value, std::string_view name) {
     const std::string low = to_lower(field_value);
     const std::string wanted = std::string(name) + "=";
-    const auto        found = low.find(wanted);
+    const auto found = low.find(wanted);
     if (found == std::string::npos) return {};
     auto rest = field_value.substr(found + wanted.size());
     if (rest.starts_with('"')) return without_line_ends(rest.substr(1, rest.find('"', 1) - 1));
@@ -343,8 +343,8 @@ std::vector<std::string> values_decoded_first(std::string_view field_value, std:
 }
 
 std::vector<std::string> names_of(const Structured& field, std::string_view field_value, std::string_view name) {
-    constexpr std::size_t    limit = 2 * readings_limit;
-    auto                     readings = readings_of(field, name);
+    constexpr std::size_t limit = 2 * readings_limit;
+    auto readings = readings_of(field, name);
     std::vector<std::string> out;
     // RFC 2231 section 4: the extended form is the better one; both are kept
     for (auto& value : readings.values) add_unique(out, std::string(trimmed(value)), limit);

@@ -16,18 +16,18 @@ struct Parameter {
     std::string value;         // comments, quotes and escapes removed, folding undone
     std::string raw;           // as it stands between "=" and ";", folding undone, trimmed, outer quotes removed
     std::string first_quoted;  // the first quoted string in a value that holds more than that
-    bool        quoted = false;
-    bool        odd = false;   // unclosed quote, text beside the quotes, a control or comment within name or value
-    bool        folded = false;  // a line end within the value
+    bool quoted = false;
+    bool odd = false;     // unclosed quote, text beside the quotes, a control or comment within name or value
+    bool folded = false;  // a line end within the value
 };
 
 struct Structured {
-    std::string            value;      // before the first ";": lower case, no comments, blanks or controls
-    std::string            raw_value;  // the same as it stands, lower case, trimmed
+    std::string value;      // before the first ";": lower case, no comments, blanks or controls
+    std::string raw_value;  // the same as it stands, lower case, trimmed
     std::vector<Parameter> parameters;
-    bool                   has_comment = false;  // anywhere
-    bool                   has_junk = false;     // text that is no parameter
-    bool                   too_many = false;     // parameters beyond the limit
+    bool has_comment = false;  // anywhere
+    bool has_junk = false;     // text that is no parameter
+    bool too_many = false;     // parameters beyond the limit
 };
 
 Structured parse_structured(std::string_view field_value, std::size_t parameters_limit);
@@ -35,11 +35,11 @@ Structured parse_structured(std::string_view field_value, std::size_t parameters
 // Readings - every plausible value of one parameter
 struct Readings {
     std::vector<std::string> values;  // likeliest first, no doubles, at most 8
-    bool duplicate = false;     // the same spelling twice with different values
-    bool extended = false;      // RFC 2231 was used
-    bool broken = false;        // pieces missing or twice, a charset or percent escape that cannot be read, odd quotes
-    bool encoded_word = false;  // RFC 2047 inside
-    bool has_plain = false;     // written without RFC 2231
+    bool duplicate = false;           // the same spelling twice with different values
+    bool extended = false;            // RFC 2231 was used
+    bool broken = false;              // pieces missing or twice, a charset or percent escape that cannot be read, odd quotes
+    bool encoded_word = false;        // RFC 2047 inside
+    bool has_plain = false;           // written without RFC 2231
 };
 constexpr std::size_t readings_limit = 8;
 

@@ -28,7 +28,7 @@ constexpr std::string_view mbox_container = "mbox";
 // Outer - boundaries of the multiparts around an entity
 struct Outer {
     std::shared_ptr<const Outer> up;
-    std::string                  boundary;
+    std::string boundary;
     ~Outer() = default;
 };
 
@@ -36,16 +36,16 @@ enum class HeaderReading : std::uint8_t { first, ends_early, cr_ends_lines };
 
 // Item - something that waits for its turn: an entity with its header, or a bare text (preamble, epilogue)
 struct Item {
-    std::uint32_t                parent = 0;
-    Blob                         bytes;
-    std::string_view             default_type = "text/plain";
-    std::string_view             text_name = {};   // not empty: a bare text of that name
-    bool                         is_text = false;
-    bool                         alternate = false;
-    HeaderReading                reading = HeaderReading::first;
-    std::size_t                  early = 0;        // which of the places where the header may end
+    std::uint32_t parent = 0;
+    Blob bytes;
+    std::string_view default_type = "text/plain";
+    std::string_view text_name = {};  // not empty: a bare text of that name
+    bool is_text = false;
+    bool alternate = false;
+    HeaderReading reading = HeaderReading::first;
+    std::size_t early = 0;  // which of the places where the header may end
     std::shared_ptr<const Outer> outer = nullptr;
-    bool                         texts_are_harmless = false;  // another reading, of which texts that are only shown do not count
+    bool texts_are_harmless = false;  // another reading, of which texts that are only shown do not count
 };
 
 class Walk {
@@ -75,11 +75,12 @@ private:
     void damaged_base64(NewPart about, std::string_view text, const DecodeNotes& notes, std::uint32_t number);
     void damaged_quoted(NewPart about, std::string_view text, const DecodeNotes& notes, std::uint32_t number);
     std::uint32_t other_decoding(NewPart about, std::string_view text, Base64Reading reading);
-    EntityHeader  header_of(std::string_view bytes, const Section& section, std::string_view default_type, std::string_view body) const;
+    EntityHeader header_of(std::string_view bytes, const Section& section, std::string_view default_type,
+                           std::string_view body) const;
 
-    Opener&          opener_;
+    Opener& opener_;
     std::deque<Item> items_;
-    bool             quiet_;
+    bool quiet_;
 };
 
 std::uint8_t alternate_flag(bool alternate) {
@@ -89,9 +90,10 @@ std::uint8_t alternate_flag(bool alternate) {
 // is_plain_text, is_plain_multipart - as programs write plain mail (Opener::is_plain_mail). A part without Content-Type is none:
 // there are engines that do not open it.
 bool is_plain_text(const Item& item, const EntityHeader& header) {
-    const bool is_text = header.types.size() == 1 && (header.types.front() == "text/plain" || header.types.front() == "text/html");
-    return is_text && header.names.empty() && header.boundaries.empty() && header.encodings.size() == 1 && header.is_plainly_encoded &&
-           (header.has_type || item.parent == 0);
+    const bool is_text =
+        header.types.size() == 1 && (header.types.front() == "text/plain" || header.types.front() == "text/html");
+    return is_text && header.names.empty() && header.boundaries.empty() && header.encodings.size() == 1 &&
+           header.is_plainly_encoded && (header.has_type || item.parent == 0);
 }
 
 bool is_plain_multipart(const EntityHeader& header) {
@@ -130,7 +132,10 @@ void Walk::oddity(AnomalyKind kind, std::uint32_t part, std::string_view detail)
 }
 
 NewPart Walk::about(const Item& item, const EntityHeader& header, bool alternate) const {
-    NewPart out{.parent = item.parent, .container = item.parent == 0 ? "" : "mime", .names = header.names, .types = header.types,
+    NewPart out{.parent = item.parent,
+                .container = item.parent == 0 ? "" : "mime",
+                .names = header.names,
+                .types = header.types,
                 .charset = header.charset};
     mail::Part flags;
     flags.flags = alternate_flag(alternate);
@@ -149,12 +154,12 @@ NewPart Walk::about(const Item& item, const EntityHeader& header, bool alternate
 void Walk::entity(const Item& item) {
     if (!opener_.budget().check_time()) return;
     const auto bytes = item.bytes.bytes();
-    auto       sections = split_header(bytes);
+    auto sections = split_header(bytes);
     if (item.reading == HeaderReading::ends_early && item.early < sections.others.size())
         sections.main = sections.others[item.early];
     const auto& section = sections.main;
-    const auto  body = item.bytes.slice(section.body, bytes.size());
-    const auto  header = header_of(bytes, section, item.default_type, body.bytes());
+    const auto body = item.bytes.slice(section.body, bytes.size());
+    const auto header = header_of(bytes, section, item.default_type, body.bytes());
     std::uint32_t number = 0;
     if (is_multipart(header.types.front())) {
         number = multipart(item, header, body, header.boundaries.empty() ? std::string_view() : header.boundaries.front(),
@@ -181,7 +186,8 @@ void Walk::entity(const Item& item) {
 }
 
 // header_of - what its fields say, and what only the body decides: whether a second reading of a boundary or a charset is one
-EntityHeader Walk::header_of(std::string_view bytes, const Section& section, std::string_view default_type, std::string_view body) const {
+EntityHeader Walk::header_of(std::string_view bytes, const Section& section, std::string_view default_type,
+                             std::string_view body) const {
     auto out = read_entity_header(bytes, section.block, default_type, opener_.limits());
     bool some_occur = false;
     for (const auto& cut : out.cut_boundaries) {
@@ -192,8 +198,9 @@ EntityHeader Walk::header_of(std::string_view bytes, const Section& section, std
     if (out.lacks_quotes) out.defects.push_back({AnomalyKind::bad_parameter, "a boundary that needs quotes", !some_occur});
     if (out.second_charset.empty()) return out;
     constexpr std::size_t enough = 1 << 20;
-    const auto            text = body.substr(0, enough);
-    const bool same = to_utf8(text, out.charset) == to_utf8(text, out.second_charset) && out.encodings.front() == Encoding::identity;
+    const auto text = body.substr(0, enough);
+    const bool same =
+        to_utf8(text, out.charset) == to_utf8(text, out.second_charset) && out.encodings.front() == Encoding::identity;
     out.defects.push_back({AnomalyKind::duplicate_parameter, "charset given more than once", same});
     return out;
 }
@@ -240,7 +247,8 @@ void Walk::other_views(const Item& item, const EntityHeader& header, const Blob&
             multipart(item, header, body, boundary, true);
         }
     }
-    if (is_container && (header.may_be_leaf || some_leaf || header.lacks_quotes)) {  // some miss the boundary and show the source text
+    if (is_container &&
+        (header.may_be_leaf || some_leaf || header.lacks_quotes)) {  // some miss the boundary and show the source text
         auto as_text = header;
         std::erase_if(as_text.types, is_multipart);
         if (as_text.types.empty()) as_text.types.emplace_back("text/plain");
@@ -297,7 +305,7 @@ std::uint32_t Walk::multipart(const Item& item, const EntityHeader& header, cons
     auto structure = about(item, header, alternate);
     structure.may_be_plain = !alternate && is_plain_multipart(header);
     const auto number = opener_.new_structure(std::move(structure));
-    auto&      budget = opener_.budget();
+    auto& budget = opener_.budget();
     if (number == 0 || !budget.check_time() || !budget.check_mime_depth(opener_.mime_depth(number) + 1)) return number;
     if (boundary.empty() && !header.has_boundary_parameter) {
         without_delimiter(item, number, body, alternate);
@@ -305,7 +313,8 @@ std::uint32_t Walk::multipart(const Item& item, const EntityHeader& header, cons
     }
     const auto lines_limit = std::size_t{opener_.limits().mime_parts} * 2;
     const auto scan = scan_multipart(body.bytes(), boundary, lines_limit);
-    if (scan.too_many) budget.give_up("Maximum number of MIME parts (" + std::to_string(opener_.limits().mime_parts) + ") exceeded");
+    if (scan.too_many)
+        budget.give_up("Maximum number of MIME parts (" + std::to_string(opener_.limits().mime_parts) + ") exceeded");
     if (!scan.found) defect(AnomalyKind::unclosed_multipart, number, "a multipart whose boundary does not occur");
     else if (!scan.main.closed) defect(AnomalyKind::unclosed_multipart, number, "a multipart without closing boundary");
     if (scan.lookalikes) defect(AnomalyKind::boundary_lookalike, number, "a line that resembles a boundary");
@@ -345,8 +354,8 @@ void Walk::without_delimiter(const Item& item, std::uint32_t number, const Blob&
     push_cuts(item, number, body, scan.main, "text/plain", true, known, outer);
 }
 
-void Walk::push_cuts(const Item& item, std::uint32_t number, const Blob& body, const Cuts& cuts, std::string_view type, bool alternate,
-                     std::vector<Range>& known, const std::shared_ptr<const Outer>& outer) {
+void Walk::push_cuts(const Item& item, std::uint32_t number, const Blob& body, const Cuts& cuts, std::string_view type,
+                     bool alternate, std::vector<Range>& known, const std::shared_ptr<const Outer>& outer) {
     const auto is_new = [&](Range range) {
         const auto place = std::ranges::lower_bound(known, range);
         if (place != known.end() && *place == range) return false;
@@ -357,48 +366,60 @@ void Walk::push_cuts(const Item& item, std::uint32_t number, const Blob& body, c
     if (is_new(cuts.preamble)) push_text(number, body, cuts.preamble, "preamble", alternate, texts_are_harmless);
     for (const auto range : cuts.parts)
         if (is_new(range))
-            items_.push_back({.parent = number, .bytes = body.slice(range.begin, range.size()), .default_type = type,
-                              .alternate = alternate, .outer = outer, .texts_are_harmless = texts_are_harmless});
+            items_.push_back({.parent = number,
+                              .bytes = body.slice(range.begin, range.size()),
+                              .default_type = type,
+                              .alternate = alternate,
+                              .outer = outer,
+                              .texts_are_harmless = texts_are_harmless});
     if (cuts.closed && is_new(cuts.epilogue)) push_text(number, body, cuts.epilogue, "epilogue", alternate, texts_are_harmless);
 }
 
 // push_text - a preamble or epilogue, if it is more than the usual words (docs/amavis/scanners.md 1)
-void Walk::push_text(std::uint32_t parent, const Blob& body, Range range, std::string_view name, bool alternate, bool is_harmless) {
+void Walk::push_text(std::uint32_t parent, const Blob& body, Range range, std::string_view name, bool alternate,
+                     bool is_harmless) {
     constexpr int usual_lines = 5;
-    const auto    text = body.bytes().substr(range.begin, range.size());
-    const auto    is_usual = [](char c) {
+    const auto text = body.bytes().substr(range.begin, range.size());
+    const auto is_usual = [](char c) {
         return is_alpha(c) || is_digit(c) || std::string_view("/@:;,. \t\r\n_-").find(c) != std::string_view::npos;
     };
     const bool has_field = starts_with_fold(trim(text), "content-");
-    if (!has_field && text.size() < 1000 && std::ranges::count(text, '\n') <= usual_lines && std::ranges::all_of(text, is_usual)) return;
-    items_.push_back({.parent = parent, .bytes = body.slice(range.begin, range.size()), .text_name = name, .is_text = true,
-                      .alternate = alternate, .texts_are_harmless = is_harmless});
+    if (!has_field && text.size() < 1000 && std::ranges::count(text, '\n') <= usual_lines && std::ranges::all_of(text, is_usual))
+        return;
+    items_.push_back({.parent = parent,
+                      .bytes = body.slice(range.begin, range.size()),
+                      .text_name = name,
+                      .is_text = true,
+                      .alternate = alternate,
+                      .texts_are_harmless = is_harmless});
 }
 
 std::uint32_t Walk::leaf(const Item& item, const EntityHeader& header, const Blob& body, Encoding encoding, bool alternate) {
-    auto       part = about(item, header, alternate);
+    auto part = about(item, header, alternate);
     part.may_be_plain = !alternate && is_plain_text(item, header);
     const bool is_nested = std::ranges::any_of(header.types, is_message);
-    if (encoding == Encoding::base64 || encoding == Encoding::quoted_printable) return decoded_leaf(std::move(part), body, encoding);
+    if (encoding == Encoding::base64 || encoding == Encoding::quoted_printable)
+        return decoded_leaf(std::move(part), body, encoding);
     part.is_opened = is_nested;
     const auto number = opener_.new_part_of(std::move(part), body, "mime", false);
     if (number == 0) return 0;
     if (is_nested) nested(item, number, body, alternate);
-    else if ((encoding != Encoding::identity || begins_with_file(body.bytes())) && !may_hold_files(opener_.part(number))) open_text(opener_, number, body);
+    else if ((encoding != Encoding::identity || begins_with_file(body.bytes())) && !may_hold_files(opener_.part(number)))
+        open_text(opener_, number, body);
     return number;
 }
 
 std::uint32_t Walk::decoded_leaf(NewPart part, const Blob& body, Encoding encoding) {
-    auto        other = part;
-    auto        writer = opener_.new_part(std::move(part), "mime");
-    const auto  number = writer.number();
+    auto other = part;
+    auto writer = opener_.new_part(std::move(part), "mime");
+    const auto number = writer.number();
     if (number == 0) return 0;
     WriterOutput out(writer);
-    const bool   is_base64 = encoding == Encoding::base64;
-    const auto   text = body.bytes();
-    const auto   footer = is_base64 ? text_behind_base64(text) : std::string_view::npos;
-    const auto   notes = is_base64 ? decode_base64(text.substr(0, footer), Base64Reading::skip_padding, out)
-                                   : decode_quoted(text, QuotedReading::literal, out);
+    const bool is_base64 = encoding == Encoding::base64;
+    const auto text = body.bytes();
+    const auto footer = is_base64 ? text_behind_base64(text) : std::string_view::npos;
+    const auto notes = is_base64 ? decode_base64(text.substr(0, footer), Base64Reading::skip_padding, out)
+                                 : decode_quoted(text, QuotedReading::literal, out);
     if (!notes.complete) return number;
     writer.finish();
     other.flags |= alternate_flag(true);
@@ -417,7 +438,7 @@ std::uint32_t Walk::decoded_leaf(NewPart part, const Blob& body, Encoding encodi
 std::uint32_t Walk::other_decoding(NewPart about, std::string_view text, Base64Reading reading) {
     auto writer = opener_.new_part(std::move(about), "mime");
     if (!writer) return 0;
-    const auto   number = writer.number();
+    const auto number = writer.number();
     WriterOutput out(writer);
     if (decode_base64(text, reading, out).complete) writer.finish();
     return number;
@@ -426,11 +447,12 @@ std::uint32_t Walk::other_decoding(NewPart about, std::string_view text, Base64R
 void Walk::damaged_base64(NewPart about, std::string_view text, const DecodeNotes& notes, std::uint32_t number) {
     if (!notes.after_padding && !notes.junk) {  // padding is missing: the last byte or two are there, or are not
         oddity(AnomalyKind::bad_base64, number, "base64 of a wrong length");
-        if (const auto shorter = other_decoding(std::move(about), text, Base64Reading::first_padding)) opener_.add_harmless_reading(shorter);
+        if (const auto shorter = other_decoding(std::move(about), text, Base64Reading::first_padding))
+            opener_.add_harmless_reading(shorter);
         return;
     }
-    defect(AnomalyKind::bad_base64, number, notes.after_padding ? "data behind the padding of base64"
-                                                                : "characters in base64 that do not belong there");
+    defect(AnomalyKind::bad_base64, number,
+           notes.after_padding ? "data behind the padding of base64" : "characters in base64 that do not belong there");
     for (const auto reading : {Base64Reading::stop, Base64Reading::first_padding, Base64Reading::first_junk}) {
         const bool differs = reading == Base64Reading::stop            ? notes.after_padding
                              : reading == Base64Reading::first_padding ? notes.after_padding || notes.wrong_length
@@ -438,7 +460,8 @@ void Walk::damaged_base64(NewPart about, std::string_view text, const DecodeNote
         const auto other = differs ? other_decoding(about, text, reading) : 0;
         if (differs && other == 0) return;
         // of a text that is shown and no more, less of it; with data behind padding nobody knows which piece is meant
-        const bool is_less = differs && !notes.after_padding && is_only_shown(opener_.part(number)) && is_only_shown(opener_.part(other));
+        const bool is_less =
+            differs && !notes.after_padding && is_only_shown(opener_.part(number)) && is_only_shown(opener_.part(other));
         if (is_less) opener_.add_harmless_reading(other);
     }
 }
@@ -447,7 +470,7 @@ void Walk::damaged_base64(NewPart about, std::string_view text, const DecodeNote
 // encoded, blanks behind soft line breaks
 void Walk::damaged_quoted(NewPart about, std::string_view text, const DecodeNotes& notes, std::uint32_t number) {
     const char* detail = notes.junk ? "quoted-printable with bad escapes" : "blanks in a soft line break";
-    const bool  is_harmless = is_only_shown(opener_.part(number));
+    const bool is_harmless = is_only_shown(opener_.part(number));
     if (is_harmless) oddity(AnomalyKind::bad_quoted_printable, number, detail);
     else defect(AnomalyKind::bad_quoted_printable, number, detail);
     auto writer = opener_.new_part(std::move(about), "mime");
@@ -464,7 +487,9 @@ void Walk::nested(const Item& item, std::uint32_t number, const Blob& body, bool
     items_.push_back({.parent = number, .bytes = body, .alternate = alternate, .outer = item.outer});
 }
 
-bool has_kind_of(const mail::Part& part, std::string_view kind) { return std::ranges::find(part.kinds, kind) != part.kinds.end(); }
+bool has_kind_of(const mail::Part& part, std::string_view kind) {
+    return std::ranges::find(part.kinds, kind) != part.kinds.end();
+}
 
 bool is_nested_message(const mail::Part& part) {
     if (std::ranges::any_of(part.types, is_message)) return true;
@@ -480,7 +505,8 @@ bool is_shown_as_mail(const mail::Part& part) {
     return std::ranges::any_of(part.types, is_message) || part.container == cms_container ||
            std::ranges::any_of(part.names, [&](const auto& name) {
                return std::ranges::any_of(endings, [&](std::string_view ending) {
-                   return name.size() > ending.size() && equal_fold(std::string_view(name).substr(name.size() - ending.size()), ending);
+                   return name.size() > ending.size() &&
+                          equal_fold(std::string_view(name).substr(name.size() - ending.size()), ending);
                });
            });
 }

@@ -15,8 +15,7 @@ using Look = Delimiter::Look;
 std::size_t find_bytes(std::string_view text, std::string_view what, std::size_t from) {
     if (from >= text.size()) return std::string_view::npos;
     const auto* found = ::memmem(text.data() + from, text.size() - from, what.data(), what.size());
-    return found == nullptr ? std::string_view::npos
-                            : static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
+    return found == nullptr ? std::string_view::npos : static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
 }
 
 // before_line_end - the end of the text before a line that begins at `at`
@@ -44,7 +43,7 @@ bool classify_front(std::string_view body, std::size_t at, Delimiter& out) {
 
 // classify_back - what stands behind the boundary
 void classify_back(std::string_view body, std::size_t at, Delimiter& out) {
-    auto       end = body.find('\n', at);
+    auto end = body.find('\n', at);
     const bool has_end = end != std::string_view::npos;
     if (!has_end) end = body.size();
     out.end = has_end ? end + 1 : end;
@@ -66,9 +65,9 @@ void classify_back(std::string_view body, std::size_t at, Delimiter& out) {
 
 template <class Takes>
 Cuts cut(std::string_view body, const std::vector<Delimiter>& lines, Takes takes, bool closings_close) {
-    Cuts        out;
+    Cuts out;
     std::size_t begin = 0;
-    bool        in_preamble = true;
+    bool in_preamble = true;
     for (const auto& line : lines) {
         if (!takes(line)) continue;
         const Range range{begin, std::max(begin, line.text_end)};
@@ -91,9 +90,9 @@ Cuts cut(std::string_view body, const std::vector<Delimiter>& lines, Takes takes
 }  // namespace
 
 MultipartScan scan_multipart(std::string_view body, std::string_view boundary, std::size_t lines_limit) {
-    MultipartScan          out;
+    MultipartScan out;
     std::vector<Delimiter> lines;
-    const std::string      wanted = "--" + std::string(boundary);
+    const std::string wanted = "--" + std::string(boundary);
     for (auto at = find_bytes(body, wanted, 0); at != std::string_view::npos;) {
         Delimiter line;
         if (!classify_front(body, at, line)) {
@@ -117,17 +116,17 @@ MultipartScan scan_multipart(std::string_view body, std::string_view boundary, s
     if (out.lookalikes) out.others.push_back(cut(body, lines, [](const Delimiter&) { return true; }, true));
     const auto is_padded = [](const Delimiter& line) { return line.look == Look::padded; };
     // blanks behind the last line change nothing when nothing comes behind it
-    out.padded = std::ranges::any_of(lines, [&](const Delimiter& line) {
-        return is_padded(line) && !(line.closing && trim(body.substr(line.end)).empty());
-    });
+    out.padded = std::ranges::any_of(
+        lines, [&](const Delimiter& line) { return is_padded(line) && !(line.closing && trim(body.substr(line.end)).empty()); });
     out.padded_matters = out.padded && std::ranges::any_of(lines, exact);
     const auto padded_closing = std::ranges::find_if(lines, [&](const auto& line) { return is_padded(line) && line.closing; });
     out.goes_on_behind_padded = padded_closing != lines.end() && padded_closing + 1 != lines.end();
     if (out.padded_matters) out.others.push_back(cut(body, lines, exact, true));
     const auto first_closing = std::ranges::find_if(lines, [&](const auto& line) { return plain(line) && line.closing; });
     if (first_closing != lines.end())
-        out.after_closing = std::any_of(first_closing + 1, lines.end(),
-                                        [&](const auto& line) { return plain(line) && !trim(body.substr(line.end, 4096)).empty(); });
+        out.after_closing = std::any_of(first_closing + 1, lines.end(), [&](const auto& line) {
+            return plain(line) && !trim(body.substr(line.end, 4096)).empty();
+        });
     if (out.after_closing) out.others.push_back(cut(body, lines, plain, false));
     const auto lf = std::ranges::count_if(lines, &Delimiter::lf_only);
     const auto first_at_start = !lines.empty() && lines.front().text_end == 0;
@@ -137,11 +136,11 @@ MultipartScan scan_multipart(std::string_view body, std::string_view boundary, s
 
 std::string_view guess_boundary(std::string_view body) {
     constexpr std::size_t longest = 200;
-    std::size_t           at = body.starts_with("--") ? 0 : find_bytes(body, "\n--", 0);
+    std::size_t at = body.starts_with("--") ? 0 : find_bytes(body, "\n--", 0);
     for (int tries = 0; at != std::string_view::npos && tries < 100; ++tries) {
         if (at != 0) ++at;
         const auto end = std::min(body.find('\n', at), body.size());
-        auto       line = trim(body.substr(at + 2, end - at - 2));
+        auto line = trim(body.substr(at + 2, end - at - 2));
         const auto next = body.substr(std::min(end + 1, body.size()), 8);
         if (!line.empty() && line.size() <= longest && line.find_first_not_of('-') != std::string_view::npos &&
             (starts_with_fold(next, "content-") || next.starts_with("\r\n") || next.starts_with('\n')))

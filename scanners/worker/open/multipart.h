@@ -25,25 +25,25 @@ struct Delimiter {
     };
     std::size_t text_end = 0;  // where the text before it ends, its line end excluded
     std::size_t end = 0;       // behind its own line end
-    Look        look = Look::exact;
-    bool        closing = false;
-    bool        lf_only = false;  // the line before it ends with LF alone
+    Look look = Look::exact;
+    bool closing = false;
+    bool lf_only = false;  // the line before it ends with LF alone
 };
 
 struct Cuts {
-    Range              preamble, epilogue;
+    Range preamble, epilogue;
     std::vector<Range> parts;
-    bool               closed = false;
+    bool closed = false;
 };
 
 struct MultipartScan {
-    Cuts              main;
-    std::vector<Cuts> others;   // other readings
-    bool found = false;         // at least one delimiter line in the first reading
+    Cuts main;
+    std::vector<Cuts> others;  // other readings
+    bool found = false;        // at least one delimiter line in the first reading
     bool lookalikes = false, padded = false, after_closing = false, mixed_line_ends = false;
-    bool padded_matters = false;  // whoever passes over padded lines still finds others
+    bool padded_matters = false;         // whoever passes over padded lines still finds others
     bool goes_on_behind_padded = false;  // a closing line with blanks behind it, and delimiter lines after that
-    bool too_many = false;      // more lines than anybody needs: the list was cut
+    bool too_many = false;               // more lines than anybody needs: the list was cut
 };
 
 // scan_multipart - `lines_limit`: delimiter lines looked at

@@ -38,14 +38,14 @@ std::string with_slashes(std::string_view path, char separator) {
 // --- ARJ: technote.txt of ARJ 3 ---------------------------------------------------------------------------------------------
 
 struct ArjHeader {
-    std::string_view basic;     // empty: there is none
-    std::size_t      next = 0;  // behind it and its extensions
-    bool             is_end = false, is_sound = false;
+    std::string_view basic;  // empty: there is none
+    std::size_t next = 0;    // behind it and its extensions
+    bool is_end = false, is_sound = false;
 };
 
 ArjHeader arj_header(std::string_view bytes, std::size_t at) {
     constexpr std::size_t most = 2600, least = 30;
-    ArjHeader  out;
+    ArjHeader out;
     const auto size = little16(bytes, at + 2);
     if (window(bytes, at, 2) != "\x60\xea"sv || bytes.size() - at < 4) return out;
     out.is_end = size == 0;
@@ -61,7 +61,9 @@ ArjHeader arj_header(std::string_view bytes, std::size_t at) {
 Decoded decode_arj(unsigned method, std::string_view packed, std::uint64_t size, Output& out) {
     switch (method) {
         case 0: return decode_stored(packed, out);
-        case 1: case 2: case 3: return decode_lzh(arj_form, packed, size, out);
+        case 1:
+        case 2:
+        case 3: return decode_lzh(arj_form, packed, size, out);
         case 4: return decode_arj_fastest(packed, size, out);
         default: return Decoded::unknown_method;
     }
@@ -70,16 +72,20 @@ Decoded decode_arj(unsigned method, std::string_view packed, std::uint64_t size,
 // add_arj_member - false: no budget
 bool add_arj_member(Opener& opener, std::uint32_t part, std::string_view basic, std::string_view data) {
     constexpr unsigned garbled = 1, goes_on = 4, went_on = 8, directory = 3, label = 4;
-    const auto  bits = byte_at(basic, 4), type = byte_at(basic, 6);
-    const auto  method = byte_at(basic, 5);
-    const auto  name = until_nul(window(basic, std::max<std::size_t>(byte_at(basic, 0), 30)));
+    const auto bits = byte_at(basic, 4), type = byte_at(basic, 6);
+    const auto method = byte_at(basic, 5);
+    const auto name = until_nul(window(basic, std::max<std::size_t>(byte_at(basic, 0), 30)));
     std::uint8_t flags = type == directory ? flag(PartFlag::directory) : 0;
     if ((bits & garbled) != 0) flags |= flag(PartFlag::encrypted) | flag(PartFlag::undecipherable);
     if ((bits & (goes_on | went_on)) != 0) mark_damaged(opener, part, "a member that is in several volumes");
     if (type == label) return true;
     const std::uint64_t size = little32(basic, 16);
     return unpack_member(opener, part,
-                         {.container = "arj", .names = member_names(with_slashes(name, '\\'), false), .flags = flags, .data = data, .size = size,
+                         {.container = "arj",
+                          .names = member_names(with_slashes(name, '\\'), false),
+                          .flags = flags,
+                          .data = data,
+                          .size = size,
                           .sum = {CheckSum::Kind::crc32, little32(basic, 20)}},
                          [&](std::string_view packed, Output& out) { return decode_arj(method, packed, size, out); });
 }
@@ -87,16 +93,17 @@ bool add_arj_member(Opener& opener, std::uint32_t part, std::string_view basic, 
 // --- LHA: header levels 0 to 3 ----------------------------------------------------------------------------------------------
 
 struct LhaHeader {
-    std::size_t      data = 0;       // where the packed bytes begin; 0: no header
-    std::uint64_t    packed = 0, size = 0;
-    std::string_view method;         // "-lh5-"
-    std::string      name;
-    std::uint16_t    sum = 0;
-    bool             is_sound = true;
+    std::size_t data = 0;  // where the packed bytes begin; 0: no header
+    std::uint64_t packed = 0, size = 0;
+    std::string_view method;  // "-lh5-"
+    std::string name;
+    std::uint16_t sum = 0;
+    bool is_sound = true;
 };
 
 bool is_lha_method(std::string_view method) {
-    return method.size() == 5 && method.front() == '-' && method.back() == '-' && (method.substr(1, 2) == "lh" || method.substr(1, 2) == "lz" || method.substr(1, 2) == "pm");
+    return method.size() == 5 && method.front() == '-' && method.back() == '-' &&
+           (method.substr(1, 2) == "lh" || method.substr(1, 2) == "lz" || method.substr(1, 2) == "pm");
 }
 
 // extend_lha - the extended headers from `at` on, each with the size of the next one at its end; where the data begin
@@ -125,7 +132,7 @@ std::size_t extend_lha(std::string_view bytes, std::size_t at, std::uint64_t siz
 }
 
 LhaHeader lha_header(std::string_view bytes, std::size_t at) {
-    LhaHeader  out;
+    LhaHeader out;
     const auto head = window(bytes, at);
     const auto level = byte_at(head, 20);
     out.method = window(head, 2, 5);
@@ -150,7 +157,7 @@ LhaHeader lha_header(std::string_view bytes, std::size_t at) {
         return out;
     }
     out.sum = little16(head, 21);
-    const unsigned    width = level == 2 ? 2 : 4;
+    const unsigned width = level == 2 ? 2 : 4;
     const std::size_t whole = level == 2 ? little16(head, 0) : little32(head, 24), first = level == 2 ? 24 : 28;
     if (whole < first + width || whole > head.size()) return {};
     extend_lha(bytes, at + first + width, little(head, first, width), width, out);
@@ -171,10 +178,10 @@ Decoded decode_lha(std::string_view method, std::string_view packed, std::uint64
 constexpr unsigned spark_compressed = 0x7f;
 
 struct ArcHeader {
-    std::size_t      data = 0;  // 0: no header
-    unsigned         method = 0;
-    std::uint64_t    packed = 0, size = 0;
-    std::uint16_t    sum = 0;
+    std::size_t data = 0;  // 0: no header
+    unsigned method = 0;
+    std::uint64_t packed = 0, size = 0;
+    std::uint16_t sum = 0;
     std::string_view name;
 };
 
@@ -182,13 +189,16 @@ ArcHeader arc_header(std::string_view bytes, std::size_t at) {
     constexpr std::size_t name_at = 2, name_size = 13, old_size = 25, new_size = 29;
     ArcHeader out;
     out.method = byte_at(bytes, at + 1);
-    const bool is_known = (out.method >= 1 && out.method <= 11) || out.method == spark_compressed || (out.method >= 0x81 && out.method <= 0x89);
+    const bool is_known =
+        (out.method >= 1 && out.method <= 11) || out.method == spark_compressed || (out.method >= 0x81 && out.method <= 0x89);
     const auto size = out.method == 1 ? old_size : new_size;
     if (byte_at(bytes, at) != 0x1a || !is_known || bytes.size() - at < size) return out;
     const auto field = bytes.substr(at + name_at, name_size);
     out.name = until_nul(field);
-    const bool is_name = !out.name.empty() && out.name.size() < name_size &&
-                         std::ranges::all_of(out.name, [](unsigned char c) { return c > 0x20 && c != 0x7f && !"\"*/:<>?\\|"sv.contains(static_cast<char>(c)); });
+    const bool is_name =
+        !out.name.empty() && out.name.size() < name_size &&
+        std::ranges::all_of(
+            out.name, [](unsigned char c) { return c > 0x20 && c != 0x7f && !"\"*/:<>?\\|"sv.contains(static_cast<char>(c)); });
     if (!is_name) return out;
     out.packed = little32(bytes, at + 15);
     out.sum = little16(bytes, at + 23);
@@ -224,8 +234,8 @@ public:
 private:
     static constexpr char mark = '\x90';
     Output& out_;
-    char    last_ = '\0';
-    bool    is_count_ = false;
+    char last_ = '\0';
+    bool is_count_ = false;
 };
 
 // decode_squeezed - a Huffman tree as a list of nodes; 256 ends
@@ -233,10 +243,11 @@ Decoded decode_squeezed(std::string_view packed, Output& out) {
     const unsigned nodes = little16(packed, 0);
     if (nodes == 0 || nodes > 257 || packed.size() < 2 + 4UL * nodes) return Decoded::damaged;
     std::string plain;
-    unsigned    node = 0, steps = 0;
+    unsigned node = 0, steps = 0;
     for (std::size_t at = 2 + 4UL * nodes; at < packed.size(); ++at) {
         for (unsigned bit = 0; bit < 8; ++bit) {
-            const auto next = static_cast<std::int16_t>(little16(packed, 2 + 4UL * node + 2UL * (byte_at(packed, at) >> bit & 1U)));
+            const auto next =
+                static_cast<std::int16_t>(little16(packed, 2 + 4UL * node + 2UL * (byte_at(packed, at) >> bit & 1U)));
             if (next >= 0) {
                 node = static_cast<unsigned>(next);
                 if (node >= nodes || ++steps > nodes) return Decoded::damaged;
@@ -258,7 +269,8 @@ Decoded decode_squeezed(std::string_view packed, Output& out) {
 Decoded decode_arc(unsigned method, std::string_view packed, std::uint64_t size, Output& out) {
     RunLengths runs(out);
     switch (method & 0x7fU) {
-        case 1: case 2: return decode_stored(packed, out);
+        case 1:
+        case 2: return decode_stored(packed, out);
         case 3: return decode_stored(packed, runs);
         case 4: return decode_squeezed(packed, runs);
         case 8: return decode_lzw(LzwForm::compress, byte_at(packed, 0), window(packed, 1), UINT64_MAX, runs);
@@ -301,7 +313,7 @@ bool is_arj(std::string_view head) {
 
 void open_arj(Opener& opener, std::uint32_t part, const Blob& blob) {
     const auto bytes = blob.bytes();
-    auto       header = arj_header(bytes, 0);  // of the archive
+    auto header = arj_header(bytes, 0);  // of the archive
     if (header.basic.empty()) return mark_damaged(opener, part, "the ARJ header cannot be read");
     if (!header.is_sound) mark_damaged(opener, part, "a wrong checksum of an ARJ header");
     while (opener.budget().check_time()) {
@@ -319,17 +331,21 @@ void open_arj(Opener& opener, std::uint32_t part, const Blob& blob) {
 bool is_lha(std::string_view head) { return lha_header(head, 0).data != 0; }
 
 void open_lha(Opener& opener, std::uint32_t part, const Blob& blob) {
-    const auto  bytes = blob.bytes();
+    const auto bytes = blob.bytes();
     std::size_t at = 0;
     while (at < bytes.size() && byte_at(bytes, at) != 0 && opener.budget().check_time()) {
         auto header = lha_header(bytes, at);
-        if (header.data == 0) return mark_damaged(opener, part, at == 0 ? "the LHA header cannot be read" : "bytes that are no LHA member");
+        if (header.data == 0)
+            return mark_damaged(opener, part, at == 0 ? "the LHA header cannot be read" : "bytes that are no LHA member");
         const std::uint64_t left = bytes.size() - std::min(header.data, bytes.size());
         if (!header.is_sound) mark_damaged(opener, part, "a wrong LHA header");
         if (header.packed > left) mark_damaged(opener, part, "a member that is cut");
         std::ranges::replace(header.name, '\xff', '/');
-        PackedMember member{.container = "lha", .names = member_names(header.name, false), .data = window(bytes, header.data, header.packed),
-                            .size = header.size, .sum = {CheckSum::Kind::crc16, header.sum}};
+        PackedMember member{.container = "lha",
+                            .names = member_names(header.name, false),
+                            .data = window(bytes, header.data, header.packed),
+                            .size = header.size,
+                            .sum = {CheckSum::Kind::crc16, header.sum}};
         if (header.method == "-lhd-") {
             const auto type = flag(header.name.contains('|') ? PartFlag::link : PartFlag::directory);  // "name|target"
             if (add_empty(opener, part, "lha", std::move(member.names), type, "lha") == 0) return;
@@ -347,15 +363,16 @@ bool is_arc(std::string_view head, std::uint64_t size) {
     const auto header = arc_header(head, 0);
     if (header.data == 0) return false;
     const auto next = header.data + header.packed;
-    if (next + 1 < head.size()) return byte_at(head, next) == 0x1a && (byte_at(head, next + 1) == 0 || arc_header(head, next).data != 0);
+    if (next + 1 < head.size())
+        return byte_at(head, next) == 0x1a && (byte_at(head, next + 1) == 0 || arc_header(head, next).data != 0);
     // it ends here, or goes on where we do not see; or it is cut, and then the rest of the header must make sense
     const unsigned date = little16(head, 19), month = date >> 5U & 15U;
-    const bool     is_dated = date == 0 || (month >= 1 && month <= 12 && (date & 31U) != 0);
+    const bool is_dated = date == 0 || (month >= 1 && month <= 12 && (date & 31U) != 0);
     return next == size || (is_dated && header.packed <= largest && header.size <= 16 * largest);
 }
 
 void open_arc(Opener& opener, std::uint32_t part, const Blob& blob) {
-    const auto  bytes = blob.bytes();
+    const auto bytes = blob.bytes();
     std::size_t at = 0;
     while (opener.budget().check_time()) {
         if (window(bytes, at, 2) == "\x1a\0"sv || window(bytes, at, 2) == "\x1a\x80"sv) return;
@@ -363,10 +380,14 @@ void open_arc(Opener& opener, std::uint32_t part, const Blob& blob) {
         if (header.data == 0) return mark_damaged(opener, part, "an ARC archive without its end");
         const std::uint64_t left = bytes.size() - header.data;
         if (header.packed > left) mark_damaged(opener, part, "a member that is cut");
-        if (!unpack_member(opener, part,
-                           {.container = "arc", .names = member_names(header.name, false), .data = window(bytes, header.data, header.packed),
-                            .size = header.size, .sum = {CheckSum::Kind::crc16, header.sum}},
-                           [&](std::string_view packed, Output& out) { return decode_arc(header.method, packed, header.size, out); }))
+        if (!unpack_member(
+                opener, part,
+                {.container = "arc",
+                 .names = member_names(header.name, false),
+                 .data = window(bytes, header.data, header.packed),
+                 .size = header.size,
+                 .sum = {CheckSum::Kind::crc16, header.sum}},
+                [&](std::string_view packed, Output& out) { return decode_arc(header.method, packed, header.size, out); }))
             return;
         at = header.data + static_cast<std::size_t>(std::min(header.packed, left));
     }
@@ -375,17 +396,22 @@ void open_arc(Opener& opener, std::uint32_t part, const Blob& blob) {
 bool is_zoo(std::string_view head) { return little32(head, 20) == zoo_tag; }
 
 void open_zoo(Opener& opener, std::uint32_t part, const Blob& blob) {
-    const auto    bytes = blob.bytes();
+    const auto bytes = blob.bytes();
     std::uint64_t at = little32(bytes, 24);
     while (opener.budget().check_time()) {
         const auto entry = window(bytes, at, 58 + 2 * 256);
-        const std::uint64_t next = little32(entry, 6), data = little32(entry, 10), size = little32(entry, 20), packed = little32(entry, 24);
-        if (entry.size() < 51 || little32(entry, 0) != zoo_tag) return mark_damaged(opener, part, "a zoo archive without its end");
+        const std::uint64_t next = little32(entry, 6), data = little32(entry, 10), size = little32(entry, 20),
+                            packed = little32(entry, 24);
+        if (entry.size() < 51 || little32(entry, 0) != zoo_tag)
+            return mark_damaged(opener, part, "a zoo archive without its end");
         if (next == 0) return;
         if (data > bytes.size() || packed > bytes.size() - data) mark_damaged(opener, part, "a member that is cut");
         const auto method = byte_at(entry, 5);
         if (!unpack_member(opener, part,
-                           {.container = "zoo", .names = member_names(zoo_name(entry), false), .data = window(bytes, data, packed), .size = size,
+                           {.container = "zoo",
+                            .names = member_names(zoo_name(entry), false),
+                            .data = window(bytes, data, packed),
+                            .size = size,
                             .sum = {CheckSum::Kind::crc16, little16(entry, 18)}},
                            [&](std::string_view from, Output& out) { return decode_zoo(method, from, size, out); }))
             return;

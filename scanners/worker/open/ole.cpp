@@ -20,12 +20,21 @@ constexpr auto who = "ole";
 struct Family {
     std::string_view stream, kind;
 };
-constexpr Family families[] = {{"WordDocument", "doc"}, {"Workbook", "xls"}, {"Book", "xls"}, {"PowerPoint Document", "ppt"},
-                               {"VisioDocument", "vsd"}, {"__properties_version1.0", "msg"}};
+constexpr Family families[] = {{"WordDocument", "doc"},        {"Workbook", "xls"},      {"Book", "xls"},
+                               {"PowerPoint Document", "ppt"}, {"VisioDocument", "vsd"}, {"__properties_version1.0", "msg"}};
 
 // What a stream begins with when it is a file of its own
-constexpr std::string_view files[] = {"MZ"sv, "MSCF\0\0\0\0"sv, "PK\x03\x04"sv, "7z\xbc\xaf\x27\x1c"sv, "Rar!\x1a\x07"sv, "%PDF-"sv,
-                                      "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"sv, "{\\rtf"sv, "\x7f""ELF"sv, "\x1f\x8b\x08"sv};
+constexpr std::string_view files[] = {"MZ"sv,
+                                      "MSCF\0\0\0\0"sv,
+                                      "PK\x03\x04"sv,
+                                      "7z\xbc\xaf\x27\x1c"sv,
+                                      "Rar!\x1a\x07"sv,
+                                      "%PDF-"sv,
+                                      "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"sv,
+                                      "{\\rtf"sv,
+                                      "\x7f"
+                                      "ELF"sv,
+                                      "\x1f\x8b\x08"sv};
 
 std::string_view until_nul(std::string_view bytes, std::size_t& at) {
     const auto rest = window(bytes, at);
@@ -77,7 +86,7 @@ private:
     // stream_of - its bytes, charged; nothing when the budget is spent
     std::optional<std::string> stream_of(const CompoundEntry& entry, std::uint64_t most = UINT64_MAX) {
         const auto size = std::min({entry.size, most, opener_.budget().bytes_left() + 1});
-        auto       out = file_.read(entry, size);
+        auto out = file_.read(entry, size);
         if (!opener_.budget().take_bytes(out.size(), who)) return std::nullopt;
         return out;
     }
@@ -134,7 +143,7 @@ private:
     // look_at_slides - objects and VBA projects are OLE2 files in records of their own, compressed (behind their size, by zlib) or
     // not (MS-PPT 2.10.34)
     bool look_at_slides(const CompoundEntry& entry) {
-        constexpr unsigned    storage = 0x1011;
+        constexpr unsigned storage = 0x1011;
         constexpr std::size_t header = 8, before_deflate = 6;
         const auto stream = file_.read(entry, std::min(entry.size, opener_.budget().bytes_left() + 1));
         for (std::size_t at = 0; at + header <= stream.size();) {
@@ -143,7 +152,8 @@ private:
             if (little16(stream, at + 2) == storage) {
                 if (record.size() < size) mark_damaged(opener_, part_, "an embedded object that is cut");
                 const bool is_compressed = (little16(stream, at) >> 4U) == 1;
-                if (!(is_compressed ? add_deflated(window(record, before_deflate)) : add_part({entry.path}, record))) return false;
+                if (!(is_compressed ? add_deflated(window(record, before_deflate)) : add_part({entry.path}, record)))
+                    return false;
             }
             at += header + size;
         }
@@ -179,7 +189,7 @@ private:
         const auto stream = file_.read(entry, std::min(entry.size, opener_.budget().bytes_left() + 1));
         const auto view = std::string_view(stream).substr(std::min<std::size_t>(4, stream.size()));
         std::size_t at = 2;
-        const auto  label = until_nul(view, at), path = until_nul(view, at);
+        const auto label = until_nul(view, at), path = until_nul(view, at);
         at += 8;  // unknown, and the length of the temporary path
         const auto temporary = until_nul(view, at);
         const auto size = little32(view, at);
@@ -240,7 +250,8 @@ private:
 
     static bool is_vba_folder(std::string_view folder) {
         const auto slash = folder.rfind('/');
-        return equal_fold(slash == std::string_view::npos ? folder : folder.substr(slash + 1), "VBA") || folder.starts_with("_VBA_PROJECT_CUR");
+        return equal_fold(slash == std::string_view::npos ? folder : folder.substr(slash + 1), "VBA") ||
+               folder.starts_with("_VBA_PROJECT_CUR");
     }
 
     std::optional<std::string> decompress(std::string_view packed) {
@@ -288,10 +299,10 @@ private:
         document.macros.stream = part.names.empty() ? macros_.stream : part.names.front();
     }
 
-    Opener&       opener_;
+    Opener& opener_;
     std::uint32_t part_;
-    CompoundFile  file_;
-    mail::Macros  macros_;
+    CompoundFile file_;
+    mail::Macros macros_;
 };
 
 }  // namespace

@@ -93,8 +93,7 @@ void PartWriter::settle(bool complete) {
     opener_->arrived(number_, std::move(bytes), keeps_);
 }
 
-Opener::Opener(OpenerSetup setup, std::uint64_t message_size)
-    : setup_(std::move(setup)), budget_(setup_.limits, message_size) {}
+Opener::Opener(OpenerSetup setup, std::uint64_t message_size) : setup_(std::move(setup)), budget_(setup_.limits, message_size) {}
 
 Opened Opener::open(const Blob& message) {
     if (setup_.open_message != nullptr) setup_.open_message(*this, 0, message);
@@ -129,7 +128,8 @@ void Opener::settle(const Waiting& next, std::uint32_t parts_before) {
         constexpr auto harmless = static_cast<std::uint8_t>(PartFlag::directory) | static_cast<std::uint8_t>(PartFlag::special) |
                                   static_cast<std::uint8_t>(PartFlag::link);
         const auto& member = contents_.parts[number - 1];
-        if (member.parent == next.number && (!places_[number - 1].is_whole || (member.flags & ~harmless) != 0)) place.is_accounted = false;
+        if (member.parent == next.number && (!places_[number - 1].is_whole || (member.flags & ~harmless) != 0))
+            place.is_accounted = false;
     }
     if (--place.decoders != 0 || !place.is_held || place.may_be_plain) return;
     if (!is_pure(next.number)) return show(next.number, false);
@@ -158,7 +158,7 @@ bool Opener::decode(const Waiting& next) try {
 std::uint32_t Opener::add(NewPart about) {
     const bool allowed = about.is_mime ? budget_.take_mime_part() : budget_.take_member();
     if (!allowed) return 0;
-    Part  part;
+    Part part;
     Place place;
     part.number = parts() + 1;
     part.parent = about.parent;
@@ -222,9 +222,8 @@ void Opener::add_oddity(mail::AnomalyKind kind, std::uint32_t part, std::string_
 void Opener::note(mail::Anomaly anomaly) {
     const bool is_serious = mail::is_ambiguous(anomaly);
     if (anomaly.part != 0 && is_serious) contents_.parts[anomaly.part - 1].set(PartFlag::ambiguous);
-    const auto known = std::ranges::find_if(contents_.anomalies, [&](const auto& each) {
-        return each.kind == anomaly.kind && each.part == anomaly.part;
-    });
+    const auto known = std::ranges::find_if(
+        contents_.anomalies, [&](const auto& each) { return each.kind == anomaly.kind && each.part == anomaly.part; });
     if (known != contents_.anomalies.end()) {
         if (is_serious && known->is_harmless) *known = std::move(anomaly);
     } else if (contents_.anomalies.size() < mail::anomalies_limit) {
@@ -239,7 +238,7 @@ void Opener::settle_anomalies() {
     constexpr std::size_t longest = 250;
     if (!budget_.reason().empty()) contents_.limit = budget_.reason();
     const bool settled = settle_readings(contents_, harmless_);
-    auto&      all = contents_.mime_error;
+    auto& all = contents_.mime_error;
     for (const auto& [kind, part, text, harmless] : mime_errors_) {
         const bool is_of_other_reading = part != 0 && contents_.parts[part - 1].has(PartFlag::alternate);
         if (settled && (is_compared(kind) || is_of_other_reading)) continue;
@@ -263,7 +262,7 @@ void Opener::own(std::uint32_t part, std::uint64_t begin, std::uint64_t size, Ow
     const auto whole = contents_.parts[part - 1].size;
     if (begin >= whole || size == 0) return;
     const auto end = begin + std::min(size, whole - begin);
-    auto&      known = places_[part - 1].owned;
+    auto& known = places_[part - 1].owned;
     if (!known.empty() && as != Owned::carried && known.back().as == as && known.back().end == begin) known.back().end = end;
     else known.push_back({begin, end, as});
 }
@@ -275,7 +274,8 @@ std::vector<OwnedRange> Opener::owned(std::uint32_t part) const {
     for (auto range : known) {
         if (!out.empty()) range.begin = std::max(range.begin, out.back().end);
         if (range.begin >= range.end) continue;
-        if (!out.empty() && range.as != Owned::carried && out.back().as == range.as && out.back().end == range.begin) out.back().end = range.end;
+        if (!out.empty() && range.as != Owned::carried && out.back().as == range.as && out.back().end == range.begin)
+            out.back().end = range.end;
         else out.push_back(range);
     }
     return out;
@@ -288,7 +288,8 @@ std::uint32_t Opener::mime_depth(std::uint32_t part) const { return part == 0 ? 
 void Opener::name_kind(std::uint32_t number, std::string_view head, std::uint64_t size) {
     auto& part = contents_.parts[number - 1];
     // an encrypted member is not empty: nothing of it could be looked at
-    if (setup_.kinds == nullptr || (size == 0 && (part.has(mail::PartFlag::encrypted) || part.has(mail::PartFlag::directory)))) return;
+    if (setup_.kinds == nullptr || (size == 0 && (part.has(mail::PartFlag::encrypted) || part.has(mail::PartFlag::directory))))
+        return;
     auto kind = setup_.kinds->find(head, size);
     part.kinds = std::move(kind.kinds);
     part.description = kind.description.substr(0, 200);
@@ -303,7 +304,7 @@ bool Opener::is_wanted(std::uint32_t number) const {
 // arrived - a part has its bytes (not `is_kept`: nobody wants them, or there was no memory)
 void Opener::arrived(std::uint32_t number, Blob bytes, bool is_kept) {
     auto& place = places_[number - 1];
-    bool  may_be_accounted = false;
+    bool may_be_accounted = false;
     for (const auto& decoder : setup_.decoders) {
         if (!is_kept || place.is_opened || !decoder.wants(contents_.parts[number - 1])) continue;
         waiting_.push_back({number, &decoder, bytes});
@@ -312,7 +313,8 @@ void Opener::arrived(std::uint32_t number, Blob bytes, bool is_kept) {
     }
     const auto& part = contents_.parts[number - 1];
     if (setup_.extract == Extract::nothing || part.size == 0) return;
-    if (!is_kept || bytes.bytes().empty()) return keep_back(number, fmt::format("there was no memory for its {} bytes", part.size));
+    if (!is_kept || bytes.bytes().empty())
+        return keep_back(number, fmt::format("there was no memory for its {} bytes", part.size));
     place.bytes = std::move(bytes);
     place.is_held = true;
     place.may_be_plain = place.may_be_plain && may_wait_as_plain(number, place.bytes.bytes());
@@ -333,7 +335,7 @@ constexpr std::string_view plain_beginnings[] = {"Received: ", "From: "};
 // may_wait_as_plain - the decision waits until the whole message is known
 bool Opener::may_wait_as_plain(std::uint32_t number, std::string_view text) {
     const auto& part = contents_.parts[number - 1];
-    const auto  is_plain = [](const std::string& kind) { return std::ranges::find(plain_kinds, kind) != std::end(plain_kinds); };
+    const auto is_plain = [](const std::string& kind) { return std::ranges::find(plain_kinds, kind) != std::end(plain_kinds); };
     if (part.flags != 0 || part.kinds.empty() || !std::ranges::all_of(part.kinds, is_plain)) return false;
     if (text.starts_with('\r') || text.starts_with('\n')) return false;  // clamd opens it without its first empty lines
     plain_bytes_ += text.size();
@@ -362,7 +364,7 @@ void Opener::keep_back(std::uint32_t number, std::string why) {
 void Opener::show(std::uint32_t number, bool is_plain) {
     auto& place = places_[number - 1];
     auto& part = contents_.parts[number - 1];
-    auto  bytes = std::exchange(place.bytes, Blob());
+    auto bytes = std::exchange(place.bytes, Blob());
     place.is_held = false;
     if (has_enough_) return;
     part.shown = is_plain ? mail::Shown::in_plain_mail : mail::Shown::yes;
@@ -372,7 +374,8 @@ void Opener::show(std::uint32_t number, bool is_plain) {
     if (shown_parts_ >= setup_.limits.extracts)
         return keep_back(number, fmt::format("open.extracts allows {} parts", setup_.limits.extracts));
     if (size > setup_.limits.extract_bytes - shown_bytes_)
-        return keep_back(number, fmt::format("open.extract_bytes allows {} bytes of all parts together", setup_.limits.extract_bytes));
+        return keep_back(number,
+                         fmt::format("open.extract_bytes allows {} bytes of all parts together", setup_.limits.extract_bytes));
     if (!part.sha256.empty()) shown_digests_.insert(part.sha256);
     ++shown_parts_;
     shown_bytes_ += size;

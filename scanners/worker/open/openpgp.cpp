@@ -13,12 +13,12 @@
 namespace tamis::open {
 namespace {
 
-constexpr auto     who = "pgp";
+constexpr auto who = "pgp";
 constexpr unsigned most_blocks = 64;  // of armor in one part
 
 void add_literal(Opener& opener, std::uint32_t part, std::string_view body) {
     const std::size_t name_size = byte_at(body, 1);
-    const auto        name = window(body, 2, name_size);
+    const auto name = window(body, 2, name_size);
     constexpr std::size_t date = 4;
     NewPart about{.parent = part, .container = who};
     if (!name.empty() && name != "_CONSOLE") about.names = member_names(name, false);
@@ -30,8 +30,8 @@ void add_literal(Opener& opener, std::uint32_t part, std::string_view body) {
 void add_compressed(Opener& opener, std::uint32_t part, std::string_view body) {
     constexpr unsigned zip = 1, zlib = 2;
     const auto method = byte_at(body, 0);
-    auto       data = body.substr(std::min<std::size_t>(1, body.size()));
-    NewPart    about{.parent = part, .container = who};
+    auto data = body.substr(std::min<std::size_t>(1, body.size()));
+    NewPart about{.parent = part, .container = who};
     if (method != zip && method != zlib) {  // as it is, or bzip2: then it is a bzip2 file to its own decoder
         opener.new_part_of(std::move(about), Blob::of(std::string(data)), who, true);
         return;
@@ -40,7 +40,7 @@ void add_compressed(Opener& opener, std::uint32_t part, std::string_view body) {
     auto writer = opener.new_part(std::move(about), who);
     if (!writer) return;
     const auto number = writer.number();
-    Inflater   inflater;
+    Inflater inflater;
     const auto result = inflater.run(data, writer);
     if (result == Inflated::stopped) return;
     if (result == Inflated::whole) return writer.finish();
@@ -95,7 +95,8 @@ void open_armor(Opener& opener, std::uint32_t part, std::string_view text) {
             auto message = decode_armor(block->base64);
             if (!is_cms(message)) continue;
             if (!opener.check_level(part)) return;
-            opener.new_part_of({.parent = part, .container = "pem", .names = opener.part(part).names}, Blob::of(std::move(message)), "pem", false);
+            opener.new_part_of({.parent = part, .container = "pem", .names = opener.part(part).names},
+                               Blob::of(std::move(message)), "pem", false);
         }
     }
 }

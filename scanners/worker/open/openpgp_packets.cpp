@@ -16,7 +16,7 @@ using namespace std::string_view_literals;
 struct Piece {
     std::size_t header = 0;  // 0: there is none
     std::size_t length = 0;
-    bool        is_partial = false;
+    bool is_partial = false;
 };
 
 Piece new_piece(std::string_view bytes, std::size_t at) {
@@ -39,11 +39,13 @@ bool holds(const PgpPacket& packet) {
     const auto version = byte_at(body, 0);
     switch (packet.tag) {
         case pgp::session_key:
-            if (version == 2 || version == 3) return body.size() >= 12 && body.size() < 20'000 && is_public_key_algorithm(byte_at(body, 9));
+            if (version == 2 || version == 3)
+                return body.size() >= 12 && body.size() < 20'000 && is_public_key_algorithm(byte_at(body, 9));
             return version == 6 && body.size() >= 24 && body.size() < 20'000 && byte_at(body, 1) <= 33;
         case pgp::passphrase_key: {
             const auto method = byte_at(body, 2);
-            if (version == 4) return body.size() >= 4 && body.size() < 256 && is_cipher(byte_at(body, 1)) && (method <= 4 || method == 101);
+            if (version == 4)
+                return body.size() >= 4 && body.size() < 256 && is_cipher(byte_at(body, 1)) && (method <= 4 || method == 101);
             return (version == 5 || version == 6) && body.size() >= 8 && body.size() < 512;
         }
         case pgp::one_pass:
@@ -62,14 +64,18 @@ bool holds(const PgpPacket& packet) {
             else if (version == 2) head = inflated_head(body.substr(1));
             else return version == 3 && body.substr(1).starts_with("BZh");
             const auto inner = read_pgp_packet(head);
-            constexpr std::array may_be = {pgp::one_pass, pgp::literal, pgp::signature, pgp::compressed, pgp::marker, pgp::session_key,
-                                           pgp::passphrase_key, pgp::sealed, pgp::aead};
-            return inner && std::ranges::find(may_be, inner->tag) != may_be.end() && (inner->tag == pgp::compressed || holds(*inner));
+            constexpr std::array may_be = {pgp::one_pass,    pgp::literal,        pgp::signature, pgp::compressed, pgp::marker,
+                                           pgp::session_key, pgp::passphrase_key, pgp::sealed,    pgp::aead};
+            return inner && std::ranges::find(may_be, inner->tag) != may_be.end() &&
+                   (inner->tag == pgp::compressed || holds(*inner));
         }
         case pgp::signature: return version >= 2 && version <= 6 && body.size() >= 10;
         case pgp::marker: return body == "PGP";
-        case pgp::sealed: return (version == 1 && body.size() >= 20) || (version == 2 && body.size() >= 36 && is_cipher(byte_at(body, 1)));
-        case pgp::aead: return version == 1 && body.size() >= 20 && is_cipher(byte_at(body, 1)) && byte_at(body, 2) >= 1 && byte_at(body, 2) <= 3;
+        case pgp::sealed:
+            return (version == 1 && body.size() >= 20) || (version == 2 && body.size() >= 36 && is_cipher(byte_at(body, 1)));
+        case pgp::aead:
+            return version == 1 && body.size() >= 20 && is_cipher(byte_at(body, 1)) && byte_at(body, 2) >= 1 &&
+                   byte_at(body, 2) <= 3;
         case pgp::encrypted: return body.size() >= 10;
         case pgp::public_key:
         case pgp::secret_key: return version >= 2 && version <= 6 && body.size() >= 10;
@@ -81,8 +87,8 @@ bool holds(const PgpPacket& packet) {
 
 std::optional<PgpPacket> read_pgp_packet(std::string_view bytes) {
     if (bytes.size() < 2 || (byte_at(bytes, 0) & 0x80U) == 0) return std::nullopt;
-    const auto  first = byte_at(bytes, 0);
-    PgpPacket   out;
+    const auto first = byte_at(bytes, 0);
+    PgpPacket out;
     std::size_t at = 1;
     if ((first & 0x40U) == 0) {  // old: the length has 1, 2 or 4 bytes, or there is none
         out.tag = (first >> 2U) & 0xfU;
@@ -133,18 +139,21 @@ std::string whole_body(std::string_view packet) {
 
 PgpFound read_pgp(std::string_view bytes) {
     constexpr unsigned most_packets = 4096;
-    PgpFound    out;
-    bool        has_key = false;
+    PgpFound out;
+    bool has_key = false;
     std::size_t at = 0;
     for (unsigned count = 0; at < bytes.size() && count < most_packets; ++count) {
         const auto packet = read_pgp_packet(bytes.substr(at));
-        const bool is_known = packet && (holds(*packet) || (out.meaning == PgpMeaning::other && packet->tag != 0 && packet->tag <= pgp::padding));
+        const bool is_known =
+            packet && (holds(*packet) || (out.meaning == PgpMeaning::other && packet->tag != 0 && packet->tag <= pgp::padding));
         if (!is_known) break;
         const auto meaning_here = [&] {
             switch (packet->tag) {
                 case pgp::encrypted: return has_key ? PgpMeaning::encrypted : PgpMeaning::none;
                 case pgp::sealed:  // without a key before it, at least its end must be where the bytes end
-                case pgp::aead: return has_key || (!packet->is_cut && at + packet->size == bytes.size()) ? PgpMeaning::encrypted : PgpMeaning::none;
+                case pgp::aead:
+                    return has_key || (!packet->is_cut && at + packet->size == bytes.size()) ? PgpMeaning::encrypted
+                                                                                             : PgpMeaning::none;
                 case pgp::literal: return packet->is_cut && count == 0 ? PgpMeaning::none : PgpMeaning::literal;
                 case pgp::compressed: return PgpMeaning::compressed;
                 case pgp::public_key:
@@ -153,7 +162,8 @@ PgpFound read_pgp(std::string_view bytes) {
             }
         }();
         has_key |= packet->tag == pgp::session_key || packet->tag == pgp::passphrase_key;
-        if (meaning_here != PgpMeaning::none && (out.meaning == PgpMeaning::none || out.meaning == PgpMeaning::other)) out.meaning = meaning_here;
+        if (meaning_here != PgpMeaning::none && (out.meaning == PgpMeaning::none || out.meaning == PgpMeaning::other))
+            out.meaning = meaning_here;
         if (meaning_here != PgpMeaning::none && meaning_here != PgpMeaning::other) {
             out.is_too_many = out.contents.size() == most_pgp_contents;
             if (out.is_too_many) break;
@@ -177,7 +187,7 @@ std::optional<PgpArmor> find_armor(std::string_view text, std::size_t from, std:
         if (!rest.starts_with(label)) continue;
         const auto line = rest.substr(0, longest_line);
         const auto dashes = line.find("-----", label.size());
-        auto       line_end = line.find('\n');
+        auto line_end = line.find('\n');
         if (line_end == std::string_view::npos || dashes == std::string_view::npos || dashes > line_end) continue;
         // the headers ("Version: ...") end at an empty line; some programs write none
         auto data = line_end + 1;
@@ -190,7 +200,7 @@ std::optional<PgpArmor> find_armor(std::string_view text, std::size_t from, std:
             if (is_empty) break;
         }
         const auto stop = rest.find("-----", data);
-        PgpArmor   out;
+        PgpArmor out;
         out.begin = at;
         out.end = at + begin_mark.size() + std::min(stop, rest.size());
         out.base64 = rest.substr(data, stop == std::string_view::npos ? stop : stop - data);

@@ -13,15 +13,15 @@
 namespace tamis::open {
 
 struct PgpPacket {
-    unsigned         tag = 0;
-    std::string_view body;        // its first piece
-    std::size_t      size = 0;    // of all pieces with their headers; from here the next packet begins
-    bool             is_partial = false;  // there are more pieces: whole_body() joins them
-    bool             is_cut = false;
+    unsigned tag = 0;
+    std::string_view body;    // its first piece
+    std::size_t size = 0;     // of all pieces with their headers; from here the next packet begins
+    bool is_partial = false;  // there are more pieces: whole_body() joins them
+    bool is_cut = false;
 };
 
 enum class PgpMeaning : std::uint8_t {
-    none,        // no OpenPGP message
+    none,  // no OpenPGP message
     encrypted,
     literal,     // holds a file
     compressed,  // holds packets
@@ -29,9 +29,9 @@ enum class PgpMeaning : std::uint8_t {
 };
 
 namespace pgp {
-constexpr unsigned session_key = 1, signature = 2, passphrase_key = 3, one_pass = 4, secret_key = 5, public_key = 6, secret_subkey = 7,
-                   compressed = 8, encrypted = 9, marker = 10, literal = 11, trust = 12, user_id = 13, subkey = 14, sealed = 18, aead = 20,
-                   padding = 21;
+constexpr unsigned session_key = 1, signature = 2, passphrase_key = 3, one_pass = 4, secret_key = 5, public_key = 6,
+                   secret_subkey = 7, compressed = 8, encrypted = 9, marker = 10, literal = 11, trust = 12, user_id = 13,
+                   subkey = 14, sealed = 18, aead = 20, padding = 21;
 }
 
 // read_pgp_packet - the packet at the beginning; nothing: these bytes are no packet's header
@@ -41,18 +41,18 @@ std::string whole_body(std::string_view packet);
 
 // PgpContent - a packet that is encrypted, or that holds something
 struct PgpContent {
-    PgpMeaning  meaning = PgpMeaning::none;
-    PgpPacket   packet;
+    PgpMeaning meaning = PgpMeaning::none;
+    PgpPacket packet;
     std::size_t at = 0;  // where it begins
 };
 constexpr std::size_t most_pgp_contents = 64;
 
 // PgpFound - what a sequence of packets is: the meaning of the first packet that has one
 struct PgpFound {
-    PgpMeaning              meaning = PgpMeaning::none;
+    PgpMeaning meaning = PgpMeaning::none;
     std::vector<PgpContent> contents;
-    std::size_t             size = 0;  // of the whole sequence
-    bool                    is_too_many = false;
+    std::size_t size = 0;  // of the whole sequence
+    bool is_too_many = false;
 };
 PgpFound read_pgp(std::string_view bytes);
 

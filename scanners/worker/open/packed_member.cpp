@@ -37,20 +37,24 @@ bool unpack_member(Opener& opener, std::uint32_t archive, PackedMember member,
     if ((member.flags & static_cast<std::uint8_t>(mail::PartFlag::encrypted)) != 0 ||
         (member.flags & static_cast<std::uint8_t>(mail::PartFlag::directory)) != 0)
         return add_empty(opener, archive, member.container, std::move(member.names), member.flags, member.container.data()) != 0;
-    auto writer = opener.new_part({.parent = archive, .container = member.container, .names = std::move(member.names), .flags = member.flags},
-                                  member.container.data());
+    auto writer = opener.new_part(
+        {.parent = archive, .container = member.container, .names = std::move(member.names), .flags = member.flags},
+        member.container.data());
     if (!writer) return false;
-    const auto    number = writer.number();
+    const auto number = writer.number();
     CheckedOutput out(writer, member.sum.kind);
-    const auto    how = decode(member.data, out);
+    const auto how = decode(member.data, out);
     if (how == Decoded::stopped) return false;
     const bool is_right = how == Decoded::whole && (!member.size || out.size() == *member.size) &&
                           (member.sum.kind == CheckSum::Kind::none || out.sum() == member.sum.value);
-    if (how == Decoded::whole) writer.finish();  // else the writer ends it as a truncated part: what came out is opened all the same
+    if (how == Decoded::whole)
+        writer.finish();  // else the writer ends it as a truncated part: what came out is opened all the same
     if (is_right) return true;
     mark_unreadable(opener, number);
     if (how == Decoded::unknown_method) mark_unread(opener, archive, "a member of a compression method that is not read here");
-    else mark_damaged(opener, archive, how == Decoded::whole ? "a member with a wrong checksum or size" : "a member that cannot be decompressed");
+    else
+        mark_damaged(opener, archive,
+                     how == Decoded::whole ? "a member with a wrong checksum or size" : "a member that cannot be decompressed");
     return true;
 }
 
@@ -64,7 +68,8 @@ Decoded decode_stored(std::string_view packed, Output& out) {
 }
 
 std::uint16_t crc16(std::string_view bytes, std::uint16_t from) {
-    for (const char c : bytes) from = static_cast<std::uint16_t>(from >> 8U ^ crc16_table[(from ^ static_cast<unsigned char>(c)) & 0xffU]);
+    for (const char c : bytes)
+        from = static_cast<std::uint16_t>(from >> 8U ^ crc16_table[(from ^ static_cast<unsigned char>(c)) & 0xffU]);
     return from;
 }
 

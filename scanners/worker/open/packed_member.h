@@ -22,24 +22,24 @@ struct CheckSum {
 class CheckedOutput final : public Output {
 public:
     CheckedOutput(PartWriter& writer, CheckSum::Kind kind) : writer_(writer), kind_(kind) {}
-    bool          put(std::string_view bytes) override;
+    bool put(std::string_view bytes) override;
     std::uint64_t size() const noexcept { return size_; }
     std::uint32_t sum() const noexcept { return sum_; }
 
 private:
-    PartWriter&    writer_;
+    PartWriter& writer_;
     CheckSum::Kind kind_;
-    std::uint64_t  size_ = 0;
-    std::uint32_t  sum_ = 0;
+    std::uint64_t size_ = 0;
+    std::uint32_t sum_ = 0;
 };
 
 struct PackedMember {
-    std::string_view         container;  // a literal
+    std::string_view container;  // a literal
     std::vector<std::string> names;
-    std::uint8_t             flags = 0;
-    std::string_view         data;       // packed
-    std::optional<std::uint64_t> size;   // plain; a member of another size is damaged
-    CheckSum                 sum;
+    std::uint8_t flags = 0;
+    std::string_view data;              // packed
+    std::optional<std::uint64_t> size;  // plain; a member of another size is damaged
+    CheckSum sum;
 };
 
 // unpack_member - a part below `archive`; whatever is wrong is marked at the part or the archive. False: no budget is left.

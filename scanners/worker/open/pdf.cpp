@@ -17,7 +17,7 @@ namespace {
 
 using namespace std::string_view_literals;
 
-constexpr auto        who = "pdf";
+constexpr auto who = "pdf";
 constexpr std::size_t most_objects = 200'000, most_in_object_stream = 8UL * 1024 * 1024;
 
 // utf8_of_pdf - a text string: UTF-16 with its mark, UTF-8 with its mark, else one byte a letter
@@ -52,13 +52,15 @@ public:
             }
             if (!object.is_stream) continue;
             const PdfDictionary dictionary(object.value);
-            const bool          is_attachment = named != attachments_.end() || dictionary.name("Type") == "EmbeddedFile";
+            const bool is_attachment = named != attachments_.end() || dictionary.name("Type") == "EmbeddedFile";
             if (!object.is_cut) {
                 opener_.own(part_, object.begin, object.data - object.begin, Owned::carried);
                 opener_.own(part_, object.data, object.data_size, is_attachment ? Owned::content : Owned::carried);
                 opener_.own(part_, object.data + object.data_size, object.end - object.data - object.data_size, Owned::carried);
             }
-            if (is_attachment && !add(object, dictionary, named == attachments_.end() ? std::vector<std::string>() : named->second)) return;
+            if (is_attachment &&
+                !add(object, dictionary, named == attachments_.end() ? std::vector<std::string>() : named->second))
+                return;
         }
     }
 
@@ -67,7 +69,8 @@ private:
     void find_security() {
         auto trailers = file_.trailers;
         for (const auto& object : file_.objects)
-            if (object.is_stream && object.value.size() < 64 * 1024 && object.value.contains("Encrypt") && PdfDictionary(object.value).name("Type") == "XRef")
+            if (object.is_stream && object.value.size() < 64 * 1024 && object.value.contains("Encrypt") &&
+                PdfDictionary(object.value).name("Type") == "XRef")
                 trailers.push_back(object.value);
         for (const auto text : trailers) {
             const PdfDictionary trailer(text);
@@ -75,7 +78,7 @@ private:
             is_encrypted_ = true;
             const auto id = first_id(trailer);
             const auto dictionary = encryption(trailer);
-            auto       opened = dictionary ? PdfSecurity::open(*dictionary, id) : std::nullopt;
+            auto opened = dictionary ? PdfSecurity::open(*dictionary, id) : std::nullopt;
             if (!opened) {
                 security_.reset();
                 return mark_encrypted(opener_, part_);
@@ -95,7 +98,8 @@ private:
         const auto references = pdf_references(trailer.get("Encrypt"));
         if (references.empty()) return std::nullopt;
         for (auto object = file_.objects.rbegin(); object != file_.objects.rend(); ++object)
-            if (object->id.number == references.front().number && object->value.starts_with("<<")) return PdfDictionary(object->value);
+            if (object->id.number == references.front().number && object->value.starts_with("<<"))
+                return PdfDictionary(object->value);
         return std::nullopt;
     }
 
@@ -126,7 +130,7 @@ private:
     // decoded - the data of a stream, decrypted and without their filters; nothing: they cannot be read, or no budget
     std::optional<std::string> decoded(const PdfObject& object, const PdfDictionary& dictionary, std::size_t most) {
         std::string data;
-        const auto  raw = bytes_.substr(object.data, object.data_size);
+        const auto raw = bytes_.substr(object.data, object.data_size);
         if (is_encrypted_) {
             if (!security_ || !opener_.budget().take_bytes(raw.size(), who)) return std::nullopt;
             auto plain = security_->decrypt(object.id, raw);
@@ -148,11 +152,11 @@ private:
         return add_empty(opener_, part_, who, std::move(about.names), flags, who) != 0;
     }
 
-    Opener&                    opener_;
-    std::uint32_t              part_;
-    std::string_view           bytes_;
-    PdfFile                    file_;
-    bool                       is_encrypted_ = false;
+    Opener& opener_;
+    std::uint32_t part_;
+    std::string_view bytes_;
+    PdfFile file_;
+    bool is_encrypted_ = false;
     std::optional<PdfSecurity> security_;
     std::map<PdfReference, std::vector<std::string>> attachments_;
 };

@@ -23,10 +23,10 @@ std::optional<std::string> ascii_hex(std::string_view data, std::size_t most) {
 }
 
 std::optional<std::string> ascii_85(std::string_view data, std::size_t most) {
-    std::string   out;
+    std::string out;
     std::uint64_t group = 0;
-    unsigned      count = 0;
-    const auto    put = [&](unsigned bytes) {
+    unsigned count = 0;
+    const auto put = [&](unsigned bytes) {
         for (unsigned i = 0; i < bytes; ++i) out += static_cast<char>(static_cast<unsigned char>(group >> (24U - 8U * i)));
     };
     if (data.starts_with("<~")) data.remove_prefix(2);
@@ -64,10 +64,10 @@ std::optional<std::string> run_length(std::string_view data, std::size_t most) {
 // lzw - with the "early change" that is usual in PDF; codes of 9 to 12 bits
 std::optional<std::string> lzw(std::string_view data, std::size_t most) {
     constexpr unsigned clear = 256, end = 257, table_size = 4096;
-    std::string                out;
+    std::string out;
     std::vector<std::pair<std::size_t, std::size_t>> table;  // where the string stands in what came out, and its length
     std::uint32_t bits = 0, count = 0, width = 9;
-    std::size_t   last_at = 0, last_size = 0;
+    std::size_t last_at = 0, last_size = 0;
     for (const unsigned char byte : data) {
         bits = bits << 8U | byte;
         count += 8;
@@ -103,17 +103,20 @@ std::optional<std::string> lzw(std::string_view data, std::size_t most) {
 
 struct Row {
     std::string_view name, short_name;
-    Filter           remove;
+    Filter remove;
 };
-constexpr Row rows[] = {{"FlateDecode", "Fl", flate},         {"ASCIIHexDecode", "AHx", ascii_hex}, {"ASCII85Decode", "A85", ascii_85},
-                        {"RunLengthDecode", "RL", run_length}, {"LZWDecode", "LZW", lzw}};
+constexpr Row rows[] = {{"FlateDecode", "Fl", flate},
+                        {"ASCIIHexDecode", "AHx", ascii_hex},
+                        {"ASCII85Decode", "A85", ascii_85},
+                        {"RunLengthDecode", "RL", run_length},
+                        {"LZWDecode", "LZW", lzw}};
 
 }  // namespace
 
 std::vector<std::string> filters_of(const PdfDictionary& stream) {
-    constexpr std::size_t    most = 8;
+    constexpr std::size_t most = 8;
     std::vector<std::string> out;
-    PdfLexer                 lexer(stream.get("Filter"));
+    PdfLexer lexer(stream.get("Filter"));
     for (auto token = lexer.next(); token.kind != PdfToken::Kind::end && out.size() <= most; token = lexer.next())
         if (token.kind == PdfToken::Kind::name) out.push_back(pdf_name(token.bytes));
         else if (token.kind == PdfToken::Kind::word) out.emplace_back("?");  // a reference: nobody writes that
@@ -121,12 +124,13 @@ std::vector<std::string> filters_of(const PdfDictionary& stream) {
 }
 
 std::optional<std::string> remove_filters(std::string_view data, const std::vector<std::string>& filters, std::size_t most) {
-    constexpr std::size_t      most_filters = 8;
+    constexpr std::size_t most_filters = 8;
     std::optional<std::string> out;
     if (filters.size() > most_filters) return std::nullopt;
     for (const auto& filter : filters) {
         if (filter == "Crypt") continue;
-        const auto* row = std::ranges::find_if(rows, [&](const Row& each) { return filter == each.name || filter == each.short_name; });
+        const auto* row =
+            std::ranges::find_if(rows, [&](const Row& each) { return filter == each.name || filter == each.short_name; });
         if (row == std::ranges::end(rows)) return std::nullopt;
         out = row->remove(out ? std::string_view(*out) : data, most);
         if (!out) return std::nullopt;

@@ -13,7 +13,8 @@ namespace {
 
 using namespace std::string_view_literals;
 
-constexpr auto padding = "\x28\xbf\x4e\x5e\x4e\x75\x8a\x41\x64\x00\x4e\x56\xff\xfa\x01\x08\x2e\x2e\x00\xb6\xd0\x68\x3e\x80\x2f\x0c\xa9\xfe\x64\x53\x69\x7a"sv;
+constexpr auto padding =
+    "\x28\xbf\x4e\x5e\x4e\x75\x8a\x41\x64\x00\x4e\x56\xff\xfa\x01\x08\x2e\x2e\x00\xb6\xd0\x68\x3e\x80\x2f\x0c\xa9\xfe\x64\x53\x69\x7a"sv;
 
 const unsigned char* bytes_of(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
 
@@ -36,7 +37,7 @@ std::string rc4(std::string_view key, std::string_view data) {
         std::swap(state[i], state[j]);
     }
     std::string out(data);
-    unsigned    i = 0, j = 0;
+    unsigned i = 0, j = 0;
     for (auto& c : out) {
         i = (i + 1) & 0xffU;
         j = (j + state[i]) & 0xffU;
@@ -49,15 +50,18 @@ std::string rc4(std::string_view key, std::string_view data) {
 enum class Padded : bool { no, yes };
 
 // aes_cbc - decrypts or encrypts; nothing: it is no such data
-std::optional<std::string> aes_cbc(const EVP_CIPHER* kind, std::string_view key, std::string_view start, std::string_view data, bool encrypts, Padded padded) {
+std::optional<std::string> aes_cbc(const EVP_CIPHER* kind, std::string_view key, std::string_view start, std::string_view data,
+                                   bool encrypts, Padded padded) {
     constexpr std::size_t block = 16, most = 1U << 30U;
-    if (data.size() % block != 0 || data.size() > most || start.size() != block || key.size() != static_cast<std::size_t>(EVP_CIPHER_get_key_length(kind)))
+    if (data.size() % block != 0 || data.size() > most || start.size() != block ||
+        key.size() != static_cast<std::size_t>(EVP_CIPHER_get_key_length(kind)))
         return std::nullopt;
     const std::unique_ptr<EVP_CIPHER_CTX, decltype(&EVP_CIPHER_CTX_free)> context(EVP_CIPHER_CTX_new(), &EVP_CIPHER_CTX_free);
     std::string out(data.size() + block, '\0');
-    int         made = 0, last = 0;
-    auto*       to = reinterpret_cast<unsigned char*>(out.data());
-    if (!context || EVP_CipherInit_ex(context.get(), kind, nullptr, bytes_of(key), bytes_of(start), encrypts ? 1 : 0) != 1) return std::nullopt;
+    int made = 0, last = 0;
+    auto* to = reinterpret_cast<unsigned char*>(out.data());
+    if (!context || EVP_CipherInit_ex(context.get(), kind, nullptr, bytes_of(key), bytes_of(start), encrypts ? 1 : 0) != 1)
+        return std::nullopt;
     EVP_CIPHER_CTX_set_padding(context.get(), padded == Padded::yes ? 1 : 0);
     if (EVP_CipherUpdate(context.get(), to, &made, bytes_of(data), static_cast<int>(data.size())) != 1) return std::nullopt;
     if (EVP_CipherFinal_ex(context.get(), to + made, &last) != 1) {
@@ -95,7 +99,8 @@ std::string little_bytes(std::uint32_t value, unsigned count) {
 
 // key_of_password - algorithm 2, for the empty password
 std::string key_of_password(const PdfDictionary& encrypt, std::string_view id, std::int64_t revision, std::size_t length) {
-    auto all = std::string(padding) + encrypt.text("O").substr(0, 32) + little_bytes(static_cast<std::uint32_t>(encrypt.number("P").value_or(0)), 4) + std::string(id);
+    auto all = std::string(padding) + encrypt.text("O").substr(0, 32) +
+               little_bytes(static_cast<std::uint32_t>(encrypt.number("P").value_or(0)), 4) + std::string(id);
     if (revision >= 4 && encrypt.get("EncryptMetadata") == "false") all += "\xff\xff\xff\xff";
     auto key = md5(all);
     if (revision >= 3)
@@ -125,14 +130,18 @@ std::optional<PdfSecurity> PdfSecurity::open(const PdfDictionary& encrypt, std::
         const auto filter = encrypt.name("StmF");
         const auto method = PdfDictionary(PdfDictionary(encrypt.get("CF")).get(filter)).name("CFM");
         out.method_ = filter.empty() || filter == "Identity" || method == "None" ? Method::none
-                      : method == "V2" ? Method::rc4 : method == "AESV2" ? Method::aes128 : method == "AESV3" ? Method::aes256 : Method::unknown;
+                      : method == "V2"                                           ? Method::rc4
+                      : method == "AESV2"                                        ? Method::aes128
+                      : method == "AESV3"                                        ? Method::aes256
+                                                                                 : Method::unknown;
     }
     const auto user = encrypt.text("U");
     if (version == 5) {
         if ((revision != 5 && revision != 6) || user.size() < 48) return std::nullopt;
         const auto hash = [&](std::string_view salt) { return revision == 5 ? sha256(salt) : hash_of_revision_6(salt); };
         if (hash(user.substr(32, 8)) != user.substr(0, 32)) return std::nullopt;
-        const auto key = aes_cbc(EVP_aes_256_cbc(), hash(user.substr(40, 8)), std::string(16, '\0'), encrypt.text("UE").substr(0, 32), false, Padded::no);
+        const auto key = aes_cbc(EVP_aes_256_cbc(), hash(user.substr(40, 8)), std::string(16, '\0'),
+                                 encrypt.text("UE").substr(0, 32), false, Padded::no);
         if (!key || key->size() != 32) return std::nullopt;
         out.key_ = *key;
         return out;
@@ -143,7 +152,8 @@ std::optional<PdfSecurity> PdfSecurity::open(const PdfDictionary& encrypt, std::
     const auto length = version == 4 ? std::size_t{16} : static_cast<std::size_t>(bits) / 8;
     out.key_ = key_of_password(encrypt, first_id, revision, revision == 2 ? 5 : length);
     const auto compared = revision == 2 ? std::size_t{32} : std::size_t{16};
-    if (user.size() < compared || user_entry(out.key_, first_id, revision).substr(0, compared) != user.substr(0, compared)) return std::nullopt;
+    if (user.size() < compared || user_entry(out.key_, first_id, revision).substr(0, compared) != user.substr(0, compared))
+        return std::nullopt;
     return out;
 }
 
@@ -160,7 +170,8 @@ std::optional<std::string> PdfSecurity::decrypt(PdfReference object, std::string
     if (method_ == Method::rc4) return rc4(key, data);
     if (data.size() < block) return data.empty() ? std::optional(std::string()) : std::nullopt;
     const auto whole = (data.size() - block) / block * block;
-    return aes_cbc(method_ == Method::aes128 ? EVP_aes_128_cbc() : EVP_aes_256_cbc(), key, data.substr(0, block), data.substr(block, whole), false, Padded::yes);
+    return aes_cbc(method_ == Method::aes128 ? EVP_aes_128_cbc() : EVP_aes_256_cbc(), key, data.substr(0, block),
+                   data.substr(block, whole), false, Padded::yes);
 }
 
 }  // namespace tamis::open

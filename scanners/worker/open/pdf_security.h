@@ -24,7 +24,7 @@ public:
 private:
     enum class Method : std::uint8_t { none, rc4, aes128, aes256, unknown };
     std::string key_;
-    Method      method_ = Method::rc4;
+    Method method_ = Method::rc4;
 };
 
 }  // namespace tamis::open

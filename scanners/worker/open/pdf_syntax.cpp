@@ -88,7 +88,8 @@ std::string pdf_name(std::string_view token) {
     std::string out;
     if (token.starts_with('/')) token.remove_prefix(1);
     for (std::size_t i = 0; i < token.size(); ++i) {
-        const bool is_escape = token[i] == '#' && i + 2 < token.size() && hex_digit(token[i + 1]) >= 0 && hex_digit(token[i + 2]) >= 0;
+        const bool is_escape =
+            token[i] == '#' && i + 2 < token.size() && hex_digit(token[i + 1]) >= 0 && hex_digit(token[i + 2]) >= 0;
         if (!is_escape) {
             out += token[i];
             continue;
@@ -126,7 +127,8 @@ std::string pdf_text(std::string_view token) {
             out += meanings[which];
         } else if (c >= '0' && c <= '7') {
             int code = c - '0';
-            for (int more = 0; more < 2 && i + 1 < token.size() && token[i + 1] >= '0' && token[i + 1] <= '7'; ++more) code = code * 8 + (token[++i] - '0');
+            for (int more = 0; more < 2 && i + 1 < token.size() && token[i + 1] >= '0' && token[i + 1] <= '7'; ++more)
+                code = code * 8 + (token[++i] - '0');
             out += static_cast<char>(static_cast<unsigned char>(code));
         } else if (c == '\r') {
             if (i + 1 < token.size() && token[i + 1] == '\n') ++i;
@@ -143,9 +145,10 @@ PdfDictionary::PdfDictionary(std::string_view bytes) {
     if (lexer.next().kind != Kind::dictionary) return;
     std::size_t depth = 1, value_begin = 0;
     std::string key;
-    bool        has_key = false;
-    const auto  close = [&](std::size_t end) {
-        if (has_key && entries_.size() < most_entries) entries_.emplace_back(std::move(key), trim(bytes.substr(value_begin, end - value_begin)));
+    bool has_key = false;
+    const auto close = [&](std::size_t end) {
+        if (has_key && entries_.size() < most_entries)
+            entries_.emplace_back(std::move(key), trim(bytes.substr(value_begin, end - value_begin)));
         has_key = false;
     };
     bool has_value = false;
@@ -189,7 +192,7 @@ std::string PdfDictionary::text(std::string_view key) const {
 
 std::vector<PdfReference> pdf_references(std::string_view bytes) {
     std::vector<PdfReference> out;
-    PdfLexer                  lexer(bytes);
+    PdfLexer lexer(bytes);
     std::optional<std::uint32_t> number, generation;
     for (auto token = lexer.next(); token.kind != Kind::end; token = lexer.next()) {
         if (token.kind == Kind::word && token.bytes == "R" && number && generation) out.push_back({*number, *generation});
@@ -241,7 +244,7 @@ private:
             end = begin;
             return number_in<std::uint32_t>(bytes_.substr(begin, stop - begin));
         };
-        auto       begin = at;
+        auto begin = at;
         const auto generation = number_before(begin);
         if (!generation || begin == at) return std::nullopt;
         const auto number = number_before(begin);
@@ -255,9 +258,9 @@ private:
     // finish - the value of the object and where it ends
     void finish(PdfObject& object, std::size_t at) {
         constexpr std::size_t shown = 256;
-        const auto            rest = bytes_.substr(at);
-        PdfLexer              lexer(rest);
-        const auto            first = lexer.next();
+        const auto rest = bytes_.substr(at);
+        PdfLexer lexer(rest);
+        const auto first = lexer.next();
         if (first.kind == Kind::dictionary) {
             const auto begin = lexer.at() - 2;
             const PdfDictionary dictionary(rest.substr(begin));
@@ -275,7 +278,7 @@ private:
     }
 
     bool stream(PdfObject& object, const PdfDictionary& dictionary, std::size_t behind) {
-        PdfLexer   lexer(bytes_.substr(behind));
+        PdfLexer lexer(bytes_.substr(behind));
         const auto word = lexer.next();
         if (word.kind != Kind::word || !word.bytes.starts_with("stream")) return false;
         auto data = static_cast<std::size_t>(word.bytes.data() - bytes_.data()) + 6;
@@ -286,7 +289,7 @@ private:
         const auto length = dictionary.number("Length");
         if (length && *length >= 0 && static_cast<std::uint64_t>(*length) <= bytes_.size() - object.data) {
             const auto stop = object.data + static_cast<std::size_t>(*length);
-            PdfLexer   behind_data(bytes_.substr(stop, 64));
+            PdfLexer behind_data(bytes_.substr(stop, 64));
             if (behind_data.next().bytes.starts_with("endstream")) {
                 object.data_size = static_cast<std::size_t>(*length);
                 object.end = word_behind("endobj", stop, object);
@@ -326,8 +329,8 @@ private:
     }
 
     std::string_view bytes_;
-    std::size_t      most_, cursor_ = 0, work_ = 0;
-    PdfFile          out_;
+    std::size_t most_, cursor_ = 0, work_ = 0;
+    PdfFile out_;
 };
 
 }  // namespace
@@ -338,11 +341,11 @@ std::vector<PdfAttachment> pdf_attachments(std::string_view bytes) {
     constexpr std::size_t deepest = 100, most = 10'000;
     struct Frame {
         PdfAttachment found;
-        std::string   key;
-        bool          is_files = false;  // the dictionary of /EF itself
+        std::string key;
+        bool is_files = false;  // the dictionary of /EF itself
     };
     std::vector<PdfAttachment> out;
-    std::vector<Frame>         frames;
+    std::vector<Frame> frames;
     std::optional<std::uint32_t> number, generation;
     PdfLexer lexer(bytes);
     for (auto token = lexer.next(); token.kind != Kind::end && out.size() < most; token = lexer.next()) {
@@ -364,7 +367,8 @@ std::vector<PdfAttachment> pdf_attachments(std::string_view bytes) {
             }
             case Kind::text:
             case Kind::hex_text:
-                if (!frames.empty() && (frames.back().key == "F" || frames.back().key == "UF")) frames.back().found.names.push_back(pdf_text(token.bytes));
+                if (!frames.empty() && (frames.back().key == "F" || frames.back().key == "UF"))
+                    frames.back().found.names.push_back(pdf_text(token.bytes));
                 break;
             case Kind::word:
                 if (token.bytes == "R" && number && generation && !frames.empty() && frames.back().is_files)

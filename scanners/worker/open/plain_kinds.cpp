@@ -41,13 +41,17 @@ constexpr auto is_text_byte = make_text_bytes();
 std::size_t sequence_length(std::string_view text) {
     const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
     const auto first = byte(0);
-    const std::size_t want = first >= 0xf0 && first < 0xf5 ? 4 : first >= 0xe0 && first < 0xf0 ? 3 : first >= 0xc2 && first < 0xe0 ? 2 : 0;
+    const std::size_t want = first >= 0xf0 && first < 0xf5   ? 4
+                             : first >= 0xe0 && first < 0xf0 ? 3
+                             : first >= 0xc2 && first < 0xe0 ? 2
+                                                             : 0;
     if (want == 0) return 0;
     const auto there = std::min(want, text.size());
     for (std::size_t i = 1; i < there; ++i)
         if ((byte(i) & 0xc0) != 0x80) return 0;
-    if (there > 1 && ((first == 0xe0 && byte(1) < 0xa0) || (first == 0xed && byte(1) > 0x9f) || (first == 0xf0 && byte(1) < 0x90) ||
-                      (first == 0xf4 && byte(1) > 0x8f) || (first == 0xc2 && byte(1) < 0xa0)))
+    if (there > 1 &&
+        ((first == 0xe0 && byte(1) < 0xa0) || (first == 0xed && byte(1) > 0x9f) || (first == 0xf0 && byte(1) < 0x90) ||
+         (first == 0xf4 && byte(1) > 0x8f) || (first == 0xc2 && byte(1) < 0xa0)))
         return 0;
     return there;
 }
@@ -68,12 +72,76 @@ Text text_of(std::string_view head) {
 }
 
 // How a text may begin and be something else all the same: libmagic decides
-constexpr std::string_view worth_a_look[] = {
-    "!<arch>", "0707", "begin", "xbtoa", "gif8", "bm", "mz", "pk", "rar!", "%!", "%pdf", "{\\rtf", "x5o!", "from ", "xref",
-    "-----begin", "diff ", "--- ", "*** ", "simple", "cws", "fws", "zws", "itsf", "iwad", "mscf", "id3", "riff", "oggs", "flac",
-    "7z", "bzh", "%fdf", "ccs", "isc(", "mswim", "zm", "ne", "le", "lz", "pe", "\\input", "\\document", "%pdf", "ai", "8bps",
-    "@", "rem ", "echo", "#!", "[internetshortcut]", "(this file must", "mime-version", "return-path", "received:", "xar!",
-    "koly", "conectix", "vhdxfile", "zoo ", "szdd", "kdmv", "drpm", "stuffit", "activemime", "encrcdsa", "media desc", "bochs virt", "::", ":"};
+constexpr std::string_view worth_a_look[] = {"!<arch>",
+                                             "0707",
+                                             "begin",
+                                             "xbtoa",
+                                             "gif8",
+                                             "bm",
+                                             "mz",
+                                             "pk",
+                                             "rar!",
+                                             "%!",
+                                             "%pdf",
+                                             "{\\rtf",
+                                             "x5o!",
+                                             "from ",
+                                             "xref",
+                                             "-----begin",
+                                             "diff ",
+                                             "--- ",
+                                             "*** ",
+                                             "simple",
+                                             "cws",
+                                             "fws",
+                                             "zws",
+                                             "itsf",
+                                             "iwad",
+                                             "mscf",
+                                             "id3",
+                                             "riff",
+                                             "oggs",
+                                             "flac",
+                                             "7z",
+                                             "bzh",
+                                             "%fdf",
+                                             "ccs",
+                                             "isc(",
+                                             "mswim",
+                                             "zm",
+                                             "ne",
+                                             "le",
+                                             "lz",
+                                             "pe",
+                                             "\\input",
+                                             "\\document",
+                                             "%pdf",
+                                             "ai",
+                                             "8bps",
+                                             "@",
+                                             "rem ",
+                                             "echo",
+                                             "#!",
+                                             "[internetshortcut]",
+                                             "(this file must",
+                                             "mime-version",
+                                             "return-path",
+                                             "received:",
+                                             "xar!",
+                                             "koly",
+                                             "conectix",
+                                             "vhdxfile",
+                                             "zoo ",
+                                             "szdd",
+                                             "kdmv",
+                                             "drpm",
+                                             "stuffit",
+                                             "activemime",
+                                             "encrcdsa",
+                                             "media desc",
+                                             "bochs virt",
+                                             "::",
+                                             ":"};
 
 bool is_worth_a_look(std::string_view text) {
     return std::ranges::any_of(worth_a_look, [&](std::string_view prefix) { return starts_with_nocase(text, prefix); });
@@ -93,7 +161,8 @@ Kind described(std::string description) {
 // picture_kind - signatures long enough to stand alone; the pictures of a document's archive are many
 std::optional<Kind> picture_kind(std::string_view head) {
     if (head.starts_with("\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR"sv)) return described("PNG image data");
-    if (head.starts_with("\xff\xd8\xff\xe0\0\x10JFIF\0"sv) || (head.starts_with("\xff\xd8\xff\xe1") && head.substr(6).starts_with("Exif\0\0"sv)))
+    if (head.starts_with("\xff\xd8\xff\xe0\0\x10JFIF\0"sv) ||
+        (head.starts_with("\xff\xd8\xff\xe1") && head.substr(6).starts_with("Exif\0\0"sv)))
         return described("JPEG image data");
     if (head.starts_with("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")) return described("Composite Document File V2 Document");
     return std::nullopt;
@@ -102,12 +171,13 @@ std::optional<Kind> picture_kind(std::string_view head) {
 }  // namespace
 
 bool is_html(std::string_view head) {
-    constexpr std::string_view tags[] = {"!doctype html", "html", "head", "body", "script", "title", "table", "style", "meta",
-                                         "iframe", "a href", "div", "p>", "br", "img ", "font", "span", "h1", "link ", "form",
-                                         "center", "base ", "object", "embed"};
+    constexpr std::string_view tags[] = {"!doctype html", "html",   "head",   "body", "script", "title", "table",  "style",
+                                         "meta",          "iframe", "a href", "div",  "p>",     "br",    "img ",   "font",
+                                         "span",          "h1",     "link ",  "form", "center", "base ", "object", "embed"};
     head = head.substr(0, html_window);
     for (auto at = head.find('<'); at != std::string_view::npos; at = head.find('<', at + 1))
-        if (std::ranges::any_of(tags, [&](std::string_view tag) { return starts_with_nocase(head.substr(at + 1), tag); })) return true;
+        if (std::ranges::any_of(tags, [&](std::string_view tag) { return starts_with_nocase(head.substr(at + 1), tag); }))
+            return true;
     return false;
 }
 
@@ -117,7 +187,7 @@ bool is_tar(std::string_view head) {
     constexpr std::size_t block = 512, at = 148, field = 8;
     if (head.size() < block || head.front() == '\0') return false;
     std::uint32_t stored = 0, sum = 0;
-    auto          digits = head.substr(at, field);
+    auto digits = head.substr(at, field);
     digits.remove_prefix(std::min(digits.find_first_not_of(' '), digits.size()));
     if (digits.empty() || digits.front() < '0' || digits.front() > '7') return false;
     for (const char c : digits) {

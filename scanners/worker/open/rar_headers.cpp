@@ -14,8 +14,8 @@ constexpr auto mark = "Rar!\x1a\x07\x01\0"sv;
 // Cursor - numbers of variable length, seven bits a byte, the lowest first
 struct Cursor {
     std::string_view bytes;
-    std::uint64_t    at = 0;
-    bool             failed = false;
+    std::uint64_t at = 0;
+    bool failed = false;
 
     std::uint64_t number() {
         std::uint64_t out = 0;
@@ -62,15 +62,15 @@ bool is_rar5(std::string_view bytes) { return bytes.starts_with(mark); }
 
 RarHeaders read_rar5_headers(std::string_view bytes, std::uint32_t most_members) {
     constexpr std::uint64_t main_header = 1, file_header = 2, encryption_header = 4, end_header = 5;
-    RarHeaders    out;
+    RarHeaders out;
     std::uint64_t at = mark.size();
     std::uint32_t members = 0;
     while (at + 7 < bytes.size() && members <= most_members) {
-        Cursor     start{bytes, at + 4};
+        Cursor start{bytes, at + 4};
         const auto size = start.number();
         if (start.failed || size == 0 || size > bytes.size() - start.at) break;
         const auto header = bytes.substr(start.at, size);
-        Cursor     cursor{header};
+        Cursor cursor{header};
         const auto type = cursor.number(), flags = cursor.number();
         const auto extra_size = (flags & 1U) != 0 ? cursor.number() : 0, data_size = (flags & 2U) != 0 ? cursor.number() : 0;
         if (cursor.failed || extra_size > header.size()) break;

@@ -10,9 +10,9 @@
 namespace tamis::open {
 
 struct RarHeaders {
-    bool                               are_encrypted = false;  // the archive hides even its names
-    bool                               is_volume = false;      // one of several
-    std::set<std::string, std::less<>> encrypted;              // names of members with encrypted data
+    bool are_encrypted = false;                    // the archive hides even its names
+    bool is_volume = false;                        // one of several
+    std::set<std::string, std::less<>> encrypted;  // names of members with encrypted data
 };
 
 bool is_rar5(std::string_view bytes);

@@ -34,8 +34,9 @@ bool has_something(const Part& part) {
 }  // namespace
 
 bool is_compared(AnomalyKind kind) noexcept {
-    constexpr AnomalyKind compared[] = {AnomalyKind::duplicate_encoding, AnomalyKind::encoding_of_composite, AnomalyKind::boundary_reuse,
-                                        AnomalyKind::boundary_lookalike, AnomalyKind::text_after_epilogue,   AnomalyKind::bad_base64,
+    constexpr AnomalyKind compared[] = {AnomalyKind::duplicate_encoding,   AnomalyKind::encoding_of_composite,
+                                        AnomalyKind::boundary_reuse,       AnomalyKind::boundary_lookalike,
+                                        AnomalyKind::text_after_epilogue,  AnomalyKind::bad_base64,
                                         AnomalyKind::bad_quoted_printable, AnomalyKind::bad_encoding};
     return std::ranges::find(compared, kind) != std::end(compared);
 }
@@ -43,7 +44,7 @@ bool is_compared(AnomalyKind kind) noexcept {
 bool settle_readings(mail::Contents& contents, const std::set<std::uint32_t>& harmless) {
     const auto matters = [](const mail::Anomaly& anomaly) { return is_ambiguous(anomaly) && is_compared(anomaly.kind); };
     if (!contents.limit.empty() || std::ranges::none_of(contents.anomalies, matters)) return false;
-    std::set<Sight>   first;
+    std::set<Sight> first;
     std::vector<bool> is_known(contents.parts.size() + 1, false);  // or lies in one that is
     for (const auto& part : contents.parts)
         if (!part.has(PartFlag::alternate)) first.insert(sight_of(part));

@@ -16,16 +16,18 @@ namespace {
 using mail::AnomalyKind;
 using mail::PartFlag;
 
-constexpr auto        who = "appended";
+constexpr auto who = "appended";
 constexpr std::size_t step = 256 * 1024;  // bytes between two looks at the clock
 
 // kinds that are one file to one program and another file to another when both are there
-constexpr std::string_view families[] = {"pdf", "tar", "rar", "7z", "cab", "image", "html", "exe", "cdf-ms", "gz", "lha", "audio", "movie"};
+constexpr std::string_view families[] = {"pdf", "tar",    "rar", "7z",  "cab",   "image", "html",
+                                         "exe", "cdf-ms", "gz",  "lha", "audio", "movie"};
 // what holds other files by its nature: without an owner (damaged, encrypted, not opened here) all of it belongs to the format
-constexpr std::string_view containers[] = {"zip", "ooxml", "odf", "jar", "apk", "kmz", "epub", "7z", "rar", "tar", "bz2", "xz", "lzma", "lz",
-                                           "zst", "lz4", "lzo", "Z", "cab", "iso", "udf", "cpio", "a", "deb", "rpm", "lha", "xar", "tnef",
-                                           "arj", "arc", "zoo", "ace", "sit", "vhd", "wim", "img", "lrz", "one", "chm", "hlp", "mdb",
-                                           "installshield", "mso", "applefile", "macbinary", "szdd", "lzfu", "cdf-ms", "gz", "mail", "mbox", "p7m"};
+constexpr std::string_view containers[] = {
+    "zip", "ooxml", "odf",           "jar", "apk",       "kmz",       "epub", "7z",   "rar",    "tar", "bz2",  "xz",   "lzma",
+    "lz",  "zst",   "lz4",           "lzo", "Z",         "cab",       "iso",  "udf",  "cpio",   "a",   "deb",  "rpm",  "lha",
+    "xar", "tnef",  "arj",           "arc", "zoo",       "ace",       "sit",  "vhd",  "wim",    "img", "lrz",  "one",  "chm",
+    "hlp", "mdb",   "installshield", "mso", "applefile", "macbinary", "szdd", "lzfu", "cdf-ms", "gz",  "mail", "mbox", "p7m"};
 
 bool is_any(const mail::Part& part, std::span<const std::string_view> kinds) {
     return std::ranges::any_of(kinds, [&](std::string_view kind) { return has_kind(part, kind); });
@@ -39,15 +41,16 @@ std::size_t family_count(const mail::Part& part) {
 
 class Search {
 public:
-    Search(Opener& opener, std::uint32_t part, const Blob& bytes) : opener_(opener), part_(part), blob_(bytes), bytes_(bytes.bytes()) {}
+    Search(Opener& opener, std::uint32_t part, const Blob& bytes)
+        : opener_(opener), part_(part), blob_(bytes), bytes_(bytes.bytes()) {}
 
     void run() {
         const auto& part = opener_.part(part_);
         is_program_ = has_kind(part, "exe");
         is_data_ = has_kind(part, "dat");
         if (family_count(part) > 1) opener_.add_anomaly(AnomalyKind::polyglot, part_, "two kinds at once");
-        const auto    owned = opener_.owned(part_);
-        const bool    is_container = owned.empty() && is_any(part, containers);
+        const auto owned = opener_.owned(part_);
+        const bool is_container = owned.empty() && is_any(part, containers);
         look_for_image(owned);
         std::uint64_t at = 0;
         for (const auto& range : owned) {
@@ -67,12 +70,13 @@ private:
         constexpr std::size_t longest_header = 64;
         const auto lowest = at;
         const auto tail = static_cast<std::size_t>(end - std::min<std::uint64_t>(end, longest_header));
-        auto       rest = lowest;  // behind what was found so far
+        auto rest = lowest;  // behind what was found so far
         while (at < end) {
             if (!opener_.budget().check_time()) return false;
             const auto until = std::min<std::size_t>(at + step, static_cast<std::size_t>(end));
             auto found = find_file(bytes_.substr(0, static_cast<std::size_t>(end)), std::max(lowest, rest), at, until);
-            if (carried && (!found || !is_sure(found))) found = reaching_out(found, std::max(lowest, rest), std::max(at, tail), until).value_or(found);
+            if (carried && (!found || !is_sure(found)))
+                found = reaching_out(found, std::max(lowest, rest), std::max(at, tail), until).value_or(found);
             if (!found) {
                 at = until;
                 continue;
@@ -124,8 +128,10 @@ private:
     // and whose header has a sum; an archive's own members begin with such headers
     bool is_sure(const FoundFile& found) const {
         constexpr std::string_view summed[] = {"lha", "arj"};
-        const bool is_summed = std::ranges::find(summed, found.kind) != std::end(summed) && !has_kind(opener_.part(part_), found.kind);
-        return found.size != std::string_view::npos || found.kind == "rar" || found.kind == "cdf-ms" || found.is_weak || is_summed;
+        const bool is_summed =
+            std::ranges::find(summed, found.kind) != std::end(summed) && !has_kind(opener_.part(part_), found.kind);
+        return found.size != std::string_view::npos || found.kind == "rar" || found.kind == "cdf-ms" || found.is_weak ||
+               is_summed;
     }
 
     bool add(const FoundFile& found, std::size_t size, bool carried) {
@@ -136,28 +142,29 @@ private:
         // programs are found in data of many kinds, and PDF files are only opened when they begin at the beginning
         if (!opener_.check_level(part_)) return false;
         constexpr std::size_t pdf_window = 1024;
-        const bool is_second = !carried && !is_program_ && !(found.is_weak && is_data_ && (found.kind != "pdf" || found.begin > pdf_window));
-        if (is_second) opener_.add_anomaly(AnomalyKind::polyglot, part_, std::string(found.kind) + " data that belong to nothing else in this file");
+        const bool is_second =
+            !carried && !is_program_ && !(found.is_weak && is_data_ && (found.kind != "pdf" || found.begin > pdf_window));
+        if (is_second)
+            opener_.add_anomaly(AnomalyKind::polyglot, part_,
+                                std::string(found.kind) + " data that belong to nothing else in this file");
         if (is_second || is_program_) add_kind(opener_.part(part_), found.kind);
         NewPart about{.parent = part_, .container = who};
         if (is_second) about.flags = static_cast<std::uint8_t>(PartFlag::alternate);
         return opener_.new_part_of(std::move(about), blob_.slice(found.begin, size), who, true) != 0;
     }
 
-    Opener&          opener_;
-    std::uint32_t    part_;
-    const Blob&      blob_;
+    Opener& opener_;
+    std::uint32_t part_;
+    const Blob& blob_;
     std::string_view bytes_;
-    bool             is_program_ = false, is_data_ = false;
-    std::size_t      count_ = 0;
-    unsigned         tries_ = 16;
+    bool is_program_ = false, is_data_ = false;
+    std::size_t count_ = 0;
+    unsigned tries_ = 16;
 };
 
 }  // namespace
 
-bool may_have_strays(const mail::Part& part) {
-    return !part.kinds.empty() && !has_kind(part, "empty");
-}
+bool may_have_strays(const mail::Part& part) { return !part.kinds.empty() && !has_kind(part, "empty"); }
 
 void open_strays(Opener& opener, std::uint32_t part, const Blob& bytes) { Search(opener, part, bytes).run(); }
 

@@ -8,7 +8,7 @@
 namespace tamis::open {
 namespace {
 
-constexpr std::size_t   block_size = 512;
+constexpr std::size_t block_size = 512;
 constexpr std::uint64_t largest = UINT64_MAX / 4;
 
 bool is_empty(std::string_view block) { return block.find_first_not_of('\0') == std::string_view::npos; }
@@ -16,7 +16,7 @@ bool is_empty(std::string_view block) { return block.find_first_not_of('\0') == 
 std::optional<std::uint64_t> octal(std::string_view field) {
     field.remove_prefix(std::min(field.find_first_not_of(std::string_view(" \0", 2)), field.size()));
     std::uint64_t out = 0;
-    bool          has_digit = false;
+    bool has_digit = false;
     for (const char c : field) {
         if (c < '0' || c > '7') return c == ' ' || c == '\0' ? std::optional(out) : std::nullopt;
         if (out > largest / 8) return std::nullopt;
@@ -37,7 +37,7 @@ std::optional<std::uint64_t> number(std::string_view field) {
 bool is_header(std::string_view block) {
     constexpr std::size_t sum_at = 148, sum_size = 8;
     if (block.size() < block_size) return false;
-    const auto   stored = octal(block.substr(sum_at, sum_size));
+    const auto stored = octal(block.substr(sum_at, sum_size));
     std::int64_t plain = 0, with_signs = 0;  // some programs added signed characters
     for (std::size_t i = 0; i < block_size; ++i) {
         const char c = i >= sum_at && i < sum_at + sum_size ? ' ' : block[i];
@@ -52,7 +52,8 @@ std::optional<std::uint64_t> pax_size(std::string_view records) {
     std::optional<std::uint64_t> out;
     while (!records.empty()) {
         std::size_t length = 0, at = 0;
-        for (; at < records.size() && records[at] >= '0' && records[at] <= '9' && length < records.size(); ++at) length = length * 10 + static_cast<std::size_t>(records[at] - '0');
+        for (; at < records.size() && records[at] >= '0' && records[at] <= '9' && length < records.size(); ++at)
+            length = length * 10 + static_cast<std::size_t>(records[at] - '0');
         if (length <= at || length > records.size()) return out;
         auto record = records.substr(at, length - at);
         records.remove_prefix(length);
@@ -73,7 +74,8 @@ public:
 
     TarReading run() {
         std::optional<std::uint64_t> told;  // by a pax record, for the next member
-        for (std::uint64_t i = 0; i < 4ULL * most_ && bytes_.size() - at_ >= block_size; ++i) {  // a member may have several headers
+        for (std::uint64_t i = 0; i < 4ULL * most_ && bytes_.size() - at_ >= block_size;
+             ++i) {  // a member may have several headers
             const auto block = bytes_.substr(at_, block_size);
             if (is_empty(block)) return std::move(out_);
             if (!is_header(block)) {
@@ -110,7 +112,8 @@ private:
     void continue_at(std::uint64_t size) {
         if (size > bytes_.size()) at_ = bytes_.size() + 1;
         else at_ += (static_cast<std::size_t>(size) + block_size - 1) / block_size * block_size;
-        if (size != 0 && at_ > bytes_.size() && at_ - bytes_.size() < block_size) at_ = bytes_.size();  // the padding of the last one may be missing
+        if (size != 0 && at_ > bytes_.size() && at_ - bytes_.size() < block_size)
+            at_ = bytes_.size();  // the padding of the last one may be missing
     }
     // skip_sparse_map - GNU's old form: more of the map in blocks behind the header
     bool skip_sparse_map(std::string_view block) {
@@ -127,14 +130,15 @@ private:
         if (next.size() < block_size || is_empty(next) || is_header(next)) return false;
         odd("a link, directory or device with bytes of its own");
         const auto name = block.substr(0, 100);
-        if (out_.links.size() < most_) out_.links.push_back({name.substr(0, name.find('\0')), at_, std::min<std::uint64_t>(size, bytes_.size() - at_)});
+        if (out_.links.size() < most_)
+            out_.links.push_back({name.substr(0, name.find('\0')), at_, std::min<std::uint64_t>(size, bytes_.size() - at_)});
         return true;
     }
 
     std::string_view bytes_;
-    std::uint32_t    most_;
-    std::size_t      at_ = 0;
-    TarReading       out_;
+    std::uint32_t most_;
+    std::size_t at_ = 0;
+    TarReading out_;
 };
 
 }  // namespace

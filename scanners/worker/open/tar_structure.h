@@ -14,13 +14,13 @@ namespace tamis::open {
 
 struct TarLink {
     std::string_view name;
-    std::uint64_t    data_at = 0, size = 0;
+    std::uint64_t data_at = 0, size = 0;
 };
 
 struct TarReading {
-    std::vector<TarLink>     links;     // links, directories and devices with bytes: some programs write them to a file
+    std::vector<TarLink> links;         // links, directories and devices with bytes: some programs write them to a file
     std::vector<std::string> oddities;  // two programs may read it differently
-    std::string              damage;    // something is missing; "": nothing
+    std::string damage;                 // something is missing; "": nothing
 };
 
 // read_tar - at most `most_members` headers

@@ -36,9 +36,9 @@ constexpr std::size_t encoded_size(std::size_t count) { return (count + 2) / 3 *
 
 // Lines - how a line of one of the two encodings is read
 struct Lines {
-    bool          (*is_line)(std::string_view);
-    bool          (*is_short)(std::string_view);  // may be data while the file is not at its end
-    std::size_t   (*count)(std::string_view);
+    bool (*is_line)(std::string_view);
+    bool (*is_short)(std::string_view);  // may be data while the file is not at its end
+    std::size_t (*count)(std::string_view);
     std::uint32_t (*value)(std::string_view, std::size_t);
 };
 
@@ -46,10 +46,10 @@ struct Lines {
 // (readers pass over them, or take them for data: the caller is told that it is damaged).
 TextNotes decode_lines(std::string_view text, const Lines& lines, Output& out) {
     constexpr std::size_t most_strange = 8;
-    TextNotes             notes;
-    std::string           bytes;
-    std::size_t           strange = 0, longest = 0;
-    bool                  is_last = false;  // a line with fewer bytes than the others was there
+    TextNotes notes;
+    std::string bytes;
+    std::size_t strange = 0, longest = 0;
+    bool is_last = false;  // a line with fewer bytes than the others was there
     for (std::size_t at = 0; at < text.size() && notes.complete && strange <= most_strange;) {
         const auto line = next_line(text, at);
         if (line == "end" || line.starts_with("end ")) {
@@ -70,8 +70,8 @@ TextNotes decode_lines(std::string_view text, const Lines& lines, Output& out) {
         if (count != 0) notes.damaged |= std::exchange(strange, 0) != 0;
         for (std::size_t i = 0; i < count && !trim(line).empty(); i += 3) {
             const auto place = 1 + i / 3 * 4;
-            const auto bits = lines.value(line, place) << 18 | lines.value(line, place + 1) << 12 | lines.value(line, place + 2) << 6 |
-                              lines.value(line, place + 3);
+            const auto bits = lines.value(line, place) << 18 | lines.value(line, place + 1) << 12 |
+                              lines.value(line, place + 2) << 6 | lines.value(line, place + 3);
             for (std::size_t j = 0; j < std::min<std::size_t>(3, count - i); ++j)
                 bytes += static_cast<char>(bits >> (16 - 8 * j));
         }
@@ -100,10 +100,10 @@ template <class Take>
 TextNotes binhex_bytes(std::string_view text, Take take) {
     static constexpr auto table = make_hqx_table();
     constexpr std::uint8_t marker = 0x90;
-    TextNotes     notes;
+    TextNotes notes;
     std::uint32_t bits = 0, held = 0;
-    std::uint8_t  last = 0;
-    bool          after_marker = false;
+    std::uint8_t last = 0;
+    bool after_marker = false;
     auto at = text.find(':');
     if (at == std::string_view::npos) return notes;
     for (++at; at < text.size() && notes.complete; ++at) {
@@ -208,15 +208,15 @@ private:
         for (std::size_t i = 0; i < 4; ++i) out = out << 8 | static_cast<unsigned char>(header_[at + i]);
         return out;
     }
-    Fork          wanted_;
-    std::string   header_, chunk_;
-    std::size_t   position_ = 0;
+    Fork wanted_;
+    std::string header_, chunk_;
+    std::size_t position_ = 0;
     std::uint64_t skip_ = 0, left_ = 0;
 };
 
 TextNotes decode_fork(std::string_view text, Fork fork, Output& out) {
     Forks forks(fork);
-    auto  notes = binhex_bytes(text, [&](std::uint8_t byte) { return forks.take(byte, out); });
+    auto notes = binhex_bytes(text, [&](std::uint8_t byte) { return forks.take(byte, out); });
     notes.complete = notes.complete && forks.flush(out);
     notes.damaged |= !forks.is_complete();
     return notes;
@@ -232,7 +232,7 @@ std::optional<UuBegin> uu_begin(std::string_view line) {
     if (word == std::end(words)) return {};
     UuBegin out;
     out.is_base64 = *word != "begin";
-    auto       rest = trim(line.substr(word->size()));
+    auto rest = trim(line.substr(word->size()));
     const auto digits = std::min(rest.find_first_not_of("0123456789"), rest.size());
     out.has_mode = digits != 0 && (digits == rest.size() || is_blank(rest[digits]));
     if (out.has_mode) rest = trim(rest.substr(digits));
@@ -267,7 +267,7 @@ bool is_xx_line(std::string_view line) {
 bool is_base64_line(std::string_view line) {
     line = trim(line);
     constexpr std::size_t one_group = 2;
-    const auto            has = std::min(line.find('='), line.size());
+    const auto has = std::min(line.find('='), line.size());
     return has >= one_group && line.size() - has <= 2 &&
            std::ranges::all_of(line.substr(0, has), [](char c) { return is_alpha(c) || is_digit(c) || c == '+' || c == '/'; });
 }
@@ -276,11 +276,13 @@ TextNotes decode_uu(std::string_view text, Output& out) {
     return decode_lines(text, {is_uu_line, is_short_uu_line, uu_count, uu_value}, out);
 }
 
-TextNotes decode_xx(std::string_view text, Output& out) { return decode_lines(text, {is_xx_line, [](std::string_view) { return false; }, xx_count, xx_value}, out); }
+TextNotes decode_xx(std::string_view text, Output& out) {
+    return decode_lines(text, {is_xx_line, [](std::string_view) { return false; }, xx_count, xx_value}, out);
+}
 
 // without the end line, the data end with the first line that is none
 TextNotes decode_uu_base64(std::string_view text, Output& out) {
-    TextNotes   notes;
+    TextNotes notes;
     std::size_t data_end = 0;
     for (std::size_t at = 0; at < text.size();) {
         const auto line = next_line(text, at);
@@ -307,7 +309,7 @@ std::optional<std::string> yenc_name(std::string_view line) {
 }
 
 TextNotes decode_yenc(std::string_view text, Output& out) {
-    TextNotes   notes;
+    TextNotes notes;
     std::string bytes;
     for (std::size_t at = 0; at < text.size() && notes.complete;) {
         const auto line = next_line(text, at);
@@ -337,7 +339,7 @@ bool is_binhex_line(std::string_view line) {
 }
 
 std::optional<BinhexHeader> binhex_header(std::string_view text) {
-    Forks        forks(Fork::data);
+    Forks forks(Fork::data);
     StringOutput nothing;
     constexpr std::size_t enough = 600;  // 300 characters of header, line ends, blanks before the ":"
     binhex_bytes(text.substr(0, enough), [&](std::uint8_t byte) { return !forks.has_header() && forks.take(byte, nothing); });

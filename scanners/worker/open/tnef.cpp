@@ -15,19 +15,28 @@ constexpr auto who = "tnef";
 constexpr std::size_t file_header = 6, attribute_header = 9, checksum_size = 2;
 
 enum Attribute : std::uint32_t {
-    attach_title = 0x00018010, attach_data = 0x0006800f, attach_properties = 0x00069005, attach_begin = 0x00069002,
-    body = 0x0002800c, message_properties = 0x00069003,
+    attach_title = 0x00018010,
+    attach_data = 0x0006800f,
+    attach_properties = 0x00069005,
+    attach_begin = 0x00069002,
+    body = 0x0002800c,
+    message_properties = 0x00069003,
 };
 enum Property : std::uint16_t {
-    display_name = 0x3001, attach_binary = 0x3701, attach_filename = 0x3704, attach_long_filename = 0x3707, rtf_body = 0x1009,
-    plain_body = 0x1000, html_body = 0x1013,
+    display_name = 0x3001,
+    attach_binary = 0x3701,
+    attach_filename = 0x3704,
+    attach_long_filename = 0x3707,
+    rtf_body = 0x1009,
+    plain_body = 0x1000,
+    html_body = 0x1013,
 };
 enum Type : std::uint16_t { object = 0x0d, string8 = 0x1e, unicode = 0x1f, binary = 0x102 };
 
 // What carries no file: dates, addresses, numbers, the little picture
-constexpr std::uint16_t without_files[] = {0x0000, 0x0001, 0x0002, 0x0006, 0x0007, 0x0008, 0x0009, 0x0600, 0x8000, 0x8004, 0x8005, 0x8006,
-                                           0x8007, 0x8008, 0x8009, 0x800a, 0x800b, 0x800d, 0x8011, 0x8012, 0x8013, 0x8020, 0x9001, 0x9004,
-                                           0x9006, 0x9007};
+constexpr std::uint16_t without_files[] = {0x0000, 0x0001, 0x0002, 0x0006, 0x0007, 0x0008, 0x0009, 0x0600, 0x8000,
+                                           0x8004, 0x8005, 0x8006, 0x8007, 0x8008, 0x8009, 0x800a, 0x800b, 0x800d,
+                                           0x8011, 0x8012, 0x8013, 0x8020, 0x9001, 0x9004, 0x9006, 0x9007};
 
 std::uint16_t sum_of(std::string_view bytes) {
     std::uint32_t sum = 0;
@@ -39,19 +48,31 @@ std::string_view without_nul(std::string_view text) { return text.substr(0, text
 
 // Attachment - gathered until the next one begins
 struct Attachment {
-    bool                     is_open = false;
+    bool is_open = false;
     std::vector<std::string> names;
-    std::vector<std::string_view> data;   // of attAttachData and PR_ATTACH_DATA_BIN: usually one, but any reader may take any of them
-    std::string_view         object;      // PR_ATTACH_DATA_OBJ: an embedded message or OLE object, behind its 16-byte id
+    std::vector<std::string_view>
+        data;                 // of attAttachData and PR_ATTACH_DATA_BIN: usually one, but any reader may take any of them
+    std::string_view object;  // PR_ATTACH_DATA_OBJ: an embedded message or OLE object, behind its 16-byte id
 };
 
 // width_of - bytes of one value of a fixed MAPI type; 0: its length is written before it, nullopt: unknown
 std::optional<std::size_t> width_of(std::uint16_t type) {
     switch (type & 0x0fffU) {
-        case 0x02: case 0x03: case 0x04: case 0x0a: case 0x0b: return 4;
-        case 0x05: case 0x06: case 0x07: case 0x14: case 0x40: return 8;
+        case 0x02:
+        case 0x03:
+        case 0x04:
+        case 0x0a:
+        case 0x0b: return 4;
+        case 0x05:
+        case 0x06:
+        case 0x07:
+        case 0x14:
+        case 0x40: return 8;
         case 0x48: return 16;
-        case object: case string8: case unicode: case binary: return 0;
+        case object:
+        case string8:
+        case unicode:
+        case binary: return 0;
         default: return std::nullopt;
     }
 }
@@ -73,7 +94,8 @@ public:
                 break;
             }
             const auto value = all.substr(at + attribute_header, size);
-            if (sum_of(value) != little16(all, at + attribute_header + size)) mark_damaged(opener_, part_, "a wrong TNEF checksum");
+            if (sum_of(value) != little16(all, at + attribute_header + size))
+                mark_damaged(opener_, part_, "a wrong TNEF checksum");
             if (!take(id, value)) return;
             at += attribute_header + size + checksum_size;
         }
@@ -115,7 +137,8 @@ private:
     bool add_part(std::vector<std::string> names, std::string_view value) {
         if (value.empty() && names.empty()) return true;
         const auto offset = static_cast<std::uint64_t>(value.empty() ? 0 : value.data() - blob_.bytes().data());
-        return opener_.new_part_of({.parent = part_, .container = who, .names = std::move(names)}, blob_.slice(offset, value.size()), who, true) != 0;
+        return opener_.new_part_of({.parent = part_, .container = who, .names = std::move(names)},
+                                   blob_.slice(offset, value.size()), who, true) != 0;
     }
 
     // add_text - a body in UTF-16
@@ -141,7 +164,7 @@ private:
 
     // read_properties - the MAPI properties of an attachment or of the message
     bool read_properties(std::string_view bytes, bool is_attachment) {
-        const auto  count = little32(bytes, 0);
+        const auto count = little32(bytes, 0);
         std::size_t at = 4;
         for (std::uint32_t i = 0; i < count; ++i) {
             if (bytes.size() - std::min(at, bytes.size()) < 4 || !opener_.budget().check_time()) return note_cut();
@@ -150,7 +173,7 @@ private:
             if (id >= 0x8000 && !skip_name(bytes, at)) return note_cut();
             const auto width = width_of(type);
             if (!width) return note_cut();
-            const bool    is_multiple = (type & 0x1000U) != 0;
+            const bool is_multiple = (type & 0x1000U) != 0;
             std::uint32_t values = 1;
             if (is_multiple || *width == 0) {
                 values = little32(bytes, at);
@@ -208,10 +231,10 @@ private:
         return true;
     }
 
-    Opener&       opener_;
+    Opener& opener_;
     std::uint32_t part_;
-    const Blob&   blob_;
-    Attachment    attachment_;
+    const Blob& blob_;
+    Attachment attachment_;
 };
 
 }  // namespace

@@ -45,17 +45,17 @@ public:
     void took(std::size_t count) { used_ += count; }
 
 private:
-    Output&                 out_;
-    std::size_t             size_;
+    Output& out_;
+    std::size_t size_;
     std::unique_ptr<char[]> bytes_;
-    std::size_t             used_ = 0;
+    std::size_t used_ = 0;
 };
 
 constexpr std::uint8_t blank = 64, padding = 65, bad = 66;
 constexpr std::uint32_t no_quad = 0xff000000;
 
 struct Base64Tables {
-    std::array<std::uint8_t, 256>                 value{};
+    std::array<std::uint8_t, 256> value{};
     std::array<std::array<std::uint32_t, 256>, 4> shifted{};  // value at each place of a group; no_quad if there is none
 };
 
@@ -81,7 +81,7 @@ std::size_t whole_groups(std::string_view text, std::size_t at, Chunk& chunk, bo
     const auto begin = at;
     while (at + 4 <= text.size()) {
         const auto groups = std::min<std::size_t>((text.size() - at) / 4, 20);
-        char*      to = chunk.room(groups * 3);
+        char* to = chunk.room(groups * 3);
         if (to == nullptr) {
             goes_on = false;
             break;
@@ -106,14 +106,14 @@ std::size_t whole_groups(std::string_view text, std::size_t at, Chunk& chunk, bo
 // Group - up to four characters that are not side by side
 struct Group {
     std::array<std::uint8_t, 4> values{};
-    std::size_t                 count = 0, pads = 0;
+    std::size_t count = 0, pads = 0;
 
     // emit - the whole bytes among what is there
     bool emit(Chunk& chunk) {
         std::uint32_t bits = 0;
         for (std::size_t i = 0; i < 4; ++i) bits = bits << 6 | (i < count ? values[i] : 0U);
         const auto bytes = count < 2 ? 0 : count - 1;
-        bool       ok = true;
+        bool ok = true;
         for (std::size_t i = 0; i < bytes && ok; ++i) ok = chunk.add(static_cast<char>(bits >> (16 - 8 * i)));
         count = pads = 0;
         return ok;
@@ -124,9 +124,9 @@ struct Group {
 
 DecodeNotes decode_base64(std::string_view text, Base64Reading reading, Output& out) {
     DecodeNotes notes;
-    Chunk       chunk(out, text.size() / 4 * 3 + 64);
-    Group       group;
-    bool        idle_padding = false;
+    Chunk chunk(out, text.size() / 4 * 3 + 64);
+    Group group;
+    bool idle_padding = false;
     for (std::size_t at = 0; at < text.size() && notes.complete;) {
         if (group.count == 0 && group.pads == 0) {
             const auto taken = whole_groups(text, at, chunk, notes.complete);
@@ -162,7 +162,8 @@ DecodeNotes decode_base64(std::string_view text, Base64Reading reading, Output& 
         if (group.pads != 0) {  // "ab=c": some end the group here, some forget the padding
             notes.after_padding = true;
             group.pads = 0;
-            if (reading == Base64Reading::skip_padding || reading == Base64Reading::first_junk) notes.complete = group.emit(chunk);
+            if (reading == Base64Reading::skip_padding || reading == Base64Reading::first_junk)
+                notes.complete = group.emit(chunk);
         }
         group.values[group.count++] = value;
         if (group.count == 4) notes.complete = group.emit(chunk);
@@ -178,8 +179,8 @@ DecodeNotes decode_base64(std::string_view text, Base64Reading reading, Output& 
 
 DecodeNotes decode_quoted(std::string_view text, QuotedReading reading, Output& out) {
     DecodeNotes notes;
-    Chunk       chunk(out, text.size());
-    const auto  hex = [](char c) {
+    Chunk chunk(out, text.size());
+    const auto hex = [](char c) {
         if (is_digit(c)) return c - '0';
         const char l = lower(c);
         return l >= 'a' && l <= 'f' ? l - 'a' + 10 : -1;
@@ -222,7 +223,7 @@ std::size_t text_behind_base64(std::string_view text) {
     const auto line_of = [&](std::size_t at) { return at == 0 ? 0 : text.rfind('\n', at - 1) + 1; };  // npos + 1 is 0
     const auto value_of = [&](std::size_t at) { return base64.value[byte_at(text, at)]; };
     std::size_t begin = 0;
-    bool        ended = false;  // by padding
+    bool ended = false;  // by padding
     for (; begin < text.size(); ++begin) {
         const auto value = value_of(begin);
         ended |= value == padding;
@@ -233,7 +234,7 @@ std::size_t text_behind_base64(std::string_view text) {
     const auto before = trim(text.substr(0, begin));
     if (before.size() < 4 || text.size() - begin > longest || (ended && !before.ends_with('='))) return std::string_view::npos;
     std::size_t run = 0;
-    bool        has_words = false;
+    bool has_words = false;
     for (auto at = begin; at < text.size(); ++at) {
         const auto c = byte_at(text, at);
         if ((c < 0x20 && c != '\t' && c != '\r' && c != '\n') || c == 0x7f) return std::string_view::npos;
@@ -247,8 +248,8 @@ std::size_t text_behind_base64(std::string_view text) {
 
 bool looks_like_base64(std::string_view text) {
     constexpr std::size_t enough = 60;
-    std::size_t           count = 0;
-    bool                  ended = false;
+    std::size_t count = 0;
+    bool ended = false;
     for (const char c : text.substr(0, chunk_size)) {
         const auto value = base64.value[static_cast<unsigned char>(c)];
         if (value == blank) continue;

@@ -40,16 +40,16 @@ struct DecodeNotes {
 };
 
 enum class Base64Reading : std::uint8_t {
-    skip_padding,  // padding ends a group of four, decoding goes on behind it; junk is skipped
-    stop,          // padding that completes a group ends the data, other padding is forgotten (Python); junk is skipped
-    first_padding, // any "=" ends the data; without one, what is left of a group is dropped (GMime)
-    first_junk,    // as skip_padding, up to the first character that does not belong there
+    skip_padding,   // padding ends a group of four, decoding goes on behind it; junk is skipped
+    stop,           // padding that completes a group ends the data, other padding is forgotten (Python); junk is skipped
+    first_padding,  // any "=" ends the data; without one, what is left of a group is dropped (GMime)
+    first_junk,     // as skip_padding, up to the first character that does not belong there
 };
 DecodeNotes decode_base64(std::string_view text, Base64Reading reading, Output& out);
 
 enum class QuotedReading : std::uint8_t {
-    literal,  // "=" that is no escape stays; blanks after "=" make it no soft line break (Python, GMime)
-    tolerant, // "=" that is no escape vanishes; blanks between "=" and the line end are part of a soft line break
+    literal,   // "=" that is no escape stays; blanks after "=" make it no soft line break (Python, GMime)
+    tolerant,  // "=" that is no escape vanishes; blanks between "=" and the line end are part of a soft line break
 };
 DecodeNotes decode_quoted(std::string_view text, QuotedReading reading, Output& out);
 

@@ -1,9 +1,9 @@
 #include "scanners/worker/open/vba.h"
 
 #include <algorithm>
+#include <bit>
 #include <span>
 #include <utility>
-#include <bit>
 
 #include "base/text.h"
 #include "scanners/worker/open/byte_order.h"
@@ -29,7 +29,7 @@ bool decompress_chunk(std::string_view chunk, std::string& out) {
             if (chunk.size() - at < 2 || made == 0) return false;
             const unsigned token = little16(chunk, at);
             at += 2;
-            const auto     offset_bits = std::max(4U, static_cast<unsigned>(std::bit_width(made - 1)));
+            const auto offset_bits = std::max(4U, static_cast<unsigned>(std::bit_width(made - 1)));
             const unsigned length_mask = 0xffffU >> offset_bits;
             const std::size_t length = std::min<std::size_t>((token & length_mask) + 3, chunk_output - made);
             const std::size_t back = (token >> (16 - offset_bits)) + 1;
@@ -41,23 +41,93 @@ bool decompress_chunk(std::string_view chunk, std::string& out) {
 }
 
 bool is_word_byte(char c) {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' || static_cast<unsigned char>(c) >= 0x80;
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' ||
+           static_cast<unsigned char>(c) >= 0x80;
 }
 
-constexpr std::string_view starts_by_itself[] = {
-    "autoexec", "autoopen", "autoclose", "autoexit", "autonew", "auto_open", "auto_close", "auto_activate", "auto_deactivate",
-    "document_open", "document_close", "document_new", "document_beforeclose", "document_contentcontrolonenter", "documentopen",
-    "documentbeforeclose", "documentchange", "newdocument", "workbook_open", "workbook_activate", "workbook_close",
-    "workbook_beforeclose", "workbook_beforesave", "worksheet_activate", "worksheet_calculate", "presentation_open", "app_documentopen",
-    "inkpicture1_painted", "inkpicture1_painting", "inkedit1_gotfocus", "frame1_layout", "multipage1_layout"};
+constexpr std::string_view starts_by_itself[] = {"autoexec",
+                                                 "autoopen",
+                                                 "autoclose",
+                                                 "autoexit",
+                                                 "autonew",
+                                                 "auto_open",
+                                                 "auto_close",
+                                                 "auto_activate",
+                                                 "auto_deactivate",
+                                                 "document_open",
+                                                 "document_close",
+                                                 "document_new",
+                                                 "document_beforeclose",
+                                                 "document_contentcontrolonenter",
+                                                 "documentopen",
+                                                 "documentbeforeclose",
+                                                 "documentchange",
+                                                 "newdocument",
+                                                 "workbook_open",
+                                                 "workbook_activate",
+                                                 "workbook_close",
+                                                 "workbook_beforeclose",
+                                                 "workbook_beforesave",
+                                                 "worksheet_activate",
+                                                 "worksheet_calculate",
+                                                 "presentation_open",
+                                                 "app_documentopen",
+                                                 "inkpicture1_painted",
+                                                 "inkpicture1_painting",
+                                                 "inkedit1_gotfocus",
+                                                 "frame1_layout",
+                                                 "multipage1_layout"};
 
-constexpr std::string_view does_harm[] = {
-    "shell", "shellexecute", "shellexecutea", "shellexecutew", "createobject", "getobject", "createprocess", "createprocessa",
-    "createprocessw", "urldownloadtofile", "urldownloadtofilea", "urldownloadtofilew", "winexec", "loadlibrary", "virtualalloc",
-    "virtualallocex", "virtualprotect", "rtlmovememory", "createthread", "createremotethread", "writeprocessmemory", "setwindowshookex",
-    "powershell", "wscript", "cscript", "mshta", "regsvr32", "rundll32", "certutil", "bitsadmin", "msxml2", "xmlhttp", "winhttp",
-    "adodb", "savetofile", "filecopy", "kill", "vbhide", "callbyname", "macscript", "win32_process", "regwrite", "executeexcel4macro",
-    "copyfile", "createtextfile", "getspecialfolder", "environ", "vbproject", "codemodule", "addfromstring"};
+constexpr std::string_view does_harm[] = {"shell",
+                                          "shellexecute",
+                                          "shellexecutea",
+                                          "shellexecutew",
+                                          "createobject",
+                                          "getobject",
+                                          "createprocess",
+                                          "createprocessa",
+                                          "createprocessw",
+                                          "urldownloadtofile",
+                                          "urldownloadtofilea",
+                                          "urldownloadtofilew",
+                                          "winexec",
+                                          "loadlibrary",
+                                          "virtualalloc",
+                                          "virtualallocex",
+                                          "virtualprotect",
+                                          "rtlmovememory",
+                                          "createthread",
+                                          "createremotethread",
+                                          "writeprocessmemory",
+                                          "setwindowshookex",
+                                          "powershell",
+                                          "wscript",
+                                          "cscript",
+                                          "mshta",
+                                          "regsvr32",
+                                          "rundll32",
+                                          "certutil",
+                                          "bitsadmin",
+                                          "msxml2",
+                                          "xmlhttp",
+                                          "winhttp",
+                                          "adodb",
+                                          "savetofile",
+                                          "filecopy",
+                                          "kill",
+                                          "vbhide",
+                                          "callbyname",
+                                          "macscript",
+                                          "win32_process",
+                                          "regwrite",
+                                          "executeexcel4macro",
+                                          "copyfile",
+                                          "createtextfile",
+                                          "getspecialfolder",
+                                          "environ",
+                                          "vbproject",
+                                          "codemodule",
+                                          "addfromstring"};
 
 bool is_among(std::string_view word, std::span<const std::string_view> words) {
     return std::ranges::any_of(words, [&](std::string_view known) { return equal_fold(word, known); });
@@ -71,7 +141,7 @@ std::optional<std::string> decompress_vba(std::string_view container, std::size_
     std::size_t at = 1;
     while (at + 2 <= container.size() && out.size() < most) {
         const unsigned header = little16(container, at);
-        const auto     size = (header & 0x0fffU) + 1;
+        const auto size = (header & 0x0fffU) + 1;
         if ((header >> 12U & 7U) != 3) return out.empty() ? std::nullopt : std::optional(out);
         const auto chunk = window(container, at + 2, size);
         if ((header & 0x8000U) == 0) {
@@ -86,14 +156,14 @@ std::optional<std::string> decompress_vba(std::string_view container, std::size_
 }
 
 std::vector<VbaModule> read_vba_modules(std::string_view dir) {
-    constexpr unsigned    version = 0x09, stream_name = 0x1a, stream_name_wide = 0x32, offset = 0x31, end_of_module = 0x2b;
+    constexpr unsigned version = 0x09, stream_name = 0x1a, stream_name_wide = 0x32, offset = 0x31, end_of_module = 0x2b;
     constexpr std::size_t most_modules = 1000;
     std::vector<VbaModule> out;
-    VbaModule              module;
+    VbaModule module;
     for (std::size_t at = 0; at + 6 <= dir.size() && out.size() < most_modules;) {
-        const auto          id = little16(dir, at);
+        const auto id = little16(dir, at);
         const std::uint64_t size = id == version ? 6 : little32(dir, at + 2);
-        const auto          value = window(dir, at + 6, size);
+        const auto value = window(dir, at + 6, size);
         if (value.size() < size) break;
         if (id == stream_name) module.stream = std::string(value.substr(0, 200));
         if (id == stream_name_wide) module.stream = utf8_of_utf16(value, 200);
@@ -118,8 +188,8 @@ bool has_code(std::string_view source) {
 // The table of lines: 0xCAFE, how many, then twelve bytes each: four, the length of the line's code, two, where it stands.
 // Its format is not published; it is as pcodedmp reads it, and has been the same since Office 97.
 bool has_compiled_code(std::string_view cache) {
-    constexpr std::string_view  mark = "\xfe\xca";
-    constexpr std::size_t       line_size = 12, length_at = 4;
+    constexpr std::string_view mark = "\xfe\xca";
+    constexpr std::size_t line_size = 12, length_at = 4;
     if (cache.find_first_not_of('\0') == std::string_view::npos) return false;
     bool is_found = false;
     for (auto at = cache.find(mark); at != std::string_view::npos; at = cache.find(mark, at + 1)) {

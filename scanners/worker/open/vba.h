@@ -16,7 +16,7 @@ namespace tamis::open {
 std::optional<std::string> decompress_vba(std::string_view container, std::size_t most);
 
 struct VbaModule {
-    std::string   stream;      // UTF-8 name of its stream in the folder VBA
+    std::string stream;        // UTF-8 name of its stream in the folder VBA
     std::uint32_t offset = 0;  // where its compressed source begins there
 };
 // read_vba_modules - out of the decompressed stream "dir" (MS-OVBA 2.3.4.2)

@@ -17,8 +17,8 @@ namespace {
 
 using namespace std::string_view_literals;
 
-constexpr auto          who = "wim";
-constexpr std::size_t   header_size = 208, blob_size = 50, hash_size = 20;
+constexpr auto who = "wim";
+constexpr std::size_t header_size = 208, blob_size = 50, hash_size = 20;
 constexpr std::uint32_t largest_chunk = 64U << 20U;
 constexpr std::uint64_t solid_mark = 0x100000000;
 
@@ -28,25 +28,28 @@ enum HeaderFlag : std::uint32_t { any_compression = 2, xpress = 0x20000, lzx = 0
 // Resource - where bytes lie in the file; of a blob in a solid resource: where they lie in that one's plain bytes
 struct Resource {
     std::uint64_t packed = 0, at = 0, size = 0;
-    std::uint8_t  flags = 0;
+    std::uint8_t flags = 0;
 };
 
 Resource resource_at(std::string_view bytes, std::uint64_t at) {
-    return {.packed = little(bytes, at, 7), .at = little64(bytes, at + 8), .size = little64(bytes, at + 16), .flags = byte_at(bytes, at + 7)};
+    return {.packed = little(bytes, at, 7),
+            .at = little64(bytes, at + 8),
+            .size = little64(bytes, at + 16),
+            .flags = byte_at(bytes, at + 7)};
 }
 
 struct BlobRow {
-    Resource    resource;
+    Resource resource;
     std::string hash;
 };
 
 // Chunks - how a resource is compressed
 struct Chunks {
-    std::uint32_t    size = 0;         // of one, plain
-    int              method = 0;       // of wimlib
+    std::uint32_t size = 0;                  // of one, plain
+    int method = 0;                          // of wimlib
     std::string_view table = {}, data = {};  // sizes or places of the chunks, and the chunks
-    unsigned         width = 4;        // of an entry
-    bool             are_sizes = false;  // the table's entries are sizes, one for each chunk; else places, without the first
+    unsigned width = 4;                      // of an entry
+    bool are_sizes = false;                  // the table's entries are sizes, one for each chunk; else places, without the first
 };
 
 struct FreeDecompressor {
@@ -58,16 +61,18 @@ template <class Take>
 Decoded inflate_chunks(const Chunks& chunks, std::uint64_t size, Budget& budget, Take take) {
     if (chunks.size == 0 || chunks.size > largest_chunk) return Decoded::unknown_method;
     wimlib_decompressor* made = nullptr;
-    if (wimlib_create_decompressor(static_cast<wimlib_compression_type>(chunks.method), chunks.size, &made) != 0) return Decoded::unknown_method;
+    if (wimlib_create_decompressor(static_cast<wimlib_compression_type>(chunks.method), chunks.size, &made) != 0)
+        return Decoded::unknown_method;
     const std::unique_ptr<wimlib_decompressor, FreeDecompressor> decompressor(made);
-    const auto    count = (size + chunks.size - 1) / chunks.size;
-    std::string   plain;
+    const auto count = (size + chunks.size - 1) / chunks.size;
+    std::string plain;
     std::uint64_t at = 0;
     for (std::uint64_t i = 0; i < count; ++i) {
         const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(chunks.size, size - i * chunks.size));
         const auto entry = [&](std::uint64_t n) { return little(chunks.table, n * chunks.width, chunks.width); };
         const auto end = chunks.are_sizes ? at + entry(i) : i + 1 == count ? chunks.data.size() : entry(i);
-        if (end < at || end > chunks.data.size() || wanted > budget.bytes_left()) return wanted > budget.bytes_left() ? Decoded::stopped : Decoded::damaged;
+        if (end < at || end > chunks.data.size() || wanted > budget.bytes_left())
+            return wanted > budget.bytes_left() ? Decoded::stopped : Decoded::damaged;
         const auto packed = chunks.data.substr(static_cast<std::size_t>(at), static_cast<std::size_t>(end - at));
         at = end;
         if (!budget.check_time()) return Decoded::stopped;
@@ -115,7 +120,8 @@ private:
     void note(Decoded how) {
         if (how == Decoded::damaged) mark_damaged(opener_, part_, "a resource of a WIM archive that is damaged");
         if (how == Decoded::unknown_method) mark_unread(opener_, part_, "a WIM archive of an unknown compression");
-        if (how == Decoded::stopped && !opener_.budget().is_spent()) (void)opener_.budget().take_bytes(opener_.budget().bytes_left() + 1, who);
+        if (how == Decoded::stopped && !opener_.budget().is_spent())
+            (void)opener_.budget().take_bytes(opener_.budget().bytes_left() + 1, who);
     }
 
     // method - of wimlib, by the header; -1: none is named
@@ -128,12 +134,14 @@ private:
     // each - a single resource, piece by piece
     template <class Take>
     Decoded each(const Resource& from, Take take) {
-        if (from.at > bytes_.size() || from.packed > bytes_.size() - from.at || (from.flags & is_spanned) != 0) return Decoded::damaged;
+        if (from.at > bytes_.size() || from.packed > bytes_.size() - from.at || (from.flags & is_spanned) != 0)
+            return Decoded::damaged;
         const auto packed = window(bytes_, from.at, from.packed);
-        if ((from.flags & is_compressed) == 0) return from.packed != from.size ? Decoded::damaged : take(packed) ? Decoded::whole : Decoded::stopped;
+        if ((from.flags & is_compressed) == 0)
+            return from.packed != from.size ? Decoded::damaged : take(packed) ? Decoded::whole : Decoded::stopped;
         if (method() < 0 || chunk_ == 0) return Decoded::unknown_method;
         if (from.size == 0) return Decoded::whole;
-        Chunks     chunks{.size = chunk_, .method = method(), .width = from.size > 0xffffffff ? 8U : 4U};
+        Chunks chunks{.size = chunk_, .method = method(), .width = from.size > 0xffffffff ? 8U : 4U};
         const auto table = ((from.size - 1) / chunk_) * chunks.width;
         if (table > packed.size()) return Decoded::damaged;
         chunks.table = packed.substr(0, static_cast<std::size_t>(table));
@@ -152,11 +160,12 @@ private:
     // read_names - the directories of one image; false: no budget
     bool read_names(const Resource& from) {
         std::string image;
-        const auto  how = read(from, image);
+        const auto how = read(from, image);
         if (how != Decoded::whole) note(how);
         if (how == Decoded::stopped) return false;
         const std::uint64_t root = (std::uint64_t{little32(image, 0)} + 7U) & ~std::uint64_t{7};
-        std::vector<std::pair<std::uint64_t, std::string>> waiting{{root, {}}};  // directories: where their entries begin, their path
+        std::vector<std::pair<std::uint64_t, std::string>> waiting{
+            {root, {}}};  // directories: where their entries begin, their path
         std::uint64_t entries = 0;
         while (!waiting.empty()) {
             auto [at, path] = std::move(waiting.back());
@@ -187,8 +196,8 @@ private:
         const auto entry = image.substr(static_cast<std::size_t>(at), static_cast<std::size_t>(length));
         const auto attributes = little32(entry, 8);
         const auto below = little64(entry, 16);
-        auto       name = utf8_of_utf16(window(entry, 102, little16(entry, 100)), mail::part_name_limit);
-        auto       whole = path.empty() ? name : path + "/" + name;
+        auto name = utf8_of_utf16(window(entry, 102, little16(entry, 100)), mail::part_name_limit);
+        auto whole = path.empty() ? name : path + "/" + name;
         if (whole.size() > mail::part_name_limit) whole.erase(0, whole.size() - mail::part_name_limit);
         add_name(window(entry, 64, hash_size), whole);
         if ((attributes & efs) != 0) encrypted_.push_back(whole);
@@ -211,11 +220,14 @@ private:
     }
 
     NewPart about(const BlobRow& row) {
-        NewPart    out{.parent = part_, .container = who};
+        NewPart out{.parent = part_, .container = who};
         const auto found = names_.find(row.hash);
         if (found != names_.end()) out.names = found->second;
-        const bool is_encrypted = std::ranges::any_of(out.names, [&](const auto& name) { return std::ranges::find(encrypted_, name) != encrypted_.end(); });
-        if (is_encrypted) out.flags = static_cast<std::uint8_t>(mail::PartFlag::encrypted) | static_cast<std::uint8_t>(mail::PartFlag::undecipherable);
+        const bool is_encrypted = std::ranges::any_of(
+            out.names, [&](const auto& name) { return std::ranges::find(encrypted_, name) != encrypted_.end(); });
+        if (is_encrypted)
+            out.flags =
+                static_cast<std::uint8_t>(mail::PartFlag::encrypted) | static_cast<std::uint8_t>(mail::PartFlag::undecipherable);
         return out;
     }
 
@@ -232,7 +244,7 @@ private:
 
     // open_solid - the solid resources of a run one behind the other, and the blobs by their place in all of them; false: no budget
     bool open_solid(std::size_t begin, std::size_t end) {
-        std::vector<Resource>       solids;
+        std::vector<Resource> solids;
         std::vector<const BlobRow*> blobs;
         for (auto i = begin; i != end; ++i) {
             if (rows_[i].resource.size == solid_mark) solids.push_back(rows_[i].resource);
@@ -243,7 +255,7 @@ private:
         for (const auto& solid : solids) {
             const auto head = window(bytes_, solid.at, solid.packed);
             const auto size = little64(head, 0);
-            Chunks     chunks{.size = little32(head, 8), .method = static_cast<int>(little32(head, 12)), .are_sizes = true};
+            Chunks chunks{.size = little32(head, 8), .method = static_cast<int>(little32(head, 12)), .are_sizes = true};
             const auto count = chunks.size == 0 ? 0 : size / chunks.size + (size % chunks.size != 0 ? 1 : 0);
             if (head.size() < 16 || count > head.size() / 4 || head.size() - 16 < count * 4) {
                 mark_damaged(opener_, part_, "a solid resource of a WIM archive that is damaged");
@@ -251,7 +263,8 @@ private:
             }
             chunks.table = head.substr(16, static_cast<std::size_t>(count) * 4);
             chunks.data = head.substr(16 + static_cast<std::size_t>(count) * 4);
-            const auto how = inflate_chunks(chunks, size, opener_.budget(), [&](std::string_view plain) { return spread.take(plain); });
+            const auto how =
+                inflate_chunks(chunks, size, opener_.budget(), [&](std::string_view plain) { return spread.take(plain); });
             note(how);
             if (how == Decoded::stopped) return false;
             if (how != Decoded::whole) break;
@@ -261,12 +274,12 @@ private:
 
     // Spread - plain bytes of solid resources, dealt out to the blobs in them
     struct Spread {
-        Wim&                               wim;
+        Wim& wim;
         const std::vector<const BlobRow*>& blobs;
-        std::size_t                        next = 0;
-        std::uint64_t                      at = 0;         // of all plain bytes
-        std::uint64_t                      missing = 0;    // of the blob that is being written
-        std::optional<PartWriter>          writer = {};
+        std::size_t next = 0;
+        std::uint64_t at = 0;       // of all plain bytes
+        std::uint64_t missing = 0;  // of the blob that is being written
+        std::optional<PartWriter> writer = {};
 
         bool take(std::string_view plain) {
             while (!plain.empty()) {
@@ -275,7 +288,8 @@ private:
                     continue;
                 }
                 if (!writer && (next == blobs.size() || blobs[next]->resource.at > at)) {  // bytes of no blob
-                    const auto skip = next == blobs.size() ? plain.size() : std::min<std::uint64_t>(blobs[next]->resource.at - at, plain.size());
+                    const auto skip = next == blobs.size() ? plain.size()
+                                                           : std::min<std::uint64_t>(blobs[next]->resource.at - at, plain.size());
                     at += skip;
                     plain.remove_prefix(static_cast<std::size_t>(skip));
                     continue;
@@ -318,13 +332,13 @@ private:
         }
     };
 
-    Opener&          opener_;
-    std::uint32_t    part_;
+    Opener& opener_;
+    std::uint32_t part_;
     std::string_view bytes_;
-    std::uint32_t    flags_ = 0, chunk_ = 0;
-    std::vector<BlobRow>                            rows_;
+    std::uint32_t flags_ = 0, chunk_ = 0;
+    std::vector<BlobRow> rows_;
     std::map<std::string, std::vector<std::string>> names_;  // by the hash of the bytes
-    std::vector<std::string>                        encrypted_;  // names
+    std::vector<std::string> encrypted_;                     // names
 };
 
 }  // namespace

@@ -124,9 +124,10 @@ private:
         struct Sign {
             std::string_view name, kind;
         };
-        constexpr Sign signs[] = {{"[Content_Types].xml", "ooxml"}, {"word/document.xml", "docx"}, {"xl/workbook.xml", "xlsx"},
-                                  {"xl/workbook.bin", "xlsb"}, {"ppt/presentation.xml", "pptx"}, {"META-INF/MANIFEST.MF", "jar"},
-                                  {"AndroidManifest.xml", "apk"}, {"doc.kml", "kmz"}};
+        constexpr Sign signs[] = {{"[Content_Types].xml", "ooxml"}, {"word/document.xml", "docx"},
+                                  {"xl/workbook.xml", "xlsx"},      {"xl/workbook.bin", "xlsb"},
+                                  {"ppt/presentation.xml", "pptx"}, {"META-INF/MANIFEST.MF", "jar"},
+                                  {"AndroidManifest.xml", "apk"},   {"doc.kml", "kmz"}};
         auto& document = opener_.part(part_);
         for (const auto& member : reading.members) {
             const auto name = package_name(member.name);
@@ -152,7 +153,7 @@ private:
     void note_manifest(const ZipMember& member, std::string_view packed) {
         constexpr std::size_t most = 1024UL * 1024;
         if (member.name != "META-INF/manifest.xml") return;
-        bool       is_whole = false;
+        bool is_whole = false;
         const auto text = member.method == deflated ? inflate_raw(packed, most, is_whole) : std::string(packed.substr(0, most));
         if (!opener_.budget().take_bytes(text.size(), who)) return;
         if (text.contains("encryption-data") || text.contains("encrypted-key")) mark_encrypted(opener_, part_);
@@ -169,7 +170,7 @@ private:
         if (has_no_bytes) return add_empty(opener_, part_, who, names_of(member), flags, who) != 0;
         NewPart about{.parent = part_, .container = who, .names = names_of(member), .flags = flags};
         const auto left = blob_.bytes().size() - std::min<std::uint64_t>(member.data_at, blob_.bytes().size());
-        auto       size = member.is_size_known ? std::min<std::uint64_t>(member.compressed, left) : left;
+        auto size = member.is_size_known ? std::min<std::uint64_t>(member.compressed, left) : left;
         if (member.method == stored && !member.is_size_known) {
             size = stored_until_descriptor(blob_.bytes().substr(member.data_at));
             if (size == UINT64_MAX) {
@@ -205,7 +206,9 @@ private:
     bool read_rare(const ZipMember& member, std::string_view data, PartWriter& writer) {
         has_rest_ = true;  // nobody says how much of the data was used
         const auto number = writer.number();
-        const auto result = is_our_method(member.method) ? decode(member, data, writer) : as_decoded(read_zip_member(member.method, member.size, member.crc, data, writer));
+        const auto result = is_our_method(member.method)
+                                ? decode(member, data, writer)
+                                : as_decoded(read_zip_member(member.method, member.size, member.crc, data, writer));
         if (result == Decoded::stopped) return false;
         if (result == Decoded::whole) {
             writer.finish();
@@ -231,19 +234,19 @@ private:
     // decode - by what libarchive does not know
     static Decoded decode(const ZipMember& member, std::string_view data, PartWriter& writer) {
         CheckedOutput out(writer, CheckSum::Kind::crc32);
-        const auto    how = member.method == 1   ? decode_shrink(data, member.size, out)
-                            : member.method == 6 ? decode_implode(member.flags, data, member.size, out)
-                            : member.method == 9 ? decode_deflate64(data, out)
-                                                 : decode_reduce(member.method, data, member.size, out);
+        const auto how = member.method == 1   ? decode_shrink(data, member.size, out)
+                         : member.method == 6 ? decode_implode(member.flags, data, member.size, out)
+                         : member.method == 9 ? decode_deflate64(data, out)
+                                              : decode_reduce(member.method, data, member.size, out);
         const bool is_right = !member.is_size_known || (out.size() == member.size && out.sum() == member.crc);
         return how == Decoded::whole && !is_right ? Decoded::damaged : how;
     }
 
-    Opener&       opener_;
+    Opener& opener_;
     std::uint32_t part_;
-    const Blob&   blob_;
-    Inflater      inflater_;
-    bool          has_rest_ = false;  // bytes of a member that are not decoded
+    const Blob& blob_;
+    Inflater inflater_;
+    bool has_rest_ = false;  // bytes of a member that are not decoded
 };
 
 }  // namespace

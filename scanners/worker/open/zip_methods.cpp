@@ -55,7 +55,8 @@ private:
     bool codes(unsigned type) {
         std::array<std::uint8_t, 320> lengths{};
         if (type == 1) {
-            for (unsigned i = 0; i < 288; ++i) lengths[i] = static_cast<std::uint8_t>(i < 144 ? 8 : i < 256 ? 9 : i < 280 ? 7 : 8);
+            for (unsigned i = 0; i < 288; ++i)
+                lengths[i] = static_cast<std::uint8_t>(i < 144 ? 8 : i < 256 ? 9 : i < 280 ? 7 : 8);
             std::fill_n(lengths.begin() + 288, 32, std::uint8_t{5});
             return symbols_.build(std::span(lengths).first(288)) && distances_.build(std::span(lengths).subspan(288, 32));
         }
@@ -78,12 +79,13 @@ private:
             std::fill_n(lengths.begin() + i, times, value);
             i += times;
         }
-        return symbols_.build(std::span(lengths).first(symbols)) && distances_.build(std::span(lengths).subspan(symbols, distances));
+        return symbols_.build(std::span(lengths).first(symbols)) &&
+               distances_.build(std::span(lengths).subspan(symbols, distances));
     }
 
     Decoded block() {
-        constexpr std::array<std::uint16_t, 29> length_base = {3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31,
-                                                               35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 3};
+        constexpr std::array<std::uint16_t, 29> length_base = {3,  4,  5,  6,  7,  8,  9,  10, 11,  13,  15,  17,  19,  23, 27,
+                                                               31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 3};
         while (true) {
             const int symbol = symbols_.decode(bits_);
             if (symbol < 0 || symbol > 285 || bits_.is_over()) return Decoded::damaged;
@@ -95,7 +97,7 @@ private:
             const auto index = static_cast<unsigned>(symbol) - 257U;
             const auto more = index == 28 ? 16 : index < 8 ? 0 : (index - 4) / 4;
             const auto length = length_base[index] + bits_.take(more);
-            const int  place = distances_.decode(bits_);
+            const int place = distances_.decode(bits_);
             if (place < 0) return Decoded::damaged;
             const auto wide = place < 4 ? 0U : (static_cast<unsigned>(place) - 2U) / 2U;
             const auto back = place < 4 ? static_cast<unsigned>(place) + 1U
@@ -105,9 +107,9 @@ private:
         }
     }
 
-    LowBits          bits_;
-    History          history_;
-    Huffman          symbols_, distances_;
+    LowBits bits_;
+    History history_;
+    Huffman symbols_, distances_;
 };
 
 }  // namespace
@@ -124,7 +126,8 @@ Decoded decode_reduce(unsigned method, std::string_view packed, std::uint64_t si
     for (unsigned byte = 256; byte-- > 0;) {
         const auto count = bits.take(6);
         if (count > 32) return Decoded::damaged;
-        for (unsigned i = 0; i < count; ++i) followers[byte].push_back(static_cast<char>(static_cast<unsigned char>(bits.take(8))));
+        for (unsigned i = 0; i < count; ++i)
+            followers[byte].push_back(static_cast<char>(static_cast<unsigned char>(bits.take(8))));
     }
     const auto width_of = [](std::size_t count) {
         unsigned width = 1;
@@ -132,11 +135,11 @@ Decoded decode_reduce(unsigned method, std::string_view packed, std::uint64_t si
         return width;
     };
     const unsigned low_bits = 9U - method, low_mask = (1U << low_bits) - 1U;  // method 2 is factor 1
-    History  history(4096, '\0', out);
+    History history(4096, '\0', out);
     unsigned before = 0, state = 0, value = 0, length = 0;
     while (history.produced() < size) {
         const auto& set = followers[before];
-        unsigned    byte = 0;
+        unsigned byte = 0;
         if (set.empty() || bits.bit() != 0) {
             byte = bits.take(8);
         } else if (const auto index = bits.take(width_of(set.size())); index < set.size()) {
@@ -179,7 +182,7 @@ Decoded decode_reduce(unsigned method, std::string_view packed, std::uint64_t si
 }
 
 Decoded decode_implode(std::uint16_t flags, std::string_view packed, std::uint64_t size, Output& out) {
-    const bool     is_large = (flags & 2U) != 0, has_literals = (flags & 4U) != 0;
+    const bool is_large = (flags & 2U) != 0, has_literals = (flags & 4U) != 0;
     const unsigned low_bits = is_large ? 7 : 6, shortest = has_literals ? 3 : 2;
     LowBits bits(packed);
     Huffman literals, lengths, distances;
@@ -195,13 +198,14 @@ Decoded decode_implode(std::uint16_t flags, std::string_view packed, std::uint64
             continue;
         }
         const auto low = bits.take(low_bits);
-        const int  high = distances.decode(bits, 1), symbol = lengths.decode(bits, 1);
+        const int high = distances.decode(bits, 1), symbol = lengths.decode(bits, 1);
         if (high < 0 || symbol < 0) return history.flush() ? Decoded::damaged : Decoded::stopped;
         auto length = static_cast<unsigned>(symbol) + shortest;
         if (symbol == 63) length += bits.take(8);
         if (bits.is_over()) return history.flush() ? Decoded::damaged : Decoded::stopped;
         const auto count = std::min<std::uint64_t>(length, size - history.produced());
-        if (!history.copy((static_cast<std::size_t>(high) << low_bits) + low + 1U, static_cast<std::size_t>(count))) return Decoded::stopped;
+        if (!history.copy((static_cast<std::size_t>(high) << low_bits) + low + 1U, static_cast<std::size_t>(count)))
+            return Decoded::stopped;
     }
     return history.flush() ? Decoded::whole : Decoded::stopped;
 }

@@ -25,7 +25,7 @@ struct End {
 void wide_sizes(std::string_view extra, ZipMember& member, bool wants_offset) {
     for (std::size_t at = 0; at + 4 <= extra.size();) {
         const auto id = little16(extra, at), size = little16(extra, at + 2);
-        auto       field = window(extra, at + 4, size);
+        auto field = window(extra, at + 4, size);
         at += 4U + size;
         if (id == 0x7075 && field.size() > 5) member.unicode_name = field.substr(5);
         if (id != 1) continue;
@@ -54,7 +54,8 @@ bool end_at(std::string_view bytes, std::size_t at, End& end) {
     if (end.stop > bytes.size()) return false;
     if (at >= locator_size && window(bytes, at - locator_size, 4) == zip64_locator_mark) {
         auto wide = little64(bytes, at - locator_size + 8);
-        if (window(bytes, wide, 4) != zip64_end_mark && at >= locator_size + zip64_end_size) wide = at - locator_size - zip64_end_size;
+        if (window(bytes, wide, 4) != zip64_end_mark && at >= locator_size + zip64_end_size)
+            wide = at - locator_size - zip64_end_size;
         if (window(bytes, wide, 4) == zip64_end_mark) {
             end.entries = little64(bytes, wide + 32);
             end.directory_size = little64(bytes, wide + 40);
@@ -107,11 +108,12 @@ public:
 private:
     void odd(std::string_view what) {
         constexpr std::size_t most = 8;
-        if (out_.oddities.size() < most && std::ranges::find(out_.oddities, what) == out_.oddities.end()) out_.oddities.emplace_back(what);
+        if (out_.oddities.size() < most && std::ranges::find(out_.oddities, what) == out_.oddities.end())
+            out_.oddities.emplace_back(what);
     }
 
     void read_directory() {
-        auto       at = end_.directory_at;
+        auto at = end_.directory_at;
         const bool is_before_end = end_.directory_size <= end_.directory_end;
         const auto other = is_before_end ? end_.directory_end - end_.directory_size : 0;
         if (end_.directory_size != 0 && is_before_end && other != at && is_directory_at(bytes_, other)) {
@@ -153,9 +155,9 @@ private:
         std::iota(order.begin(), order.end(), std::size_t{0});
         std::ranges::sort(order, {}, [&](std::size_t i) { return std::pair(out_.members[i].header_at, i); });
         std::uint64_t cursor = 0;
-        bool          is_first = true;
+        bool is_first = true;
         for (const auto index : order) {
-            auto&      member = out_.members[index];
+            auto& member = out_.members[index];
             const auto local = local_member(bytes_, member.header_at);
             if (local.data_at == 0) {
                 odd("a member without its local header");
@@ -246,7 +248,8 @@ private:
             look_into(end_.at + end_size, end_.stop);
         }
         const auto rest = window(bytes_, end_.stop);
-        if (rest.find_first_not_of('\0') == std::string_view::npos || rest.find_first_not_of("\r\n") == std::string_view::npos) return;
+        if (rest.find_first_not_of('\0') == std::string_view::npos || rest.find_first_not_of("\r\n") == std::string_view::npos)
+            return;
         odd("bytes after the archive");
         look_into(end_.stop, bytes_.size());
     }
@@ -267,16 +270,17 @@ private:
             if (out_.members.empty()) out_.begin = at;
             out_.members.push_back(local);
             const auto left = bytes_.size() - local.data_at;
-            at = static_cast<std::size_t>(local.data_at + (local.is_size_known ? std::min<std::uint64_t>(local.compressed, left) : 0));
+            at = static_cast<std::size_t>(local.data_at +
+                                          (local.is_size_known ? std::min<std::uint64_t>(local.compressed, left) : 0));
         }
     }
 
     std::string_view bytes_;
-    std::uint32_t    most_;
-    ZipReading       out_;
-    End              end_;
-    std::uint64_t    base_ = 0, directory_begin_ = 0;
-    bool             has_room_ = false;  // for bytes that are no member's
+    std::uint32_t most_;
+    ZipReading out_;
+    End end_;
+    std::uint64_t base_ = 0, directory_begin_ = 0;
+    bool has_room_ = false;  // for bytes that are no member's
 };
 
 }  // namespace
@@ -296,7 +300,8 @@ std::size_t zip_size(std::string_view bytes, std::size_t begin) {
     constexpr std::uint16_t newest_version = 63, longest_name = 4096;
     const auto first = local_member(bytes, begin);
     const bool is_sane = first.data_at != 0 && (little16(bytes, begin + 4) & 0xff) <= newest_version && !first.name.empty() &&
-                         first.name.size() <= longest_name && (first.method <= 20 || (first.method >= 93 && first.method <= 99)) &&
+                         first.name.size() <= longest_name &&
+                         (first.method <= 20 || (first.method >= 93 && first.method <= 99)) &&
                          std::ranges::none_of(first.name, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
     if (!is_sane) return 0;
     auto at = bytes.find(end_mark, begin);
@@ -306,7 +311,8 @@ std::size_t zip_size(std::string_view bytes, std::size_t begin) {
         const auto directory = end.directory_end - end.directory_size;
         if (!is_directory_at(bytes, directory) || directory < begin) continue;
         // the end of an archive within this one has its directory nearer to its own beginning
-        if (end.directory_at == directory - begin || end.directory_at == directory) return static_cast<std::size_t>(end.stop) - begin;
+        if (end.directory_at == directory - begin || end.directory_at == directory)
+            return static_cast<std::size_t>(end.stop) - begin;
     }
     return std::string_view::npos;
 }

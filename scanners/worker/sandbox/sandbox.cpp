@@ -48,8 +48,8 @@ Done set_limit(__rlimit_resource which, std::uint64_t value, const char* name) {
 Done set_limits(const SandboxLimits& limits) {
     struct Row {
         __rlimit_resource which;
-        std::uint64_t     value;
-        const char*       name;
+        std::uint64_t value;
+        const char* name;
     };
     const std::array rows{Row{RLIMIT_CORE, 0, "RLIMIT_CORE"},
                           Row{RLIMIT_NPROC, 0, "RLIMIT_NPROC"},
@@ -78,8 +78,9 @@ Done drop_capabilities() {
     ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
     std::array<__user_cap_data_struct, 2> held{};
-    const bool has_none = ::syscall(SYS_capget, &header, held.data()) == 0 &&
-                          std::ranges::all_of(held, [](const auto& part) { return (part.effective | part.permitted | part.inheritable) == 0; });
+    const bool has_none = ::syscall(SYS_capget, &header, held.data()) == 0 && std::ranges::all_of(held, [](const auto& part) {
+                              return (part.effective | part.permitted | part.inheritable) == 0;
+                          });
     if (has_none) return {};  // a service whose filter forbids capset has none to drop
     const std::array<__user_cap_data_struct, 2> none{};
     if (::syscall(SYS_capset, &header, none.data()) != 0) return system_fault("dropping capabilities");
@@ -89,7 +90,7 @@ Done drop_capabilities() {
 // deny_by_landlock - every access that this kernel's Landlock knows; returns its ABI, 0 when it has none. The numbers are
 // the kernel's (landlock.h of Linux 6.12): headers of the build machine may be older than the kernel.
 int deny_by_landlock() {
-    constexpr long     create_ruleset = 444, restrict_self = 446;
+    constexpr long create_ruleset = 444, restrict_self = 446;
     constexpr unsigned version_flag = 1;
     struct Ruleset {
         std::uint64_t files, net, scoped;
@@ -112,12 +113,14 @@ using Filter = std::unique_ptr<std::remove_pointer_t<scmp_filter_ctx>, void (*)(
 
 // conditions on the argument with that number, counted from 0
 scmp_arg_cmp equals(unsigned argument, std::uint64_t value) { return {argument, SCMP_CMP_EQ, value, 0}; }
-scmp_arg_cmp masked(unsigned argument, std::uint64_t mask, std::uint64_t value) { return {argument, SCMP_CMP_MASKED_EQ, mask, value}; }
+scmp_arg_cmp masked(unsigned argument, std::uint64_t mask, std::uint64_t value) {
+    return {argument, SCMP_CMP_MASKED_EQ, mask, value};
+}
 
 // Filler - adds rules until one is refused
 struct Filler {
     scmp_filter_ctx filter;
-    int             error = 0;
+    int error = 0;
 
     template <class... Conditions>
     void rule(std::uint32_t action, int call, Conditions... conditions) {
@@ -131,13 +134,35 @@ struct Filler {
 
 // allow_plain - calls that only touch what the process has already, whatever their arguments
 void allow_plain(Filler& to) {
-    for (const int call : {SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(pread64), SCMP_SYS(write), SCMP_SYS(writev),
-                           SCMP_SYS(lseek), SCMP_SYS(recvmsg), SCMP_SYS(sendmsg), SCMP_SYS(close), SCMP_SYS(fstat),
-                           SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(brk), SCMP_SYS(madvise),
-                           SCMP_SYS(futex), SCMP_SYS(clock_gettime), SCMP_SYS(clock_getres), SCMP_SYS(gettimeofday),
-                           SCMP_SYS(time), SCMP_SYS(getrandom), SCMP_SYS(rt_sigreturn),
-                           SCMP_SYS(rt_sigprocmask), SCMP_SYS(restart_syscall), SCMP_SYS(getpid), SCMP_SYS(gettid),
-                           SCMP_SYS(getrusage), SCMP_SYS(sched_yield), SCMP_SYS(exit), SCMP_SYS(exit_group)})
+    for (const int call : {SCMP_SYS(read),
+                           SCMP_SYS(readv),
+                           SCMP_SYS(pread64),
+                           SCMP_SYS(write),
+                           SCMP_SYS(writev),
+                           SCMP_SYS(lseek),
+                           SCMP_SYS(recvmsg),
+                           SCMP_SYS(sendmsg),
+                           SCMP_SYS(close),
+                           SCMP_SYS(fstat),
+                           SCMP_SYS(munmap),
+                           SCMP_SYS(mremap),
+                           SCMP_SYS(brk),
+                           SCMP_SYS(madvise),
+                           SCMP_SYS(futex),
+                           SCMP_SYS(clock_gettime),
+                           SCMP_SYS(clock_getres),
+                           SCMP_SYS(gettimeofday),
+                           SCMP_SYS(time),
+                           SCMP_SYS(getrandom),
+                           SCMP_SYS(rt_sigreturn),
+                           SCMP_SYS(rt_sigprocmask),
+                           SCMP_SYS(restart_syscall),
+                           SCMP_SYS(getpid),
+                           SCMP_SYS(gettid),
+                           SCMP_SYS(getrusage),
+                           SCMP_SYS(sched_yield),
+                           SCMP_SYS(exit),
+                           SCMP_SYS(exit_group)})
         to.allow(call);
 }
 
@@ -145,8 +170,7 @@ void allow_plain(Filler& to) {
 void allow_opening(Filler& to) {
     for (const int call : {SCMP_SYS(pwrite64), SCMP_SYS(ftruncate), SCMP_SYS(setitimer)}) to.allow(call);
     to.allow(SCMP_SYS(memfd_create), equals(1, MFD_CLOEXEC | MFD_ALLOW_SEALING));
-    for (const unsigned command : {F_ADD_SEALS, F_GET_SEALS, F_GETFD, F_GETFL})
-        to.allow(SCMP_SYS(fcntl), equals(1, command));
+    for (const unsigned command : {F_ADD_SEALS, F_GET_SEALS, F_GETFD, F_GETFL}) to.allow(SCMP_SYS(fcntl), equals(1, command));
     to.allow(SCMP_SYS(setpriority), equals(0, PRIO_PROCESS), equals(1, 0));
 }
 
@@ -162,9 +186,10 @@ void allow_with_care(Filler& to) {
 // refuse_names - what libraries try when they look for a file: they are told no instead of being ended, so that a character
 // set or a compression filter that was not loaded before is one more thing that cannot be decoded
 void refuse_names(Filler& to) {
-    for (const int call : {SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(newfstatat), SCMP_SYS(stat), SCMP_SYS(lstat), SCMP_SYS(statx),
-                           SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(readlink), SCMP_SYS(readlinkat),
-                           SCMP_SYS(getcwd), SCMP_SYS(ioctl), SCMP_SYS(sysinfo), SCMP_SYS(uname), SCMP_SYS(sched_getaffinity)})
+    for (const int call :
+         {SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(newfstatat), SCMP_SYS(stat), SCMP_SYS(lstat), SCMP_SYS(statx),
+          SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(getcwd),
+          SCMP_SYS(ioctl), SCMP_SYS(sysinfo), SCMP_SYS(uname), SCMP_SYS(sched_getaffinity)})
         to.rule(SCMP_ACT_ERRNO(EACCES), call);
 }
 

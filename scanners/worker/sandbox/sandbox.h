@@ -25,7 +25,7 @@ struct SandboxLimits {
     std::uint64_t file;         // largest memfd (RLIMIT_FSIZE): a larger write fails
     std::uint32_t descriptors;  // RLIMIT_NOFILE
     std::uint32_t cpu_seconds;  // of the process's life (RLIMIT_CPU)
-    SandboxWork   work = SandboxWork::open;
+    SandboxWork work = SandboxWork::open;
 };
 
 // enter_sandbox - returns what is active, for the log: "seccomp, empty root, landlock 7, namespaces user pid net ...".

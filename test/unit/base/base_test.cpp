@@ -60,7 +60,9 @@ TEST_CASE("UTF-8 is checked strictly and made storable") {
         CHECK_FALSE(is_utf8(bad));
         CHECK(is_utf8(utf8_or_replaced(bad, 100)));
     }
-    CHECK(utf8_or_replaced(std::string_view("a\0b", 3), 10) == "a\xef\xbf\xbd" "b");
+    CHECK(utf8_or_replaced(std::string_view("a\0b", 3), 10) ==
+          "a\xef\xbf\xbd"
+          "b");
     CHECK(utf8_or_replaced("\xf0\x9f\x98\x80xyz", 2) == "\xf0\x9f\x98\x80x");
 }
 
@@ -84,10 +86,13 @@ TEST_CASE("slots are given in order, across threads, and time out") {
     };
     asio::co_spawn(context, waiter(1), [](const std::exception_ptr&) {});
     asio::co_spawn(context, waiter(2), [](const std::exception_ptr&) {});
-    asio::co_spawn(context, [](Slots& from, bool& late) -> Task<void> {
-        auto units = co_await from.take(2, Deadline::in(std::chrono::milliseconds(20)));
-        late = !units && units.error().is(Errc::timeout);
-    }(slots, timed_out), [](const std::exception_ptr&) {});
+    asio::co_spawn(
+        context,
+        [](Slots& from, bool& late) -> Task<void> {
+            auto units = co_await from.take(2, Deadline::in(std::chrono::milliseconds(20)));
+            late = !units && units.error().is(Errc::timeout);
+        }(slots, timed_out),
+        [](const std::exception_ptr&) {});
     context.run_for(std::chrono::milliseconds(200));
     CHECK(timed_out);
     CHECK(order.empty());
@@ -149,14 +154,17 @@ TEST_CASE("growing gives up at its deadline and leaves what was held") {
     auto elder = slots.try_take(1);
     auto other = slots.try_take(1);
     bool was_late = false;
-    asio::co_spawn(context, [](Slots& from, Slots::Units& first, Slots::Units& second, bool& late) -> Task<void> {
-        if (!co_await from.grow(first, 5, Deadline::in(std::chrono::seconds(5)))) co_return;  // it is the elder from now on
-        auto done = co_await from.grow(second, 1, Deadline::in(std::chrono::milliseconds(20)));
-        late = !done && done.error().is(Errc::timeout) && second.amount() == 1;
-        first.release();
-        done = co_await from.grow(second, 1, Deadline::in(std::chrono::seconds(5)));
-        late = late && done && second.amount() == 2;
-    }(slots, elder, other, was_late), asio::detached);
+    asio::co_spawn(
+        context,
+        [](Slots& from, Slots::Units& first, Slots::Units& second, bool& late) -> Task<void> {
+            if (!co_await from.grow(first, 5, Deadline::in(std::chrono::seconds(5)))) co_return;  // it is the elder from now on
+            auto done = co_await from.grow(second, 1, Deadline::in(std::chrono::milliseconds(20)));
+            late = !done && done.error().is(Errc::timeout) && second.amount() == 1;
+            first.release();
+            done = co_await from.grow(second, 1, Deadline::in(std::chrono::seconds(5)));
+            late = late && done && second.amount() == 2;
+        }(slots, elder, other, was_late),
+        asio::detached);
     context.run();
     CHECK(was_late);
 }

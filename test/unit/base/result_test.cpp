@@ -9,11 +9,13 @@ using namespace tamis;
 
 TEST_CASE("a fault is told once: our word for its kind only where the detail does not say it by itself") {
     struct Row {
-        Fault       fault;
+        Fault fault;
         std::string want;
     };
     const auto of = [](Errc code, std::string detail) { return Fault{make_error_code(code), std::move(detail)}; };
-    const auto system = [](int code, std::string detail) { return Fault{std::error_code(code, std::system_category()), std::move(detail)}; };
+    const auto system = [](int code, std::string detail) {
+        return Fault{std::error_code(code, std::system_category()), std::move(detail)};
+    };
     const auto row = GENERATE_COPY(
         Row{of(Errc::not_found, "there is no message with mail_id abc"), "there is no message with mail_id abc"},
         Row{of(Errc::not_found, "sqlite:/x: there is no table msgs yet"), "sqlite:/x: there is no table msgs yet"},
@@ -26,8 +28,7 @@ TEST_CASE("a fault is told once: our word for its kind only where the detail doe
         Row{of(Errc::timeout, "read"), "read: timed out"},
         Row{of(Errc::timeout, "looking up mail.example.com"), "looking up mail.example.com: timed out"},
         Row{of(Errc::closed, "receiving a packet"), "receiving a packet: connection closed by the peer"},
-        Row{of(Errc::unavailable, ""), "not available"},
-        Row{of(Errc::timeout, "clamd: clamd: read"), "clamd: read: timed out"},
+        Row{of(Errc::unavailable, ""), "not available"}, Row{of(Errc::timeout, "clamd: clamd: read"), "clamd: read: timed out"},
         Row{of(Errc::unavailable, "a: b: a"), "a: b: a: not available"},
         Row{system(ENOENT, "cannot read /not/here"), "cannot read /not/here: No such file or directory"},
         Row{system(ENOENT, "/x: no such file or directory"), "/x: no such file or directory"},

@@ -7,14 +7,14 @@ using namespace tamis;
 namespace {
 
 struct Sample {
-    bool                     on = false;
-    std::int64_t             count = 3;
-    std::optional<double>    level = 2.0;
-    std::string              mode = "a";
+    bool on = false;
+    std::int64_t count = 3;
+    std::optional<double> level = 2.0;
+    std::string mode = "a";
     std::vector<std::string> list;
-    Bytes                    size{1024};
-    Seconds                  time{1000};
-    Secret                   password;
+    Bytes size{1024};
+    Seconds time{1000};
+    Secret password;
 };
 
 const std::vector<Setting<Sample>>& rows() {
@@ -44,7 +44,11 @@ std::vector<std::string> problems_of(const std::string& text, Sample* into = nul
 
 TEST_CASE("settings are read in every spelling") {
     Sample sample;
-    CHECK(problems_of("on = true\ncount = 7\nlevel = \"none\"\nmode = \"bee\"\nlist = \"x\"\nsize = \"2 MB\"\ntime = \"1m30s\"\npassword = \"geheim\"", &sample).empty());
+    CHECK(
+        problems_of(
+            "on = true\ncount = 7\nlevel = \"none\"\nmode = \"bee\"\nlist = \"x\"\nsize = \"2 MB\"\ntime = \"1m30s\"\npassword = \"geheim\"",
+            &sample)
+            .empty());
     CHECK(sample.on);
     CHECK(sample.count == 7);
     CHECK_FALSE(sample.level);
@@ -53,25 +57,26 @@ TEST_CASE("settings are read in every spelling") {
     CHECK(sample.size.count == 2 * 1024 * 1024);
     CHECK(sample.time == std::chrono::seconds(90));
     CHECK(sample.password.reveal() == "geheim");
-    for (const auto& line : describe_settings("s", rows(), sample, nullptr)) CHECK(line.value.find("geheim") == std::string::npos);
+    for (const auto& line : describe_settings("s", rows(), sample, nullptr))
+        CHECK(line.value.find("geheim") == std::string::npos);
 }
 
 TEST_CASE("every mistake is reported with file, line and column and what would be right") {
     struct Row {
         std::string text, problem;
     };
-    const auto row = GENERATE(
-        Row{"cuont = 3", "f.toml:1:1: unknown setting \"cuont\" in [s]; did you mean \"count\"?"},
-        Row{"zzzzzzzzz = 3", "f.toml:1:1: unknown setting \"zzzzzzzzz\" in [s]"},
-        Row{"\n count = 11", "f.toml:2:10: s.count is 11; it must be from 1 to 10"},
-        Row{"count = \"x\"", "f.toml:1:9: s.count must be a whole number, not a text"},
-        Row{"on = 1", "f.toml:1:6: s.on must be true or false, not a number"},
-        Row{"mode = \"be\"", "f.toml:1:8: s.mode is \"be\"; it must be one of a, bee (did you mean \"bee\"?)"},
-        Row{"size = \"2 QB\"", "f.toml:1:8: s.size must be a size such as 65536 or \"50 MB\", not a text"},
-        Row{"time = \"2 fortnights\"", "f.toml:1:8: s.time must be a time such as 30, \"250ms\" or \"8m\", not a text"},
-        Row{"time = 101", "f.toml:1:8: s.time is 101 s; it must be from 0 to 100 s"},
-        Row{"list = [1]", "f.toml:1:8: s.list must be a list of texts, not a list"},
-        Row{"level = nan", "f.toml:1:9: s.level must be a number or \"none\", not a number"});
+    const auto row =
+        GENERATE(Row{"cuont = 3", "f.toml:1:1: unknown setting \"cuont\" in [s]; did you mean \"count\"?"},
+                 Row{"zzzzzzzzz = 3", "f.toml:1:1: unknown setting \"zzzzzzzzz\" in [s]"},
+                 Row{"\n count = 11", "f.toml:2:10: s.count is 11; it must be from 1 to 10"},
+                 Row{"count = \"x\"", "f.toml:1:9: s.count must be a whole number, not a text"},
+                 Row{"on = 1", "f.toml:1:6: s.on must be true or false, not a number"},
+                 Row{"mode = \"be\"", "f.toml:1:8: s.mode is \"be\"; it must be one of a, bee (did you mean \"bee\"?)"},
+                 Row{"size = \"2 QB\"", "f.toml:1:8: s.size must be a size such as 65536 or \"50 MB\", not a text"},
+                 Row{"time = \"2 fortnights\"", "f.toml:1:8: s.time must be a time such as 30, \"250ms\" or \"8m\", not a text"},
+                 Row{"time = 101", "f.toml:1:8: s.time is 101 s; it must be from 0 to 100 s"},
+                 Row{"list = [1]", "f.toml:1:8: s.list must be a list of texts, not a list"},
+                 Row{"level = nan", "f.toml:1:9: s.level must be a number or \"none\", not a number"});
     const auto lines = problems_of(row.text);
     REQUIRE(lines.size() == 1);
     CHECK(lines.front() == row.problem);

@@ -37,14 +37,14 @@ TEST_CASE("an address as it may stand on a line") {
 TEST_CASE("address lists: first match decides") {
     struct Row {
         std::vector<std::string> list;
-        const char*              address;
-        bool                     want;
+        const char* address;
+        bool want;
     };
-    const auto row = GENERATE(
-        Row{{}, "a@b.c", false}, Row{{"b.c"}, "a@B.C", true}, Row{{"b.c"}, "a@x.b.c", false}, Row{{".b.c"}, "a@b.c", true},
-        Row{{".b.c"}, "a@x.b.c", true}, Row{{".b.c"}, "a@xb.c", false}, Row{{"a@b.c"}, "A@b.c", true},
-        Row{{"!a@b.c", "."}, "a@b.c", false}, Row{{"!a@b.c", "."}, "x@b.c", true}, Row{{"!!b.c"}, "a@b.c", true},
-        Row{{"a@"}, "a@b.c", false}, Row{{""}, "a", false}, Row{{"."}, "", true});
+    const auto row =
+        GENERATE(Row{{}, "a@b.c", false}, Row{{"b.c"}, "a@B.C", true}, Row{{"b.c"}, "a@x.b.c", false},
+                 Row{{".b.c"}, "a@b.c", true}, Row{{".b.c"}, "a@x.b.c", true}, Row{{".b.c"}, "a@xb.c", false},
+                 Row{{"a@b.c"}, "A@b.c", true}, Row{{"!a@b.c", "."}, "a@b.c", false}, Row{{"!a@b.c", "."}, "x@b.c", true},
+                 Row{{"!!b.c"}, "a@b.c", true}, Row{{"a@"}, "a@b.c", false}, Row{{""}, "a", false}, Row{{"."}, "", true});
     CAPTURE(row.address);
     CHECK(matches_address_list(row.list, row.address) == row.want);
 }
@@ -75,8 +75,8 @@ TEST_CASE("what is a mail_id") {
 TEST_CASE("category words") {
     struct Row {
         ContentCategory category;
-        char            letter;
-        const char *    word, *name;
+        char letter;
+        const char *word, *name;
     };
     const auto row = GENERATE(
         Row{{Major::virus, 0}, 'V', "INFECTED", "Virus"}, Row{{Major::banned, 0}, 'B', "BANNED", "Banned"},
@@ -86,10 +86,10 @@ TEST_CASE("category words") {
         Row{{Major::unchecked, 3}, 'U', "UNCHECKED", "UncheckedAmbiguousContent"}, Row{{Major::spam, 0}, 'S', "SPAM", "Spam"},
         Row{{Major::spammy, 0}, 'Y', "SPAMMY", "Spammy"}, Row{{Major::spammy, 1}, 'Y', "SPAMMY", "Spammy3"},
         Row{{Major::bad_header, 2}, 'M', "BAD-HEADER-2", "BadHdr8bit"},
-        Row{{Major::bad_header, 8}, 'H', "BAD-HEADER-8", "BadHdrDupl"},
-        Row{{Major::oversized, 0}, 'O', "OVERSIZED", "Oversized"}, Row{{Major::mta, 1}, 'T', "MTA-BLOCKED", "MtaTempFailed"},
-        Row{{Major::mta, 2}, 'T', "MTA-BLOCKED", "MtaRejected"}, Row{{Major::clean, 0}, 'C', "CLEAN", "Clean"},
-        Row{{Major::clean, 1}, 'C', "CLEAN", "CleanTag"}, Row{{Major::catchall, 0}, '?', "OTHER", "CatchAll"});
+        Row{{Major::bad_header, 8}, 'H', "BAD-HEADER-8", "BadHdrDupl"}, Row{{Major::oversized, 0}, 'O', "OVERSIZED", "Oversized"},
+        Row{{Major::mta, 1}, 'T', "MTA-BLOCKED", "MtaTempFailed"}, Row{{Major::mta, 2}, 'T', "MTA-BLOCKED", "MtaRejected"},
+        Row{{Major::clean, 0}, 'C', "CLEAN", "Clean"}, Row{{Major::clean, 1}, 'C', "CLEAN", "CleanTag"},
+        Row{{Major::catchall, 0}, '?', "OTHER", "CatchAll"});
     CHECK(sql_letter(row.category) == row.letter);
     CHECK(log_word(row.category) == row.word);
     CHECK(display_name(row.category) == row.name);

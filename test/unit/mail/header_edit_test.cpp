@@ -30,12 +30,12 @@ TEST_CASE("a field as text") {
     struct Row {
         std::string body, want;
     };
-    const auto row = GENERATE(
-        Row{"b", "N: b\r\n"}, Row{"", "N:\r\n"}, Row{" b", "N: b\r\n"}, Row{"a\n b", "N: a\r\n b\r\n"},
-        Row{"a\r\n\tb", "N: a\r\n\tb\r\n"}, Row{"a\nb", "N: ab\r\n"}, Row{"a\r\n\r\nb", "N: ab\r\n"},
-        Row{"a\n\n b", "N: a\r\n b\r\n"}, Row{"a\n \n b", "N: a \r\n b\r\n"}, Row{"a\n", "N: a\r\n"}, Row{"a\n ", "N: a \r\n"},
-        Row{std::string("a\n \0\n b", 7), "N: a \r\n b\r\n"}, Row{std::string("a\0b", 3), "N: ab\r\n"},
-        Row{"a\rX: y", "N: aX: y\r\n"}, Row{"a\n\r b", "N: a b\r\n"});
+    const auto row =
+        GENERATE(Row{"b", "N: b\r\n"}, Row{"", "N:\r\n"}, Row{" b", "N: b\r\n"}, Row{"a\n b", "N: a\r\n b\r\n"},
+                 Row{"a\r\n\tb", "N: a\r\n\tb\r\n"}, Row{"a\nb", "N: ab\r\n"}, Row{"a\r\n\r\nb", "N: ab\r\n"},
+                 Row{"a\n\n b", "N: a\r\n b\r\n"}, Row{"a\n \n b", "N: a \r\n b\r\n"}, Row{"a\n", "N: a\r\n"},
+                 Row{"a\n ", "N: a \r\n"}, Row{std::string("a\n \0\n b", 7), "N: a \r\n b\r\n"},
+                 Row{std::string("a\0b", 3), "N: ab\r\n"}, Row{"a\rX: y", "N: aX: y\r\n"}, Row{"a\n\r b", "N: a b\r\n"});
     CAPTURE(escaped(row.body));
     CHECK(field_text("N", row.body) == row.want);
 }
@@ -71,7 +71,8 @@ TEST_CASE("items are folded with a tab before column 78") {
 }
 
 TEST_CASE("edits change what they say and nothing else") {
-    const std::string text = "A: 1\r\nX-Spam-Flag: YES\r\n more\r\nsubject: old\r\n\tfolded\r\nx-spam-flag: NO\r\nA: 2\r\n\r\nbody\r\n";
+    const std::string text =
+        "A: 1\r\nX-Spam-Flag: YES\r\n more\r\nsubject: old\r\n\tfolded\r\nx-spam-flag: NO\r\nA: 2\r\n\r\nbody\r\n";
     HeaderEdits edits;
     CHECK(bytes_of(edits.apply(message_of(text))) == text);
     edits.prepend("P", "1");
@@ -95,8 +96,8 @@ TEST_CASE("a first line that begins with a blank does not join a field of ours")
 
 TEST_CASE("random messages: the rest stays byte for byte, in order") {
     std::mt19937 random(9);
-    static constexpr std::string_view pieces[] = {"A: 1\r\n", "Del: x\r\n y\r\n", "garbage\r\n", "B:\r\n", "C : \xff\r\n",
-                                                  "del:\r\n", "D: \r\n \r\n", ": no name\r\n", "E: \n"};
+    static constexpr std::string_view pieces[] = {"A: 1\r\n", "Del: x\r\n y\r\n", "garbage\r\n",   "B:\r\n", "C : \xff\r\n",
+                                                  "del:\r\n", "D: \r\n \r\n",     ": no name\r\n", "E: \n"};
     for (int round = 0; round < 5000; ++round) {
         std::string kept;
         std::string text;

@@ -77,12 +77,12 @@ TEST_CASE("names, values and lines that are none") {
     struct Row {
         std::string text, name, value;
     };
-    const auto row = GENERATE(
-        Row{"Subject: x\r\n", "Subject", " x"}, Row{"Subject : x\r\n", "Subject", " x"}, Row{"Subject:\r\n", "Subject", ""},
-        Row{"Subject:", "Subject", ""}, Row{"A:b\n", "A", "b"}, Row{"A: b\r\n c\r\n\t\r\n", "A", " b\r\n c\r\n\t"},
-        Row{": x\r\n", "", ": x"}, Row{"no colon\r\n", "", "no colon"}, Row{" blank: first\r\n", "", " blank: first"},
-        Row{"a b: c\r\n", "", "a b: c"}, Row{"\xc3\xa9: c\r\n", "", "\xc3\xa9: c"}, Row{"From x y\r\n", "", "From x y"},
-        Row{"\rA: b\r\n", "", "\rA: b"}, Row{"A:: b\r\n", "A", ": b"});
+    const auto row = GENERATE(Row{"Subject: x\r\n", "Subject", " x"}, Row{"Subject : x\r\n", "Subject", " x"},
+                              Row{"Subject:\r\n", "Subject", ""}, Row{"Subject:", "Subject", ""}, Row{"A:b\n", "A", "b"},
+                              Row{"A: b\r\n c\r\n\t\r\n", "A", " b\r\n c\r\n\t"}, Row{": x\r\n", "", ": x"},
+                              Row{"no colon\r\n", "", "no colon"}, Row{" blank: first\r\n", "", " blank: first"},
+                              Row{"a b: c\r\n", "", "a b: c"}, Row{"\xc3\xa9: c\r\n", "", "\xc3\xa9: c"},
+                              Row{"From x y\r\n", "", "From x y"}, Row{"\rA: b\r\n", "", "\rA: b"}, Row{"A:: b\r\n", "A", ": b"});
     const auto block = parse_header(row.text);
     CAPTURE(escaped(row.text));
     REQUIRE(block.fields.size() == 1);
@@ -120,8 +120,8 @@ std::string repeated(std::string_view unit, std::size_t bytes) {
 }
 
 TEST_CASE("time grows with the size, whatever the shape") {
-    const std::string unit = GENERATE("a", "=?", "=?utf-8?q?", "=?utf-8?q?a?=", "=?a?q?", "(", "\"", "\\", "<", "[", "\r\n ",
-                                      ",", "a:", "a:\r\n", "\n", "(\\", "a@b,", ": ", "=?utf-8?b?AAAA?= ");
+    const std::string unit = GENERATE("a", "=?", "=?utf-8?q?", "=?utf-8?q?a?=", "=?a?q?", "(", "\"", "\\", "<", "[", "\r\n ", ",",
+                                      "a:", "a:\r\n", "\n", "(\\", "a@b,", ": ", "=?utf-8?b?AAAA?= ");
     const std::string text = repeated(unit, header_limit);
     CAPTURE(unit);
     const double seconds = seconds_of([&] {
@@ -146,10 +146,9 @@ TEST_CASE("encoded words") {
         Row{"plain", "plain"}, Row{"=?utf-8?Q?caf=C3=A9?=", "caf\xc3\xa9"}, Row{"=?UTF-8?B?Y2Fmw6k=?=", "caf\xc3\xa9"},
         Row{"=?iso-8859-1?q?a=E9_b?= c", "a\xc3\xa9 b c"}, Row{"=?utf-8?q?a?= =?utf-8?q?b?=", "ab"},
         Row{"=?utf-8?q?a?=\r\n =?utf-8?q?b?=", "ab"}, Row{"=?utf-8?q?a?= b", "a b"}, Row{"=?utf-8?q?a", "=?utf-8?q?a"},
-        Row{"=?utf-8?q?=FF?=", "=?utf-8?q?=FF?="}, Row{"=?koi8-r?q?a?=", "=?koi8-r?q?a?="},
-        Row{"=?utf-8*en?q?a?=", "a"}, Row{"=?utf-8?x?a?=", "=?utf-8?x?a?="}, Row{"=?utf-8?q?=4?=", "=?utf-8?q?=4?="},
-        Row{"=?utf-8?b?Y?=", "=?utf-8?b?Y?="}, Row{"=?windows-1252?q?=80?=", "\xe2\x82\xac"}, Row{"=?", "=?"},
-        Row{"=??q?a?=", "=??q?a?="});
+        Row{"=?utf-8?q?=FF?=", "=?utf-8?q?=FF?="}, Row{"=?koi8-r?q?a?=", "=?koi8-r?q?a?="}, Row{"=?utf-8*en?q?a?=", "a"},
+        Row{"=?utf-8?x?a?=", "=?utf-8?x?a?="}, Row{"=?utf-8?q?=4?=", "=?utf-8?q?=4?="}, Row{"=?utf-8?b?Y?=", "=?utf-8?b?Y?="},
+        Row{"=?windows-1252?q?=80?=", "\xe2\x82\xac"}, Row{"=?", "=?"}, Row{"=??q?a?=", "=??q?a?="});
     CHECK(decode_words(row.text) == row.want);
 }
 
@@ -158,7 +157,8 @@ TEST_CASE("what is encoded can be decoded, and stands on lines of at most 76") {
     for (int round = 0; round < 2000; ++round) {
         std::string text = "\xc3\xa9";
         for (std::size_t size = random() % 200; text.size() < size;) {
-            static constexpr std::string_view pieces[] = {"a", " ", "?", "=", "_", "\xc3\xa9", "\xe4\xb8\xad", "\r\n", "=?", "\x01"};
+            static constexpr std::string_view pieces[] = {"a",    " ",  "?",   "=", "_", "\xc3\xa9", "\xe4\xb8\xad",
+                                                          "\r\n", "=?", "\x01"};
             text += pieces[random() % std::size(pieces)];
         }
         const auto encoded = encode_words(text, 9);
@@ -172,14 +172,14 @@ TEST_CASE("what is encoded can be decoded, and stands on lines of at most 76") {
 
 TEST_CASE("addresses of a From field") {
     struct Row {
-        const char*              text;
+        const char* text;
         std::vector<std::string> want;
     };
-    const auto row = GENERATE(
-        Row{"a@b", {"a@b"}}, Row{"A B <a@b>", {"a@b"}}, Row{"\"x, y\" <a@b>, c@d", {"a@b", "c@d"}},
-        Row{"a@b (comment, with (nested) <x@y>)", {"a@b"}}, Row{"Group: a@b, <c@d>;", {"a@b", "c@d"}},
-        Row{"undisclosed-recipients:;", {}}, Row{"nobody", {}}, Row{"", {}}, Row{"<>", {}}, Row{"\"a@b\"@c", {"\"a@b\"@c"}},
-        Row{"<a@b", {"a@b"}}, Row{"a\r\n @b", {"a @b"}}, Row{"(", {}}, Row{"\"", {}}, Row{"(\\", {}}, Row{"\"\\", {}});
+    const auto row = GENERATE(Row{"a@b", {"a@b"}}, Row{"A B <a@b>", {"a@b"}}, Row{"\"x, y\" <a@b>, c@d", {"a@b", "c@d"}},
+                              Row{"a@b (comment, with (nested) <x@y>)", {"a@b"}}, Row{"Group: a@b, <c@d>;", {"a@b", "c@d"}},
+                              Row{"undisclosed-recipients:;", {}}, Row{"nobody", {}}, Row{"", {}}, Row{"<>", {}},
+                              Row{"\"a@b\"@c", {"\"a@b\"@c"}}, Row{"<a@b", {"a@b"}}, Row{"a\r\n @b", {"a @b"}}, Row{"(", {}},
+                              Row{"\"", {}}, Row{"(\\", {}}, Row{"\"\\", {}});
     CAPTURE(row.text);
     CHECK(addresses_of(row.text) == row.want);
     CHECK(addresses_of("a@b,c@d,e@f", 2) == std::vector<std::string>{"a@b", "c@d"});

@@ -44,12 +44,12 @@ TEST_CASE("quoted-printable gives back every byte, in lines of at most 76") {
 TEST_CASE("what may travel without encoding") {
     struct Row {
         std::string text;
-        bool        seven, eight;
+        bool seven, eight;
     };
-    const auto row = GENERATE(Row{"", true, true}, Row{"a\r\nb", true, true}, Row{"a\nb", false, false},
-                              Row{"a\rb", false, false}, Row{"a\r", false, false}, Row{std::string("a\0b", 3), false, false},
-                              Row{"caf\xc3\xa9", false, true}, Row{std::string(998, 'x') + "\r\n", true, true},
-                              Row{std::string(999, 'x') + "\r\n", false, false});
+    const auto row =
+        GENERATE(Row{"", true, true}, Row{"a\r\nb", true, true}, Row{"a\nb", false, false}, Row{"a\rb", false, false},
+                 Row{"a\r", false, false}, Row{std::string("a\0b", 3), false, false}, Row{"caf\xc3\xa9", false, true},
+                 Row{std::string(998, 'x') + "\r\n", true, true}, Row{std::string(999, 'x') + "\r\n", false, false});
     CHECK(is_seven_bit(row.text) == row.seven);
     CHECK(is_eight_bit(row.text) == row.eight);
 }

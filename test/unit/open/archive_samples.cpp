@@ -30,7 +30,10 @@ void add(struct archive* writer, const Member& member) {
     const bool is_file = member.type == 'f';
     archive_entry_set_size(entry.get(), is_file ? static_cast<la_int64_t>(member.data.size()) : 0);
     archive_entry_set_perm(entry.get(), 0644);
-    archive_entry_set_filetype(entry.get(), member.type == 'd' ? AE_IFDIR : member.type == 'l' ? AE_IFLNK : member.type == 'c' ? AE_IFCHR : AE_IFREG);
+    archive_entry_set_filetype(entry.get(), member.type == 'd'   ? AE_IFDIR
+                                            : member.type == 'l' ? AE_IFLNK
+                                            : member.type == 'c' ? AE_IFCHR
+                                                                 : AE_IFREG);
     if (member.type == 'l') archive_entry_copy_symlink(entry.get(), member.data.c_str());
     if (member.type == 'h') archive_entry_copy_hardlink(entry.get(), member.data.c_str());
     INFO(member.name << ": " << (archive_error_string(writer) != nullptr ? archive_error_string(writer) : ""));
@@ -91,9 +94,9 @@ std::string gzip(std::string_view data, std::string_view name) {
 }
 
 std::string make_zip(const std::vector<ZipEntry>& entries, std::string_view prefix, std::string_view comment) {
-    std::string   out(prefix), directory;
+    std::string out(prefix), directory;
     std::uint16_t listed = 0;
-    std::size_t   at = 0;
+    std::size_t at = 0;
     for (const auto& entry : entries) {
         const auto size = entry.size != 0 || entry.method != 0 ? entry.size : entry.data.size();
         const auto crc = entry.crc != 0 || entry.method != 0 ? entry.crc : crc32_of(entry.data);
@@ -106,13 +109,13 @@ std::string make_zip(const std::vector<ZipEntry>& entries, std::string_view pref
         }
         if (!entry.is_listed) continue;
         ++listed;
-        directory += "PK\x01\x02" + little(20, 1) + little(entry.made_by, 1) + common + little(entry.name.size(), 2) + little(0, 8) +
-                     little(entry.attributes, 4) + little(at, 4) + entry.name;
+        directory += "PK\x01\x02" + little(20, 1) + little(entry.made_by, 1) + common + little(entry.name.size(), 2) +
+                     little(0, 8) + little(entry.attributes, 4) + little(at, 4) + entry.name;
     }
     const auto begin = out.size();
     out += directory;
-    return out + "PK\x05\x06" + little(0, 4) + little(listed, 2) + little(listed, 2) + little(directory.size(), 4) + little(begin, 4) +
-           little(comment.size(), 2) + std::string(comment);
+    return out + "PK\x05\x06" + little(0, 4) + little(listed, 2) + little(listed, 2) + little(directory.size(), 4) +
+           little(begin, 4) + little(comment.size(), 2) + std::string(comment);
 }
 
 Opened open_bytes(std::string bytes, std::string name, Limits limits, Extract extract) {
@@ -153,7 +156,7 @@ Opened open_attachment(std::string bytes, std::string name, std::string type, Li
 }
 
 std::string of_corpus(std::string_view path) {
-    std::ifstream     from(std::string(TAMIS_SOURCE_DIR "/test/corpus/") + std::string(path), std::ios::binary);
+    std::ifstream from(std::string(TAMIS_SOURCE_DIR "/test/corpus/") + std::string(path), std::ios::binary);
     std::stringstream out;
     out << from.rdbuf();
     INFO("test/corpus/" << path << " is there");
@@ -162,7 +165,8 @@ std::string of_corpus(std::string_view path) {
 }
 
 const mail::Part* part_named(const mail::Contents& contents, std::string_view name) {
-    const auto found = std::ranges::find_if(contents.parts, [&](const auto& part) { return std::ranges::find(part.names, name) != part.names.end(); });
+    const auto found = std::ranges::find_if(
+        contents.parts, [&](const auto& part) { return std::ranges::find(part.names, name) != part.names.end(); });
     return found == contents.parts.end() ? nullptr : &*found;
 }
 

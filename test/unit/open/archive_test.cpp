@@ -3,8 +3,8 @@
 #include <archive.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <catch2/catch.hpp>
+#include <cerrno>
 
 #include "unit/open/archive_samples.h"
 
@@ -20,9 +20,10 @@ TEST_CASE("this libarchive reads every format that we switch on without a progra
                               archive_read_support_format_cab, archive_read_support_format_lha, archive_read_support_format_xar,
                               archive_read_support_format_iso9660})
         CHECK(is_supported({.name = "x", .format = format}));
-    for (const auto filter : {archive_read_support_filter_gzip, archive_read_support_filter_bzip2, archive_read_support_filter_xz,
-                              archive_read_support_filter_lzma, archive_read_support_filter_lzip, archive_read_support_filter_zstd,
-                              archive_read_support_filter_lz4, archive_read_support_filter_compress, archive_read_support_filter_rpm})
+    for (const auto filter :
+         {archive_read_support_filter_gzip, archive_read_support_filter_bzip2, archive_read_support_filter_xz,
+          archive_read_support_filter_lzma, archive_read_support_filter_lzip, archive_read_support_filter_zstd,
+          archive_read_support_filter_lz4, archive_read_support_filter_compress, archive_read_support_filter_rpm})
         CHECK(is_supported({.name = "x", .format = archive_read_support_format_raw, .filters = {filter}}));
 }
 
@@ -35,17 +36,24 @@ TEST_CASE("each archive format gives its members") {
     struct Row {
         const char *format, *filter, *kind, *container;
     };
-    const auto row = GENERATE(values<Row>({{"zip", "none", "zip", "zip"}, {"7zip", "none", "7z", "7z"}, {"pax", "none", "tar", "tar"},
-                                           {"ustar", "none", "tar", "tar"}, {"gnutar", "none", "tar", "tar"}, {"cpio", "none", "cpio", "cpio"},
-                                           {"newc", "none", "cpio", "cpio"}, {"arbsd", "none", "a", "ar"}, {"argnu", "none", "a", "ar"},
-                                           {"xar", "none", "xar", "xar"}, {"iso9660", "none", "iso", "iso"}}));
+    const auto row = GENERATE(values<Row>({{"zip", "none", "zip", "zip"},
+                                           {"7zip", "none", "7z", "7z"},
+                                           {"pax", "none", "tar", "tar"},
+                                           {"ustar", "none", "tar", "tar"},
+                                           {"gnutar", "none", "tar", "tar"},
+                                           {"cpio", "none", "cpio", "cpio"},
+                                           {"newc", "none", "cpio", "cpio"},
+                                           {"arbsd", "none", "a", "ar"},
+                                           {"argnu", "none", "a", "ar"},
+                                           {"xar", "none", "xar", "xar"},
+                                           {"iso9660", "none", "iso", "iso"}}));
     INFO(row.format);
     Limits limits;
     limits.iso_images = true;
     std::string big;
     for (unsigned i = 0, x = 1; i < 300'000; ++i) big.push_back(static_cast<char>((x = x * 1103515245 + 12345) >> 16U));
-    const auto        out = open_bytes(pack(row.format, row.filter, {{"a.txt", "hello"}, {"b.bin", big}}), "sample", limits);
-    const auto&       contents = out.contents;
+    const auto out = open_bytes(pack(row.format, row.filter, {{"a.txt", "hello"}, {"b.bin", big}}), "sample", limits);
+    const auto& contents = out.contents;
     CHECK(std::ranges::find(contents.parts[0].kinds, row.kind) != contents.parts[0].kinds.end());
     CHECK(contents.anomalies.empty());
     CHECK(contents.limit.empty());
@@ -63,8 +71,14 @@ TEST_CASE("each compressed format gives its data under the outer name") {
     struct Row {
         const char *filter, *kind, *container;
     };
-    const auto row = GENERATE(values<Row>({{"gzip", "gz", "gzip"}, {"bzip2", "bz2", "bzip2"}, {"xz", "xz", "xz"}, {"lzma", "lzma", "lzma"},
-                                           {"lzip", "lz", "lzip"}, {"zstd", "zst", "zstd"}, {"lz4", "lz4", "lz4"}, {"compress", "Z", "compress"}}));
+    const auto row = GENERATE(values<Row>({{"gzip", "gz", "gzip"},
+                                           {"bzip2", "bz2", "bzip2"},
+                                           {"xz", "xz", "xz"},
+                                           {"lzma", "lzma", "lzma"},
+                                           {"lzip", "lz", "lzip"},
+                                           {"zstd", "zst", "zstd"},
+                                           {"lz4", "lz4", "lz4"},
+                                           {"compress", "Z", "compress"}}));
     INFO(row.filter);
     const auto packed = pack("raw", row.filter, {{"data", "hello, hello, hello, hello"}});
     const auto out = open_bytes(packed, std::string("report.txt.") + row.kind);
@@ -83,8 +97,18 @@ TEST_CASE("cut archives are damaged, never quietly clean") {
     struct Row {
         const char *format, *filter;
     };
-    const auto row = GENERATE(values<Row>({{"zip", "none"}, {"7zip", "none"}, {"pax", "none"}, {"newc", "none"}, {"arbsd", "none"}, {"xar", "none"},
-                                           {"raw", "gzip"}, {"raw", "bzip2"}, {"raw", "xz"}, {"raw", "lzma"}, {"raw", "zstd"}, {"raw", "lz4"}}));
+    const auto row = GENERATE(values<Row>({{"zip", "none"},
+                                           {"7zip", "none"},
+                                           {"pax", "none"},
+                                           {"newc", "none"},
+                                           {"arbsd", "none"},
+                                           {"xar", "none"},
+                                           {"raw", "gzip"},
+                                           {"raw", "bzip2"},
+                                           {"raw", "xz"},
+                                           {"raw", "lzma"},
+                                           {"raw", "zstd"},
+                                           {"raw", "lz4"}}));
     INFO(row.format << ' ' << row.filter);
     std::string noise;
     for (unsigned i = 0, x = 1; i < 20'000; ++i) noise.push_back(static_cast<char>((x = x * 1103515245 + 12345) >> 16U));
@@ -116,13 +140,15 @@ TEST_CASE("an allocation that failed before does not end the process when a name
         "00000000765d4ca5208068656c6c6f2e74788cfd7cfb01da1b003604434bcb48cdc9c9d751c8c0a4b8b0888d4a4a8d8d4a8d"
         "4ae5730100";
     std::string bytes;
-    for (std::size_t i = 0; i < hex.size(); i += 2) bytes += static_cast<char>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16));
+    for (std::size_t i = 0; i < hex.size(); i += 2)
+        bytes += static_cast<char>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16));
     OpenerSetup setup;
     setup.decoders = {{"cab", [](const mail::Part& part) { return part.number == 1; },
                        [](Opener& opener, std::uint32_t part, const Blob& cabinet) {
                            errno = ENOMEM;
                            open_cab(opener, part, cabinet);
-                       }, true}};
+                       },
+                       true}};
     setup.open_message = [](Opener& opener, std::uint32_t parent, const Blob& message) {
         opener.new_part_of({.parent = parent, .container = "", .is_mime = true}, message, "message", false);
     };
@@ -161,14 +187,16 @@ TEST_CASE("what is compressed twice is two levels, and what only looks compresse
     const auto out = open_bytes(pack("raw", "xz", {{"data", once}}), "a.xz.xz");
     REQUIRE(out.contents.parts.size() == 3);
     CHECK(out.contents.parts[2].size == 5);
-    for (const char* packed : {"BZh91AY&SYnothing of the kind", "\x28\xb5\x2f\xfdnothing of the kind", "\x1f\x9d\x90", "LZIP\x01nothing"}) {
+    for (const char* packed :
+         {"BZh91AY&SYnothing of the kind", "\x28\xb5\x2f\xfdnothing of the kind", "\x1f\x9d\x90", "LZIP\x01nothing"}) {
         INFO(packed);
         CHECK(open_bytes(packed).contents.is_undecipherable());
     }
 }
 
 TEST_CASE("links, devices and directories of a tar have no bytes and no effect") {
-    const auto out = open_bytes(pack("pax", "none", {{"dir/", "", 'd'}, {"../../etc/link", "/etc/passwd", 'l'}, {"hard", "dir/x", 'h'}, {"dev", "", 'c'}}));
+    const auto out = open_bytes(pack(
+        "pax", "none", {{"dir/", "", 'd'}, {"../../etc/link", "/etc/passwd", 'l'}, {"hard", "dir/x", 'h'}, {"dev", "", 'c'}}));
     REQUIRE(out.contents.parts.size() == 5);
     CHECK(out.contents.parts[1].has(PartFlag::directory));
     CHECK(out.contents.parts[2].has(PartFlag::link));
@@ -198,14 +226,23 @@ TEST_CASE("nested archives open one by one") {
 TEST_CASE("7z: every codec is read, or the archive is not clean and says why") {
     struct Row {
         const char* file;
-        bool        is_read;
+        bool is_read;
     };
-    const auto row = GENERATE(values<Row>({{"bzip2.7z", true}, {"ppmd.7z", true}, {"deflate.7z", true}, {"delta.7z", true}, {"ppc.7z", true}, {"sparc.7z", true},
-                                           {"arm.7z", true}, {"bcj2.7z", true}, {"arm64.7z", false}, {"deflate64.7z", false}}));
+    const auto row = GENERATE(values<Row>({{"bzip2.7z", true},
+                                           {"ppmd.7z", true},
+                                           {"deflate.7z", true},
+                                           {"delta.7z", true},
+                                           {"ppc.7z", true},
+                                           {"sparc.7z", true},
+                                           {"arm.7z", true},
+                                           {"bcj2.7z", true},
+                                           {"arm64.7z", false},
+                                           {"deflate64.7z", false}}));
     INFO(row.file);
     const auto out = open_bytes(of_corpus(std::string("archives/") + row.file), row.file);
     // a newer libarchive reads more of them
-    CHECK((row.is_read ? !out.contents.is_undecipherable() : out.contents.is_undecipherable() != (part_named(out.contents, "long.txt") != nullptr)));
+    CHECK((row.is_read ? !out.contents.is_undecipherable()
+                       : out.contents.is_undecipherable() != (part_named(out.contents, "long.txt") != nullptr)));
     CHECK(out.contents.is_undecipherable() == !out.contents.anomalies.empty());
     if (!row.is_read) return;
     REQUIRE(part_named(out.contents, "long.txt") != nullptr);

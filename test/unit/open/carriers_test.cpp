@@ -27,10 +27,12 @@ TEST_CASE("what carries a file gives it") {
         std::uint64_t size;
         const char* name;  // null: it has none
     };
-    const auto row = GENERATE(values<Row>({{"hello.tx_", "szdd", 9000, "hello.txt"}, {"body.lzfu", "lzfu", 9042, "body.rtf"}, {"files.one", "onenote", 11, nullptr},
+    const auto row = GENERATE(values<Row>({{"hello.tx_", "szdd", 9000, "hello.txt"},
+                                           {"body.lzfu", "lzfu", 9042, "body.rtf"},
+                                           {"files.one", "onenote", 11, nullptr},
                                            {"single.applefile", "applefile", 27 * 40, "tool.exe"}}));
     INFO(row.file);
-    const auto  out = of(row.file);
+    const auto out = of(row.file);
     const auto* part = first_from(out.contents, row.container);
     REQUIRE(part != nullptr);
     CHECK(part->size == row.size);
@@ -41,7 +43,7 @@ TEST_CASE("what carries a file gives it") {
 }
 
 TEST_CASE("an ActiveMime file gives its OLE2 document") {
-    const auto  out = of("editdata.mso");
+    const auto out = of("editdata.mso");
     const auto* part = first_from(out.contents, "activemime");
     REQUIRE(part != nullptr);
     CHECK(std::ranges::find(part->kinds, "doc") != part->kinds.end());
@@ -59,12 +61,14 @@ TEST_CASE("carriers that are cut are never clean") {
     const auto name = GENERATE("hello.tx_", "body.lzfu", "files.one", "editdata.mso", "single.applefile");
     INFO(name);
     const auto whole = of_corpus(std::string("archives/") + name);
-    for (const auto part : {2, 3, 4}) CHECK(open_bytes(whole.substr(0, whole.size() - whole.size() / static_cast<unsigned>(2 * part) - 40)).contents.is_undecipherable());
+    for (const auto part : {2, 3, 4})
+        CHECK(open_bytes(whole.substr(0, whole.size() - whole.size() / static_cast<unsigned>(2 * part) - 40))
+                  .contents.is_undecipherable());
 }
 
 TEST_CASE("brotli is known by its name or type: it gives its data, or the part is not clean") {
     const std::string packed("\x0b\x02\x80hello\x03", 9);  // by brotli(1)
-    const auto        out = open_bytes(packed, "page.html.br");
+    const auto out = open_bytes(packed, "page.html.br");
     REQUIRE(part_named(out.contents, "page.html") != nullptr);
     CHECK(part_named(out.contents, "page.html")->size == 5);
     CHECK_FALSE(out.contents.is_undecipherable());

@@ -16,7 +16,8 @@ namespace {
 const std::string inside = "the file inside, in the clear\n";
 
 bool holds(const Opened& out, std::uint64_t size) {
-    return std::ranges::any_of(out.contents.parts, [&](const auto& part) { return part.parent != 0 && part.size == size && !part.sha256.empty(); });
+    return std::ranges::any_of(out.contents.parts,
+                               [&](const auto& part) { return part.parent != 0 && part.size == size && !part.sha256.empty(); });
 }
 bool holds_inside(const Opened& out) { return holds(out, inside.size()); }
 
@@ -25,8 +26,8 @@ std::string tlv(unsigned tag, const std::string& content, bool indefinite = fals
     std::string out(1, static_cast<char>(tag));
     if (indefinite) return out + "\x80" + content + "\0\0"s;
     if (content.size() < 128) return out + static_cast<char>(content.size()) + content;
-    return out + "\x84" + static_cast<char>(content.size() >> 24U) + static_cast<char>(content.size() >> 16U) + static_cast<char>(content.size() >> 8U) +
-           static_cast<char>(content.size()) + content;
+    return out + "\x84" + static_cast<char>(content.size() >> 24U) + static_cast<char>(content.size() >> 16U) +
+           static_cast<char>(content.size() >> 8U) + static_cast<char>(content.size()) + content;
 }
 std::string id(unsigned last) { return "\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07"s + static_cast<char>(last); }
 
@@ -68,12 +69,14 @@ TEST_CASE("a MIME entity that is signed is walked") {
 }
 
 TEST_CASE("a signed file has its name without the ending") {
-    CHECK(part_named(open_attachment(of_corpus("identity/signed-file.txt.p7m"), "invoice.xml.p7m").contents, "invoice.xml") != nullptr);
+    CHECK(part_named(open_attachment(of_corpus("identity/signed-file.txt.p7m"), "invoice.xml.p7m").contents, "invoice.xml") !=
+          nullptr);
 }
 
 TEST_CASE("what is encrypted is told by its content type") {
     for (const char* sample : {"enveloped.p7m", "authenticated.p7m", "encrypted-data.p7m"})
-        for (const char* name : {"smime.p7m", "x.bin"}) CHECK(open_attachment(of_corpus("identity/"s + sample), name).contents.is_encrypted());
+        for (const char* name : {"smime.p7m", "x.bin"})
+            CHECK(open_attachment(of_corpus("identity/"s + sample), name).contents.is_encrypted());
 }
 
 TEST_CASE("detached signatures and certificates hold nothing") {
@@ -123,7 +126,9 @@ TEST_CASE("what is cut, or calls itself CMS and is none, is undecipherable") {
 }
 
 TEST_CASE("BER elements never reach beyond their bytes") {
-    const auto bytes = GENERATE(""s, "\x30"s, "\x30\x80"s, "\x30\x84\xff\xff\xff\xff"s, "\x30\x88\xff\xff\xff\xff\xff\xff\xff\xff"s, "\x30\x80\x30\x80\x30\x80"s, "\x04\x80\0\0"s, "\x1f\xff\xff\xff"s);
+    const auto bytes =
+        GENERATE(""s, "\x30"s, "\x30\x80"s, "\x30\x84\xff\xff\xff\xff"s, "\x30\x88\xff\xff\xff\xff\xff\xff\xff\xff"s,
+                 "\x30\x80\x30\x80\x30\x80"s, "\x04\x80\0\0"s, "\x1f\xff\xff\xff"s);
     const auto element = read_ber(bytes);
     if (element) CHECK(element->size <= bytes.size());
     if (element) CHECK(element->content.size() <= bytes.size());

@@ -32,7 +32,8 @@ std::string uu_lines(std::string_view data, bool is_xx) {
         out += coded(static_cast<unsigned>(line.size()));
         for (std::size_t i = 0; i < line.size(); i += 3) {
             unsigned bits = 0;
-            for (std::size_t j = 0; j < 3; ++j) bits = bits << 8 | (i + j < line.size() ? static_cast<unsigned char>(line[i + j]) : 0U);
+            for (std::size_t j = 0; j < 3; ++j)
+                bits = bits << 8 | (i + j < line.size() ? static_cast<unsigned char>(line[i + j]) : 0U);
             for (unsigned j = 0; j < 4; ++j) out += coded(bits >> (18 - 6 * j) & 63U);
         }
         out += "\n";
@@ -59,7 +60,8 @@ std::string hqx(std::string_view data, std::string_view resource, Sum sum = Sum:
             }
         return big(out, 2);
     };
-    const std::string head = std::string("\x05") + "a.exe" + std::string(1, '\0') + "APPL????" + std::string(2, '\0') + big(data.size(), 4) + big(resource.size(), 4);
+    const std::string head = std::string("\x05") + "a.exe" + std::string(1, '\0') + "APPL????" + std::string(2, '\0') +
+                             big(data.size(), 4) + big(resource.size(), 4);
     std::string raw = head + (sum == Sum::wrong ? std::string("xx") : crc(head, sum == Sum::right ? 2 : 4));
     raw += std::string(data) + crc(data) + std::string(resource) + crc(resource);
     std::string out = ":";
@@ -88,7 +90,8 @@ struct Form {
 std::vector<Form> forms() {
     std::vector<Form> out;
     for (const auto* mode : {"64", "644", "0644", "100644", "7", "1006440", "888"})
-        out.push_back({std::string("uu mode ") + mode, std::string("begin ") + mode + " a.exe\n" + uu_lines(evil, false) + "end\n"});
+        out.push_back(
+            {std::string("uu mode ") + mode, std::string("begin ") + mode + " a.exe\n" + uu_lines(evil, false) + "end\n"});
     const auto lines = uu_lines(evil, false);
     out.push_back({"uu without a mode", "begin a.exe\n" + lines + "end\n"});
     out.push_back({"uu without a name", "begin 644\n" + lines + "end\n"});
@@ -104,7 +107,8 @@ std::vector<Form> forms() {
     }
     out.push_back({"hqx", "(This file must be converted with BinHex 4.0)\n\n" + hqx(evil, "")});
     out.push_back({"hqx without its words", hqx(evil, "")});
-    for (const auto* line : {"=ybegin line=128 size=68 name=a.exe", "=ybegin line=128 name=a.exe", "=ybegin name=a.exe", "=ybegin part=1 line=128 size=68 name=a.exe"})
+    for (const auto* line : {"=ybegin line=128 size=68 name=a.exe", "=ybegin line=128 name=a.exe", "=ybegin name=a.exe",
+                             "=ybegin part=1 line=128 size=68 name=a.exe"})
         out.push_back({line, std::string(line) + "\n" + yenc_lines(evil) + "=yend size=68\n"});
     return out;
 }
@@ -141,7 +145,8 @@ Opened opened(std::string message, KindFinder* kinds = nullptr) {
 
 bool finds_evil(const Opened& opened) {
     return std::ranges::any_of(opened.contents.parts, [](const auto& part) {
-        return part.size == evil.size() && (part.container == "uuencode" || part.container == "yenc" || part.container == "binhex");
+        return part.size == evil.size() &&
+               (part.container == "uuencode" || part.container == "yenc" || part.container == "binhex");
     });
 }
 
@@ -149,13 +154,15 @@ bool finds_evil(const Opened& opened) {
 
 TEST_CASE("files written as text are found in every spelling, in every carrier") {
     for (const auto& form : forms()) {
-        for (const auto* before : {"", "some words\nbefore it\n\n", ":\n=\nbegin\n(\n", "begin the day with 644 words\nbegin 644\n"}) {
+        for (const auto* before :
+             {"", "some words\nbefore it\n\n", ":\n=\nbegin\n(\n", "begin the day with 644 words\nbegin 644\n"}) {
             const auto text = before + form.text + "words behind it\n";
             INFO(form.name << ", behind \"" << before << "\"");
             CHECK(finds_evil(opened(with_line_ends("MIME-Version: 1.0\nContent-Type: text/plain\n\n" + text, "\r\n"))));
             for (const auto* end : {"\r\n", "\n", "\r"}) {
                 const auto lines = with_line_ends(text, end);
-                for (const auto* type : {"text/plain", "application/octet-stream", "application/octet-stream; name=x.uue", "image/png", "application/mac-binhex40"}) {
+                for (const auto* type : {"text/plain", "application/octet-stream", "application/octet-stream; name=x.uue",
+                                         "image/png", "application/mac-binhex40"}) {
                     INFO("as " << type << ", line end " << escaped(end));
                     const auto out = opened(base64_part(type, lines));
                     CHECK(finds_evil(out));
@@ -175,10 +182,18 @@ TEST_CASE("files written as text are found behind every charset that hides them"
         struct Row {
             std::string charset, bytes;
         };
-        const Row rows[] = {{"utf-16le", wide(text, 2, true)}, {"utf-16be", wide(text, 2, false)}, {"utf-16", wide(text, 2, false)},
-                            {"utf-16", wide(text, 2, true)}, {"utf-16", "\xff\xfe" + wide(text, 2, true)}, {"utf-16le", "\xfe\xff" + wide(text, 2, false)},
-                            {"utf-32", wide(text, 4, false)}, {"utf-32le", wide(text, 4, true)}, {"utf-8", "\xff\xfe" + wide(text, 2, true)},
-                            {"", wide(text, 2, true)}, {"us-ascii", wide(text, 2, false)}, {"", std::string("\0\0\xfe\xff"sv) + wide(text, 4, false)}};
+        const Row rows[] = {{"utf-16le", wide(text, 2, true)},
+                            {"utf-16be", wide(text, 2, false)},
+                            {"utf-16", wide(text, 2, false)},
+                            {"utf-16", wide(text, 2, true)},
+                            {"utf-16", "\xff\xfe" + wide(text, 2, true)},
+                            {"utf-16le", "\xfe\xff" + wide(text, 2, false)},
+                            {"utf-32", wide(text, 4, false)},
+                            {"utf-32le", wide(text, 4, true)},
+                            {"utf-8", "\xff\xfe" + wide(text, 2, true)},
+                            {"", wide(text, 2, true)},
+                            {"us-ascii", wide(text, 2, false)},
+                            {"", std::string("\0\0\xfe\xff"sv) + wide(text, 4, false)}};
         for (const auto& row : rows) {
             INFO(form.name << " in " << row.charset);
             CHECK(finds_evil(opened(base64_part("text/plain; charset=" + (row.charset.empty() ? "x" : row.charset), row.bytes))));
@@ -190,25 +205,30 @@ TEST_CASE("files written as text are found behind every charset that hides them"
 
 TEST_CASE("lines that lost the blanks at their ends are whole again") {
     for (const std::size_t zeros : {5U, 20U, 40U}) {  // at the end of the first line, and within the third
-        std::string data = std::string("MZ") + std::string(43 - zeros, 'x') + std::string(zeros, '\0') + std::string(45, 'y') + std::string(45, '\0') + "end of it";
-        auto        lines = uu_lines(data, false);
+        std::string data = std::string("MZ") + std::string(43 - zeros, 'x') + std::string(zeros, '\0') + std::string(45, 'y') +
+                           std::string(45, '\0') + "end of it";
+        auto lines = uu_lines(data, false);
         std::ranges::replace(lines, '`', ' ');
         std::string trimmed;
         for (const auto line : split(lines, '\n')) trimmed += std::string(line.substr(0, line.find_last_not_of(' ') + 1)) + "\n";
-        const auto out = opened(with_line_ends("Content-Type: text/plain\n\nwords\nbegin 644 a.exe\n" + trimmed + "end\n", "\r\n"));
+        const auto out =
+            opened(with_line_ends("Content-Type: text/plain\n\nwords\nbegin 644 a.exe\n" + trimmed + "end\n", "\r\n"));
         INFO(zeros);
         REQUIRE(part_named(out.contents, "a.exe") != nullptr);
-        CHECK(part_named(out.contents, "a.exe")->sha256 == opened(base64_part("application/x; name=a.exe", data)).contents.parts[1].sha256);
+        CHECK(part_named(out.contents, "a.exe")->sha256 ==
+              opened(base64_part("application/x; name=a.exe", data)).contents.parts[1].sha256);
     }
 }
 
 TEST_CASE("words in capitals behind the data are no data") {
-    const auto out = opened(with_line_ends("Content-Type: text/plain\n\nbegin 644 a.exe\n" + uu_lines(evil, false) + "REGARDS\nTHE MANAGEMENT\n", "\r\n"));
+    const auto out = opened(with_line_ends(
+        "Content-Type: text/plain\n\nbegin 644 a.exe\n" + uu_lines(evil, false) + "REGARDS\nTHE MANAGEMENT\n", "\r\n"));
     CHECK(finds_evil(out));
 }
 
 TEST_CASE("an encoding that ends nowhere hides no other file") {
-    for (const auto* first : {"=ybegin line=128 size=1 name=a\nxx\n", "begin-base64 644 x\nQUJD\n", "begin 644 x\n#86)C\n", ":\n", "=ybegin name=b\n=ybegin name=c\n"})
+    for (const auto* first : {"=ybegin line=128 size=1 name=a\nxx\n", "begin-base64 644 x\nQUJD\n", "begin 644 x\n#86)C\n", ":\n",
+                              "=ybegin name=b\n=ybegin name=c\n"})
         for (const auto& form : forms()) {
             INFO(first << form.name);
             CHECK(finds_evil(opened(with_line_ends("Content-Type: text/plain\n\n" + (first + form.text), "\r\n"))));
@@ -230,21 +250,26 @@ TEST_CASE("both forks of BinHex are parts") {
     CHECK(finds_evil(out));
     CHECK(finds_evil(opened("Content-Type: text/plain\r\n\r\n" + with_line_ends(hqx(evil, "", Sum::of_four), "\r\n"))));
     // a wrong checksum: only where it is declared
-    CHECK(finds_evil(opened("Content-Type: application/mac-binhex40\r\n\r\n" + with_line_ends(hqx(evil, "", Sum::wrong), "\r\n"))));
+    CHECK(
+        finds_evil(opened("Content-Type: application/mac-binhex40\r\n\r\n" + with_line_ends(hqx(evil, "", Sum::wrong), "\r\n"))));
     CHECK_FALSE(finds_evil(opened("Content-Type: text/plain\r\n\r\n" + with_line_ends(hqx(evil, "", Sum::wrong), "\r\n"))));
 }
 
 TEST_CASE("prose about such files is prose") {
-    for (const auto* text : {"We begin 644 tests now\nbegin 644 is how uuencode begins\nend\n", "begin 644 a.txt\nthis is no data\nend\n", "begin the work\nand end it\n",
-                             "begin 644 file.txt\n\n(the data come here)\n\nend\n", "begin-base64 644 x\nis the other way to begin\n====\n",
-                             "=ybegin is how yEnc begins\n", "a list:\n:one\n:two\n", "::= means is\n:-)\n", "begin\n  writeln('x');\nend.\n",
-                             "BEGIN 644 X\nM IS FOR MANY WORDS IN CAPITALS\n", "begin 1 day early\nTHIS LINE IS IN CAPITALS\n", "begin 12 THINGS\nA B C\nD E F\nend\n",
-                             "(This file is about BinHex)\n:word:\n"}) {
+    for (const auto* text :
+         {"We begin 644 tests now\nbegin 644 is how uuencode begins\nend\n", "begin 644 a.txt\nthis is no data\nend\n",
+          "begin the work\nand end it\n", "begin 644 file.txt\n\n(the data come here)\n\nend\n",
+          "begin-base64 644 x\nis the other way to begin\n====\n", "=ybegin is how yEnc begins\n", "a list:\n:one\n:two\n",
+          "::= means is\n:-)\n", "begin\n  writeln('x');\nend.\n", "BEGIN 644 X\nM IS FOR MANY WORDS IN CAPITALS\n",
+          "begin 1 day early\nTHIS LINE IS IN CAPITALS\n", "begin 12 THINGS\nA B C\nD E F\nend\n",
+          "(This file is about BinHex)\n:word:\n"}) {
         INFO(text);
-        for (const auto& message : {with_line_ends(std::string("Content-Type: text/plain\n\n") + text, "\r\n"), base64_part("text/plain", text),
-                                    base64_part("application/octet-stream", text)}) {
+        for (const auto& message : {with_line_ends(std::string("Content-Type: text/plain\n\n") + text, "\r\n"),
+                                    base64_part("text/plain", text), base64_part("application/octet-stream", text)}) {
             const auto out = opened(message);
-            CHECK(std::ranges::none_of(out.contents.parts, [](const auto& part) { return part.container == "uuencode" || part.container == "yenc" || part.container == "binhex"; }));
+            CHECK(std::ranges::none_of(out.contents.parts, [](const auto& part) {
+                return part.container == "uuencode" || part.container == "yenc" || part.container == "binhex";
+            }));
             CHECK(out.contents.anomalies.empty());
         }
     }
@@ -253,7 +278,8 @@ TEST_CASE("prose about such files is prose") {
 TEST_CASE("a file of base64 that is named so") {
     const auto base64 = base64_encode(evil) + "\n";
     const auto finds = [](const Opened& out) {
-        return std::ranges::any_of(out.contents.parts, [](const auto& part) { return part.container == "base64" && part.size == evil.size(); });
+        return std::ranges::any_of(out.contents.parts,
+                                   [](const auto& part) { return part.container == "base64" && part.size == evil.size(); });
     };
     CHECK(finds(opened(base64_part("application/octet-stream; name=a.exe.b64", base64))));
     CHECK(part_named(opened(base64_part("text/plain; name=a.exe.b64", base64)).contents, "a.exe") != nullptr);

@@ -38,10 +38,11 @@ std::string utf16(std::string_view text, bool is_big) {
 }  // namespace
 
 TEST_CASE("files in flat documents become parts") {
-    const auto element = GENERATE_COPY(values<std::string>({
-        "<office:binary-data>" + hello + "</office:binary-data>", "<w:binData w:name=\"wordml://Object1\">" + hello + "</w:binData>",
-        "<pkg:binaryData>" + hello + "</pkg:binaryData>", "<binary-data >" + hello + "</binary-data>", "<a.b-c:binData\n>" + hello + "</a.b-c:binData>",
-        "<o:binary-data><!-- aaaa -->aGVsbG8s<?x bbbb?><![CDATA[IHdvcmxk]]></o:binary-data>"}));
+    const auto element = GENERATE_COPY(values<std::string>(
+        {"<office:binary-data>" + hello + "</office:binary-data>",
+         "<w:binData w:name=\"wordml://Object1\">" + hello + "</w:binData>", "<pkg:binaryData>" + hello + "</pkg:binaryData>",
+         "<binary-data >" + hello + "</binary-data>", "<a.b-c:binData\n>" + hello + "</a.b-c:binData>",
+         "<o:binary-data><!-- aaaa -->aGVsbG8s<?x bbbb?><![CDATA[IHdvcmxk]]></o:binary-data>"}));
     INFO(element);
     const auto out = open_bytes(document(element), "letter.fodt");
     CHECK(sizes_of(out) == std::vector<std::uint64_t>{12});
@@ -51,12 +52,14 @@ TEST_CASE("files in flat documents become parts") {
 
 TEST_CASE("flat documents in UTF-16 are read as well") {
     const auto is_big = GENERATE(false, true);
-    CHECK(sizes_of(open_bytes(utf16(document("<office:binary-data>" + hello + "</office:binary-data>"), is_big), "letter.fodt")) == std::vector<std::uint64_t>{12});
+    CHECK(sizes_of(open_bytes(utf16(document("<office:binary-data>" + hello + "</office:binary-data>"), is_big),
+                              "letter.fodt")) == std::vector<std::uint64_t>{12});
 }
 
 TEST_CASE("what only looks like such a file is none") {
-    const auto element = GENERATE(as<std::string>{}, "<office:binary-data/>", "<office:binary-data> \n</office:binary-data>", "<p>binary-data> aGVsbG8s</p>",
-                                  "<binaryDataList>aGVsbG8s</binaryDataList>", "<p a=\"binData\">aGVsbG8s</p>", "</office:binary-data>aGVsbG8s<p/>");
+    const auto element = GENERATE(as<std::string>{}, "<office:binary-data/>", "<office:binary-data> \n</office:binary-data>",
+                                  "<p>binary-data> aGVsbG8s</p>", "<binaryDataList>aGVsbG8s</binaryDataList>",
+                                  "<p a=\"binData\">aGVsbG8s</p>", "</office:binary-data>aGVsbG8s<p/>");
     INFO(element);
     const auto out = open_bytes(document(element), "letter.fodt");
     CHECK(sizes_of(out).empty());

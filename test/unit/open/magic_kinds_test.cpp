@@ -21,9 +21,9 @@ std::string kinds_of_bytes(std::string_view bytes) {
 
 std::string program(std::uint16_t machine, std::uint16_t characteristics, std::uint16_t format) {
     using samples::little;
-    return "MZ" + std::string(22, '\0') + "\x40" + std::string(35, '\0') + little(128, 4) + std::string(64, '\0') + std::string("PE\0\0", 4) +
-           little(machine, 2) + little(1, 2) + std::string(12, '\0') + little(0xe0, 2) + little(characteristics, 2) + little(format, 2) +
-           std::string(66, '\0') + little(2, 2) + std::string(600, '\0');
+    return "MZ" + std::string(22, '\0') + "\x40" + std::string(35, '\0') + little(128, 4) + std::string(64, '\0') +
+           std::string("PE\0\0", 4) + little(machine, 2) + little(1, 2) + std::string(12, '\0') + little(0xe0, 2) +
+           little(characteristics, 2) + little(format, 2) + std::string(66, '\0') + little(2, 2) + std::string(600, '\0');
 }
 
 double cpu_ms() {
@@ -73,10 +73,17 @@ TEST_CASE("kinds of real bytes") {
         {"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR"s + std::string(20, '\0'), "image png"},
         {"\xff\xff\xff\xff" + std::string(60, '\0'), "dat"},
         {"A PDF file begins with %PDF-1.4, see there\n", "asc"},
-        {"Ein \xfc""bles Ding: %PDF-1.4 steht am Anfang\n", "txt"},
+        {"Ein \xfc"
+         "bles Ding: %PDF-1.4 steht am Anfang\n",
+         "txt"},
         {"some words\n%PDF-1.4\n1 0 obj\n<<>>\nendobj\n", "pdf"},
-        {"\x7f""ELF", "dat"},
-        {"\x7f""ELF\2\1\1" + std::string(9, '\0') + "\2\0\x3e\0"s + std::string(60, '\0'), "exe exe-unix"},
+        {"\x7f"
+         "ELF",
+         "dat"},
+        {"\x7f"
+         "ELF\2\1\1" +
+             std::string(9, '\0') + "\2\0\x3e\0"s + std::string(60, '\0'),
+         "exe exe-unix"},
         {"MZ" + std::string(200, '\0'), "dat"},
         {"MZ\x90\0\3\0\0\0\4\0"s + std::string(100, '\0'), "exe exe-ms"},
         {"\1\7" + std::string(100, '\3'), "dat"},

@@ -18,19 +18,24 @@ bool has(const List& list, std::string_view text) { return std::ranges::find(lis
 }  // namespace
 
 TEST_CASE("the value before the parameters is read without comments, blanks and case") {
-    struct Row { std::string_view field, value; bool comment; };
-    const auto row = GENERATE(
-        Row{"text/plain", "text/plain", false}, Row{" Text/PLAIN ; charset=x", "text/plain", false},
-        Row{"(a(b)c) text/plain", "text/plain", true}, Row{"text/(x)plain", "text/plain", true},
-        Row{"text / plain", "text/plain", false}, Row{"(unclosed text/plain", "", true}, Row{"", "", false},
-        Row{"\r\n text/plain", "text/plain", false}, Row{"text/plain (a \\) b); x=y", "text/plain", true});
+    struct Row {
+        std::string_view field, value;
+        bool comment;
+    };
+    const auto row = GENERATE(Row{"text/plain", "text/plain", false}, Row{" Text/PLAIN ; charset=x", "text/plain", false},
+                              Row{"(a(b)c) text/plain", "text/plain", true}, Row{"text/(x)plain", "text/plain", true},
+                              Row{"text / plain", "text/plain", false}, Row{"(unclosed text/plain", "", true}, Row{"", "", false},
+                              Row{"\r\n text/plain", "text/plain", false}, Row{"text/plain (a \\) b); x=y", "text/plain", true});
     const auto field = parse_structured(row.field, limit);
     CHECK(field.value == row.value);
     CHECK(field.has_comment == row.comment);
 }
 
 TEST_CASE("every plausible value of a parameter is a reading, the likeliest first") {
-    struct Row { std::string_view field, name; List values; };
+    struct Row {
+        std::string_view field, name;
+        List values;
+    };
     const auto row = GENERATE(
         Row{"a; boundary=b", "boundary", {"b"}}, Row{"a; boundary=\"b c\"", "boundary", {"b c"}},
         Row{"a; BOUNDARY = b ", "boundary", {"b"}}, Row{"a; boundary=b; boundary=c", "boundary", {"b", "c"}},
@@ -67,21 +72,29 @@ TEST_CASE("what is odd about a parameter is told") {
 }
 
 TEST_CASE("a file's name is found in every documented spelling") {
-    struct Row { std::string_view field, name; };
+    struct Row {
+        std::string_view field, name;
+    };
     const auto row = GENERATE(
         Row{"attachment; filename=payload.exe", "payload.exe"}, Row{"attachment; filename=\"payload.exe\"", "payload.exe"},
-        Row{"attachment; filename*=utf-8'en-US'payload.exe", "payload.exe"}, Row{"attachment; filename*=payload.exe", "payload.exe"},
-        Row{"attachment; filename*=utf-8''payload%2Eexe", "payload.exe"}, Row{"attachment; filename*0=pay; filename*1=load.exe", "payload.exe"},
+        Row{"attachment; filename*=utf-8'en-US'payload.exe", "payload.exe"},
+        Row{"attachment; filename*=payload.exe", "payload.exe"}, Row{"attachment; filename*=utf-8''payload%2Eexe", "payload.exe"},
+        Row{"attachment; filename*0=pay; filename*1=load.exe", "payload.exe"},
         Row{"attachment; filename*0*=utf-8''pay; filename*1*=load%2Eexe", "payload.exe"},
         Row{"attachment; filename*0*=utf-8''pay; filename*1=load.exe", "payload.exe"},
-        Row{"attachment; filename=\"=?utf-8?B?cGF5bG9hZC5leGU=?=\"", "payload.exe"}, Row{"attachment; filename==?utf-8?Q?payload=2Eexe?=", "payload.exe"},
+        Row{"attachment; filename=\"=?utf-8?B?cGF5bG9hZC5leGU=?=\"", "payload.exe"},
+        Row{"attachment; filename==?utf-8?Q?payload=2Eexe?=", "payload.exe"},
         Row{"attachment; filename=\"=?utf-8?Q?payload?= =?utf-8?Q?=2Eexe?=\"", "payload.exe"},
-        Row{"attachment; filename=my payload.exe", "my payload.exe"}, Row{"attachment; filename=payload.exe (x).pdf", "payload.exe"},
-        Row{"attachment; filename=\"payload.exe\"; filename=\"x.txt\"", "payload.exe"}, Row{"attachment; filename=x.txt; filename=payload.exe", "payload.exe"},
+        Row{"attachment; filename=my payload.exe", "my payload.exe"},
+        Row{"attachment; filename=payload.exe (x).pdf", "payload.exe"},
+        Row{"attachment; filename=\"payload.exe\"; filename=\"x.txt\"", "payload.exe"},
+        Row{"attachment; filename=x.txt; filename=payload.exe", "payload.exe"},
         Row{"attachment filename=payload.exe", "payload.exe"}, Row{"attachment; filename =\r\n payload.exe", "payload.exe"},
-        Row{"attachment; filename=\"pay\r\n load.exe\"", "payload.exe"}, Row{"attachment; filename=\"x.txt\"payload.exe", "x.txt"},
-        Row{"attachment; filename=\"C:\\temp\\payload.exe\"", "C:\\temp\\payload.exe"}, Row{"attachment; filename=\"payload.exe", "payload.exe"},
-        Row{"attachment; x=\"a; filename=payload.exe", "payload.exe"}, Row{"attachment; filename*=iso-8859-1''%FCber.exe", "über.exe"},
+        Row{"attachment; filename=\"pay\r\n load.exe\"", "payload.exe"},
+        Row{"attachment; filename=\"x.txt\"payload.exe", "x.txt"},
+        Row{"attachment; filename=\"C:\\temp\\payload.exe\"", "C:\\temp\\payload.exe"},
+        Row{"attachment; filename=\"payload.exe", "payload.exe"}, Row{"attachment; x=\"a; filename=payload.exe", "payload.exe"},
+        Row{"attachment; filename*=iso-8859-1''%FCber.exe", "über.exe"},
         Row{"attachment; filename*=iso-2022-jp''%1B%24B%46%7C%1B%28B.exe", "日.exe"});
     INFO(row.field);
     CHECK(has(names(row.field), row.name));
@@ -103,7 +116,9 @@ TEST_CASE("the extension is what a desktop goes by") {
 }
 
 TEST_CASE("encoded words of every charset become UTF-8") {
-    struct Row { std::string_view text, decoded; };
+    struct Row {
+        std::string_view text, decoded;
+    };
     const auto row = GENERATE(
         Row{"plain", "plain"}, Row{"=?utf-8?q?a_b?=", "a b"}, Row{"=?UTF-8?B?w7w=?=", "ü"}, Row{"=?utf-8?B?w7w?=", "ü"},
         Row{"=?iso-8859-1*de?q?=FC?= =?iso-8859-1?q?=E4?=", "üä"}, Row{"x =?utf-8?q?a?= y", "x a y"},

@@ -46,8 +46,8 @@ double measured(const std::string& message, int runs) {
         setup.limits.cpu = std::chrono::minutes(10);
         setup.limits.wall = std::chrono::minutes(10);
         const double before = cpu_seconds();
-        Opener       opener(setup, message.size());
-        const auto   out = opener.open(Blob::borrow(message));
+        Opener opener(setup, message.size());
+        const auto out = opener.open(Blob::borrow(message));
         best = std::min(best, cpu_seconds() - before);
         if (out.contents.parts.empty()) return 0;
     }
@@ -57,7 +57,7 @@ double measured(const std::string& message, int runs) {
 // slope_over_doublings - of the straight line through log2 of the times, one per doubling of the size (least squares)
 double slope_over_doublings(const std::vector<double>& times) {
     const double count = static_cast<double>(times.size()), middle = (count - 1) / 2;
-    double       above = 0, below = 0;
+    double above = 0, below = 0;
     for (std::size_t i = 0; i < times.size(); ++i) {
         const double at = static_cast<double>(i) - middle;
         above += at * std::log2(times[i]);
@@ -67,12 +67,13 @@ double slope_over_doublings(const std::vector<double>& times) {
 }
 
 struct Shape {
-    const char*                             name;
+    const char* name;
     std::function<std::string(std::size_t)> make;
 };
 
 std::string in_type(std::size_t n, std::string_view front, std::string_view again, std::string_view back = "") {
-    return "Content-Type: multipart/mixed; " + std::string(front) + times(again, n) + std::string(back) + "\r\n\r\n--b\r\n\r\nx\r\n--b--\r\n";
+    return "Content-Type: multipart/mixed; " + std::string(front) + times(again, n) + std::string(back) +
+           "\r\n\r\n--b\r\n\r\nx\r\n--b--\r\n";
 }
 std::string in_body(std::size_t n, std::string_view again) {
     return "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n" + times(again, n) + "\r\n--b--\r\n";
@@ -96,7 +97,8 @@ const Shape shapes[] = {
     {"encoded word beginnings", [](auto n) { return in_type(n, "boundary=\"", "=?", "\""); }},
     {"encoded word fronts", [](auto n) { return in_type(n, "name=\"", "=?utf-8?q?a", "\"; boundary=b"); }},
     {"encoded words", [](auto n) { return in_type(n, "name=\"", "=?utf-8?q?a?= ", "\"; boundary=b"); }},
-    {"words of different charsets", [](auto n) { return in_type(n, "name=\"", "=?utf-8?b?4Q==?= =?utf-7?q?a?= ", "\"; boundary=b"); }},
+    {"words of different charsets",
+     [](auto n) { return in_type(n, "name=\"", "=?utf-8?b?4Q==?= =?utf-7?q?a?= ", "\"; boundary=b"); }},
     {"percent escapes", [](auto n) { return in_type(n, "name*=utf-8''", "%41%", "; boundary=b"); }},
     {"folds", [](auto n) { return in_type(n, "boundary=b; a=b", "\r\n "); }},
     {"blanks", [](auto n) { return in_type(n, "boundary=b", " "); }},
@@ -114,19 +116,26 @@ const Shape shapes[] = {
     {"base64 of padding", [](auto n) { return in_text(n, "Content-Transfer-Encoding: base64\r\n", "="); }},
     {"base64 of pieces", [](auto n) { return in_text(n, "Content-Transfer-Encoding: base64\r\n", "QQ==\r\n"); }},
     {"base64 of junk", [](auto n) { return in_text(n, "Content-Transfer-Encoding: base64\r\n", "!\r\n"); }},
-    {"quoted-printable of equals signs", [](auto n) { return in_text(n, "Content-Transfer-Encoding: quoted-printable\r\n", "="); }},
-    {"quoted-printable of blanks", [](auto n) { return in_text(n, "Content-Transfer-Encoding: quoted-printable\r\n", "=       "); }},
+    {"quoted-printable of equals signs",
+     [](auto n) { return in_text(n, "Content-Transfer-Encoding: quoted-printable\r\n", "="); }},
+    {"quoted-printable of blanks",
+     [](auto n) { return in_text(n, "Content-Transfer-Encoding: quoted-printable\r\n", "=       "); }},
     {"uuencode beginnings", [](auto n) { return in_text(n, "", "begin 644 a\r\n#86)C\r\n"); }},
     {"yEnc beginnings", [](auto n) { return in_text(n, "", "=ybegin line=1 size=1 name=a\r\n"); }},
     {"BinHex beginnings", [](auto n) { return in_text(n, "", "(This file must be converted with BinHex 4.0)\r\n:!\r\n"); }},
     {"uuencode without data", [](auto n) { return in_text(n, "", "begin 644 a\r\n"); }},
     {"uuencode beginnings with CR", [](auto n) { return in_text(n, "", "begin 644 a\r"); }},
-    {"uuencode and strange lines", [](auto n) { return in_text(n, "", "begin 644 a\r\n#86)C\r\nx\r\nx\r\nx\r\nx\r\nx\r\nx\r\nx\r\nx\r\nx\r\n"); }},
+    {"uuencode and strange lines",
+     [](auto n) { return in_text(n, "", "begin 644 a\r\n#86)C\r\nx\r\nx\r\nx\r\nx\r\nx\r\nx\r\nx\r\nx\r\nx\r\n"); }},
     {"uuencode and one line", [](auto n) { return "\r\nbegin 644 a\r\n#86)C\r\n" + times("x", n); }},
     {"base64 beginnings", [](auto n) { return in_text(n, "", "begin-base64 644 a\r\nQUJD\r\n"); }},
     {"BinHex without words", [](auto n) { return in_text(n, "", ":!!!!!!!!!!!!!!!!!!!!\r\n"); }},
     {"footers", [](auto n) { return in_text(n, "Content-Transfer-Encoding: base64\r\n", "QUJD\r\n!\r\n"); }},
-    {"multiparts with an encoding", [](auto n) { return in_text(n, "Content-Type: multipart/mixed; boundary=b=x\r\nContent-Transfer-Encoding: quoted-printable\r\n", "--b=x \r\n\r\nhello=\r\n"); }},
+    {"multiparts with an encoding",
+     [](auto n) {
+         return in_text(n, "Content-Type: multipart/mixed; boundary=b=x\r\nContent-Transfer-Encoding: quoted-printable\r\n",
+                        "--b=x \r\n\r\nhello=\r\n");
+     }},
     {"header sections in a text", [](auto n) { return in_text(n, "", "Message-ID: a\r\nContent-Type: b\r\nX: y\r\n\r\n"); }},
     {"guessed boundaries", [](auto n) { return in_text(n, "Content-Type: multipart/mixed\r\n", "--a\r\nx\r\n"); }},
     {"one line", [](auto n) { return in_text(n, "", "abcdefgh"); }},
@@ -147,7 +156,8 @@ TEST_CASE("adversarial headers and bodies take time in proportion to their size"
         double slope = 9;
         for (int tries = 0; tries < 5 && slope > 1.3; ++tries) {
             std::vector<double> times;
-            for (const auto& message : messages) times.push_back(std::max(measured(message, message.size() < 100'000 ? 7 : 3), 20e-6));
+            for (const auto& message : messages)
+                times.push_back(std::max(measured(message, message.size() < 100'000 ? 7 : 3), 20e-6));
             slope = std::min(slope, slope_over_doublings(times));
         }
         CHECK(slope <= 1.3);

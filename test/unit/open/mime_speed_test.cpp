@@ -1,8 +1,8 @@
 // Figures, not checks: `test_open [speed]` prints them.
 
-#include <catch2/catch.hpp>
 #include <fmt/format.h>
 #include <time.h>
+#include <catch2/catch.hpp>
 
 #include "base/text.h"
 #include "scanners/worker/open/mime_walk.h"
@@ -41,8 +41,9 @@ double seconds_each(int times, Work work) {
 }  // namespace
 
 TEST_CASE("speed of the walker", "[.speed]") {
-    std::string text = "From: a@example.org\r\nTo: b@example.net\r\nSubject: x\r\nMIME-Version: 1.0\r\nReceived: from a by b\r\n"
-                       "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 7bit\r\n\r\n";
+    std::string text =
+        "From: a@example.org\r\nTo: b@example.net\r\nSubject: x\r\nMIME-Version: 1.0\r\nReceived: from a by b\r\n"
+        "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 7bit\r\n\r\n";
     while (text.size() < 10240) text += "The quick brown fox jumps over the lazy dog and goes on to the end of line\r\n";
     const auto open = [](const std::string& message) {
         OpenerSetup setup;
@@ -53,7 +54,7 @@ TEST_CASE("speed of the walker", "[.speed]") {
     };
     fmt::print("10 kB of text: {:.1f} us\n", 1e6 * seconds_each(1000, [&] { open(text); }));
     std::string lines;
-    const auto  coded = base64_encode(std::string(8 << 20, 'x'));
+    const auto coded = base64_encode(std::string(8 << 20, 'x'));
     for (std::size_t at = 0; at < coded.size(); at += 76) lines += coded.substr(at, 76) + "\r\n";
     Nowhere out;
     const auto decode = seconds_each(3, [&] { decode_base64(lines, Base64Reading::skip_padding, out); });
@@ -62,8 +63,10 @@ TEST_CASE("speed of the walker", "[.speed]") {
     while (quoted.size() < (8 << 20)) quoted += "Some text with =C3=A4 umlauts and a soft line break at the end of the li=\r\n";
     const auto decode_q = seconds_each(3, [&] { decode_quoted(quoted, QuotedReading::literal, out); });
     fmt::print("quoted-printable: {:.0f} MB/s of text\n", static_cast<double>(quoted.size()) / decode_q / 1e6);
-    const auto large = "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Transfer-Encoding: base64\r\n"
-                       "Content-Type: application/pdf\r\n\r\n" + lines + "--b--\r\n";
+    const auto large =
+        "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Transfer-Encoding: base64\r\n"
+        "Content-Type: application/pdf\r\n\r\n" +
+        lines + "--b--\r\n";
     const auto whole = seconds_each(2, [&] { open(large); });
     fmt::print("a message with one base64 part: {:.0f} MB/s\n", static_cast<double>(large.size()) / whole / 1e6);
 }

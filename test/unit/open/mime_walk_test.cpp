@@ -56,19 +56,20 @@ using Tree = std::vector<std::string>;
 }  // namespace
 
 TEST_CASE("an ordinary multipart becomes its tree, breadth first") {
-    const auto out = opened("MIME-Version: 1.0\n"
-                            "Content-Type: multipart/mixed; boundary=\"o\"\n\n"
-                            "This is a multi-part message in MIME format.\n"
-                            "--o\nContent-Type: multipart/alternative; boundary=i\n\n"
-                            "--i\nContent-Type: text/plain; charset=utf-8\n\nhello\n"
-                            "--i\nContent-Type: text/html\nContent-Transfer-Encoding: quoted-printable\n\n<b>h=C3=A9</b>=\n\n"
-                            "--i--\n"
-                            "--o\nContent-Type: application/pdf; name=\"a.pdf\"\n"
-                            "Content-Disposition: attachment; filename=\"a.pdf\"\nContent-Transfer-Encoding: base64\n\n"
-                            "aGVsbG8gd29ybGQ=\n"
-                            "--o--\n");
-    CHECK(tree(out) == Tree{"1 multipart/mixed", "1/1 multipart/alternative", "1/2 application/pdf [a.pdf]",
-                            "1/1/1 text/plain", "1/1/2 text/html"});
+    const auto out = opened(
+        "MIME-Version: 1.0\n"
+        "Content-Type: multipart/mixed; boundary=\"o\"\n\n"
+        "This is a multi-part message in MIME format.\n"
+        "--o\nContent-Type: multipart/alternative; boundary=i\n\n"
+        "--i\nContent-Type: text/plain; charset=utf-8\n\nhello\n"
+        "--i\nContent-Type: text/html\nContent-Transfer-Encoding: quoted-printable\n\n<b>h=C3=A9</b>=\n\n"
+        "--i--\n"
+        "--o\nContent-Type: application/pdf; name=\"a.pdf\"\n"
+        "Content-Disposition: attachment; filename=\"a.pdf\"\nContent-Transfer-Encoding: base64\n\n"
+        "aGVsbG8gd29ybGQ=\n"
+        "--o--\n");
+    CHECK(tree(out) == Tree{"1 multipart/mixed", "1/1 multipart/alternative", "1/2 application/pdf [a.pdf]", "1/1/1 text/plain",
+                            "1/1/2 text/html"});
     CHECK(out.contents.parts[2].size == 11);
     CHECK(out.contents.parts[2].sha256 == "b94d27b9934d3e08a52e52d7da7dabfac484efe37a5380ee9088f7ace2efcde9");
     CHECK(out.contents.parts[3].charset == "utf-8");
@@ -80,9 +81,10 @@ TEST_CASE("an ordinary multipart becomes its tree, breadth first") {
 }
 
 TEST_CASE("a nested message is walked, and its header is noted") {
-    const auto out = opened("Content-Type: multipart/digest; boundary=b\nMIME-Version: 1.0\n\n"
-                            "--b\n\nFrom: a@b.example\nMessage-ID: <1@b.example>\nSubject: inner\n"
-                            "Content-Type: application/x-msdownload; name=evil.exe\n\nMZ\n--b--\n");
+    const auto out = opened(
+        "Content-Type: multipart/digest; boundary=b\nMIME-Version: 1.0\n\n"
+        "--b\n\nFrom: a@b.example\nMessage-ID: <1@b.example>\nSubject: inner\n"
+        "Content-Type: application/x-msdownload; name=evil.exe\n\nMZ\n--b--\n");
     CHECK(tree(out) == Tree{"1 multipart/digest", "1/1 message/rfc822", "1/1/1 application/x-msdownload [evil.exe]"});
     REQUIRE(out.contents.attached_headers.size() == 1);
     CHECK(out.contents.attached_headers[0].part == 2);
@@ -94,9 +96,10 @@ TEST_CASE("a nested message is walked, and its header is noted") {
 }
 
 TEST_CASE("two boundaries: both readings are parts") {
-    const auto out = opened("Content-Type: multipart/mixed; boundary=a; boundary=b\n\n"
-                            "--a\nContent-Type: text/plain\n\nharmless\n--a--\n"
-                            "--b\nContent-Disposition: attachment; filename=x.exe\n\nMZ\n--b--\n");
+    const auto out = opened(
+        "Content-Type: multipart/mixed; boundary=a; boundary=b\n\n"
+        "--a\nContent-Type: text/plain\n\nharmless\n--a--\n"
+        "--b\nContent-Disposition: attachment; filename=x.exe\n\nMZ\n--b--\n");
     CHECK(has(out, AnomalyKind::duplicate_boundary));
     const auto seen = tree(out);
     CHECK(std::ranges::find(seen, "2/1 text/plain [x.exe] alternate") != seen.end());
@@ -104,32 +107,44 @@ TEST_CASE("two boundaries: both readings are parts") {
 }
 
 TEST_CASE("each oddity has its anomaly, and says whether it is ambiguous") {
-    struct Row { const char* text; AnomalyKind kind; };
+    struct Row {
+        const char* text;
+        AnomalyKind kind;
+    };
     const auto row = GENERATE(
         Row{"Content-Type: multipart/mixed; boundary=a; boundary=b\n\n--a\n\nx\n--a--\n", AnomalyKind::duplicate_boundary},
-        Row{"Content-Type: multipart/mixed; boundary=a\nContent-Type: multipart/mixed; boundary=b\n\n--a\n\nx\n--a--\n", AnomalyKind::duplicate_type},
+        Row{"Content-Type: multipart/mixed; boundary=a\nContent-Type: multipart/mixed; boundary=b\n\n--a\n\nx\n--a--\n",
+            AnomalyKind::duplicate_type},
         Row{"Content-Type: text/plain\nContent-Type: text/html\n\nx\n", AnomalyKind::duplicate_type},
         Row{"Content-Transfer-Encoding: base64\nContent-Transfer-Encoding: 7bit\n\nQUJDREVG\n", AnomalyKind::duplicate_encoding},
         Row{"Content-Disposition: attachment; filename=a.txt; filename=b.exe\n\nx\n", AnomalyKind::duplicate_name},
         Row{"Content-Disposition: attachment; filename=a.txt\nContent-Type: a/b; name=b.exe\n\nx\n", AnomalyKind::duplicate_name},
         Row{"Content-Type: text/plain; charset=utf-8; charset=utf-7\n\n+ADw-script\n", AnomalyKind::duplicate_parameter},
-        Row{"Content-Type: multipart/mixed; boundary=\"=?us-ascii?q?b?=\"\n\n--b\n\nx\n--b--\n", AnomalyKind::encoded_word_in_structure},
+        Row{"Content-Type: multipart/mixed; boundary=\"=?us-ascii?q?b?=\"\n\n--b\n\nx\n--b--\n",
+            AnomalyKind::encoded_word_in_structure},
         Row{"Content-Transfer-Encoding: =?us-ascii?q?base64?=\n\neA==\n", AnomalyKind::encoded_word_in_structure},
-        Row{"Content-Type: multipart/mixed; boundary=b\nContent-Transfer-Encoding: base64\n\nLS1iCkNvbnRlbnQtVHlwZTogYS9iCgpoZWxsbyB3b3JsZAotLWItLQo=\n", AnomalyKind::encoding_of_composite},
-        Row{"Content-Type: multipart/mixed; boundary=b\nContent-Transfer-Encoding: quoted-printable\n\n--b\n\nx\n=2D-b\nContent-Type: a/b\n\nhello world\n--b--\n", AnomalyKind::encoding_of_composite},
+        Row{"Content-Type: multipart/mixed; boundary=b\nContent-Transfer-Encoding: base64\n\nLS1iCkNvbnRlbnQtVHlwZTogYS9iCgpoZWxsbyB3b3JsZAotLWItLQo=\n",
+            AnomalyKind::encoding_of_composite},
+        Row{"Content-Type: multipart/mixed; boundary=b\nContent-Transfer-Encoding: quoted-printable\n\n--b\n\nx\n=2D-b\nContent-Type: a/b\n\nhello world\n--b--\n",
+            AnomalyKind::encoding_of_composite},
         Row{"Content-Type: multipart/mixed\n\n--b\n\nx\n--b--\n", AnomalyKind::bad_boundary},
         Row{"Content-Type: multipart/mixed; boundary=\"\"\n\n--\n\nx\n----\n", AnomalyKind::bad_boundary},
         Row{"Content-Type: multipart/mixed; boundary=\"b \"\n\n--b\n\nx\n--b--\n", AnomalyKind::bad_boundary},
-        Row{"Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--b--\n--b\nContent-Type: a/b\n\nhello\n--b--\n", AnomalyKind::boundary_reuse},
+        Row{"Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--b--\n--b\nContent-Type: a/b\n\nhello\n--b--\n",
+            AnomalyKind::boundary_reuse},
         Row{"Content-Type: multipart/mixed; boundary=b\n\n--b\n\nhello\n--bx\n\nworld\n--b--\n", AnomalyKind::boundary_lookalike},
-        Row{"Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: a/b\n\nhello\n--b \n\nworld\n--b--\n", AnomalyKind::boundary_lookalike},
-        Row{"Content-Type: multipart/mixed; boundary=b\n\n--b\n\nhello\n--b-- \n\n--b\nContent-Type: a/b\n\nworld\n--b--\n", AnomalyKind::boundary_lookalike},
-        Row{"Content-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--b--\n--b\n\nhello\n--b--\n", AnomalyKind::text_after_epilogue},
+        Row{"Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: a/b\n\nhello\n--b \n\nworld\n--b--\n",
+            AnomalyKind::boundary_lookalike},
+        Row{"Content-Type: multipart/mixed; boundary=b\n\n--b\n\nhello\n--b-- \n\n--b\nContent-Type: a/b\n\nworld\n--b--\n",
+            AnomalyKind::boundary_lookalike},
+        Row{"Content-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--b--\n--b\n\nhello\n--b--\n",
+            AnomalyKind::text_after_epilogue},
         Row{"Content-Type: a/b\nContent-Transfer-Encoding: base64\n\nQUJDREVG!QUJD\n", AnomalyKind::bad_base64},
         Row{"Content-Type: a/b\nContent-Transfer-Encoding: base64\n\nQUJDREVGRw==\nQkM=\n", AnomalyKind::bad_base64},
         Row{"Content-Transfer-Encoding: base64\n\nQUJDREVGRw==\nQUJDREVGRw==\n", AnomalyKind::bad_base64},
         Row{"Content-Type: a/b\nContent-Transfer-Encoding: quoted-printable\n\nabc=zz\n", AnomalyKind::bad_quoted_printable},
-        Row{"Content-Type: text/plain; name=a.bat\nContent-Transfer-Encoding: quoted-printable\n\nabc=zz\n", AnomalyKind::bad_quoted_printable},
+        Row{"Content-Type: text/plain; name=a.bat\nContent-Transfer-Encoding: quoted-printable\n\nabc=zz\n",
+            AnomalyKind::bad_quoted_printable},
         Row{"Content-Transfer-Encoding: x-base64\n\nQUJDREVG\n", AnomalyKind::bad_encoding},
         Row{"Content-Transfer-Encoding: base64;\n\nQUJDREVG\n", AnomalyKind::bad_encoding},
         Row{"Content-Transfer-Encoding: base64 (x)\n\neA==\n", AnomalyKind::comment_in_structure},
@@ -152,20 +167,31 @@ TEST_CASE("each oddity has its anomaly, and says whether it is ambiguous") {
 }
 
 TEST_CASE("habits whose readings show the same parts are odd, and no MIME error") {
-    struct Row { const char* text; AnomalyKind kind; };
+    struct Row {
+        const char* text;
+        AnomalyKind kind;
+    };
     const auto row = GENERATE(
-        Row{"Content-Type: multipart/mixed; boundary=b\nContent-Transfer-Encoding: quoted-printable\n\n--b\nContent-Type: text/plain; charset=utf-8\n\nhello\n--b--\n", AnomalyKind::encoding_of_composite},
-        Row{"Content-Type: multipart/mixed; boundary=b\nContent-Transfer-Encoding: base64\n\n--b\nContent-Type: a/b\n\nhello world\n--b--\n", AnomalyKind::encoding_of_composite},
-        Row{"Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: multipart/mixed; boundary=bb\n\n--bb\n\nhello\n--bb--\n--b--\n", AnomalyKind::boundary_reuse},
-        Row{"Content-Type: multipart/mixed; boundary=b\n\n--b\n\nhello\n--b \nContent-Type: a/b\n\nworld\n--b--\n", AnomalyKind::boundary_lookalike},
-        Row{"Content-Type: multipart/mixed; boundary=b\n\n--b \nContent-Type: a/b\n\nworld\n--b-- \n", AnomalyKind::boundary_lookalike},
+        Row{"Content-Type: multipart/mixed; boundary=b\nContent-Transfer-Encoding: quoted-printable\n\n--b\nContent-Type: text/plain; charset=utf-8\n\nhello\n--b--\n",
+            AnomalyKind::encoding_of_composite},
+        Row{"Content-Type: multipart/mixed; boundary=b\nContent-Transfer-Encoding: base64\n\n--b\nContent-Type: a/b\n\nhello world\n--b--\n",
+            AnomalyKind::encoding_of_composite},
+        Row{"Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: multipart/mixed; boundary=bb\n\n--bb\n\nhello\n--bb--\n--b--\n",
+            AnomalyKind::boundary_reuse},
+        Row{"Content-Type: multipart/mixed; boundary=b\n\n--b\n\nhello\n--b \nContent-Type: a/b\n\nworld\n--b--\n",
+            AnomalyKind::boundary_lookalike},
+        Row{"Content-Type: multipart/mixed; boundary=b\n\n--b \nContent-Type: a/b\n\nworld\n--b-- \n",
+            AnomalyKind::boundary_lookalike},
         Row{"Content-Type: multipart/mixed; boundary=_=x\n\n--_=x\n\nhello\n--_=x--\n", AnomalyKind::bad_parameter},
         Row{"Content-Transfer-Encoding: base64\n\nQUJDREVGRw\n", AnomalyKind::bad_base64},
         Row{"Content-Transfer-Encoding: base64\n\nQUJDREVG!QUJD\n", AnomalyKind::bad_base64},
-        Row{"Content-Transfer-Encoding: base64\n\nQUJDREVGRw==\n____\na list, https://lists.example.org/\n", AnomalyKind::bad_base64},
-        Row{"Content-Type: text/html\nContent-Transfer-Encoding: quoted-printable\n\n<a href=\"?a=zz\">\n", AnomalyKind::bad_quoted_printable},
+        Row{"Content-Transfer-Encoding: base64\n\nQUJDREVGRw==\n____\na list, https://lists.example.org/\n",
+            AnomalyKind::bad_base64},
+        Row{"Content-Type: text/html\nContent-Transfer-Encoding: quoted-printable\n\n<a href=\"?a=zz\">\n",
+            AnomalyKind::bad_quoted_printable},
         Row{"Content-Transfer-Encoding: quoted-printable\n\nhello= \nworld\n", AnomalyKind::bad_quoted_printable},
-        Row{"Content-Transfer-Encoding: quoted-printable\nContent-Transfer-Encoding: 7bit\n\nhello\n", AnomalyKind::duplicate_encoding},
+        Row{"Content-Transfer-Encoding: quoted-printable\nContent-Transfer-Encoding: 7bit\n\nhello\n",
+            AnomalyKind::duplicate_encoding},
         Row{"Content-Type: text/plain; charset=utf-8\nContent-Type: text/plain\n\nhello\n", AnomalyKind::duplicate_type},
         Row{"Content-Type: text/plain; charset=utf-8; charset=iso-8859-1\n\nhello\n", AnomalyKind::duplicate_parameter},
         Row{"Content-Disposition: attachment; filename=a.jpg; filename=b.jpeg\n\nhello\n", AnomalyKind::duplicate_name});
@@ -178,15 +204,18 @@ TEST_CASE("habits whose readings show the same parts are odd, and no MIME error"
 }
 
 TEST_CASE("an unquoted boundary that readers may cut is ambiguous when the shorter one occurs") {
-    const auto out = opened("Content-Type: multipart/mixed; boundary=b=x\n\n--b=x\n\nhello\n--b\nContent-Type: a/b; name=x.exe\n\nMZ hello\n--b--\n--b=x--\n");
+    const auto out = opened(
+        "Content-Type: multipart/mixed; boundary=b=x\n\n--b=x\n\nhello\n--b\nContent-Type: a/b; name=x.exe\n\nMZ hello\n--b--\n--b=x--\n");
     CHECK(out.contents.is_ambiguous());
-    CHECK(std::ranges::any_of(out.contents.parts, [](const auto& part) { return part.names == std::vector<std::string>{"x.exe"}; }));
+    CHECK(std::ranges::any_of(out.contents.parts,
+                              [](const auto& part) { return part.names == std::vector<std::string>{"x.exe"}; }));
 }
 
 TEST_CASE("a bare CR in the header of a decoded message gives a second reading") {
     // "A: b<CR>Content-Disposition: attachment; filename=x.exe<CRLF><CRLF>MZ"
-    const auto out = opened("Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n"
-                            "QTogYg1Db250ZW50LURpc3Bvc2l0aW9uOiBhdHRhY2htZW50OyBmaWxlbmFtZT14LmV4ZQ0KDQpNWg==\n");
+    const auto out = opened(
+        "Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n"
+        "QTogYg1Db250ZW50LURpc3Bvc2l0aW9uOiBhdHRhY2htZW50OyBmaWxlbmFtZT14LmV4ZQ0KDQpNWg==\n");
     CHECK(has(out, AnomalyKind::bad_line_ends));
     CHECK(std::ranges::any_of(out.contents.parts, [](const auto& part) {
         return std::ranges::find(part.names, "x.exe") != part.names.end() && part.has(PartFlag::alternate);
@@ -194,10 +223,15 @@ TEST_CASE("a bare CR in the header of a decoded message gives a second reading")
 }
 
 TEST_CASE("encrypted and absent content is undecipherable") {
-    struct Row { const char* type; bool encrypted, undecipherable; };
+    struct Row {
+        const char* type;
+        bool encrypted, undecipherable;
+    };
     const auto row = GENERATE(
-        Row{"multipart/encrypted; boundary=b; protocol=\"application/pgp-encrypted\"", true, true}, Row{"application/pgp-encrypted", true, true},
-        Row{"application/pkcs7-mime; smime-type=enveloped-data; name=smime.p7m", false, true}, Row{"application/x-pkcs7-mime; name=smime.p7m", false, true},
+        Row{"multipart/encrypted; boundary=b; protocol=\"application/pgp-encrypted\"", true, true},
+        Row{"application/pgp-encrypted", true, true},
+        Row{"application/pkcs7-mime; smime-type=enveloped-data; name=smime.p7m", false, true},
+        Row{"application/x-pkcs7-mime; name=smime.p7m", false, true},
         Row{"application/pkcs7-mime; smime-type=certs-only", false, true}, Row{"message/partial; id=x; number=1", false, true},
         Row{"message/external-body; access-type=URL", false, true}, Row{"application/pgp-signature", false, false});
     const auto out = opened("Content-Type: " + std::string(row.type) + "\n\n--b\n\nx\n--b--\n");
@@ -206,8 +240,9 @@ TEST_CASE("encrypted and absent content is undecipherable") {
 }
 
 TEST_CASE("BinHex in a text is a part with its name") {
-    const auto out = opened("\nsee:\n(This file must be converted with BinHex 4.0)\n\n"
-                            ":#@9TBf&b,Q0[E3\"849K8G(4iG!!!!!!!\"3!!!!$@3'KPE'a[$q-!!!:\n");
+    const auto out = opened(
+        "\nsee:\n(This file must be converted with BinHex 4.0)\n\n"
+        ":#@9TBf&b,Q0[E3\"849K8G(4iG!!!!!!!\"3!!!!$@3'KPE'a[$q-!!!:\n");
     REQUIRE(out.contents.parts.size() == 2);
     CHECK(out.contents.parts[1].container == "binhex");
     CHECK(out.contents.parts[1].names == std::vector<std::string>{"eicar.com"});
@@ -239,7 +274,8 @@ TEST_CASE("views of views stay within the budget") {
 }
 
 TEST_CASE("preamble and epilogue are parts when they hold more than the usual words") {
-    const auto usual = opened("Content-Type: multipart/mixed; boundary=b\n\nThis is a multi-part message in MIME format.\n--b\n\nx\n--b--\n");
+    const auto usual =
+        opened("Content-Type: multipart/mixed; boundary=b\n\nThis is a multi-part message in MIME format.\n--b\n\nx\n--b--\n");
     CHECK(tree(usual) == Tree{"1 multipart/mixed", "1/1 text/plain"});
     const auto odd = opened("Content-Type: multipart/mixed; boundary=b\n\nwhat (is) this\n--b\n\nx\n--b--\n1\n2\n3\n4\n5\n6\n");
     CHECK(tree(odd) == Tree{"1 multipart/mixed", "1/1 text/plain [preamble]", "1/2 text/plain", "1/3 text/plain [epilogue]"});
@@ -247,8 +283,9 @@ TEST_CASE("preamble and epilogue are parts when they hold more than the usual wo
 }
 
 TEST_CASE("a bounce without MIME shows the header it returns") {
-    const auto out = opened("From: MAILER-DAEMON@example.org\n\nHi. This is the qmail-send program.\n\n--- Below this line is a copy.\n\n"
-                            "Return-Path: <a@b.example>\nFrom: a@b.example\nMessage-ID: <1@b.example>\nSubject: x\n\nHello\n");
+    const auto out = opened(
+        "From: MAILER-DAEMON@example.org\n\nHi. This is the qmail-send program.\n\n--- Below this line is a copy.\n\n"
+        "Return-Path: <a@b.example>\nFrom: a@b.example\nMessage-ID: <1@b.example>\nSubject: x\n\nHello\n");
     REQUIRE(out.contents.attached_headers.size() == 1);
     CHECK(out.contents.attached_headers[0].fields == 4);
     CHECK(out.contents.attached_headers[0].message_id == "<1@b.example>");

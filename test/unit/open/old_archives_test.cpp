@@ -27,14 +27,24 @@ TEST_CASE("every method of the old archivers gives its members, and their checks
         const char *file, *kind, *member;
         std::uint64_t size;
     };
-    const auto row = GENERATE(values<Row>({
-        {"method-0.arj", "arj", "hello.txt", text_size}, {"method-1.arj", "arj", "long.txt", long_size}, {"method-2.arj", "arj", "long.txt", long_size},
-        {"method-3.arj", "arj", "long.txt", long_size}, {"method-4.arj", "arj", "long.txt", long_size}, {"method-4.arj", "arj", "hello.txt", text_size},
-        {"lh5-level0.lha", "lha", "long.txt", long_size}, {"lh6-level1.lha", "lha", "long.txt", long_size}, {"lh7-level2.lha", "lha", "long.txt", long_size},
-        {"lh7-level2.lha", "lha", "hello.txt", text_size}, {"crunched.arc", "arc", "long.txt", long_size}, {"squashed.arc", "arc", "long.txt", long_size},
-        {"methods.arc", "arc", "HELLO.TXT", text_size}, {"methods.arc", "arc", "RUNS.TXT", text_size + 700}, {"methods.arc", "arc", "SQUEEZED.TXT", 4500},
-        {"all-methods.zoo", "zoo", "hello.txt", text_size}, {"all-methods.zoo", "zoo", "long.txt", long_size},
-        {"all-methods.zoo", "zoo", "noise.bin", noise_size}}));
+    const auto row = GENERATE(values<Row>({{"method-0.arj", "arj", "hello.txt", text_size},
+                                           {"method-1.arj", "arj", "long.txt", long_size},
+                                           {"method-2.arj", "arj", "long.txt", long_size},
+                                           {"method-3.arj", "arj", "long.txt", long_size},
+                                           {"method-4.arj", "arj", "long.txt", long_size},
+                                           {"method-4.arj", "arj", "hello.txt", text_size},
+                                           {"lh5-level0.lha", "lha", "long.txt", long_size},
+                                           {"lh6-level1.lha", "lha", "long.txt", long_size},
+                                           {"lh7-level2.lha", "lha", "long.txt", long_size},
+                                           {"lh7-level2.lha", "lha", "hello.txt", text_size},
+                                           {"crunched.arc", "arc", "long.txt", long_size},
+                                           {"squashed.arc", "arc", "long.txt", long_size},
+                                           {"methods.arc", "arc", "HELLO.TXT", text_size},
+                                           {"methods.arc", "arc", "RUNS.TXT", text_size + 700},
+                                           {"methods.arc", "arc", "SQUEEZED.TXT", 4500},
+                                           {"all-methods.zoo", "zoo", "hello.txt", text_size},
+                                           {"all-methods.zoo", "zoo", "long.txt", long_size},
+                                           {"all-methods.zoo", "zoo", "noise.bin", noise_size}}));
     INFO(row.file << " " << row.member);
     const auto out = of(row.file);
     CHECK(std::ranges::find(out.contents.parts[0].kinds, row.kind) != out.contents.parts[0].kinds.end());
@@ -60,7 +70,8 @@ TEST_CASE("LHA names are bytes: what is no name in this locale is opened all the
     REQUIRE(japanese.size() == 9);
     bytes.replace(at, 9, japanese);
     std::uint8_t sum = 0;
-    for (std::size_t i = 2; i < static_cast<unsigned char>(bytes[0]) + 2UL; ++i) sum = static_cast<std::uint8_t>(sum + static_cast<unsigned char>(bytes[i]));
+    for (std::size_t i = 2; i < static_cast<unsigned char>(bytes[0]) + 2UL; ++i)
+        sum = static_cast<std::uint8_t>(sum + static_cast<unsigned char>(bytes[i]));
     bytes[1] = static_cast<char>(sum);
     const auto out = open_bytes(bytes, "a.lzh");
     CHECK_FALSE(out.contents.is_undecipherable());
@@ -70,7 +81,8 @@ TEST_CASE("LHA names are bytes: what is no name in this locale is opened all the
 }
 
 TEST_CASE("old archives that are spoilt or cut are never clean") {
-    const auto name = GENERATE("method-1.arj", "method-4.arj", "lh5-level0.lha", "lh6-level1.lha", "lh7-level2.lha", "crunched.arc", "methods.arc", "all-methods.zoo");
+    const auto name = GENERATE("method-1.arj", "method-4.arj", "lh5-level0.lha", "lh6-level1.lha", "lh7-level2.lha",
+                               "crunched.arc", "methods.arc", "all-methods.zoo");
     INFO(name);
     const auto whole = of_corpus(std::string("archives/") + name);
     SECTION("cut in a member") {
@@ -93,7 +105,8 @@ TEST_CASE("a method that is not read is told, and what it hides is not clean") {
     auto bytes = of_corpus("archives/stored.lha");
     bytes[5] = '1';  // -lh1-
     std::uint8_t sum = 0;
-    for (std::size_t i = 2; i < static_cast<unsigned char>(bytes[0]) + 2UL; ++i) sum = static_cast<std::uint8_t>(sum + static_cast<unsigned char>(bytes[i]));
+    for (std::size_t i = 2; i < static_cast<unsigned char>(bytes[0]) + 2UL; ++i)
+        sum = static_cast<std::uint8_t>(sum + static_cast<unsigned char>(bytes[i]));
     bytes[1] = static_cast<char>(sum);
     const auto out = open_bytes(bytes);
     CHECK(out.contents.is_undecipherable());
@@ -111,7 +124,8 @@ TEST_CASE("two letters at the beginning make no archive") {
 
 TEST_CASE("an archive that is stored in an old one is a member of it, and no second reading") {
     const auto inner = make_zip({{.name = "a.txt", .data = "hello"}});
-    std::string name = "inner.zip", body = "-lh0-" + little(inner.size(), 4) + little(inner.size(), 4) + little(0x50000000, 4) + "\x20" + std::string(1, '\0');
+    std::string name = "inner.zip", body = "-lh0-" + little(inner.size(), 4) + little(inner.size(), 4) + little(0x50000000, 4) +
+                                           "\x20" + std::string(1, '\0');
     body += static_cast<char>(name.size());
     body += name;
     std::uint16_t crc = 0;
@@ -122,7 +136,8 @@ TEST_CASE("an archive that is stored in an old one is a member of it, and no sec
     body += little(crc, 2);
     std::uint8_t sum = 0;
     for (const char c : body) sum = static_cast<std::uint8_t>(sum + static_cast<unsigned char>(c));
-    const auto out = open_bytes(std::string(1, static_cast<char>(body.size())) + static_cast<char>(sum) + body + inner + std::string(1, '\0'), "x.lzh");
+    const auto out = open_bytes(
+        std::string(1, static_cast<char>(body.size())) + static_cast<char>(sum) + body + inner + std::string(1, '\0'), "x.lzh");
     CHECK_FALSE(out.contents.is_ambiguous());
     CHECK_FALSE(out.contents.is_undecipherable());
     CHECK(part_named(out.contents, "a.txt") != nullptr);

@@ -47,13 +47,15 @@ TEST_CASE("modules of attributes alone are no macros, unless their compiled form
     }
     CHECK(of("stomped-unlisted.xls").contents.parts[0].macros.present);
     // the same inside an OOXML document
-    const auto out = open_bytes(make_zip({{.name = "[Content_Types].xml", .data = "<x/>"}, {.name = "xl/workbook.xml", .data = "<x/>"},
+    const auto out = open_bytes(make_zip({{.name = "[Content_Types].xml", .data = "<x/>"},
+                                          {.name = "xl/workbook.xml", .data = "<x/>"},
                                           {.name = "xl/vbaProject.bin", .data = of_corpus("archives/sheet-empty.xls")}}));
     CHECK_FALSE(out.contents.parts[0].macros.present);
 }
 
 TEST_CASE("macros of a project inside an OOXML document are the document's") {
-    const auto bytes = make_zip({{.name = "[Content_Types].xml", .data = "<x/>"}, {.name = "word/document.xml", .data = "<x/>"},
+    const auto bytes = make_zip({{.name = "[Content_Types].xml", .data = "<x/>"},
+                                 {.name = "word/document.xml", .data = "<x/>"},
                                  {.name = "word/vbaProject.bin", .data = of_corpus("archives/vbaProject.bin")}});
     const auto out = open_bytes(bytes, "harmless.7z");  // the name does not matter
     CHECK(out.contents.parts[0].macros == mail::Macros{true, true, true, "word/vbaProject.bin"});
@@ -61,7 +63,8 @@ TEST_CASE("macros of a project inside an OOXML document are the document's") {
 }
 
 TEST_CASE("Excel 4 macro sheets of a workbook") {
-    const auto out = open_bytes(make_zip({{.name = "[Content_Types].xml", .data = "<x/>"}, {.name = "xl/workbook.xml", .data = "<x/>"},
+    const auto out = open_bytes(make_zip({{.name = "[Content_Types].xml", .data = "<x/>"},
+                                          {.name = "xl/workbook.xml", .data = "<x/>"},
                                           {.name = "xl/macrosheets/sheet1.xml", .data = "<x/>"}}));
     CHECK(out.contents.parts[0].macros.present);
     CHECK(out.contents.parts[0].macros.stream == "xl/macrosheets/sheet1.xml");
@@ -69,7 +72,8 @@ TEST_CASE("Excel 4 macro sheets of a workbook") {
 
 TEST_CASE("macros of an OpenDocument file") {
     const auto of = [](std::string script) {
-        return open_bytes(make_zip({{.name = "mimetype", .data = "application/vnd.oasis.opendocument.text"}, {.name = "content.xml", .data = "<x/>"},
+        return open_bytes(make_zip({{.name = "mimetype", .data = "application/vnd.oasis.opendocument.text"},
+                                    {.name = "content.xml", .data = "<x/>"},
                                     {.name = std::move(script), .data = "<x/>"}}));
     };
     const auto out = of("Basic/Standard/Module1.xml");

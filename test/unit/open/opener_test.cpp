@@ -16,7 +16,7 @@ namespace {
 void open_box(Opener& opener, std::uint32_t number, const Blob& bytes) {
     std::size_t depth = 0;
     std::size_t begin = 0;
-    const auto  text = bytes.bytes();
+    const auto text = bytes.bytes();
     for (std::size_t i = 0; i < text.size(); ++i) {
         if (text[i] == '[' && depth++ == 0) begin = i + 1;
         if (text[i] != ']' || --depth != 0) continue;
@@ -35,8 +35,7 @@ public:
 };
 
 void open_all(Opener& opener, std::uint32_t parent, const Blob& message) {
-    opener.new_part_of({.parent = parent, .container = "", .types = {"text/plain"}, .is_mime = true}, message,
-                       "message", false);
+    opener.new_part_of({.parent = parent, .container = "", .types = {"text/plain"}, .is_mime = true}, message, "message", false);
 }
 
 OpenerSetup setup(Kinds& kinds, bool may_account = false) {
@@ -50,7 +49,7 @@ OpenerSetup setup(Kinds& kinds, bool may_account = false) {
 }  // namespace
 
 TEST_CASE("parts are numbered breadth first and know the way to the root") {
-    Kinds      kinds;
+    Kinds kinds;
     const auto out = open_message(setup(kinds), Blob::borrow("[[1][2]][x]"));
     const auto& parts = out.contents.parts;
     REQUIRE(parts.size() == 5);
@@ -90,7 +89,7 @@ void open_pure_box(Opener& opener, std::uint32_t number, const Blob& bytes) {
 }
 
 TEST_CASE("every part with bytes of its own is shown, containers as well as leaves, each once") {
-    Kinds      kinds;
+    Kinds kinds;
     const auto out = open_message(setup(kinds), Blob::borrow("[[1][2]][x][x]"));
     CHECK(shown(out) == Texts{"[[1][2]][x][x]", "[1][2]", "x", "1", "2"});
     CHECK(out.contents.parts[3].shown == mail::Shown::yes);  // the second x: the same bytes
@@ -104,15 +103,15 @@ TEST_CASE("every part with bytes of its own is shown, containers as well as leav
 
 TEST_CASE("a pure container is shown by its parts, in doubt it is shown itself") {
     Kinds kinds;
-    auto  ask = setup(kinds, true);
+    auto ask = setup(kinds, true);
     ask.decoders.front().open = open_pure_box;
     struct Row {
         std::string text;
-        Texts       want;
+        Texts want;
     };
     const auto row = GENERATE(Row{"[[1][2]][x]", {"x", "1", "2"}},
                               Row{"[[1]gap[2]][x]", {"x", "[1]gap[2]", "1", "2"}},  // bytes that no member holds
-                              Row{"[]", {}});  // one member, without bytes
+                              Row{"[]", {}});                                       // one member, without bytes
     INFO(row.text);
     auto want = row.want;
     auto got = shown(open_message(ask, Blob::borrow(row.text)));
@@ -164,7 +163,7 @@ TEST_CASE("a pure container is shown by its parts, in doubt it is shown itself")
 
 TEST_CASE("what the settings do not allow to be shown is a limit that names part and setting") {
     Kinds kinds;
-    auto  ask = setup(kinds);
+    auto ask = setup(kinds);
     SECTION("parts") {
         ask.limits.extracts = 3;
         const auto out = open_message(ask, Blob::borrow("[1][22][333][1]"));
@@ -198,16 +197,16 @@ public:
         }
         return answer;
     }
-    std::string              why() const override { return "the test says so"; }
+    std::string why() const override { return "the test says so"; }
     std::vector<std::size_t> batches;
-    std::uint64_t            bytes = 0;
-    Took                     answer = Took::yes;
+    std::uint64_t bytes = 0;
+    Took answer = Took::yes;
 };
 
 TEST_CASE("parts go to the sink in batches while the opening goes on; the last ones come with what was opened") {
     Kinds kinds;
-    Sink  sink;
-    auto  ask = setup(kinds);
+    Sink sink;
+    auto ask = setup(kinds);
     ask.sink = &sink;
     ask.limits.minimum_quota = 100 << 20;
     std::string text;
@@ -258,13 +257,13 @@ public:
         left -= bytes;
         return true;
     }
-    void          shrink(std::uint64_t bytes) noexcept override { left += bytes; }
+    void shrink(std::uint64_t bytes) noexcept override { left += bytes; }
     std::uint64_t left, all;
 };
 
 TEST_CASE("memory files are asked for and given back; without room a part is cut, which is a limit") {
     const std::string large(3 << 20, 'x');
-    Gate              gate(4 << 20);
+    Gate gate(4 << 20);
     {
         BlobWriter writer;
         for (std::size_t i = 0; i < large.size(); i += 65536) REQUIRE(writer.append(std::string_view(large).substr(i, 65536)));
@@ -284,7 +283,7 @@ TEST_CASE("memory files are asked for and given back; without room a part is cut
     }
     CHECK(gate.left == gate.all);
     Kinds kinds;
-    auto  ask = setup(kinds);
+    auto ask = setup(kinds);
     ask.limits.minimum_quota = 100 << 20;
     const auto text = "[" + large + "y" + large + "]";
     const auto out = open_message(ask, Blob::borrow(text));
@@ -295,7 +294,7 @@ TEST_CASE("memory files are asked for and given back; without room a part is cut
 
 TEST_CASE("a decoder without memory ends the opening; what was found before stays") {
     Kinds kinds;
-    auto  ask = setup(kinds);
+    auto ask = setup(kinds);
     ask.decoders.front().open = [](Opener& opener, std::uint32_t number, const Blob& bytes) {
         if (bytes.bytes().starts_with("[x")) throw std::bad_alloc();
         open_box(opener, number, bytes);
@@ -308,7 +307,7 @@ TEST_CASE("a decoder without memory ends the opening; what was found before stay
 
 TEST_CASE("each limit ends the opening with its own words") {
     Kinds kinds;
-    auto  ask = setup(kinds);
+    auto ask = setup(kinds);
     SECTION("depth") {
         ask.limits.levels = 2;
         const auto out = open_message(ask, Blob::borrow("[[[[deep]]]][x]"));

@@ -16,7 +16,9 @@ namespace {
 const std::string inside = "the file inside, in the clear\n";
 
 bool holds_inside(const Opened& out) {
-    return std::ranges::any_of(out.contents.parts, [&](const auto& part) { return part.parent != 0 && part.size == inside.size() && !part.sha256.empty(); });
+    return std::ranges::any_of(out.contents.parts, [&](const auto& part) {
+        return part.parent != 0 && part.size == inside.size() && !part.sha256.empty();
+    });
 }
 
 }  // namespace
@@ -32,13 +34,15 @@ TEST_CASE("encrypted OpenPGP messages are told, binary or in armor, in any part"
 
 TEST_CASE("an armored message behind other text is told") {
     const auto armored = of_corpus("identity/encrypted.asc");
-    CHECK(open_attachment("Hello,\r\n\r\nplease read:\r\n" + armored + "\r\n-- \r\nme\r\n", "", "text/plain").contents.is_encrypted());
+    CHECK(open_attachment("Hello,\r\n\r\nplease read:\r\n" + armored + "\r\n-- \r\nme\r\n", "", "text/plain")
+              .contents.is_encrypted());
     CHECK(open_attachment("<html><body><pre>\n" + armored + "</pre></body></html>\n", "", "text/html").contents.is_encrypted());
     CHECK(open_attachment(make_zip({{.name = "a.txt", .data = "Hello\n" + armored}}), "a.zip").contents.is_encrypted());
 }
 
 TEST_CASE("signed, compressed and literal messages are opened") {
-    const std::string sample = GENERATE("signed.gpg", "signed.asc", "signed-zlib.gpg", "signed-bzip2.gpg", "signed-plain.gpg", "stored.gpg");
+    const std::string sample =
+        GENERATE("signed.gpg", "signed.asc", "signed-zlib.gpg", "signed-bzip2.gpg", "signed-plain.gpg", "stored.gpg");
     INFO(sample);
     const auto out = open_attachment(of_corpus("identity/" + sample), sample);
     CHECK(holds_inside(out));
@@ -57,8 +61,10 @@ TEST_CASE("keys, detached signatures and texts signed in the clear are nothing o
 }
 
 TEST_CASE("a text that speaks of armor is no message") {
-    const auto text = GENERATE("-----BEGIN PGP MESSAGE-----\n\nabc\n-----END PGP MESSAGE-----\n"s, "It begins with -----BEGIN PGP MESSAGE----- and ends somewhere.\n"s,
-                               "-----BEGIN PGP MESSAGE-----"s, "-----BEGIN PGP MESSAGE-----\nVersion: x\n\nThis is where the encrypted data would be, in base64.\n-----END PGP MESSAGE-----\n"s);
+    const auto text = GENERATE(
+        "-----BEGIN PGP MESSAGE-----\n\nabc\n-----END PGP MESSAGE-----\n"s,
+        "It begins with -----BEGIN PGP MESSAGE----- and ends somewhere.\n"s, "-----BEGIN PGP MESSAGE-----"s,
+        "-----BEGIN PGP MESSAGE-----\nVersion: x\n\nThis is where the encrypted data would be, in base64.\n-----END PGP MESSAGE-----\n"s);
     CHECK_FALSE(open_attachment(text, "", "text/plain").contents.is_undecipherable());
 }
 

@@ -17,7 +17,9 @@ namespace {
 const std::string inside = "the file inside, in the clear\n";
 
 bool holds_inside(const Opened& out) {
-    return std::ranges::any_of(out.contents.parts, [&](const auto& part) { return part.container == "pdf" && part.size == inside.size() && !part.sha256.empty(); });
+    return std::ranges::any_of(out.contents.parts, [&](const auto& part) {
+        return part.container == "pdf" && part.size == inside.size() && !part.sha256.empty();
+    });
 }
 std::string name_of_inside(const Opened& out) {
     for (const auto& part : out.contents.parts)
@@ -50,7 +52,8 @@ TEST_CASE("a PDF that opens with the empty password is not encrypted, and its at
 
 TEST_CASE("what cannot be checked is encrypted") {
     const auto encrypt = GENERATE("<</Filter/Other/V 1/R 2>>"s, "<</Filter/Standard/V 9/R 9>>"s, "<<>>"s, "99 0 R"s, "5"s);
-    CHECK(open_bytes("%PDF-1.4\n1 0 obj\n<<>>\nendobj\ntrailer\n<</Root 1 0 R/Encrypt " + encrypt + ">>\n%%EOF\n").contents.is_encrypted());
+    CHECK(open_bytes("%PDF-1.4\n1 0 obj\n<<>>\nendobj\ntrailer\n<</Root 1 0 R/Encrypt " + encrypt + ">>\n%%EOF\n")
+              .contents.is_encrypted());
 }
 
 TEST_CASE("attached files of every filter are read") {
@@ -64,13 +67,15 @@ TEST_CASE("attached files of every filter are read") {
         REQUIRE(out.contents.parts.size() == 2);
         CHECK(out.contents.parts[1].size == size);
     }
-    const auto unknown = open_bytes("%PDF-1.4\n1 0 obj\n<</Type/EmbeddedFile/Filter/Jbig/Length 5>>\nstream\nhello\nendstream\nendobj\n");
+    const auto unknown =
+        open_bytes("%PDF-1.4\n1 0 obj\n<</Type/EmbeddedFile/Filter/Jbig/Length 5>>\nstream\nhello\nendstream\nendobj\n");
     CHECK(unknown.contents.is_undecipherable());
 }
 
 TEST_CASE("objects are found whatever the length says") {
     const auto length = GENERATE("5"s, "500000"s, "-1"s, "9 0 R"s, "0"s);
-    const auto file = "%PDF-1.4\n7 0 obj <</Length " + length + "/Type/EmbeddedFile>> stream\r\nhello\r\nendstream endobj 8 0 obj 5 endobj";
+    const auto file =
+        "%PDF-1.4\n7 0 obj <</Length " + length + "/Type/EmbeddedFile>> stream\r\nhello\r\nendstream endobj 8 0 obj 5 endobj";
     const auto read = read_pdf(file, 100);
     REQUIRE(read.objects.size() == 2);
     CHECK(read.objects[0].id.number == 7);
@@ -89,7 +94,8 @@ TEST_CASE("dictionaries of any depth end") {
 }
 
 TEST_CASE("hostile objects are read in linear time") {
-    const auto piece = GENERATE("1 0 obj<<("s, "1 0 obj<</A<"s, "1 0 obj "s, "1 0 obj<<>>stream\n"s, "trailer<<("s, "1 0 obj<</Type/ObjStm>>stream\nx\nendstream "s);
+    const auto piece = GENERATE("1 0 obj<<("s, "1 0 obj<</A<"s, "1 0 obj "s, "1 0 obj<<>>stream\n"s, "trailer<<("s,
+                                "1 0 obj<</Type/ObjStm>>stream\nx\nendstream "s);
     std::string file = "%PDF-1.4\n";
     while (file.size() < 1'000'000) file += piece;
     CHECK(open_bytes(file).contents.limit.empty());

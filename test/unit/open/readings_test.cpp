@@ -33,7 +33,8 @@ mail::Contents contents(std::vector<mail::Part> parts, AnomalyKind kind) {
 }  // namespace
 
 TEST_CASE("readings that show the same make nothing ambiguous") {
-    auto same = contents({part(1, 0, "", false), part(2, 1, "aa", false), part(3, 0, "", true), part(4, 3, "aa", true)}, AnomalyKind::encoding_of_composite);
+    auto same = contents({part(1, 0, "", false), part(2, 1, "aa", false), part(3, 0, "", true), part(4, 3, "aa", true)},
+                         AnomalyKind::encoding_of_composite);
     CHECK(settle_readings(same, {}));
     CHECK_FALSE(same.is_ambiguous());
     CHECK_FALSE(same.parts[0].has(PartFlag::ambiguous));
@@ -41,15 +42,17 @@ TEST_CASE("readings that show the same make nothing ambiguous") {
 }
 
 TEST_CASE("whatever differs keeps a message ambiguous") {
-    const std::vector<mail::Part> others = {part(3, 1, "bb", true), part(3, 1, "aa", true, "a.exe"), [] {
-        auto html = part(3, 1, "aa", true);
-        html.types = {"text/html"};
-        return html;
-    }(), [] {
-        auto cut = part(3, 1, "", true);
-        cut.size = 1000;  // not all of it was seen: no digest
-        return cut;
-    }()};
+    const std::vector<mail::Part> others = {part(3, 1, "bb", true), part(3, 1, "aa", true, "a.exe"),
+                                            [] {
+                                                auto html = part(3, 1, "aa", true);
+                                                html.types = {"text/html"};
+                                                return html;
+                                            }(),
+                                            [] {
+                                                auto cut = part(3, 1, "", true);
+                                                cut.size = 1000;  // not all of it was seen: no digest
+                                                return cut;
+                                            }()};
     for (const auto& other : others) {
         auto out = contents({part(1, 0, "", false), part(2, 1, "aa", false), other}, AnomalyKind::boundary_lookalike);
         CHECK_FALSE(settle_readings(out, {}));
@@ -60,8 +63,8 @@ TEST_CASE("whatever differs keeps a message ambiguous") {
 }
 
 TEST_CASE("anomalies whose readings are not all parts stay what they are") {
-    for (const auto kind : {AnomalyKind::duplicate_name, AnomalyKind::duplicate_type, AnomalyKind::polyglot, AnomalyKind::embedded_encoding,
-                            AnomalyKind::mismatched_archive, AnomalyKind::hidden_header}) {
+    for (const auto kind : {AnomalyKind::duplicate_name, AnomalyKind::duplicate_type, AnomalyKind::polyglot,
+                            AnomalyKind::embedded_encoding, AnomalyKind::mismatched_archive, AnomalyKind::hidden_header}) {
         auto out = contents({part(1, 0, "", false), part(2, 1, "aa", false)}, kind);
         out.anomalies.push_back({AnomalyKind::bad_base64, 2, "odd"});
         settle_readings(out, {});
@@ -79,8 +82,9 @@ TEST_CASE("where a limit was met nothing is settled: readings may be missing") {
 }
 
 TEST_CASE("what lies in a part that is known is known; texts looked at again are no readings") {
-    auto out = contents({part(1, 0, "aa", false), part(2, 0, "aa", true), part(3, 2, "cc", true), part(4, 1, "dd", true), part(5, 4, "ee", true)},
-                        AnomalyKind::duplicate_encoding);
+    auto out = contents(
+        {part(1, 0, "aa", false), part(2, 0, "aa", true), part(3, 2, "cc", true), part(4, 1, "dd", true), part(5, 4, "ee", true)},
+        AnomalyKind::duplicate_encoding);
     out.parts[3].container = "charset";
     CHECK(settle_readings(out, {}));
 }

@@ -22,13 +22,17 @@ TEST_CASE("samples give their members") {
         const char *file, *kind, *container, *member;
         std::uint64_t size;
     };
-    const auto row = GENERATE(values<Row>({{"stored.rar4", "rar", "rar", "hello.txt", text_size}, {"stored.rar5", "rar", "rar", "hello.txt", text_size},
-                                           {"stored.cab", "cab", "cab", "hello.txt", text_size}, {"tool.cab", "cab", "cab", "hello.txt", text_size},
-                                           {"stored.lha", "lha", "lha", "hello.txt", text_size}, {"tool.lha", "lha", "lha", "hello.txt", text_size},
-                                           {"plain.rpm", "rpm", "rpm", "hello.txt", text_size}, {"tool.rpm", "rpm", "rpm", "./x/hello.txt", 6},
+    const auto row = GENERATE(values<Row>({{"stored.rar4", "rar", "rar", "hello.txt", text_size},
+                                           {"stored.rar5", "rar", "rar", "hello.txt", text_size},
+                                           {"stored.cab", "cab", "cab", "hello.txt", text_size},
+                                           {"tool.cab", "cab", "cab", "hello.txt", text_size},
+                                           {"stored.lha", "lha", "lha", "hello.txt", text_size},
+                                           {"tool.lha", "lha", "lha", "hello.txt", text_size},
+                                           {"plain.rpm", "rpm", "rpm", "hello.txt", text_size},
+                                           {"tool.rpm", "rpm", "rpm", "./x/hello.txt", 6},
                                            {"tool.lzo", "lzo", "lzop", "hello.txt", text_size}}));
     INFO(row.file);
-    const auto  out = of(row.file);
+    const auto out = of(row.file);
     const auto& first = out.contents.parts[0];
     CHECK(std::ranges::find(first.kinds, row.kind) != first.kinds.end());
     CHECK(out.contents.anomalies.empty());
@@ -43,10 +47,11 @@ TEST_CASE("encrypted members are told, the others are read") {
     struct Row {
         const char *file, *encrypted, *other;
     };
-    const auto row = GENERATE(values<Row>({{"member-encrypted.rar4", "dir/second.bin", "hello.txt"}, {"member-encrypted.rar5", "hello.txt", "dir/second.bin"},
+    const auto row = GENERATE(values<Row>({{"member-encrypted.rar4", "dir/second.bin", "hello.txt"},
+                                           {"member-encrypted.rar5", "hello.txt", "dir/second.bin"},
                                            {"member-encrypted.7z", "hello.txt", nullptr}}));
     INFO(row.file);
-    const auto  out = of(row.file);
+    const auto out = of(row.file);
     const auto* part = part_named(out.contents, row.encrypted);
     REQUIRE(part != nullptr);
     CHECK(part->has(PartFlag::encrypted));

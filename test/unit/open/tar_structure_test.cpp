@@ -13,7 +13,7 @@ namespace {
 
 std::string header(std::string name, char type, std::uint64_t size) {
     std::string out(512, '\0');
-    const auto  put = [&](std::size_t at, std::string_view text) { out.replace(at, text.size(), text); };
+    const auto put = [&](std::size_t at, std::string_view text) { out.replace(at, text.size(), text); };
     std::string digits(11, '0');
     for (std::size_t i = 11; i-- > 0; size /= 8) digits[i] = static_cast<char>('0' + size % 8);
     put(0, name);
@@ -21,7 +21,9 @@ std::string header(std::string name, char type, std::uint64_t size) {
     put(124, digits);
     put(148, "        ");
     out[156] = type;
-    put(257, std::string_view("ustar\0" "00", 8));
+    put(257, std::string_view("ustar\0"
+                              "00",
+                              8));
     unsigned sum = 0;
     for (const char c : out) sum += static_cast<unsigned char>(c);
     std::string stored(6, '0');
@@ -42,8 +44,13 @@ const std::string end(1024, '\0');
 
 TEST_CASE("tar archives as programs write them are whole, and read in one way") {
     const auto* format = GENERATE("pax", "ustar", "gnutar");
-    const auto  bytes = pack(format, "none", {{"a.txt", "hello"}, {"dir", "", 'd'}, {"link", "a.txt", 'l'}, {"hard", "a.txt", 'h'}, {std::string(90, 'n'), "long name"}});
-    const auto  reading = read_tar(bytes, 100);
+    const auto bytes = pack(format, "none",
+                            {{"a.txt", "hello"},
+                             {"dir", "", 'd'},
+                             {"link", "a.txt", 'l'},
+                             {"hard", "a.txt", 'h'},
+                             {std::string(90, 'n'), "long name"}});
+    const auto reading = read_tar(bytes, 100);
     CHECK(reading.damage.empty());
     CHECK(reading.oddities.empty());
     CHECK(reading.links.empty());

@@ -38,15 +38,18 @@ private:
 }  // namespace
 
 TEST_CASE("base64 in all its readings") {
-    struct Row { std::string_view text, skip, stop, first; bool junk, after, length; };
-    const auto row = GENERATE(
-        Row{"QUJD", "ABC", "ABC", "ABC", false, false, false}, Row{"QUI=", "AB", "AB", "AB", false, false, false},
-        Row{"QQ==", "A", "A", "A", false, false, false}, Row{"Q U\tJ\r\nD", "ABC", "ABC", "ABC", false, false, false},
-        Row{"Q!U*J-D", "ABC", "ABC", "ABC", true, false, false}, Row{"QUI", "AB", "AB", "", false, false, true},
-        Row{"QQ==QkM=", "ABC", "A", "A", false, true, false}, Row{"QQ=QkM=", "ABC", "A\x04$", "A", false, true, false},
-        Row{"====QUJD", "ABC", "ABC", "", true, true, false}, Row{"QUJDQ", "ABC", "ABC", "ABC", false, false, true},
-        Row{"", "", "", "", false, false, false}, Row{"QQ==\r\n\r\n", "A", "A", "A", false, false, false},
-        Row{"QUJD====", "ABC", "ABC", "ABC", false, false, false});
+    struct Row {
+        std::string_view text, skip, stop, first;
+        bool junk, after, length;
+    };
+    const auto row =
+        GENERATE(Row{"QUJD", "ABC", "ABC", "ABC", false, false, false}, Row{"QUI=", "AB", "AB", "AB", false, false, false},
+                 Row{"QQ==", "A", "A", "A", false, false, false}, Row{"Q U\tJ\r\nD", "ABC", "ABC", "ABC", false, false, false},
+                 Row{"Q!U*J-D", "ABC", "ABC", "ABC", true, false, false}, Row{"QUI", "AB", "AB", "", false, false, true},
+                 Row{"QQ==QkM=", "ABC", "A", "A", false, true, false}, Row{"QQ=QkM=", "ABC", "A\x04$", "A", false, true, false},
+                 Row{"====QUJD", "ABC", "ABC", "", true, true, false}, Row{"QUJDQ", "ABC", "ABC", "ABC", false, false, true},
+                 Row{"", "", "", "", false, false, false}, Row{"QQ==\r\n\r\n", "A", "A", "A", false, false, false},
+                 Row{"QUJD====", "ABC", "ABC", "ABC", false, false, false});
     INFO(row.text);
     CHECK(decoded(row.text, Base64Reading::skip_padding) == row.skip);
     CHECK(decoded(row.text, Base64Reading::stop) == row.stop);
@@ -54,7 +57,7 @@ TEST_CASE("base64 in all its readings") {
     const auto junk = row.text.find_first_of("!*-");
     CHECK(decoded(row.text, Base64Reading::first_junk) == decoded(row.text.substr(0, junk), Base64Reading::skip_padding));
     StringOutput out;
-    const auto   notes = decode_base64(row.text, Base64Reading::skip_padding, out);
+    const auto notes = decode_base64(row.text, Base64Reading::skip_padding, out);
     CHECK(notes.after_padding == row.after);
     CHECK(notes.wrong_length == row.length);
     CHECK(notes.junk == row.junk);
@@ -67,9 +70,10 @@ TEST_CASE("base64 of any length and line width comes back") {
         const auto coded = base64_encode(std::string_view(bytes).substr(0, size));
         for (const std::size_t width : {1UL, 3UL, 4UL, 76UL, 77UL, 5000UL}) {
             std::string lines;
-            for (std::size_t at = 0; at < coded.size(); at += width) lines += coded.substr(at, width) + (width % 2 ? "\n" : "\r\n");
+            for (std::size_t at = 0; at < coded.size(); at += width)
+                lines += coded.substr(at, width) + (width % 2 ? "\n" : "\r\n");
             StringOutput out;
-            const auto   notes = decode_base64(lines, Base64Reading::skip_padding, out);
+            const auto notes = decode_base64(lines, Base64Reading::skip_padding, out);
             REQUIRE(out.bytes == bytes.substr(0, size));
             REQUIRE_FALSE(notes.is_odd());
         }
@@ -77,24 +81,34 @@ TEST_CASE("base64 of any length and line width comes back") {
 }
 
 TEST_CASE("quoted-printable in both readings") {
-    struct Row { std::string_view text, literal, tolerant; bool junk, soft; };
-    const auto row = GENERATE(
-        Row{"a=C3=a4b", "a\xc3\xa4" "b", "a\xc3\xa4" "b", false, false}, Row{"a=\r\nb", "ab", "ab", false, false}, Row{"a=\nb", "ab", "ab", false, false},
-        Row{"a= \t\r\nb", "a= \t\r\nb", "ab", false, true}, Row{"a=zzb", "a=zzb", "azzb", true, false}, Row{"a=", "a", "a", false, false},
-        Row{"a=4", "a=4", "a4", true, false}, Row{"a = b", "a = b", "a  b", true, false}, Row{"a== b", "a== b", "a b", true, false},
-        Row{"a= ", "a= ", "a", false, true}, Row{"", "", "", false, false}, Row{"a_b ", "a_b ", "a_b ", false, false});
+    struct Row {
+        std::string_view text, literal, tolerant;
+        bool junk, soft;
+    };
+    const auto row =
+        GENERATE(Row{"a=C3=a4b",
+                     "a\xc3\xa4"
+                     "b",
+                     "a\xc3\xa4"
+                     "b",
+                     false, false},
+                 Row{"a=\r\nb", "ab", "ab", false, false}, Row{"a=\nb", "ab", "ab", false, false},
+                 Row{"a= \t\r\nb", "a= \t\r\nb", "ab", false, true}, Row{"a=zzb", "a=zzb", "azzb", true, false},
+                 Row{"a=", "a", "a", false, false}, Row{"a=4", "a=4", "a4", true, false},
+                 Row{"a = b", "a = b", "a  b", true, false}, Row{"a== b", "a== b", "a b", true, false},
+                 Row{"a= ", "a= ", "a", false, true}, Row{"", "", "", false, false}, Row{"a_b ", "a_b ", "a_b ", false, false});
     INFO(row.text);
     CHECK(decoded(row.text, QuotedReading::literal) == row.literal);
     CHECK(decoded(row.text, QuotedReading::tolerant) == row.tolerant);
     StringOutput out;
-    const auto   notes = decode_quoted(row.text, QuotedReading::literal, out);
+    const auto notes = decode_quoted(row.text, QuotedReading::literal, out);
     CHECK(notes.junk == row.junk);
     CHECK(notes.soft_breaks == row.soft);
 }
 
 TEST_CASE("a decoder stops when its output is full") {
     const auto coded = base64_encode(std::string(300'000, 'x'));
-    Full       base64_full(100'000);
+    Full base64_full(100'000);
     CHECK_FALSE(decode_base64(coded, Base64Reading::skip_padding, base64_full).complete);
     Full quoted_full(100'000);
     CHECK_FALSE(decode_quoted(std::string(300'000, 'x'), QuotedReading::literal, quoted_full).complete);
@@ -104,7 +118,7 @@ TEST_CASE("a decoder stops when its output is full") {
 
 TEST_CASE("uuencode, yEnc and BinHex") {
     StringOutput uu;
-    auto         notes = decode_uu("#86)C\r\n`\r\nend\r\nrest", uu);
+    auto notes = decode_uu("#86)C\r\n`\r\nend\r\nrest", uu);
     CHECK(uu.bytes == "abc");
     CHECK(notes.ended);
     CHECK_FALSE(notes.damaged);
@@ -116,7 +130,8 @@ TEST_CASE("uuencode, yEnc and BinHex") {
     CHECK(broken.bytes == "abc");
     CHECK(uu_begin("begin 644 a file.exe")->name == "a file.exe");
     CHECK(uu_begin("begin-base64 644 x")->is_base64);
-    for (const auto* line : {"begin", "begin644 x", " begin 644 x", "beginning 644 x", "begin-base65 644 x"}) CHECK_FALSE(uu_begin(line));
+    for (const auto* line : {"begin", "begin644 x", " begin 644 x", "beginning 644 x", "begin-base65 644 x"})
+        CHECK_FALSE(uu_begin(line));
     CHECK(uu_begin("begin 64 x")->has_mode);
     CHECK_FALSE(uu_begin("begin the day")->has_mode);
     CHECK(uu_begin("begin-base64-encoded 644 YS5leGU=")->name == "a.exe");
@@ -140,11 +155,15 @@ TEST_CASE("uuencode, yEnc and BinHex") {
 }
 
 TEST_CASE("a text behind base64") {
-    struct Row { std::string_view text; std::size_t begin; };
+    struct Row {
+        std::string_view text;
+        std::size_t begin;
+    };
     constexpr auto none = std::string_view::npos;
     const auto row = GENERATE(
-        Row{"QUJD\r\n", none}, Row{"QQ==\r\nQkM=\r\n", none}, Row{"QQ==\r\n-- \r\nlist\r\n", 6}, Row{"QUJD\r\n____\r\na list\r\n", 6},
-        Row{"QUJD! a list", none}, Row{"QQ== a list!\r\n", none}, Row{"____\r\nQUJD\r\n", none}, Row{"QUJD\r\n\r\nSee http://a.example/?x=y\r\n", 8},
+        Row{"QUJD\r\n", none}, Row{"QQ==\r\nQkM=\r\n", none}, Row{"QQ==\r\n-- \r\nlist\r\n", 6},
+        Row{"QUJD\r\n____\r\na list\r\n", 6}, Row{"QUJD! a list", none}, Row{"QQ== a list!\r\n", none},
+        Row{"____\r\nQUJD\r\n", none}, Row{"QUJD\r\n\r\nSee http://a.example/?x=y\r\n", 8},
         Row{"QUJDQUJD\r\n!\r\nQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJD\r\n", none},
         Row{std::string_view("QUJD\r\n--\0\r\n", 11), none});
     INFO(row.text);

@@ -6,10 +6,22 @@ using namespace tamis::open;
 
 TEST_CASE("the examples of MS-OVBA 3.2 decompress") {
     // 3.2.1 no compression, 3.2.2 normal, 3.2.3 maximum
-    CHECK(decompress_vba(std::string_view("\x01\x19\xb0\x00" "abcdefgh\x00ijklmnop\x00qrstuv.", 29), 1000) == "abcdefghijklmnopqrstuv.");
-    CHECK(decompress_vba(std::string_view("\x01\x2f\xb0\x00#aaabcde\x82" "f\x00" "ahijj\x38\x61k" "bl\x06" "mgnopqq\x40"
-                                          "rstuvwwx\x01\x01", 0), 1000) == std::nullopt);
-    CHECK(decompress_vba(std::string_view("\x01\x03\xb0\x02" "a\x45\x00", 7), 1000) == std::string(73, 'a'));
+    CHECK(decompress_vba(std::string_view("\x01\x19\xb0\x00"
+                                          "abcdefgh\x00ijklmnop\x00qrstuv.",
+                                          29),
+                         1000) == "abcdefghijklmnopqrstuv.");
+    CHECK(decompress_vba(std::string_view("\x01\x2f\xb0\x00#aaabcde\x82"
+                                          "f\x00"
+                                          "ahijj\x38\x61k"
+                                          "bl\x06"
+                                          "mgnopqq\x40"
+                                          "rstuvwwx\x01\x01",
+                                          0),
+                         1000) == std::nullopt);
+    CHECK(decompress_vba(std::string_view("\x01\x03\xb0\x02"
+                                          "a\x45\x00",
+                                          7),
+                         1000) == std::string(73, 'a'));
 }
 
 TEST_CASE("what is no container is told") {
@@ -20,7 +32,11 @@ TEST_CASE("what is no container is told") {
 
 TEST_CASE("a limit ends the decompression") {
     std::string bomb = "\x01";
-    for (int i = 0; i < 1000; ++i) bomb += std::string("\x03\xb0\x02" "a\xff\x0f", 6);
+    for (int i = 0; i < 1000; ++i)
+        bomb += std::string(
+            "\x03\xb0\x02"
+            "a\xff\x0f",
+            6);
     const auto out = decompress_vba(bomb, 10'000);
     REQUIRE(out);
     CHECK(out->size() == 10'000);

@@ -42,9 +42,7 @@ TEST_CASE("a damaged, cut, split or pipable WIM is never clean") {
         bytes[42] = 2;
         CHECK(open_bytes(bytes).contents.is_undecipherable());
     }
-    SECTION("pipable") {
-        CHECK(open_bytes("WLPWM" + whole.substr(5)).contents.is_undecipherable());
-    }
+    SECTION("pipable") { CHECK(open_bytes("WLPWM" + whole.substr(5)).contents.is_undecipherable()); }
     SECTION("any byte of the header") {
         for (std::size_t at = 8; at < 72; ++at) {
             INFO(at);
@@ -59,9 +57,12 @@ TEST_CASE("directories of a WIM that go in circles end, and are damage") {
     std::string image = little(8, 4) + little(0, 4);
     for (int i = 0; i < 50; ++i) image += little(104, 8) + little(0x10, 4) + little(0, 4) + little(8, 8) + std::string(80, '\0');
     image += std::string(8, '\0');
-    const auto resource = [](std::uint64_t size, unsigned flags, std::uint64_t at) { return little(size, 7) + little(flags, 1) + little(at, 8) + little(size, 8); };
+    const auto resource = [](std::uint64_t size, unsigned flags, std::uint64_t at) {
+        return little(size, 7) + little(flags, 1) + little(at, 8) + little(size, 8);
+    };
     const auto table = resource(image.size(), 2, 208) + little(1, 2) + little(1, 4) + std::string(20, '\1');
-    auto       bytes = std::string("MSWIM\0\0\0", 8) + little(208, 4) + little(0x10d00, 4) + little(0, 4) + little(0, 4) + std::string(16, '\0') + little(1, 2) + little(1, 2) + little(1, 4);
+    auto bytes = std::string("MSWIM\0\0\0", 8) + little(208, 4) + little(0x10d00, 4) + little(0, 4) + little(0, 4) +
+                 std::string(16, '\0') + little(1, 2) + little(1, 2) + little(1, 4);
     bytes += resource(table.size(), 0, 208 + image.size());
     bytes.resize(208, '\0');
     const auto out = open_bytes(bytes + image + table);

@@ -22,15 +22,18 @@ std::string big_endian(std::uint64_t value, unsigned width) {
 
 std::string xar_of(std::string_view table) {
     std::string packed(::compressBound(table.size()), '\0');
-    uLongf      size = packed.size();
-    REQUIRE(::compress(reinterpret_cast<Bytef*>(packed.data()), &size, reinterpret_cast<const Bytef*>(table.data()), table.size()) == Z_OK);
+    uLongf size = packed.size();
+    REQUIRE(::compress(reinterpret_cast<Bytef*>(packed.data()), &size, reinterpret_cast<const Bytef*>(table.data()),
+                       table.size()) == Z_OK);
     packed.resize(size);
-    return "xar!" + big_endian(28, 2) + big_endian(1, 2) + big_endian(size, 8) + big_endian(table.size(), 8) + big_endian(0, 4) + packed + std::string(64, '\0');
+    return "xar!" + big_endian(28, 2) + big_endian(1, 2) + big_endian(size, 8) + big_endian(table.size(), 8) + big_endian(0, 4) +
+           packed + std::string(64, '\0');
 }
 
 std::string table_of_links(unsigned count) {
     std::string out = "<?xml version=\"1.0\"?><xar><toc>";
-    for (unsigned i = 0; i < count; ++i) out += fmt::format(R"(<file id="{}"><name>{}</name><type link="{}">hardlink</type></file>)", i, i, count + i);
+    for (unsigned i = 0; i < count; ++i)
+        out += fmt::format(R"(<file id="{}"><name>{}</name><type link="{}">hardlink</type></file>)", i, i, count + i);
     return out + "</toc></xar>";
 }
 

@@ -30,7 +30,8 @@ TEST_CASE("zip members of every method are read") {
 
 TEST_CASE("a zip method that nobody here reads is undecipherable, with the reason") {
     const auto method = GENERATE(as<std::uint16_t>{}, 7, 10, 16, 18, 19, 94, 96, 97);
-    const auto out = open_bytes(make_zip({{.name = "a.exe", .data = "MZ in a strange method", .method = method, .crc = 1, .size = 500}}));
+    const auto out =
+        open_bytes(make_zip({{.name = "a.exe", .data = "MZ in a strange method", .method = method, .crc = 1, .size = 500}}));
     CHECK(out.contents.is_undecipherable());
     REQUIRE_FALSE(out.contents.anomalies.empty());
     CHECK(out.contents.anomalies.front().detail.contains(std::to_string(method)));
@@ -38,7 +39,7 @@ TEST_CASE("a zip method that nobody here reads is undecipherable, with the reaso
 
 TEST_CASE("spoilt data of the old zip methods end, and are damaged or give other bytes") {
     const std::string name = GENERATE("shrink", "reduce", "implode", "deflate64");
-    const auto        whole = of_corpus("archives/" + name + ".zip");
+    const auto whole = of_corpus("archives/" + name + ".zip");
     for (std::size_t at = 1200; at + 400 < whole.size(); at += whole.size() / 23) {
         INFO(name << " " << at);
         auto spoilt = whole;

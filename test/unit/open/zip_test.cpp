@@ -13,14 +13,19 @@ using mail::PartFlag;
 namespace {
 
 ZipEntry deflated(std::string name, std::string_view text) {
-    return {.name = std::move(name), .data = raw_deflate(text), .method = 8, .crc = crc32_of(text), .size = static_cast<std::uint32_t>(text.size())};
+    return {.name = std::move(name),
+            .data = raw_deflate(text),
+            .method = 8,
+            .crc = crc32_of(text),
+            .size = static_cast<std::uint32_t>(text.size())};
 }
 ZipEntry plain(std::string name, std::string text) { return {.name = std::move(name), .data = std::move(text)}; }
 
 }  // namespace
 
 TEST_CASE("a plain zip has one reading") {
-    const auto out = open_bytes(make_zip({plain("a.txt", "hello"), deflated("dir/b.txt", "world\n"), plain("dir/", "")}), "x.zip");
+    const auto out =
+        open_bytes(make_zip({plain("a.txt", "hello"), deflated("dir/b.txt", "world\n"), plain("dir/", "")}), "x.zip");
     const auto& parts = out.contents.parts;
     REQUIRE(parts.size() == 4);
     CHECK(out.contents.anomalies.empty());
@@ -104,7 +109,7 @@ TEST_CASE("streamed members end with their data descriptor") {
     const auto descriptor = "PK\x07\x08" + little(first.crc, 4) + little(first.data.size(), 4) + little(first.size, 4);
     first.flags = 8;
     first.gap = descriptor;
-    auto       bytes = make_zip({first, plain("b.txt", "second")});
+    auto bytes = make_zip({first, plain("b.txt", "second")});
     bytes.replace(14, 12, std::string(12, '\0'));  // the local header does not know yet
     const auto out = open_bytes(bytes);
     CHECK(out.contents.anomalies.empty());
@@ -160,7 +165,8 @@ TEST_CASE("damaged members do not hide") {
 }
 
 TEST_CASE("names are decoded and kept raw") {
-    const auto out = open_bytes(make_zip({plain("\x81.txt", "1"), plain("caf\xc3\xa9.txt", "2"), plain(std::string("a.txt\0.exe", 10), "3")}));
+    const auto out =
+        open_bytes(make_zip({plain("\x81.txt", "1"), plain("caf\xc3\xa9.txt", "2"), plain(std::string("a.txt\0.exe", 10), "3")}));
     CHECK(out.contents.parts[1].names == std::vector<std::string>{"\xc3\xbc.txt", "\x81.txt"});
     CHECK(out.contents.parts[2].names == std::vector<std::string>{"caf\xc3\xa9.txt"});
     CHECK(out.contents.parts[3].names == std::vector<std::string>{std::string("a.txt\0.exe", 10), "a.txt"});
@@ -179,16 +185,20 @@ TEST_CASE("links and devices of a zip are parts with a flag") {
 }
 
 TEST_CASE("an office document is known by its members") {
-    const auto out = open_bytes(make_zip({plain("x/y.xml", "<x/>"), plain("word/document.xml", "<x/>"), plain("[Content_Types].xml", "<x/>"),
-                                          plain("word/printerSettings.bin", std::string(40, '\1'))}));
+    const auto out =
+        open_bytes(make_zip({plain("x/y.xml", "<x/>"), plain("word/document.xml", "<x/>"), plain("[Content_Types].xml", "<x/>"),
+                             plain("word/printerSettings.bin", std::string(40, '\1'))}));
     const auto& kinds = out.contents.parts[0].kinds;
     CHECK(kinds == std::vector<std::string>{"docx", "ooxml"});
     CHECK(part_named(out.contents, "word/printerSettings.bin")->kinds == std::vector<std::string>{"dat"});
 }
 
 TEST_CASE("names within an office document are compared without case, with either slash and with or without one in front") {
-    struct Row { std::string document, kind; };
-    for (const auto& [document, kind] : {Row{"word/document.xml", "docx"}, Row{"xl/workbook.xml", "xlsx"}, Row{"ppt/presentation.xml", "pptx"}})
+    struct Row {
+        std::string document, kind;
+    };
+    for (const auto& [document, kind] :
+         {Row{"word/document.xml", "docx"}, Row{"xl/workbook.xml", "xlsx"}, Row{"ppt/presentation.xml", "pptx"}})
         for (int form = 0; form < 8; ++form) {
             const auto spelled = [&](std::string name) {
                 for (auto& c : name) {
@@ -212,7 +222,9 @@ TEST_CASE("names within an office document are compared without case, with eithe
 
 TEST_CASE("a zip is shown by its members only when they hold all of it") {
     const auto first = deflated("a.txt", "hello hello hello"), second = plain("b.txt", "second");
-    const auto shown_itself = [](const std::string& bytes) { return open_bytes(bytes).contents.parts[0].shown == mail::Shown::yes; };
+    const auto shown_itself = [](const std::string& bytes) {
+        return open_bytes(bytes).contents.parts[0].shown == mail::Shown::yes;
+    };
     CHECK_FALSE(shown_itself(make_zip({first, second})));
     auto entry = first;
     SECTION("bytes between members") { entry.gap = std::string(40, 'x'); }
@@ -227,8 +239,11 @@ TEST_CASE("a zip is shown by its members only when they hold all of it") {
 }
 
 TEST_CASE("documents and programs that are zip archives are shown themselves") {
-    CHECK(open_bytes(make_zip({plain("[Content_Types].xml", "<Types/>"), plain("word/document.xml", "<w/>")})).contents.parts[0].shown == mail::Shown::yes);
-    CHECK(open_bytes(make_zip({plain("META-INF/MANIFEST.MF", "a: b"), plain("a.class", "x")})).contents.parts[0].shown == mail::Shown::yes);
+    CHECK(open_bytes(make_zip({plain("[Content_Types].xml", "<Types/>"), plain("word/document.xml", "<w/>")}))
+              .contents.parts[0]
+              .shown == mail::Shown::yes);
+    CHECK(open_bytes(make_zip({plain("META-INF/MANIFEST.MF", "a: b"), plain("a.class", "x")})).contents.parts[0].shown ==
+          mail::Shown::yes);
     CHECK(open_bytes(make_zip({plain("a.txt", "1")}, "", "a comment")).contents.parts[0].shown == mail::Shown::yes);
     CHECK(open_bytes(make_zip({plain("a.txt", "1")}, "before")).contents.parts[0].shown == mail::Shown::yes);
     CHECK(open_bytes(make_zip({plain("a.txt", "1")}) + "behind").contents.parts[0].shown == mail::Shown::yes);

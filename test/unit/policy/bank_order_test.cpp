@@ -9,9 +9,12 @@ using namespace tamis::policy;
 namespace {
 
 EffectivePolicy effective(std::string_view before_sql) {
-    const auto tables = configured("[banks.OUT]\nbypass_spam_checks = true\nspam_kill_level = 20\nbanned_rulenames = [\"NONE\"]\n" + std::string(before_sql) +
-                                   "[[bank_rules]]\nlistener = \"10026\"\nbanks = [\"OUT\"]\n[recipients.\".\"]\nspam_kill_level = 9\n");
-    const std::vector<UserRow> rows = {user_row({"id", "email", "bypass_spam_checks", "banned_rulenames"}, {"1", "@.", "N", "DEFAULT"})};
+    const auto tables =
+        configured("[banks.OUT]\nbypass_spam_checks = true\nspam_kill_level = 20\nbanned_rulenames = [\"NONE\"]\n" +
+                   std::string(before_sql) +
+                   "[[bank_rules]]\nlistener = \"10026\"\nbanks = [\"OUT\"]\n[recipients.\".\"]\nspam_kill_level = 9\n");
+    const std::vector<UserRow> rows = {
+        user_row({"id", "email", "bypass_spam_checks", "banned_rulenames"}, {"1", "@.", "N", "DEFAULT"})};
     Arrival arrival;
     arrival.listener = "10026";
     arrival.socket_address = "127.0.0.1";

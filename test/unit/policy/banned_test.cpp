@@ -16,12 +16,12 @@ using mail::Part;
 using mail::PartFlag;
 
 struct Node {
-    std::uint32_t            parent = 0;
+    std::uint32_t parent = 0;
     std::vector<std::string> types = {}, kinds = {}, names = {};
-    std::string              container = "mime";
-    std::uint64_t            size = 1000;
-    std::uint8_t             flags = 0;
-    mail::Macros             macros = {};
+    std::string container = "mime";
+    std::uint64_t size = 1000;
+    std::uint8_t flags = 0;
+    mail::Macros macros = {};
 };
 
 Contents contents_of(const std::vector<Node>& nodes) {
@@ -49,7 +49,8 @@ Contents contents_of(const std::vector<Node>& nodes) {
 // one - a message that is this attachment alone
 Contents one(Node node) {
     node.parent = 1;
-    return contents_of({{.types = {"multipart/mixed"}}, {.parent = 1, .types = {"text/plain"}, .kinds = {"asc"}}, std::move(node)});
+    return contents_of(
+        {{.types = {"multipart/mixed"}}, {.parent = 1, .types = {"text/plain"}, .kinds = {"asc"}}, std::move(node)});
 }
 
 BannedRules rules_of(std::string_view toml) {
@@ -70,7 +71,7 @@ constexpr auto letter = [](PartFlag flag) { return static_cast<std::uint8_t>(fla
 
 TEST_CASE("Debian's list, rule by rule") {
     struct Row {
-        Node        node;
+        Node node;
         std::size_t rule;  // 0: not banned
     };
     const auto rows = std::vector<Row>{
@@ -103,12 +104,14 @@ TEST_CASE("Debian's list, rule by rule") {
         {{.names = {"setup.exe . ."}}, 6},
         {{.names = {std::string("setup.exe\0.txt", 14)}}, 6},
         {{.names = {"setup.exe\n"}}, 6},
-        {{.names = {"setup.exe\xe2\x80\x8b"}}, 6},                  // zero width space
-        {{.names = {"setup.exe\xc2\xa0.\xe3\x80\x80"}}, 6},         // no-break space, dot, ideographic space
-        {{.names = {"setup.exe\xa0"}}, 6},                          // the same no-break space, not in UTF-8
+        {{.names = {"setup.exe\xe2\x80\x8b"}}, 6},           // zero width space
+        {{.names = {"setup.exe\xc2\xa0.\xe3\x80\x80"}}, 6},  // no-break space, dot, ideographic space
+        {{.names = {"setup.exe\xa0"}}, 6},                   // the same no-break space, not in UTF-8
         {{.names = {"setup.exe\x01\x1f\x7f"}}, 6},
-        {{.names = {"setup.e\xc2\xadx\xe2\x81\xa0""e"}}, 6},        // soft hyphen, word joiner
-        {{.names = {"setup.exe\xef\xbb\xbf.\xe2\x80\xae"}}, 6},    // byte order mark, right-to-left override
+        {{.names = {"setup.e\xc2\xadx\xe2\x81\xa0"
+                    "e"}},
+         6},                                                     // soft hyphen, word joiner
+        {{.names = {"setup.exe\xef\xbb\xbf.\xe2\x80\xae"}}, 6},  // byte order mark, right-to-left override
         {{.names = {std::string("setup.exe\xe2\x80\x8b\0.txt", 18)}}, 6},
         {{.names = {"setup.exe\xc2\xa0(1).txt"}}, 0},
         {{.names = {"r\xc3\xa9sum\xc3\xa9.pdf\xc2\xa0"}}, 0},
@@ -155,7 +158,8 @@ any = '\.exe$'
     CHECK(rule_for(rules, within, {"ALLOW_ALL", "LATE", "DEFAULT"}).empty());
     // a container is no leaf: its name bans what is in it, by way of the path, and says so
     CHECK(rule_for(rules, contents_of({{.kinds = {"zip"}, .names = {"evil.exe"}}}), {"LATE"}) == "LATE rule 1");
-    const auto zip = contents_of({{.kinds = {"zip"}, .names = {"evil.exe"}}, {.parent = 1, .kinds = {"asc"}, .names = {"a.txt"}, .container = "zip"}});
+    const auto zip = contents_of(
+        {{.kinds = {"zip"}, .names = {"evil.exe"}}, {.parent = 1, .kinds = {"asc"}, .names = {"a.txt"}, .container = "zip"}});
     BannedCheck inside(rules, zip);
     const auto hit = inside.hit({"LATE"});
     REQUIRE(hit);
@@ -175,10 +179,11 @@ name = '\.exe$'
 action = "discard"
 name = '(?# a   worm )\.(scr|pif)$'
 )");
-    const auto message = contents_of({{.types = {"multipart/mixed"}},
-                                      {.parent = 1, .types = {"application/octet-stream"}, .kinds = {"exe", "exe-ms"}, .names = {"good.exe"}},
-                                      {.parent = 1, .types = {"application/octet-stream"}, .kinds = {"exe", "exe-ms"}, .names = {"bad.exe"}},
-                                      {.parent = 1, .types = {"text/plain"}, .names = {"a.scr"}}});
+    const auto message =
+        contents_of({{.types = {"multipart/mixed"}},
+                     {.parent = 1, .types = {"application/octet-stream"}, .kinds = {"exe", "exe-ms"}, .names = {"good.exe"}},
+                     {.parent = 1, .types = {"application/octet-stream"}, .kinds = {"exe", "exe-ms"}, .names = {"bad.exe"}},
+                     {.parent = 1, .types = {"text/plain"}, .names = {"a.scr"}}});
     BannedCheck check(rules, message);
     const auto hit = check.hit({"X"});
     REQUIRE(hit);
@@ -211,36 +216,51 @@ TEST_CASE("the first banned part is the one that lies least deep") {
     const auto hit = check.hit({"DEFAULT"});
     REQUIRE(hit);
     CHECK(hit->reason == "flat.exe");
-    CHECK(hit->parts == std::vector<std::string>{"multipart/mixed | .zip,a.zip | flat.exe", "multipart/mixed | .zip,a.zip | later.exe",
+    CHECK(hit->parts == std::vector<std::string>{"multipart/mixed | .zip,a.zip | flat.exe",
+                                                 "multipart/mixed | .zip,a.zip | later.exe",
                                                  "multipart/mixed | .zip,a.zip | .zip,inner.zip | deep.exe"});
 }
 
 TEST_CASE("the reason names the part that the rule found, never a leaf of it that is innocent") {
-    const auto message = contents_of({{.types = {"multipart/mixed"}},
-                                      {.parent = 1, .types = {"text/plain"}, .kinds = {"asc"}},
-                                      {.parent = 1, .types = {"message/rfc822"}, .kinds = {"mail"}, .names = {"Your order at example.com"}},
-                                      {.parent = 3, .types = {"multipart/mixed"}},
-                                      {.parent = 4, .types = {"text/plain"}, .kinds = {"asc"}},
-                                      {.parent = 4, .types = {"application/zip"}, .kinds = {"zip"}, .names = {"a.zip"}, .flags = 2},
-                                      {.parent = 6, .kinds = {"asc"}, .names = {"readme.txt"}, .container = "zip"}});
+    const auto message =
+        contents_of({{.types = {"multipart/mixed"}},
+                     {.parent = 1, .types = {"text/plain"}, .kinds = {"asc"}},
+                     {.parent = 1, .types = {"message/rfc822"}, .kinds = {"mail"}, .names = {"Your order at example.com"}},
+                     {.parent = 3, .types = {"multipart/mixed"}},
+                     {.parent = 4, .types = {"text/plain"}, .kinds = {"asc"}},
+                     {.parent = 4, .types = {"application/zip"}, .kinds = {"zip"}, .names = {"a.zip"}, .flags = 2},
+                     {.parent = 6, .kinds = {"asc"}, .names = {"readme.txt"}, .container = "zip"}});
     struct Row {
         std::string rule, reason;
         std::uint32_t part;
         std::vector<std::string> parts;
     };
     const std::string order = "message/rfc822,.mail,Your order at example.com";
-    const auto row = GENERATE_COPY(
-        Row{R"(any = '\.com$')", order, 3, {"multipart/mixed | " + order}}, Row{R"(name = '\.com$')", order, 3, {"multipart/mixed | " + order}},
-        Row{R"(path = '\tN=[^\n]*\.com(\n|$)')", order, 3, {"multipart/mixed | " + order}},
-        Row{R"(type = '^message/')", order, 3, {"multipart/mixed | " + order}},
-        Row{R"(encrypted = true)", "application/zip,.zip,a.zip", 6, {"multipart/mixed | " + order + " | multipart/mixed | application/zip,.zip,a.zip"}},
-        Row{"any = '\\.com$'\nencrypted = true", "application/zip,.zip,a.zip", 6, {"multipart/mixed | " + order + " | multipart/mixed | application/zip,.zip,a.zip"}},
-        Row{R"(container = '^zip$')", ".asc,readme.txt", 7, {"multipart/mixed | " + order + " | multipart/mixed | application/zip,.zip,a.zip | .asc,readme.txt"}},
-        Row{R"(path = 'N=readme')", ".asc,readme.txt", 7, {"multipart/mixed | " + order + " | multipart/mixed | application/zip,.zip,a.zip | .asc,readme.txt"}});
+    const auto row =
+        GENERATE_COPY(Row{R"(any = '\.com$')", order, 3, {"multipart/mixed | " + order}},
+                      Row{R"(name = '\.com$')", order, 3, {"multipart/mixed | " + order}},
+                      Row{R"(path = '\tN=[^\n]*\.com(\n|$)')", order, 3, {"multipart/mixed | " + order}},
+                      Row{R"(type = '^message/')", order, 3, {"multipart/mixed | " + order}},
+                      Row{R"(encrypted = true)",
+                          "application/zip,.zip,a.zip",
+                          6,
+                          {"multipart/mixed | " + order + " | multipart/mixed | application/zip,.zip,a.zip"}},
+                      Row{"any = '\\.com$'\nencrypted = true",
+                          "application/zip,.zip,a.zip",
+                          6,
+                          {"multipart/mixed | " + order + " | multipart/mixed | application/zip,.zip,a.zip"}},
+                      Row{R"(container = '^zip$')",
+                          ".asc,readme.txt",
+                          7,
+                          {"multipart/mixed | " + order + " | multipart/mixed | application/zip,.zip,a.zip | .asc,readme.txt"}},
+                      Row{R"(path = 'N=readme')",
+                          ".asc,readme.txt",
+                          7,
+                          {"multipart/mixed | " + order + " | multipart/mixed | application/zip,.zip,a.zip | .asc,readme.txt"}});
     INFO(row.rule);
-    const auto  rules = rules_of("[[banned.rules.X]]\n" + row.rule + "\n");
+    const auto rules = rules_of("[[banned.rules.X]]\n" + row.rule + "\n");
     BannedCheck check(rules, message);
-    const auto  hit = check.hit({"X"});
+    const auto hit = check.hit({"X"});
     REQUIRE(hit);
     CHECK(hit->reason == row.reason);
     CHECK(hit->parts == row.parts);
@@ -251,47 +271,58 @@ TEST_CASE("the reason names the part that the rule found, never a leaf of it tha
 TEST_CASE("each selector") {
     struct Row {
         std::string rule;
-        bool        hit;
+        bool hit;
     };
     const auto row = GENERATE(
-        Row{"name = 'budget'", true}, Row{"name = '^budget$'", false}, Row{"name = '(?-i)budget'", false}, Row{"type = 'octet'", true},
-        Row{"type = 'budget'", false}, Row{"kind = '^docm$'", true}, Row{"kind = '^\\.docm$'", false}, Row{"any = '^\\.docm$'", true},
-        Row{"container = '^zip$'", true}, Row{"container = '^tar$'", false}, Row{"size_min = 5001", false}, Row{"size_min = 5000", true},
-        Row{"size_min = 5000\nsize_max = 5000", true}, Row{"name = 'budget'\nsize_max = \"4k\"", false}, Row{"encrypted = true", true},
-        Row{"encrypted = false\nname = 'budget'", false}, Row{"macro = \"present\"", true}, Row{"macro = \"auto-exec\"", true},
-        Row{"macro = \"suspicious\"", false}, Row{"depth = 3", true}, Row{"depth = 4", false}, Row{"leaf = true\nname = 'budget'", true},
-        Row{"leaf = false\nname = 'budget'", false}, Row{"leaf = false\nname = 'all.zip'", true},
-        Row{"name = 'budget'\nkind = 'zip'", false},  // of one part
-        Row{"any = 'budget'\nkind = '^zip$'", true},  // any: somewhere on the way
-        Row{"any = '^UNDECIPHERABLE$'", true}, Row{"path = 'N=all\\.zip\\nP=p003\\t.*N=Budget'", true}, Row{"path = '^N='", false},
-        Row{"path = '(?m)^(.*\\t)?N=Budget.DOCM(\\t.*)?$'", true}, Row{"path = 'A=C'\nname = 'budget'", true},
-        Row{"path = 'A=C'\nname = 'zip$'", true}, Row{"path = 'A=B'", false});
+        Row{"name = 'budget'", true}, Row{"name = '^budget$'", false}, Row{"name = '(?-i)budget'", false},
+        Row{"type = 'octet'", true}, Row{"type = 'budget'", false}, Row{"kind = '^docm$'", true},
+        Row{"kind = '^\\.docm$'", false}, Row{"any = '^\\.docm$'", true}, Row{"container = '^zip$'", true},
+        Row{"container = '^tar$'", false}, Row{"size_min = 5001", false}, Row{"size_min = 5000", true},
+        Row{"size_min = 5000\nsize_max = 5000", true}, Row{"name = 'budget'\nsize_max = \"4k\"", false},
+        Row{"encrypted = true", true}, Row{"encrypted = false\nname = 'budget'", false}, Row{"macro = \"present\"", true},
+        Row{"macro = \"auto-exec\"", true}, Row{"macro = \"suspicious\"", false}, Row{"depth = 3", true}, Row{"depth = 4", false},
+        Row{"leaf = true\nname = 'budget'", true}, Row{"leaf = false\nname = 'budget'", false},
+        Row{"leaf = false\nname = 'all.zip'", true}, Row{"name = 'budget'\nkind = 'zip'", false},  // of one part
+        Row{"any = 'budget'\nkind = '^zip$'", true},                                               // any: somewhere on the way
+        Row{"any = '^UNDECIPHERABLE$'", true}, Row{"path = 'N=all\\.zip\\nP=p003\\t.*N=Budget'", true},
+        Row{"path = '^N='", false}, Row{"path = '(?m)^(.*\\t)?N=Budget.DOCM(\\t.*)?$'", true},
+        Row{"path = 'A=C'\nname = 'budget'", true}, Row{"path = 'A=C'\nname = 'zip$'", true}, Row{"path = 'A=B'", false});
     const auto rules = rules_of("[[banned.rules.X]]\n" + row.rule + "\n");
-    const auto message = contents_of({{.types = {"multipart/mixed"}},
-                                      {.parent = 1, .types = {"application/zip"}, .kinds = {"zip"}, .names = {"all.zip"}},
-                                      {.parent = 2, .types = {"application/octet-stream"}, .kinds = {"docm"}, .names = {"Budget.docm"},
-                                       .container = "zip", .size = 5000,
-                                       .flags = static_cast<std::uint8_t>(letter(PartFlag::encrypted) | letter(PartFlag::undecipherable)),
-                                       .macros = {true, true, false, "VBA/ThisDocument"}}});
+    const auto message =
+        contents_of({{.types = {"multipart/mixed"}},
+                     {.parent = 1, .types = {"application/zip"}, .kinds = {"zip"}, .names = {"all.zip"}},
+                     {.parent = 2,
+                      .types = {"application/octet-stream"},
+                      .kinds = {"docm"},
+                      .names = {"Budget.docm"},
+                      .container = "zip",
+                      .size = 5000,
+                      .flags = static_cast<std::uint8_t>(letter(PartFlag::encrypted) | letter(PartFlag::undecipherable)),
+                      .macros = {true, true, false, "VBA/ThisDocument"}}});
     CAPTURE(row.rule);
     CHECK(rule_for(rules, message, {"X"}) == (row.hit ? "X rule 1" : ""));
 }
 
 TEST_CASE("amavisd's namepath string") {
-    const auto message = contents_of({{.types = {"multipart/mixed"}},
-                                      {.parent = 1, .types = {"application/zip"}, .kinds = {"zip"}, .names = {"a\tb\nc.zip", "raw"}},
-                                      {.parent = 2, .kinds = {"exe", "exe-ms"}, .names = {"x.exe"}, .container = "zip",
-                                       .flags = letter(PartFlag::undecipherable)}});
-    CHECK(name_path(message, 3) == "P=p001\tL=1\tM=multipart/mixed\nP=p002\tL=1/1\tM=application/zip\tT=zip\tN=a b c.zip\tN=raw\n"
-                                   "P=p003\tT=exe\tT=exe-ms\tN=x.exe\tA=U");
+    const auto message =
+        contents_of({{.types = {"multipart/mixed"}},
+                     {.parent = 1, .types = {"application/zip"}, .kinds = {"zip"}, .names = {"a\tb\nc.zip", "raw"}},
+                     {.parent = 2,
+                      .kinds = {"exe", "exe-ms"},
+                      .names = {"x.exe"},
+                      .container = "zip",
+                      .flags = letter(PartFlag::undecipherable)}});
+    CHECK(name_path(message, 3) ==
+          "P=p001\tL=1\tM=multipart/mixed\nP=p002\tL=1/1\tM=application/zip\tT=zip\tN=a b c.zip\tN=raw\n"
+          "P=p003\tT=exe\tT=exe-ms\tN=x.exe\tA=U");
     CHECK(name_path(message, 9).empty());
 }
 
 TEST_CASE("the lists that come with Tamis") {
     struct Row {
         const char* list;
-        Node        node;
-        bool        banned;
+        Node node;
+        bool banned;
     };
     const mail::Macros macro{true, false, false, "x"}, automatic{true, true, false, "x"}, suspicious{true, false, true, "x"};
     const auto rows = std::vector<Row>{
@@ -328,12 +359,18 @@ TEST_CASE("the lists that come with Tamis") {
     const auto document = [&](Node member, std::vector<std::string> names = {"a.docx"}) {
         member.parent = 2;
         member.container = "zip";
-        return contents_of({{.types = {"multipart/mixed"}}, {.parent = 1, .kinds = {"docx"}, .names = std::move(names)}, std::move(member)});
+        return contents_of(
+            {{.types = {"multipart/mixed"}}, {.parent = 1, .kinds = {"docx"}, .names = std::move(names)}, std::move(member)});
     };
-    CHECK(rule_for(rules, document({.kinds = {"dat"}, .names = {"word/printerSettings1.bin"}}), {"OFFICE-ONLY", "NO-EXECUTABLES"}).empty());
-    CHECK(rule_for(rules, document({.kinds = {"exe", "exe-ms"}, .names = {"word/x.bin"}}), {"OFFICE-ONLY"}) == "OFFICE-ONLY rule 1");
-    CHECK_FALSE(rule_for(rules, contents_of({{.types = {"text/plain"}, .kinds = {"asc"}}, {.parent = 1, .kinds = {"zip"}, .container = "uuencode"}}),
-                         {"OFFICE-ONLY"}).empty());
+    CHECK(rule_for(rules, document({.kinds = {"dat"}, .names = {"word/printerSettings1.bin"}}), {"OFFICE-ONLY", "NO-EXECUTABLES"})
+              .empty());
+    CHECK(rule_for(rules, document({.kinds = {"exe", "exe-ms"}, .names = {"word/x.bin"}}), {"OFFICE-ONLY"}) ==
+          "OFFICE-ONLY rule 1");
+    CHECK_FALSE(rule_for(rules,
+                         contents_of({{.types = {"text/plain"}, .kinds = {"asc"}},
+                                      {.parent = 1, .kinds = {"zip"}, .container = "uuencode"}}),
+                         {"OFFICE-ONLY"})
+                    .empty());
     CHECK(rules.names().size() == 8);
 }
 
@@ -347,17 +384,20 @@ TEST_CASE("rules that are wrong are told with their place") {
     struct Row {
         std::string toml, want;
     };
-    const auto row = GENERATE(
-        Row{"banned = 1", "t.toml:1:10: banned must be a table"}, Row{"[banned]\nrule = 1", "t.toml:2:1: unknown setting \"rule\" in [banned]"},
-        Row{"[banned.rules.X]\nname = 'a'", "banned.rules.X must be a list of tables: [[banned.rules.X]]"},
-        Row{"[banned.rules]\nX = [1]", "banned.rules.X must be a list of tables"}, Row{"[banned]\nrules = 1", "banned.rules must be"},
-        Row{"[[banned.rules.X]]\ncomment = 'a'", "t.toml:1:1: [[banned.rules.X]] has no selector"},
-        Row{"[[banned.rules.X]]\nnam = 'a'", "t.toml:2:1: unknown setting"},
-        Row{"[[banned.rules.X]]\nname = '('", "t.toml:2:8: banned.rules.X.name: \"(\" is not a regular expression"},
-        Row{"[[banned.rules.X]]\nname = '(?=a)'", "is not a regular expression"}, Row{"[[banned.rules.X]]\nname = 'a'\naction = 'deny'", "action"},
-        Row{"[[banned.rules.X]]\nmacro = 'yes'", "macro"}, Row{"[[banned.rules.X]]\ndepth = 0", "depth"},
-        Row{"[[banned.rules.X]]\nany = '" + std::string(20'000, 'a') + "'", "a pattern of more than"},
-        Row{"[[banned.rules.\"A,B\"]]\nname = 'a'", "a name without blanks and commas"});
+    const auto row =
+        GENERATE(Row{"banned = 1", "t.toml:1:10: banned must be a table"},
+                 Row{"[banned]\nrule = 1", "t.toml:2:1: unknown setting \"rule\" in [banned]"},
+                 Row{"[banned.rules.X]\nname = 'a'", "banned.rules.X must be a list of tables: [[banned.rules.X]]"},
+                 Row{"[banned.rules]\nX = [1]", "banned.rules.X must be a list of tables"},
+                 Row{"[banned]\nrules = 1", "banned.rules must be"},
+                 Row{"[[banned.rules.X]]\ncomment = 'a'", "t.toml:1:1: [[banned.rules.X]] has no selector"},
+                 Row{"[[banned.rules.X]]\nnam = 'a'", "t.toml:2:1: unknown setting"},
+                 Row{"[[banned.rules.X]]\nname = '('", "t.toml:2:8: banned.rules.X.name: \"(\" is not a regular expression"},
+                 Row{"[[banned.rules.X]]\nname = '(?=a)'", "is not a regular expression"},
+                 Row{"[[banned.rules.X]]\nname = 'a'\naction = 'deny'", "action"},
+                 Row{"[[banned.rules.X]]\nmacro = 'yes'", "macro"}, Row{"[[banned.rules.X]]\ndepth = 0", "depth"},
+                 Row{"[[banned.rules.X]]\nany = '" + std::string(20'000, 'a') + "'", "a pattern of more than"},
+                 Row{"[[banned.rules.\"A,B\"]]\nname = 'a'", "a name without blanks and commas"});
     Problems problems("t.toml");
     (void)BannedRules::load(parse_config(row.toml, problems), problems);
     CHECK_THAT(join(problems.lines(), "\n"), Catch::Contains(row.want));
@@ -377,7 +417,8 @@ name = '[(?#]a(?# not wanted )b\(?#c'
 TEST_CASE("texts of strangers are cut") {
     const auto rules = rules_of("[[banned.rules.X]]\ndepth = 1\n");
     std::vector<Node> nodes = {{.types = {"multipart/mixed"}}};
-    for (int i = 0; i < 300; ++i) nodes.push_back({.parent = 1, .names = {std::string(700, 'n') + "\xc3\xa9      \t \xc3\xa9", std::string(700, 'm')}});
+    for (int i = 0; i < 300; ++i)
+        nodes.push_back({.parent = 1, .names = {std::string(700, 'n') + "\xc3\xa9      \t \xc3\xa9", std::string(700, 'm')}});
     const auto message = contents_of(nodes);
     BannedCheck check(rules, message);
     const auto hit = check.hit({"X"});
@@ -401,7 +442,8 @@ TEST_CASE("time grows with the parts and no faster, and a clean message costs ne
     };
     const auto chain = [](std::uint32_t parts) {  // a container in a container in ...: the way down is long
         std::vector<Node> nodes;
-        for (std::uint32_t i = 0; i < parts; ++i) nodes.push_back({.parent = i, .kinds = {"zip"}, .names = {"a.zip"}, .container = "zip"});
+        for (std::uint32_t i = 0; i < parts; ++i)
+            nodes.push_back({.parent = i, .kinds = {"zip"}, .names = {"a.zip"}, .container = "zip"});
         return contents_of(nodes);
     };
     const auto text = contents_of({{.types = {"text/plain"}, .kinds = {"asc"}}});
@@ -412,8 +454,8 @@ TEST_CASE("time grows with the parts and no faster, and a clean message costs ne
         small = std::min(small, time_of(chain(250), 5));
         large = std::min(large, time_of(chain(4000), 1));
     }
-    CAPTURE(clean, small, large);  // measured 0.6, 100 and 2100 us in release
-    CHECK(clean < 100);            // a sanitizer and a busy machine are slower
+    CAPTURE(clean, small, large);   // measured 0.6, 100 and 2100 us in release
+    CHECK(clean < 100);             // a sanitizer and a busy machine are slower
     CHECK(large < small * 16 * 6);  // 16 times the parts
 }
 

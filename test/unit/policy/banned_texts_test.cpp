@@ -55,14 +55,20 @@ struct Case : Story {
 
 TEST_CASE("the log line, the JSON report and the reply name the part") {
     const Case blocked(Destiny::reject);
-    CHECK(blocked.outcomes[0].response.line() == "554 5.7.0 Reject, id=1-01 - BANNED: application/octet-stream,.exe,.exe-ms,setup.exe");
+    CHECK(blocked.outcomes[0].response.line() ==
+          "554 5.7.0 Reject, id=1-01 - BANNED: application/octet-stream,.exe,.exe-ms,setup.exe");
     const auto lines = blocked.lines();
     REQUIRE(lines.size() == 2);
-    CHECK_THAT(lines[0], Catch::StartsWith("Passed BANNED (application/octet-stream,.exe,.exe-ms,setup.exe) {RejectedInbound,RelayedInbound},"));
+    CHECK_THAT(
+        lines[0],
+        Catch::StartsWith("Passed BANNED (application/octet-stream,.exe,.exe-ms,setup.exe) {RejectedInbound,RelayedInbound},"));
     CHECK_THAT(lines[0], Catch::Contains("-> <bob1@example.com>,"));
-    CHECK_THAT(lines[1], Catch::StartsWith("Blocked BANNED (application/octet-stream,.exe,.exe-ms,setup.exe) {") && Catch::Contains("-> <bob0@example.com>,"));
-    CHECK_THAT(blocked.json, Catch::Contains("\"rcpt_to\":\"bob0@example.com\",") &&
-                                 Catch::Contains("\"ccat_blocking\":\"Banned\",\"banning_reason\":\"application/octet-stream,.exe,.exe-ms,setup.exe\"}"));
+    CHECK_THAT(lines[1], Catch::StartsWith("Blocked BANNED (application/octet-stream,.exe,.exe-ms,setup.exe) {") &&
+                             Catch::Contains("-> <bob0@example.com>,"));
+    CHECK_THAT(blocked.json,
+               Catch::Contains("\"rcpt_to\":\"bob0@example.com\",") &&
+                   Catch::Contains(
+                       "\"ccat_blocking\":\"Banned\",\"banning_reason\":\"application/octet-stream,.exe,.exe-ms,setup.exe\"}"));
     CHECK(blocked.json.find("banning_reason") == blocked.json.rfind("banning_reason"));  // not of bob1
 }
 
@@ -74,9 +80,12 @@ TEST_CASE("a name that is not ASCII is escaped in the reply and readable in the 
 TEST_CASE("only the recipient with a hit gets the alert and the copy is marked with the first") {
     const Case passed(Destiny::pass);
     const auto alerts = [&](std::size_t i) {
-        const auto edits = edits_for(passed.verdicts[i], passed.policies[i], passed.findings, passed.envelope, passed.message, Site{}, false);
+        const auto edits =
+            edits_for(passed.verdicts[i], passed.policies[i], passed.findings, passed.envelope, passed.message, Site{}, false);
         std::size_t count = 0;
-        for (const auto& field : edits.prepended()) count += field.starts_with("X-Amavis-Alert: BANNED, message contains\r\n\tapplication/octet-stream,.exe,.exe-ms,setup.exe\r\n");
+        for (const auto& field : edits.prepended())
+            count += field.starts_with(
+                "X-Amavis-Alert: BANNED, message contains\r\n\tapplication/octet-stream,.exe,.exe-ms,setup.exe\r\n");
         return count;
     };
     CHECK(alerts(0) == 1);
@@ -124,8 +133,9 @@ TEST_CASE("the administrator reads which rule and every part, the recipient that
     in.from = "postmaster@f.example.com";
     const auto notices = people_notices(in);
     REQUIRE(notices.size() == 2);
-    CHECK_THAT(notices[0].notice.text, Catch::Contains("\r\n\r\napplication/octet-stream,.exe,.exe-ms,setup.exe|DEFAULT rule 6|  multipart/mixed | "
-                                                       "application/octet-stream,.exe,.exe-ms,setup.exe\r\n|"));
+    CHECK_THAT(notices[0].notice.text,
+               Catch::Contains("\r\n\r\napplication/octet-stream,.exe,.exe-ms,setup.exe|DEFAULT rule 6|  multipart/mixed | "
+                               "application/octet-stream,.exe,.exe-ms,setup.exe\r\n|"));
     CHECK(notices[1].notice.recipients == std::vector<std::string>{"bob0@example.com"});
     CHECK_THAT(notices[1].notice.text, Catch::Contains("BANNED: application/octet-stream,.exe,.exe-ms,setup.exe"));
 }

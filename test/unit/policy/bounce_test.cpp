@@ -22,7 +22,8 @@ public:
     }
     // header - of an original, found in the part added last
     Tree& header(std::uint32_t fields, std::string message_id, std::string from = "Bob <bob@example.com>") {
-        contents.attached_headers.push_back({static_cast<std::uint32_t>(contents.parts.size()), fields, std::move(message_id), std::move(from), false});
+        contents.attached_headers.push_back(
+            {static_cast<std::uint32_t>(contents.parts.size()), fields, std::move(message_id), std::move(from), false});
         return *this;
     }
     std::string seen(const BounceSigns& signs) const {
@@ -45,20 +46,26 @@ std::string signs_of(const std::string& header, const std::string& sender = "") 
     mail::Envelope envelope;
     envelope.sender = sender;
     const auto signs = bounce_signs(envelope, policy::test::message_of(header + "\r\ntext\r\n"));
-    return std::string(signs.null_sender ? "null " : "") + (signs.is_reply_of_automat ? "reply " : "") + (signs.from_daemon ? "daemon " : "") + signs.answered;
+    return std::string(signs.null_sender ? "null " : "") + (signs.is_reply_of_automat ? "reply " : "") +
+           (signs.from_daemon ? "daemon " : "") + signs.answered;
 }
 
 }  // namespace
 
 TEST_CASE("a multipart/report with the original beside it is a bounce, whoever sent it") {
-    struct Row { std::string report, original, want; };
+    struct Row {
+        std::string report, original, want;
+    };
     const auto row = GENERATE(
-        Row{"message/delivery-status", "message/rfc822", "DSN <1@x>"}, Row{"message/delivery-status", "text/rfc822-headers", "DSN <1@x>"},
-        Row{"message/global-delivery-status", "message/global", "DSN <1@x>"}, Row{"message/global-delivery-status", "message/global-headers", "DSN <1@x>"},
-        Row{"message/disposition-notification", "message/rfc822", "MDN <1@x>"}, Row{"message/global-disposition-notification", "text/rfc822-headers", "MDN <1@x>"},
+        Row{"message/delivery-status", "message/rfc822", "DSN <1@x>"},
+        Row{"message/delivery-status", "text/rfc822-headers", "DSN <1@x>"},
+        Row{"message/global-delivery-status", "message/global", "DSN <1@x>"},
+        Row{"message/global-delivery-status", "message/global-headers", "DSN <1@x>"},
+        Row{"message/disposition-notification", "message/rfc822", "MDN <1@x>"},
+        Row{"message/global-disposition-notification", "text/rfc822-headers", "MDN <1@x>"},
         Row{"message/feedback-report", "message/rfc822", "ARF <1@x>"}, Row{"text/html", "message/rfc822", "DSN <1@x>"},
-        Row{"message/delivery-status", "message/partial", "DSN <1@x>"}, Row{"message/delivery-status", "message/rfc822-headers", "DSN <1@x>"},
-        Row{"message/delivery-status", "image/png", "-"});
+        Row{"message/delivery-status", "message/partial", "DSN <1@x>"},
+        Row{"message/delivery-status", "message/rfc822-headers", "DSN <1@x>"}, Row{"message/delivery-status", "image/png", "-"});
     const auto tree = report(row.report, row.original).header(9, "<1@x>");
     CHECK(tree.seen(somebody) == row.want);
 }
@@ -76,12 +83,19 @@ TEST_CASE("a report without any original tells nothing") {
 
 TEST_CASE("a report inside something else is what somebody passes on") {
     Tree tree;
-    tree.part({"multipart/mixed"}).part({"multipart/report"}).part({"message/delivery-status"}, 2).part({"message/rfc822"}, 2).header(9, "<1@x>");
+    tree.part({"multipart/mixed"})
+        .part({"multipart/report"})
+        .part({"message/delivery-status"}, 2)
+        .part({"message/rfc822"}, 2)
+        .header(9, "<1@x>");
     CHECK(tree.seen(null_sender) == "-");
 }
 
 TEST_CASE("header sections of an original in mail that nobody sent") {
-    struct Row { std::uint32_t fields; std::string message_id, from, want; };
+    struct Row {
+        std::uint32_t fields;
+        std::string message_id, from, want;
+    };
     const auto row = GENERATE(Row{3, "<1@x>", "b@x", "bounce <1@x>"}, Row{2, "<1@x>", "b@x", "-"}, Row{5, "", "b@x", "bounce "},
                               Row{4, "", "b@x", "-"}, Row{9, "<1@x>", "", "-"}, Row{9, " <1@x> (comment)", "b@x", "bounce <1@x>"},
                               Row{9, "1@x", "b@x", "bounce <1@x>"}, Row{9, "not an id", "b@x", "bounce "});

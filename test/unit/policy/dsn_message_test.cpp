@@ -70,12 +70,12 @@ std::string from_quoted_printable(std::string_view text) {
 }
 
 struct Part {
-    Fields      header;
+    Fields header;
     std::string body;  // decoded
 };
 
 struct Seen {
-    Fields            header;
+    Fields header;
     std::vector<Part> parts;
 };
 
@@ -102,8 +102,7 @@ Seen read_notice(std::string_view text) {
         const auto split_at = part.find("\r\n\r\n");
         REQUIRE(split_at != std::string_view::npos);
         Part one{fields_of(part), std::string(part.substr(split_at + 4))};
-        if (value_of(one.header, "Content-Transfer-Encoding") == "quoted-printable")
-            one.body = from_quoted_printable(one.body);
+        if (value_of(one.header, "Content-Transfer-Encoding") == "quoted-printable") one.body = from_quoted_printable(one.body);
         seen.parts.push_back(std::move(one));
         at = next;
     }
@@ -121,8 +120,8 @@ std::vector<Fields> groups_of(std::string_view status) {
     return groups;
 }
 
-const std::vector<std::string> top_names = {"From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted",
-                                            "MIME-Version", "Content-Type"};
+const std::vector<std::string> top_names = {"From",           "To",           "Subject",     "Date", "Message-ID",
+                                            "Auto-Submitted", "MIME-Version", "Content-Type"};
 
 Seen notice_of(Story& story) {
     auto input = input_of(story);
@@ -159,7 +158,8 @@ TEST_CASE("a failure notice has all its fields and parts") {
 
     REQUIRE(seen.parts.size() == 3);
     CHECK(value_of(seen.parts[0].header, "Content-Type") == "text/plain; charset=us-ascii");
-    CHECK(seen.parts[0].body.find("<bob0@example.com>:\r\n    552 5.3.4 Bounce, id=12345-01 - Message size") != std::string::npos);
+    CHECK(seen.parts[0].body.find("<bob0@example.com>:\r\n    552 5.3.4 Bounce, id=12345-01 - Message size") !=
+          std::string::npos);
     CHECK(seen.parts[0].body.find("bob1") == std::string::npos);
     CHECK(seen.parts[0].body.find('{') == std::string::npos);
 
@@ -168,8 +168,8 @@ TEST_CASE("a failure notice has all its fields and parts") {
     CHECK(value_of(seen.parts[1].header, "Content-Disposition") == "inline; filename=\"dsn_status.dsn\"");
     const auto groups = groups_of(seen.parts[1].body);
     REQUIRE(groups.size() == 2);
-    CHECK(names_of(groups[0]) == std::vector<std::string>{"Reporting-MTA", "Received-From-MTA", "Arrival-Date",
-                                                          "Original-Envelope-Id"});
+    CHECK(names_of(groups[0]) ==
+          std::vector<std::string>{"Reporting-MTA", "Received-From-MTA", "Arrival-Date", "Original-Envelope-Id"});
     CHECK(value_of(groups[0], "Reporting-MTA") == "dns; mx.example.com");
     CHECK(value_of(groups[0], "Received-From-MTA") == "dns; mta.example.com ([127.0.0.1])");
     CHECK(value_of(groups[0], "Original-Envelope-Id") == "QQ+1");
@@ -189,13 +189,16 @@ TEST_CASE("a failure notice has all its fields and parts") {
 
 TEST_CASE("the next hop's refusal names it and its reply") {
     Story story(2);
-    story.outcomes[0] = {{554, "5.7.1", "id=12345-01 - Rejected by next-hop MTA"}, false, "", "relay.example.com",
-                         "550-5.1.1 no such\r\n550 5.1.1 user", "bob0+spam@example.com"};
+    story.outcomes[0] = {{554, "5.7.1", "id=12345-01 - Rejected by next-hop MTA"},
+                         false,
+                         "",
+                         "relay.example.com",
+                         "550-5.1.1 no such\r\n550 5.1.1 user",
+                         "bob0+spam@example.com"};
     const auto groups = groups_of(notice_of(story).parts[1].body);
     REQUIRE(groups.size() == 2);
-    CHECK(names_of(groups[1]) == std::vector<std::string>{"X-NextToLast-Final-Recipient", "Final-Recipient", "Action",
-                                                          "Status", "Remote-MTA", "Diagnostic-Code", "Last-Attempt-Date",
-                                                          "Final-Log-ID"});
+    CHECK(names_of(groups[1]) == std::vector<std::string>{"X-NextToLast-Final-Recipient", "Final-Recipient", "Action", "Status",
+                                                          "Remote-MTA", "Diagnostic-Code", "Last-Attempt-Date", "Final-Log-ID"});
     CHECK(value_of(groups[1], "X-NextToLast-Final-Recipient") == "rfc822;bob0@example.com");
     CHECK(value_of(groups[1], "Final-Recipient") == "rfc822;bob0+spam@example.com");
     CHECK(value_of(groups[1], "Remote-MTA") == "dns; relay.example.com");
@@ -350,8 +353,8 @@ TEST_CASE("S9: no bytes in any value make another field or another part") {
         story.outcomes[0].response.text = noise(random, 2000);
         story.outcomes[0].response.enhanced = noise(random, 10);
         auto input = input_of(story);
-        const auto notice = delivery_status_notification(
-            input, {{DsnKind::failed, ""}, {DsnKind::failed, ""}, {DsnKind::suppressed, ""}});
+        const auto notice =
+            delivery_status_notification(input, {{DsnKind::failed, ""}, {DsnKind::failed, ""}, {DsnKind::suppressed, ""}});
         REQUIRE(notice);
         CAPTURE(round, escaped(notice->text, 5000));
         CHECK(mail::is_eight_bit(notice->text));
@@ -362,16 +365,15 @@ TEST_CASE("S9: no bytes in any value make another field or another part") {
         if (names.back() == "Content-Transfer-Encoding") names.pop_back();
         CHECK(names == top_names);
         REQUIRE(seen.parts.size() == 3);
-        for (const auto& part : seen.parts)
-            CHECK(names_of(part.header).front() == "Content-Type");
+        for (const auto& part : seen.parts) CHECK(names_of(part.header).front() == "Content-Type");
         const auto groups = groups_of(seen.parts[1].body);
         REQUIRE(groups.size() == 3);
-        CHECK(names_of(groups[0]) == std::vector<std::string>{"Reporting-MTA", "Received-From-MTA", "Arrival-Date",
-                                                              "Original-Envelope-Id"});
+        CHECK(names_of(groups[0]) ==
+              std::vector<std::string>{"Reporting-MTA", "Received-From-MTA", "Arrival-Date", "Original-Envelope-Id"});
         for (std::size_t i = 1; i < 3; ++i)
-            CHECK(names_of(groups[i]) == std::vector<std::string>{"Original-Recipient", "Final-Recipient", "Action",
-                                                                  "Status", "Remote-MTA", "Diagnostic-Code",
-                                                                  "Last-Attempt-Date", "Final-Log-ID"});
+            CHECK(names_of(groups[i]) == std::vector<std::string>{"Original-Recipient", "Final-Recipient", "Action", "Status",
+                                                                  "Remote-MTA", "Diagnostic-Code", "Last-Attempt-Date",
+                                                                  "Final-Log-ID"});
         CHECK(names_of(fields_of(seen.parts[2].body)) == std::vector<std::string>{"Return-Path", "From", "Subject"});
         CHECK(notice->text.find("secret") == std::string::npos);
     }

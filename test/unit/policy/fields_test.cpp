@@ -32,7 +32,8 @@ TEST_CASE("every field has a name of its own, and setting it changes that field 
         if (auto* size = std::get_if<std::optional<std::uint64_t>>(&other)) *size = 77;
         if (auto* text = std::get_if<std::string>(&other)) *text = "seventy-seven";
         if (auto* list = std::get_if<std::vector<std::string>>(&other)) *list = {"seventy", "seven"};
-        if (auto* destiny = std::get_if<Destiny>(&other)) *destiny = *destiny == Destiny::bounce ? Destiny::pass : Destiny::bounce;
+        if (auto* destiny = std::get_if<Destiny>(&other))
+            *destiny = *destiny == Destiny::bounce ? Destiny::pass : Destiny::bounce;
         set_field(field, policy, other);
         const RecipientPolicy untouched;
         for (const auto& each : fields()) {
@@ -47,15 +48,47 @@ TEST_CASE("every field has a name of its own, and setting it changes that field 
 }
 
 TEST_CASE("all columns of amavisd's policy table are fields") {
-    for (const auto* column :
-         {"virus_lover", "spam_lover", "unchecked_lover", "banned_files_lover", "bad_header_lover", "bypass_virus_checks",
-          "bypass_spam_checks", "bypass_banned_checks", "bypass_header_checks", "virus_quarantine_to", "spam_quarantine_to",
-          "banned_quarantine_to", "unchecked_quarantine_to", "bad_header_quarantine_to", "clean_quarantine_to",
-          "archive_quarantine_to", "spam_tag_level", "spam_tag2_level", "spam_tag3_level", "spam_kill_level",
-          "spam_dsn_cutoff_level", "spam_quarantine_cutoff_level", "addr_extension_virus", "addr_extension_spam",
-          "addr_extension_banned", "addr_extension_bad_header", "warnvirusrecip", "warnbannedrecip", "warnbadhrecip",
-          "newvirus_admin", "virus_admin", "banned_admin", "bad_header_admin", "spam_admin", "spam_subject_tag",
-          "spam_subject_tag2", "spam_subject_tag3", "message_size_limit", "banned_rulenames", "forward_method", "local"}) {
+    for (const auto* column : {"virus_lover",
+                               "spam_lover",
+                               "unchecked_lover",
+                               "banned_files_lover",
+                               "bad_header_lover",
+                               "bypass_virus_checks",
+                               "bypass_spam_checks",
+                               "bypass_banned_checks",
+                               "bypass_header_checks",
+                               "virus_quarantine_to",
+                               "spam_quarantine_to",
+                               "banned_quarantine_to",
+                               "unchecked_quarantine_to",
+                               "bad_header_quarantine_to",
+                               "clean_quarantine_to",
+                               "archive_quarantine_to",
+                               "spam_tag_level",
+                               "spam_tag2_level",
+                               "spam_tag3_level",
+                               "spam_kill_level",
+                               "spam_dsn_cutoff_level",
+                               "spam_quarantine_cutoff_level",
+                               "addr_extension_virus",
+                               "addr_extension_spam",
+                               "addr_extension_banned",
+                               "addr_extension_bad_header",
+                               "warnvirusrecip",
+                               "warnbannedrecip",
+                               "warnbadhrecip",
+                               "newvirus_admin",
+                               "virus_admin",
+                               "banned_admin",
+                               "bad_header_admin",
+                               "spam_admin",
+                               "spam_subject_tag",
+                               "spam_subject_tag2",
+                               "spam_subject_tag3",
+                               "message_size_limit",
+                               "banned_rulenames",
+                               "forward_method",
+                               "local"}) {
         INFO(column);
         REQUIRE(field_index(column));
         CHECK(row(column).in_sql);
@@ -64,13 +97,39 @@ TEST_CASE("all columns of amavisd's policy table are fields") {
 
 TEST_CASE("yes and no as SQL columns hold them") {
     const auto [text, want] = GENERATE(table<std::string, std::string>({
-        {"Y", "true"},      {"y", "true"},         {"T", "true"},      {"t", "true"},       {"1", "true"},
-        {"7", "true"},      {"Y    ", "true"},     {"Yes", "true"},    {"yes  ", "true"},   {"TRUE", "true"},
-        {"on", "true"},     {"N", "false"},        {"n", "false"},     {"F", "false"},      {"f", "false"},
-        {"0", "false"},     {"00  ", "false"},     {" ", "false"},     {"    ", "false"},   {"", "false"},
-        {"No", "false"},    {"NO   ", "false"},    {"false", "false"}, {"off", "false"},    {std::string(2, '\0'), "false"},
-        {"maybe", "PROBLEM"}, {"-1", "PROBLEM"},   {"Yup", "PROBLEM"}, {"X", "PROBLEM"},    {"Y;--", "PROBLEM"},
-        {"\xff", "PROBLEM"}, {"0.0", "PROBLEM"},   {std::string("N\0", 2), "PROBLEM"},
+        {"Y", "true"},
+        {"y", "true"},
+        {"T", "true"},
+        {"t", "true"},
+        {"1", "true"},
+        {"7", "true"},
+        {"Y    ", "true"},
+        {"Yes", "true"},
+        {"yes  ", "true"},
+        {"TRUE", "true"},
+        {"on", "true"},
+        {"N", "false"},
+        {"n", "false"},
+        {"F", "false"},
+        {"f", "false"},
+        {"0", "false"},
+        {"00  ", "false"},
+        {" ", "false"},
+        {"    ", "false"},
+        {"", "false"},
+        {"No", "false"},
+        {"NO   ", "false"},
+        {"false", "false"},
+        {"off", "false"},
+        {std::string(2, '\0'), "false"},
+        {"maybe", "PROBLEM"},
+        {"-1", "PROBLEM"},
+        {"Yup", "PROBLEM"},
+        {"X", "PROBLEM"},
+        {"Y;--", "PROBLEM"},
+        {"\xff", "PROBLEM"},
+        {"0.0", "PROBLEM"},
+        {std::string("N\0", 2), "PROBLEM"},
     }));
     INFO(text);
     CHECK(shown("bypass_spam_checks", text) == want);
@@ -78,9 +137,21 @@ TEST_CASE("yes and no as SQL columns hold them") {
 
 TEST_CASE("numbers as SQL columns hold them, whatever the locale") {
     const auto [text, want] = GENERATE(table<std::string, std::string>({
-        {"6.9", "6.9"},      {"-3", "-3"},      {"+5", "5"},          {"1e2", "100"},      {" 6.31  ", "6.31"},
-        {"0", "0"},          {"", "NULL"},      {"   ", "NULL"},      {"abc", "PROBLEM"},  {"6,9", "PROBLEM"},
-        {"NaN", "PROBLEM"},  {"Infinity", "PROBLEM"}, {"6.9;", "PROBLEM"}, {"1e999", "PROBLEM"}, {"0x10", "PROBLEM"},
+        {"6.9", "6.9"},
+        {"-3", "-3"},
+        {"+5", "5"},
+        {"1e2", "100"},
+        {" 6.31  ", "6.31"},
+        {"0", "0"},
+        {"", "NULL"},
+        {"   ", "NULL"},
+        {"abc", "PROBLEM"},
+        {"6,9", "PROBLEM"},
+        {"NaN", "PROBLEM"},
+        {"Infinity", "PROBLEM"},
+        {"6.9;", "PROBLEM"},
+        {"1e999", "PROBLEM"},
+        {"0x10", "PROBLEM"},
     }));
     INFO(text);
     const std::string before = std::setlocale(LC_NUMERIC, nullptr);
@@ -111,10 +182,11 @@ TEST_CASE("sizes, texts, names and destinies as SQL columns hold them") {
 
 TEST_CASE("values of the configuration, and what is said about wrong ones") {
     Problems problems("t.toml");
-    const auto config = parse_config("spam_kill_level = 10\nspam_tag3_level = \"none\"\nbypass_spam_checks = true\n"
-                                     "message_size_limit = \"10 MB\"\nbanned_rulenames = [\"A\", \"B\"]\n"
-                                     "final_virus_destiny = \"reject\"\nspam_quarantine_to = \"\"\n",
-                                     problems);
+    const auto config = parse_config(
+        "spam_kill_level = 10\nspam_tag3_level = \"none\"\nbypass_spam_checks = true\n"
+        "message_size_limit = \"10 MB\"\nbanned_rulenames = [\"A\", \"B\"]\n"
+        "final_virus_destiny = \"reject\"\nspam_quarantine_to = \"\"\n",
+        problems);
     const auto values = load_field_values(config, "recipients.\".\"", problems);
     REQUIRE(problems.none());
     const auto at = [&](std::string_view name) { return show_value(values[field_index(name).value()].value()); };
@@ -127,14 +199,16 @@ TEST_CASE("values of the configuration, and what is said about wrong ones") {
     CHECK(at("spam_quarantine_to") == "\"\"");
     CHECK_FALSE(values[field_index("virus_lover").value()]);
 
-    const auto bad = parse_config("spam_kil_level = 10\nspam_tag_level = \"high\"\nvirus_lover = \"Y\"\n"
-                                  "final_spam_destiny = \"bounced\"\nspam_admin = \"a\\nb\"\n",
-                                  problems);
+    const auto bad = parse_config(
+        "spam_kil_level = 10\nspam_tag_level = \"high\"\nvirus_lover = \"Y\"\n"
+        "final_spam_destiny = \"bounced\"\nspam_admin = \"a\\nb\"\n",
+        problems);
     const auto rest = load_field_values(bad, "banks.X", problems);
     CHECK(std::ranges::none_of(rest, [](const auto& value) { return value.has_value(); }));
     REQUIRE(problems.lines().size() == 5);
     const auto text = problems.lines()[0] + problems.lines()[1] + problems.lines()[2] + problems.lines()[3] + problems.lines()[4];
-    CHECK(text.find("t.toml:1:1: unknown setting \"spam_kil_level\" in [banks.X]; did you mean \"spam_kill_level\"?") != std::string::npos);
+    CHECK(text.find("t.toml:1:1: unknown setting \"spam_kil_level\" in [banks.X]; did you mean \"spam_kill_level\"?") !=
+          std::string::npos);
     CHECK(text.find("t.toml:2:18: banks.X.spam_tag_level must be a number or \"none\"") != std::string::npos);
     CHECK(text.find("t.toml:3:15: banks.X.virus_lover must be true or false") != std::string::npos);
     CHECK(text.find("did you mean \"bounce\"?") != std::string::npos);

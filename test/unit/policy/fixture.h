@@ -40,7 +40,8 @@ struct Story {
             RecipientVerdict clean;
             clean.categories = {{mail::Major::clean, 0}};
             verdicts.push_back(clean);
-            outcomes.push_back({{250, "2.0.0", "from MTA(smtp:[127.0.0.1]:10025): 250 2.0.0 Ok: queued as 3BD2F"}, true, "3BD2F"});
+            outcomes.push_back(
+                {{250, "2.0.0", "from MTA(smtp:[127.0.0.1]:10025): 250 2.0.0 Ok: queued as 3BD2F"}, true, "3BD2F"});
         }
     }
 
@@ -51,11 +52,11 @@ struct Story {
         outcomes[i] = {blocked_response(verdicts[i], message.log_id.get(), findings), false, ""};
     }
 
-    mail::Envelope                envelope;
-    mail::Message                 message;
-    Findings                      findings;
+    mail::Envelope envelope;
+    mail::Message message;
+    Findings findings;
     std::vector<RecipientVerdict> verdicts;
-    std::vector<RecipientPolicy>  policies;
+    std::vector<RecipientPolicy> policies;
     std::vector<RecipientOutcome> outcomes;
 };
 

@@ -39,7 +39,8 @@ std::string text_of(const std::vector<HeaderProblem>& problems) {
 
 TEST_CASE("a good header has no problem") {
     CHECK(text_of(problems_of(std::string(test::plain_text.substr(0, test::plain_text.find("\r\n\r\n") + 2)))) == "");
-    CHECK(text_of(problems_of(std::string(good) + "Subject: \xc3\xa9t\xc3\xa9\r\nX:\r\nX-A: a\r\n b\r\n\tc\r\nX-B : b\r\n")) == "");
+    CHECK(text_of(problems_of(std::string(good) + "Subject: \xc3\xa9t\xc3\xa9\r\nX:\r\nX-A: a\r\n b\r\n\tc\r\nX-B : b\r\n")) ==
+          "");
 }
 
 TEST_CASE("one field, one problem") {
@@ -59,14 +60,17 @@ TEST_CASE("one field, one problem") {
         Row{"Subject: a\r\n \r\n",
             "4 Improper folded header field made up entirely of whitespace (char 20 hex): Subject: a\\x{0A} \n"},
         Row{"Subject: " + std::string(989, 'a') + "\r\n", ""},  // 998
-        Row{"Subject: " + std::string(990, 'a') + "\r\n", "5 Header line longer than 998 characters: Subject: " + std::string(41, 'a') + "[...]\n"},
-        Row{"Subject: a\r\n " + std::string(998, 'b') + "\r\n", "5 Header line longer than 998 characters:  " + std::string(49, 'b') + "[...]\n"},
+        Row{"Subject: " + std::string(990, 'a') + "\r\n",
+            "5 Header line longer than 998 characters: Subject: " + std::string(41, 'a') + "[...]\n"},
+        Row{"Subject: a\r\n " + std::string(998, 'b') + "\r\n",
+            "5 Header line longer than 998 characters:  " + std::string(49, 'b') + "[...]\n"},
         Row{"Subject: caf\xe9!\r\n", "2 Non-encoded non-ASCII data (and not UTF-8) (char E9 hex): Subject: caf\\x{E9}!\n"},
         Row{"Subject: \xc3\xa9\x01\r\n", "2 UTF-8 string contains C0 Controls (char 01 hex): Subject: \\x{C3}\\x{A9}\\x{01}\n"},
         Row{"Subject: \xc2\x85x\r\n", "2 UTF-8 string contains C1 Controls (char C2 85 hex): Subject: \\x{C2}\\x{85}x\n"},
         Row{"Subject: \xc2\xa0x\r\n", ""},
         Row{"Subject: " + x50 + x50 + "\xff" + x50 + "\r\n",
-            "2 Non-encoded non-ASCII data (and not UTF-8) (char FF hex): Subject: ..." + std::string(25, 'x') + "\\x{FF}" + std::string(15, 'x') + "[...]\n"},
+            "2 Non-encoded non-ASCII data (and not UTF-8) (char FF hex): Subject: ..." + std::string(25, 'x') + "\\x{FF}" +
+                std::string(15, 'x') + "[...]\n"},
         // a bad name and a bad value: the first kind only
         Row{"S\xff: \r\n \r\n", "6 Invalid header field name, contains non-ASCII char (char FF hex): S\\x{FF}: \\x{0A} \n"});
     CAPTURE(escaped(row.header, 200));
@@ -76,20 +80,24 @@ TEST_CASE("one field, one problem") {
 TEST_CASE("what receipt took out is known") {
     const std::string header = std::string(good) + "Subject: ab\r\nX: y\r\n";
     const auto at = static_cast<std::uint32_t>(header.find("ab") + 1);
-    CHECK(text_of(problems_of(header, {}, false, {{at, '\0'}})) == "3 Improper use of control character (char 00 hex): Subject: a\\x{00}b\n");
-    CHECK(text_of(problems_of(header, {}, false, {{at, '\r'}, {at, '\0'}, {at + 4, '\r'}})) ==
-          "3 Improper use of control character (char 0D hex): Subject: a\\x{0D}b\n3 Improper use of control character (char 0D hex): X\\x{0D}: y\n");
+    CHECK(text_of(problems_of(header, {}, false, {{at, '\0'}})) ==
+          "3 Improper use of control character (char 00 hex): Subject: a\\x{00}b\n");
+    CHECK(
+        text_of(problems_of(header, {}, false, {{at, '\r'}, {at, '\0'}, {at + 4, '\r'}})) ==
+        "3 Improper use of control character (char 0D hex): Subject: a\\x{0D}b\n3 Improper use of control character (char 0D hex): X\\x{0D}: y\n");
     CHECK(text_of(problems_of(header, with(&HeaderChecks::control, false), false, {{at, '\0'}})) == "");
 }
 
 TEST_CASE("fields that must be there and fields that may be there once") {
-    CHECK(text_of(problems_of("Subject: x\r\n")) == "7 Missing required header field: \"Date\"\n7 Missing required header field: \"From\"\n");
+    CHECK(text_of(problems_of("Subject: x\r\n")) ==
+          "7 Missing required header field: \"Date\"\n7 Missing required header field: \"From\"\n");
     CHECK(text_of(problems_of(std::string(good) + "subject: a\r\nSubject: b\r\n")) == "8 Duplicate header field: \"Subject\"\n");
-    CHECK(text_of(problems_of(std::string(good) + "To: a@b\r\nTo: a@b\r\nTo : a@b\r\n")) == "8 Header field occurs more than once: \"To\" occurs 3 times\n");
+    CHECK(text_of(problems_of(std::string(good) + "To: a@b\r\nTo: a@b\r\nTo : a@b\r\n")) ==
+          "8 Header field occurs more than once: \"To\" occurs 3 times\n");
     CHECK(text_of(problems_of(std::string(good) + "Received: a\r\nReceived: b\r\nX-A: 1\r\nX-A: 2\r\n")) == "");
-    for (const auto* name : {"Date", "From", "Sender", "Reply-To", "To", "Cc", "Bcc", "Subject", "Message-ID", "References", "In-Reply-To",
-                             "MIME-Version", "Content-Type", "Content-Transfer-Encoding", "Content-ID", "Content-Description",
-                             "Content-Disposition", "Auto-Submitted"}) {
+    for (const auto* name : {"Date", "From", "Sender", "Reply-To", "To", "Cc", "Bcc", "Subject", "Message-ID", "References",
+                             "In-Reply-To", "MIME-Version", "Content-Type", "Content-Transfer-Encoding", "Content-ID",
+                             "Content-Description", "Content-Disposition", "Auto-Submitted"}) {
         const std::string line = std::string(name) + ": ann@example.net\r\n";
         const auto found = problems_of("Date: x\r\nFrom: ann@example.net\r\n" + line + line);
         REQUIRE(found.size() == 1);
@@ -102,11 +110,13 @@ TEST_CASE("S12: From names one author that everybody reads in the same way") {
     struct Row {
         std::string header, want;
     };
-    const auto row = GENERATE(
-        Row{"From: Ann <ann@x>\r\n", ""}, Row{"From: ann@x\r\nFrom: bob@x\r\n", "8 Duplicate header field: \"From\"\n"},
-        Row{"From:\r\n", "6 No address in header field: From: \n"}, Row{"From: Ann\r\n", "6 No address in header field: From: Ann\n"},
-        Row{"From: undisclosed:;\r\n", "6 No address in header field: From: undisclosed:;\n"},
-        Row{"From: a@x, b@x\r\n", "6 Several authors and no Sender: From: a@x, b@x\n"}, Row{"From: a@x, b@x\r\nSender: a@x\r\n", ""});
+    const auto row =
+        GENERATE(Row{"From: Ann <ann@x>\r\n", ""}, Row{"From: ann@x\r\nFrom: bob@x\r\n", "8 Duplicate header field: \"From\"\n"},
+                 Row{"From:\r\n", "6 No address in header field: From: \n"},
+                 Row{"From: Ann\r\n", "6 No address in header field: From: Ann\n"},
+                 Row{"From: undisclosed:;\r\n", "6 No address in header field: From: undisclosed:;\n"},
+                 Row{"From: a@x, b@x\r\n", "6 Several authors and no Sender: From: a@x, b@x\n"},
+                 Row{"From: a@x, b@x\r\nSender: a@x\r\n", ""});
     CAPTURE(row.header);
     CHECK(text_of(problems_of("Date: x\r\n" + row.header)) == row.want);
     if (!row.want.starts_with("8")) CHECK(problems_of("Date: x\r\n" + row.header, with(&HeaderChecks::from, false)).empty());
@@ -118,15 +128,17 @@ TEST_CASE("each test can be switched off, UTF-8 be refused") {
         bool HeaderChecks::* which;
         std::string header;
     };
-    const auto row = GENERATE(Row{&HeaderChecks::syntax, "nothing\r\n"}, Row{&HeaderChecks::empty, "X: a\r\n \r\n b\r\n"},
-                              Row{&HeaderChecks::long_lines, "X: " + std::string(1000, 'x') + "\r\n"},
-                              Row{&HeaderChecks::eight_bit, "X: \xff\r\n"}, Row{&HeaderChecks::multiple, "To: a@x\r\nTo: b@x\r\n"});
+    const auto row =
+        GENERATE(Row{&HeaderChecks::syntax, "nothing\r\n"}, Row{&HeaderChecks::empty, "X: a\r\n \r\n b\r\n"},
+                 Row{&HeaderChecks::long_lines, "X: " + std::string(1000, 'x') + "\r\n"},
+                 Row{&HeaderChecks::eight_bit, "X: \xff\r\n"}, Row{&HeaderChecks::multiple, "To: a@x\r\nTo: b@x\r\n"});
     CHECK(problems_of(std::string(good) + row.header).size() == 1);
     CHECK(problems_of(std::string(good) + row.header, with(row.which, false)).empty());
     CHECK(problems_of("X: y\r\n", with(&HeaderChecks::missing, false)).empty());
     const auto strict = with(&HeaderChecks::utf8);
     const std::string utf8 = std::string(good) + "Subject: \xe2\x82\xac 5\r\n";
-    CHECK(text_of(problems_of(utf8, strict)) == "2 Non-encoded UTF-8 string in non-EAI mail (char E2 82 AC hex): Subject: \\x{E2}\\x{82}\\x{AC} 5\n");
+    CHECK(text_of(problems_of(utf8, strict)) ==
+          "2 Non-encoded UTF-8 string in non-EAI mail (char E2 82 AC hex): Subject: \\x{E2}\\x{82}\\x{AC} 5\n");
     CHECK(problems_of(utf8, strict, true).empty());
     CHECK(problems_of(utf8).empty());
 }

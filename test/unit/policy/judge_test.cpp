@@ -21,7 +21,9 @@ constexpr std::uint64_t big = 100'000;
 void find(Major major, Findings& findings, RecipientPolicy& policy) {
     switch (major) {
         case Major::virus: findings.viruses = {"Eicar"}; break;
-        case Major::banned: policy.banned = std::make_shared<const BannedHit>(BannedHit{".exe", "DEFAULT rule 7", {".exe"}, false}); break;
+        case Major::banned:
+            policy.banned = std::make_shared<const BannedHit>(BannedHit{".exe", "DEFAULT rule 7", {".exe"}, false});
+            break;
         case Major::unchecked: findings.unchecked = {mail::unchecked_encrypted}; break;
         case Major::spam:
             findings.score = std::max(findings.score.value_or(0), 10.0);
@@ -71,7 +73,7 @@ TEST_CASE("every pair of categories, each destiny, each lover") {
                     for (int loved = 0; loved < 4; ++loved)
                         for (const bool bulk : {false, true}) {
                             if (first >= second && first != second) {
-                                Findings        findings;
+                                Findings findings;
                                 RecipientPolicy policy;
                                 findings.is_bulk = bulk;
                                 find(first, findings, policy);
@@ -91,8 +93,7 @@ TEST_CASE("every pair of categories, each destiny, each lover") {
                                     return !(major == Major::bad_header && destiny == Destiny::bounce && bulk);
                                 };
                                 const bool both_spam = first == Major::spam && second == Major::spammy;
-                                const bool first_stops =
-                                    stops(first, first_destiny, first_loved || (both_spam && second_loved));
+                                const bool first_stops = stops(first, first_destiny, first_loved || (both_spam && second_loved));
                                 const bool second_stops = stops(second, second_destiny, second_loved);
                                 CAPTURE(static_cast<int>(first), static_cast<int>(second), static_cast<int>(first_destiny),
                                         static_cast<int>(second_destiny), loved, bulk);
@@ -119,7 +120,7 @@ TEST_CASE("every pair of categories, each destiny, each lover") {
 
 TEST_CASE("a bypass hides its own category and no other") {
     for (const auto major : majors) {
-        Findings        findings;
+        Findings findings;
         RecipientPolicy policy;
         for (const auto each : majors) find(each, findings, policy);
         if (major == Major::virus || major == Major::unchecked) policy.bypass_virus_checks = true;
@@ -134,9 +135,7 @@ TEST_CASE("a bypass hides its own category and no other") {
         if (major != Major::oversized) CHECK_FALSE(has(major));
         CHECK(has(Major::oversized));
         for (const auto other : majors) {
-            const auto kin = [](Major m) {
-                return m == Major::unchecked ? Major::virus : m == Major::spammy ? Major::spam : m;
-            };
+            const auto kin = [](Major m) { return m == Major::unchecked ? Major::virus : m == Major::spammy ? Major::spam : m; };
             if (kin(other) != kin(major)) CHECK(has(other));
         }
     }
@@ -149,18 +148,22 @@ TEST_CASE("a bypass hides its own category and no other") {
 
 struct LevelRow {
     std::optional<double> score;
-    bool                  white, black, bypass;
-    bool                  tag, tag2, tag3, kill;
+    bool white, black, bypass;
+    bool tag, tag2, tag3, kill;
 };
 
 TEST_CASE("levels: at least, and what white and black lists make of them") {
     const auto row = GENERATE(
-        LevelRow{1.99, false, false, false, false, false, false, false}, LevelRow{2.0, false, false, false, true, false, false, false},
-        LevelRow{5.99, false, false, false, true, false, false, false}, LevelRow{6.0, false, false, false, true, true, false, false},
-        LevelRow{7.0, false, false, false, true, true, true, false}, LevelRow{8.0, false, false, false, true, true, true, true},
-        LevelRow{11.9, true, false, false, false, false, false, false}, LevelRow{12.0, true, false, false, true, false, false, false},
-        LevelRow{-5.0, false, true, false, true, true, true, true}, LevelRow{std::nullopt, false, true, false, true, true, true, true},
-        LevelRow{99.0, true, true, false, true, false, false, false}, LevelRow{99.0, false, false, true, false, false, false, false},
+        LevelRow{1.99, false, false, false, false, false, false, false},
+        LevelRow{2.0, false, false, false, true, false, false, false},
+        LevelRow{5.99, false, false, false, true, false, false, false},
+        LevelRow{6.0, false, false, false, true, true, false, false}, LevelRow{7.0, false, false, false, true, true, true, false},
+        LevelRow{8.0, false, false, false, true, true, true, true},
+        LevelRow{11.9, true, false, false, false, false, false, false},
+        LevelRow{12.0, true, false, false, true, false, false, false}, LevelRow{-5.0, false, true, false, true, true, true, true},
+        LevelRow{std::nullopt, false, true, false, true, true, true, true},
+        LevelRow{99.0, true, true, false, true, false, false, false},
+        LevelRow{99.0, false, false, true, false, false, false, false},
         LevelRow{std::nullopt, false, false, false, false, false, false, false});
     Findings findings;
     findings.score = row.score;
@@ -178,7 +181,7 @@ TEST_CASE("levels: at least, and what white and black lists make of them") {
 }
 
 TEST_CASE("a denied sender's mail has every degree, also without a level for it: the third subject tag counts") {
-    Findings        findings;
+    Findings findings;
     RecipientPolicy policy;
     policy.is_local = true;
     policy.blacklisted = true;
@@ -194,7 +197,7 @@ TEST_CASE("undefined levels: tag always, the others never; a boost counts and is
     Findings findings;
     findings.score = 1000;
     RecipientPolicy policy;
-    auto            verdict = judge(findings, policy);
+    auto verdict = judge(findings, policy);
     CHECK(verdict.tag);
     CHECK_FALSE((verdict.tag2 || verdict.tag3 || verdict.kill));
     findings.score = 5;
@@ -211,8 +214,8 @@ TEST_CASE("undefined levels: tag always, the others never; a boost counts and is
 TEST_CASE("size limits: 0 is none, and none is below 64 KiB") {
     struct Row {
         std::optional<std::uint64_t> limit;
-        std::uint64_t                size;
-        bool                         over;
+        std::uint64_t size;
+        bool over;
     };
     const auto row = GENERATE(Row{{}, 1'000'000, false}, Row{0, 1'000'000, false}, Row{1000, 65536, false},
                               Row{1000, 65537, true}, Row{70'000, 70'000, false}, Row{70'000, 70'001, true});
@@ -281,7 +284,7 @@ TEST_CASE("spammy and oversized mail that passes is kept as the next lesser cate
 }
 
 TEST_CASE("what blocks is the category; which of its kinds counts only with a destiny of its own") {
-    Findings        findings;
+    Findings findings;
     RecipientPolicy policy;
     findings.header_problems = {{2, "8-bit"}};
     policy.destinies.bad_header = Destiny::reject;
@@ -348,7 +351,8 @@ TEST_CASE("scan reports together") {
     evidence.scans.push_back({"spamd", {}, mail::Scored{2.5, {{"X", 2.5}}, {}, "", ""}, true, false});
     evidence.scans.push_back({"rspamd", {}, mail::Scored{1, {{"Y", 1}}, {}, "", ""}, true, false});
     evidence.scans.push_back({"icap", {}, mail::Failed{Fault{make_error_code(Errc::over_limit), "too big"}}, true, true});
-    evidence.scans.push_back({"other", {}, mail::Failed{Fault{make_error_code(Errc::refused), "other 192.0.2.1:1: connect"}}, false, true});
+    evidence.scans.push_back(
+        {"other", {}, mail::Failed{Fault{make_error_code(Errc::refused), "other 192.0.2.1:1: connect"}}, false, true});
     evidence.scans.push_back({"yara", {}, mail::Failed{Fault{make_error_code(Errc::timeout), "yara: match"}}, false, true});
     const auto findings = findings_from(evidence);
     CHECK(findings.viruses == std::vector<std::string>{"A", "B", "C"});
@@ -356,7 +360,8 @@ TEST_CASE("scan reports together") {
     CHECK(findings.tests.size() == 2);
     CHECK(findings.virus_check_done);
     CHECK(findings.unchecked == std::set<int>{mail::unchecked_over_limits});
-    CHECK(findings.failed_engines == std::vector<std::string>{"icap: too big", "other 192.0.2.1:1: connect: refused", "yara: match: timed out"});
+    CHECK(findings.failed_engines ==
+          std::vector<std::string>{"icap: too big", "other 192.0.2.1:1: connect: refused", "yara: match: timed out"});
     CHECK_FALSE(findings_from({}).score);
     CHECK_FALSE(findings_from({}).virus_check_done);
 }
@@ -391,12 +396,13 @@ TEST_CASE("what opening found becomes unchecked, each for its own reason") {
     SECTION("what an engine cannot do with this message at any try is no reason to try again") {
         struct Row {
             Errc code;
-            int  unchecked;
+            int unchecked;
             bool is_trouble;
         };
-        const auto row = GENERATE(Row{Errc::over_limit, mail::unchecked_over_limits, false}, Row{Errc::bad_input, mail::unchecked_engine, false},
-                                  Row{Errc::unavailable, mail::unchecked_engine, true}, Row{Errc::timeout, mail::unchecked_engine, true},
-                                  Row{Errc::bad_reply, mail::unchecked_engine, true});
+        const auto row =
+            GENERATE(Row{Errc::over_limit, mail::unchecked_over_limits, false},
+                     Row{Errc::bad_input, mail::unchecked_engine, false}, Row{Errc::unavailable, mail::unchecked_engine, true},
+                     Row{Errc::timeout, mail::unchecked_engine, true}, Row{Errc::bad_reply, mail::unchecked_engine, true});
         mail::ScanReport report;
         report.scanner = "clamd";
         report.required = report.finds_viruses = true;
@@ -436,9 +442,9 @@ TEST_CASE("each kind of unchecked mail can have its own destiny and quarantine")
 TEST_CASE("the blocked response, by category and destiny") {
     struct Row {
         ContentCategory category;
-        Destiny         destiny;
-        bool            soft;
-        const char*     line;
+        Destiny destiny;
+        bool soft;
+        const char* line;
     };
     const auto row = GENERATE(
         Row{{Major::virus, 0}, Destiny::reject, false, "554 5.7.0 Reject, id=1-01 - INFECTED: Eicar-Test-Signature"},
@@ -449,8 +455,14 @@ TEST_CASE("the blocked response, by category and destiny") {
         Row{{Major::spam, 0}, Destiny::tempfail, true, "450 4.7.0 Temporary failure, id=1-01 - spam"},
         Row{{Major::banned, 0}, Destiny::tempfail, false, "450 4.7.0 Temporary failure, id=1-01 - BANNED: .exe"},
         Row{{Major::bad_header, 2}, Destiny::reject, false, "554 5.6.3 Reject, id=1-01 - BAD HEADER: nonencoded 8-bit character"},
-        Row{{Major::bad_header, 7}, Destiny::reject, false, "554 5.6.0 Reject, id=1-01 - BAD HEADER: missing required header field"},
-        Row{{Major::oversized, 0}, Destiny::bounce, false, "552 5.3.4 Bounce, id=1-01 - Message size exceeds recipient's size limit"},
+        Row{{Major::bad_header, 7},
+            Destiny::reject,
+            false,
+            "554 5.6.0 Reject, id=1-01 - BAD HEADER: missing required header field"},
+        Row{{Major::oversized, 0},
+            Destiny::bounce,
+            false,
+            "552 5.3.4 Bounce, id=1-01 - Message size exceeds recipient's size limit"},
         Row{{Major::unchecked, 3}, Destiny::reject, false, "554 5.7.0 Reject, id=1-01 - UNCHECKED: ambiguous content"},
         Row{{Major::mta, 2}, Destiny::reject, false, "550 5.3.5 Reject, id=1-01 - Rejected by next-hop MTA on relaying"},
         Row{{Major::spammy, 1}, Destiny::reject, false, "554 5.7.0 Reject, id=1-01 - spammy (tag3)"});
@@ -465,8 +477,14 @@ TEST_CASE("the blocked response, by category and destiny") {
 }
 
 TEST_CASE("scores as people read them") {
-    for (const auto& [score, want] : std::vector<std::pair<double, const char*>>{
-             {0, "0"}, {-0.0, "0"}, {-0.0004, "0"}, {0.001, "0.001"}, {6.2, "6.2"}, {1000, "1000"}, {-1.5, "-1.5"}, {6.9999, "7"}})
+    for (const auto& [score, want] : std::vector<std::pair<double, const char*>>{{0, "0"},
+                                                                                 {-0.0, "0"},
+                                                                                 {-0.0004, "0"},
+                                                                                 {0.001, "0.001"},
+                                                                                 {6.2, "6.2"},
+                                                                                 {1000, "1000"},
+                                                                                 {-1.5, "-1.5"},
+                                                                                 {6.9999, "7"}})
         CHECK(format_score(score) == want);
 }
 

@@ -28,9 +28,9 @@ Site quiet_site() {
 }
 
 std::string marked(const Story& story, bool quarantined = false, const Site& site = quiet_site()) {
-    return bytes_of(edits_for(story.verdicts[0], story.policies[0], story.findings, story.envelope, story.message, site,
-                              quarantined)
-                        .apply(story.message));
+    return bytes_of(
+        edits_for(story.verdicts[0], story.policies[0], story.findings, story.envelope, story.message, site, quarantined)
+            .apply(story.message));
 }
 
 Story scored(double score, std::string text = "Subject: old\r\n\r\nbody\r\n") {
@@ -53,8 +53,10 @@ TEST_CASE("tagged, spammy, and somebody else's recipient") {
           "X-Spam-Status: No, score=3 tagged_above=2 required=6 tests=[A=1, B_C=2]\r\n\tautolearn=unavailable\r\n"
           "Subject: old\r\n\r\nbody\r\n");
     auto story = scored(6.25);
-    CHECK(marked(story, true).starts_with(
-        "X-Quarantine-ID: <aB3dEf9hIjKl>\r\nX-Virus-Scanned: Tamis\r\nX-Spam-Flag: YES\r\nX-Spam-Score: 6.25\r\nX-Spam-Level: ******\r\n"));
+    CHECK(
+        marked(story, true)
+            .starts_with(
+                "X-Quarantine-ID: <aB3dEf9hIjKl>\r\nX-Virus-Scanned: Tamis\r\nX-Spam-Flag: YES\r\nX-Spam-Score: 6.25\r\nX-Spam-Level: ******\r\n"));
     CHECK(marked(story).ends_with("Subject: ***SPAM*** old\r\n\r\nbody\r\n"));
     story.policies[0].is_local = false;
     story.verdicts[0] = judge(story.findings, story.policies[0]);
@@ -83,7 +85,9 @@ TEST_CASE("levels that are not set are not shown; lists bound the score") {
     story.findings.score = {};
     story.findings.tests = {};
     story.verdicts[0] = judge(story.findings, story.policies[0]);
-    CHECK(marked(story).find("X-Spam-Flag: NO\r\nX-Spam-Score: 0\r\nX-Spam-Level:\r\nX-Spam-Status: No, score=x WHITELISTED tests=[]") != std::string::npos);
+    CHECK(marked(story).find(
+              "X-Spam-Flag: NO\r\nX-Spam-Score: 0\r\nX-Spam-Level:\r\nX-Spam-Status: No, score=x WHITELISTED tests=[]") !=
+          std::string::npos);
     CHECK(fill_subject_tag("_SCORE_", story.verdicts[0], story.policies[0], story.message, {}) == "0");
     story.verdicts[0].score = 30;
     CHECK(fill_subject_tag("_SCORE_", story.verdicts[0], story.policies[0], story.message, {}) == "30");
@@ -91,7 +95,8 @@ TEST_CASE("levels that are not set are not shown; lists bound the score") {
 
 TEST_CASE("a pen pal is named with the time since he was written to") {
     auto story = scored(1);
-    story.policies[0].pen_pal_age = std::chrono::days(2) + std::chrono::hours(3) + std::chrono::minutes(4) + std::chrono::seconds(5);
+    story.policies[0].pen_pal_age =
+        std::chrono::days(2) + std::chrono::hours(3) + std::chrono::minutes(4) + std::chrono::seconds(5);
     CHECK(marked(story).find("X-Amavis-PenPals: age 2 3:04:05\r\n") != std::string::npos);
     story.policies[0].pen_pal_age = std::chrono::seconds(0);
     CHECK(marked(story).find("X-Amavis-PenPals: age 0 0:00:00\r\n") != std::string::npos);
@@ -113,7 +118,9 @@ std::string spam_fields_of_copy(const Story& story) {
 
 TEST_CASE("the X-Spam fields of a copy, with and without a score") {
     Story story(2);
-    CHECK(spam_fields_of_copy(story) == "X-Spam-Flag: NO\nX-Spam-Score: 0\nX-Spam-Level:\nX-Spam-Status: No, score=x tag=x tag2=x kill=x tests=[] autolearn=unavailable\n");
+    CHECK(
+        spam_fields_of_copy(story) ==
+        "X-Spam-Flag: NO\nX-Spam-Score: 0\nX-Spam-Level:\nX-Spam-Status: No, score=x tag=x tag2=x kill=x tests=[] autolearn=unavailable\n");
     const auto judge_all = [&](double score, SpamLevels levels) {
         story.findings.score = score;
         story.findings.tests = {{"A", score}};
@@ -124,18 +131,21 @@ TEST_CASE("the X-Spam fields of a copy, with and without a score") {
         return spam_fields_of_copy(story);
     };
     // killed but not spammy: no flag, and yet Yes
-    CHECK(judge_all(5, {2, 6, {}, 4, {}, {}}) ==
-          "X-Spam-Flag: NO\nX-Spam-Score: 5\nX-Spam-Level: *****\nX-Spam-Status: Yes, score=5 tag=2 tag2=6 kill=4 tests=[A=5] autolearn=unavailable\n");
+    CHECK(
+        judge_all(5, {2, 6, {}, 4, {}, {}}) ==
+        "X-Spam-Flag: NO\nX-Spam-Score: 5\nX-Spam-Level: *****\nX-Spam-Status: Yes, score=5 tag=2 tag2=6 kill=4 tests=[A=5] autolearn=unavailable\n");
     // nobody was tagged: no levels
-    CHECK(judge_all(1, {2, 6, {}, 8, {}, {}}).ends_with("X-Spam-Status: No, score=1 tag=x tag2=x kill=x tests=[A=1] autolearn=unavailable\n"));
+    CHECK(judge_all(1, {2, 6, {}, 8, {}, {}})
+              .ends_with("X-Spam-Status: No, score=1 tag=x tag2=x kill=x tests=[A=1] autolearn=unavailable\n"));
     story.policies[1].blacklisted = true;  // the score is what was found, X-Spam-Score what the lists make of it
     CHECK(judge_all(1, {2, 6, {}, 8, {}, {}}) ==
           "X-Spam-Flag: YES\nX-Spam-Score: 64\nX-Spam-Level: " + std::string(64, '*') +
               "\nX-Spam-Status: Yes, score=1 tag=2 tag2=6 kill=8 BLACKLISTED tests=[A=1] autolearn=unavailable\n");
     story.policies[1].blacklisted = false;
     story.policies[0].whitelisted = true;
-    CHECK(judge_all(30, {2, 6, {}, 8, {}, {}}) ==
-          "X-Spam-Flag: YES\nX-Spam-Score: 0\nX-Spam-Level:\nX-Spam-Status: Yes, score=30 tag=2 tag2=6 kill=8 WHITELISTED tests=[A=30] autolearn=unavailable\n");
+    CHECK(
+        judge_all(30, {2, 6, {}, 8, {}, {}}) ==
+        "X-Spam-Flag: YES\nX-Spam-Score: 0\nX-Spam-Level:\nX-Spam-Status: Yes, score=30 tag=2 tag2=6 kill=8 WHITELISTED tests=[A=30] autolearn=unavailable\n");
 }
 
 TEST_CASE("what strangers say about spam and about us goes") {
@@ -148,7 +158,8 @@ TEST_CASE("what strangers say about spam and about us goes") {
 }
 
 TEST_CASE("every field in our name goes, whatever follows the pattern, however it is written and wherever it stands") {
-    for (const char* name : {"X-Spam-Bar", "x-spam-anything", "X-SPAM-Flag ", "X-Spam\t", "X-Spam", "X-Amavis-PenPals", "x-amavis-os-fingerprint", "X-Spam-"}) {
+    for (const char* name : {"X-Spam-Bar", "x-spam-anything", "X-SPAM-Flag ", "X-Spam\t", "X-Spam", "X-Amavis-PenPals",
+                             "x-amavis-os-fingerprint", "X-Spam-"}) {
         const std::string field = std::string(name) + ": forged\r\n folded\r\n";
         CAPTURE(name);
         CHECK(marked(scored(0, field + "Subject: a\r\nno field at all\r\n" + field + "To: b\r\n" + field + "\r\nbody\r\n")) ==
@@ -169,15 +180,19 @@ TEST_CASE("subjects") {
         Row{"***SPAM*** ", "Subject: ***SPAM*** old\r\n", "Subject: ***SPAM*** old\r\n"},
         Row{"***SPAM*** ", "Subject: ***SPAM*** ***SPAM*** old\r\n", "Subject: ***SPAM*** old\r\n"},
         Row{"***SPAM*** ", "Subject: Re: ***SPAM*** offer\r\n", "Subject: ***SPAM*** Re: offer\r\n"},
-        Row{"***SPAM*** ", "Subject: Re: ***SPAM*** Fwd: ***SPAM***offer ***SPAM***\r\n", "Subject: ***SPAM*** Re: Fwd: offer \r\n"},
-        Row{"***SPAM*** ", "Subject: =?UTF-8?B?KioqU1BBTSoqKiBHcsO8w59l?=\r\n", "Subject: ***SPAM*** =?UTF-8?Q?Gr=C3=BC=C3=9Fe?=\r\n"},
-        Row{"***SPAM*** ", "Subject: Re: =?UTF-8?Q?***SPAM***_Gr=C3=BC=C3=9Fe?=\r\n", "Subject: ***SPAM*** Re: =?UTF-8?Q?_Gr=C3=BC=C3=9Fe?=\r\n"},
+        Row{"***SPAM*** ", "Subject: Re: ***SPAM*** Fwd: ***SPAM***offer ***SPAM***\r\n",
+            "Subject: ***SPAM*** Re: Fwd: offer \r\n"},
+        Row{"***SPAM*** ", "Subject: =?UTF-8?B?KioqU1BBTSoqKiBHcsO8w59l?=\r\n",
+            "Subject: ***SPAM*** =?UTF-8?Q?Gr=C3=BC=C3=9Fe?=\r\n"},
+        Row{"***SPAM*** ", "Subject: Re: =?UTF-8?Q?***SPAM***_Gr=C3=BC=C3=9Fe?=\r\n",
+            "Subject: ***SPAM*** Re: =?UTF-8?Q?_Gr=C3=BC=C3=9Fe?=\r\n"},
         Row{"***SPAM*** ", "Subject: =?ISO-8859-1?Q?Gr=FC=DFe?=\r\n", "Subject: ***SPAM*** =?ISO-8859-1?Q?Gr=FC=DFe?=\r\n"},
         Row{"[SPAM _SCORE_] ", "Subject: Re: [SPAM 12.3] offer\r\n", "Subject: [SPAM 7] Re: offer\r\n"},
         Row{"** ", "Subject: a ** b\r\n", "Subject: ** a ** b\r\n"},  // too short to be known again
         Row{"[.*] ", "Subject: Re: [.*] a [x]\r\n", "Subject: [.*] Re: a [x]\r\n"},
         Row{"***SPAM*** ", "subject:old\r\n", "Subject: ***SPAM*** old\r\n"},
-        Row{"***SPAM*** ", "Subject: old\r\nTo: b\r\nSUBJECT: older\r\n", "Subject: ***SPAM*** old\r\nTo: b\r\nSubject: ***SPAM*** older\r\n"},
+        Row{"***SPAM*** ", "Subject: old\r\nTo: b\r\nSUBJECT: older\r\n",
+            "Subject: ***SPAM*** old\r\nTo: b\r\nSubject: ***SPAM*** older\r\n"},
         Row{"***SPAM*** ", "Subject:\r\n old\r\n", "Subject: ***SPAM*** \r\n old\r\n"},
         Row{"***SPAM*** ", "", "Subject: ***SPAM***\r\n"},
         Row{"***SPAM***", "Subject: =?utf-8?q?=C3=A9?=\r\n", "Subject: ***SPAM*** =?utf-8?q?=C3=A9?=\r\n"},
@@ -228,10 +243,12 @@ TEST_CASE("Received, and the prefix of a quarantined copy") {
           "\tautolearn=unavailable\n");
     Site site;
     const auto received = received_body(story.envelope, story.message, site);
-    CHECK(received.starts_with("from mta ([127.0.0.1])\n by localhost (localhost [127.0.0.1]) (Tamis, port 10024) with LMTP\n "
-                               "id aB3dEf9hIjKl;\n "));
+    CHECK(
+        received.starts_with("from mta ([127.0.0.1])\n by localhost (localhost [127.0.0.1]) (Tamis, port 10024) with LMTP\n "
+                             "id aB3dEf9hIjKl;\n "));
     story.envelope.recipients.resize(1);
-    CHECK(received_body(story.envelope, story.message, site).find("id aB3dEf9hIjKl for <bob0@example.com>;") != std::string::npos);
+    CHECK(received_body(story.envelope, story.message, site).find("id aB3dEf9hIjKl for <bob0@example.com>;") !=
+          std::string::npos);
 }
 
 TEST_CASE("the prefix of a copy has the addresses octet by octet") {
@@ -240,8 +257,10 @@ TEST_CASE("the prefix of a copy has the addresses octet by octet") {
     story.envelope.sender = "a\xff@example.net";
     story.envelope.recipients[0].address = "\"a b@c >>=d\\\"\"@example.com";
     story.envelope.recipients[1].address = "\xe9u@example.com";
-    const auto prefix = quarantine_prefix(story.verdicts, story.policies, story.findings, story.envelope, story.message, quiet_site());
-    CHECK(prefix.starts_with("X-Envelope-From: <a\xff@example.net>\nX-Envelope-To: <\"a b@c >>=d\\\"\"@example.com>,\n <\xe9u@example.com>\n"));
+    const auto prefix =
+        quarantine_prefix(story.verdicts, story.policies, story.findings, story.envelope, story.message, quiet_site());
+    CHECK(prefix.starts_with(
+        "X-Envelope-From: <a\xff@example.net>\nX-Envelope-To: <\"a b@c >>=d\\\"\"@example.com>,\n <\xe9u@example.com>\n"));
 }
 
 TEST_CASE("S9: random bytes from strangers never make another field") {
@@ -271,8 +290,8 @@ TEST_CASE("S9: random bytes from strangers never make another field") {
         for (const auto& field : mail::parse_header(out).fields) names.emplace_back(mail::HeaderBlock::name(field, out));
         CAPTURE(escaped(out, 3000));
         CHECK(names == std::vector<std::string>{"X-Quarantine-ID", "X-Virus-Scanned", "X-Amavis-Alert", "X-Amavis-Alert",
-                                                "X-Amavis-Alert", "X-Spam-Flag", "X-Spam-Score", "X-Spam-Level",
-                                                "X-Spam-Status", "Received", "Subject"});
+                                                "X-Amavis-Alert", "X-Spam-Flag", "X-Spam-Score", "X-Spam-Level", "X-Spam-Status",
+                                                "Received", "Subject"});
         CHECK(out.ends_with("\r\n\r\nbody\r\n"));
         const auto prefix =
             quarantine_prefix(story.verdicts, story.policies, story.findings, story.envelope, story.message, site);

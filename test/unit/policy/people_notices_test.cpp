@@ -35,7 +35,7 @@ struct Case : test::Story {
         return people_notices(in);
     }
     NoticeTexts texts;
-    bool        lmtp = false, is_new_virus = false, warn_offsite = false;
+    bool lmtp = false, is_new_virus = false, warn_offsite = false;
 };
 
 bool holds(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
@@ -78,7 +78,7 @@ TEST_CASE("administrators with the same recipients share a notice; a new virus h
 TEST_CASE("each category has its administrator, also when the mail passes") {
     struct Row {
         mail::ContentCategory category;
-        std::string_view      kind;
+        std::string_view kind;
     };
     const auto row = GENERATE(Row{{Major::virus, 0}, "virus_admin"}, Row{{Major::unchecked, 1}, "virus_admin"},
                               Row{{Major::banned, 0}, "banned_admin"}, Row{{Major::spam, 0}, "spam_admin"},
@@ -99,12 +99,12 @@ TEST_CASE("each category has its administrator, also when the mail passes") {
 
 TEST_CASE("recipients are told about what was kept from them, when they are ours and want it") {
     struct Row {
-        bool        warn, local, offsite, passes;
+        bool warn, local, offsite, passes;
         std::size_t want;
     };
-    const auto row = GENERATE(Row{true, true, false, false, 1}, Row{false, true, false, false, 0},
-                              Row{true, false, false, false, 0}, Row{true, false, true, false, 1},
-                              Row{true, true, false, true, 0});
+    const auto row =
+        GENERATE(Row{true, true, false, false, 1}, Row{false, true, false, false, 0}, Row{true, false, false, false, 0},
+                 Row{true, false, true, false, 1}, Row{true, true, false, true, 0});
     Case story(2);
     story.block(0, virus, Destiny::discard);
     story.block(1, virus, Destiny::discard);
@@ -163,8 +163,10 @@ TEST_CASE("there is no notice about a notice, and none that every try would repe
 }
 
 TEST_CASE("words of strangers stay where they belong") {
-    Case story(1, "From: =?utf-8?q?J=C3=B6rg=0D=0AEvil=3A_x?= <j@e>\r\nSubject: =?utf-8?q?{sender}=0D=0A.=0D=0AX: y?=\r\n"
-                  "X-Long: \xff\x01" + std::string(3000, 'x') + "\r\n\r\nbody\r\n");
+    Case story(1,
+               "From: =?utf-8?q?J=C3=B6rg=0D=0AEvil=3A_x?= <j@e>\r\nSubject: =?utf-8?q?{sender}=0D=0A.=0D=0AX: y?=\r\n"
+               "X-Long: \xff\x01" +
+                   std::string(3000, 'x') + "\r\n\r\nbody\r\n");
     story.findings.viruses = {"Evil\r\nBcc: victim@example.org\r\n\r\nX"};
     story.envelope.sender = "\"a\\\"b> c\"@example.net";
     story.block(0, virus, Destiny::discard);
@@ -187,7 +189,9 @@ TEST_CASE("words of strangers stay where they belong") {
 
 TEST_CASE("a site's own template, in its own language") {
     Case story;
-    const auto own = parse_notice_text("Subject: Virus gefunden: {viruses} \xc3\xbc\r\n\r\nGr\xc3\xbc\xc3\x9f" "e an {host}, {unknown}");
+    const auto own = parse_notice_text(
+        "Subject: Virus gefunden: {viruses} \xc3\xbc\r\n\r\nGr\xc3\xbc\xc3\x9f"
+        "e an {host}, {unknown}");
     REQUIRE(own);
     story.texts.virus_admin = *own;
     story.block(0, virus, Destiny::discard);

@@ -7,8 +7,8 @@ using namespace tamis::policy;
 
 namespace {
 
-const std::vector<std::string> columns = {"id",          "email", "policy_id", "tamis_policy_row", "spam_kill_level",
-                                          "virus_lover", "spam_subject_tag2"};
+const std::vector<std::string> columns = {
+    "id", "email", "policy_id", "tamis_policy_row", "spam_kill_level", "virus_lover", "spam_subject_tag2"};
 
 UserRow row(Cell id, Cell email, Cell kill, Cell lover = {}, Cell tag = {}, Cell policy = "3") {
     return user_row(columns, {id, email, policy, policy, kill, lover, tag});
@@ -16,15 +16,13 @@ UserRow row(Cell id, Cell email, Cell kill, Cell lover = {}, Cell tag = {}, Cell
 
 struct Seen {
     EffectivePolicy effective;
-    LoadedBanks     banks;
+    LoadedBanks banks;
     std::vector<UserRow> rows;
     std::string value(std::string_view name) const {
         const auto field = field_index(name).value();
         return show_value(get_field(fields()[field], effective.policy));
     }
-    std::string origin(std::string_view name) const {
-        return describe_origin(effective, field_index(name).value(), banks, rows);
-    }
+    std::string origin(std::string_view name) const { return describe_origin(effective, field_index(name).value(), banks, rows); }
 };
 
 Seen look(const PolicyTables& tables, std::string_view recipient, std::vector<UserRow> rows = {}, Arrival arrival = {}) {
@@ -75,10 +73,12 @@ TEST_CASE("a value that cannot be understood is NULL and is reported") {
     CHECK(seen.value("spam_kill_level") == "99");
     CHECK(seen.value("virus_lover") == "false");
     REQUIRE(seen.effective.problems.size() == 2);
-    CHECK(seen.effective.problems[0] == "users row 7 (\"u@x.org\"), policy row 3: column virus_lover: \"Perhaps\" is not "
-                                        "yes or no (Y or N); taken as NULL");
-    CHECK(seen.effective.problems[1] == "users row 7 (\"u@x.org\"), policy row 3: column spam_kill_level: \"low\" is not "
-                                        "a number; taken as NULL");
+    CHECK(seen.effective.problems[0] ==
+          "users row 7 (\"u@x.org\"), policy row 3: column virus_lover: \"Perhaps\" is not "
+          "yes or no (Y or N); taken as NULL");
+    CHECK(seen.effective.problems[1] ==
+          "users row 7 (\"u@x.org\"), policy row 3: column spam_kill_level: \"low\" is not "
+          "a number; taken as NULL");
 }
 
 TEST_CASE("a users row whose policy does not exist says nothing and is reported") {
@@ -91,8 +91,9 @@ TEST_CASE("a users row whose policy does not exist says nothing and is reported"
 }
 
 TEST_CASE("who is local") {
-    const auto tables = configured("[recipients.\"guest@example.com\"]\nlocal = false\n"
-                                   "[recipients.\"friend@else.org\"]\nlocal = true\n");
+    const auto tables = configured(
+        "[recipients.\"guest@example.com\"]\nlocal = false\n"
+        "[recipients.\"friend@else.org\"]\nlocal = true\n");
     const std::vector<std::string> with_local = {"id", "email", "local"};
     const auto local = [&](std::string_view address, std::vector<UserRow> rows) {
         return look(tables, address, std::move(rows)).value("local") == "true";
@@ -102,9 +103,9 @@ TEST_CASE("who is local") {
     CHECK_FALSE(local("u@else.org", {}));
     CHECK_FALSE(local("guest@example.com", {}));
     CHECK(local("friend@else.org", {}));
-    CHECK(local("u@else.org", {row("1", "u@else.org", {})}));         // a row means local
+    CHECK(local("u@else.org", {row("1", "u@else.org", {})}));  // a row means local
     CHECK(local("guest@example.com", {row("1", "@example.com", {})}));
-    CHECK_FALSE(local("u@else.org", {row("1", "@.", {})}));           // the catch-all says nothing
+    CHECK_FALSE(local("u@else.org", {row("1", "@.", {})}));  // the catch-all says nothing
     CHECK(local("u@example.com", {row("1", "@.", {})}));
     CHECK_FALSE(local("u@else.org", {user_row(with_local, {"1", "@.", "Y"})}));
     CHECK_FALSE(local("u@example.com", {user_row(with_local, {"1", "@example.com", "N"})}));
@@ -122,22 +123,29 @@ TEST_CASE("who is local") {
 
 TEST_CASE("names of banned rules: all rows one after the other, then the configuration's") {
     const auto tables = configured("[recipients.\"t@example.com\"]\nbanned_rulenames = [\"TABLE\"]\n");
-    const auto names = [&](std::string_view recipient, const std::vector<UserRow>& rows) { return look(tables, recipient, rows).value("banned_rulenames"); };
-    const auto row = [](const char* email, Cell value) { return user_row({"id", "email", "banned_rulenames"}, {"7", email, std::move(value)}); };
+    const auto names = [&](std::string_view recipient, const std::vector<UserRow>& rows) {
+        return look(tables, recipient, rows).value("banned_rulenames");
+    };
+    const auto row = [](const char* email, Cell value) {
+        return user_row({"id", "email", "banned_rulenames"}, {"7", email, std::move(value)});
+    };
     CHECK(names("u@example.com", {}) == "[\"DEFAULT\"]");
     CHECK(names("t@example.com", {}) == "[\"TABLE\"]");
-    CHECK(names("u@example.com", {row("u@example.com", "A, B"), row("@example.com", "C DEFAULT A")}) == "[\"A\", \"B\", \"C\", \"DEFAULT\"]");
+    CHECK(names("u@example.com", {row("u@example.com", "A, B"), row("@example.com", "C DEFAULT A")}) ==
+          "[\"A\", \"B\", \"C\", \"DEFAULT\"]");
     CHECK(names("t@example.com", {row("t@example.com", "A")}) == "[\"A\", \"TABLE\"]");
     CHECK(names("u@example.com", {row("u@example.com", {}), row("@example.com", "C")}) == "[\"C\", \"DEFAULT\"]");
     CHECK(names("u@example.com", {row("u@example.com", " ")}) == "[\"DEFAULT\"]");
     CHECK(names("u@example.com", {row("u@example.com", {})}) == "[\"DEFAULT\"]");
-    CHECK(look(tables, "u@example.com", {row("u@example.com", "A")}).origin("banned_rulenames") == "users row 7 (\"u@example.com\"), column banned_rulenames");
+    CHECK(look(tables, "u@example.com", {row("u@example.com", "A")}).origin("banned_rulenames") ==
+          "users row 7 (\"u@example.com\"), column banned_rulenames");
 }
 
 TEST_CASE("the administrator for banned mail is the one for viruses unless somebody says otherwise") {
-    const auto tables = configured("[recipients.\".example.com\"]\nvirus_admin = \"v@x\"\n"
-                                   "[recipients.\"u@example.com\"]\nbanned_admin = \"b@x\"\n"
-                                   "[recipients.\"none@example.com\"]\nbanned_admin = \"\"\n");
+    const auto tables = configured(
+        "[recipients.\".example.com\"]\nvirus_admin = \"v@x\"\n"
+        "[recipients.\"u@example.com\"]\nbanned_admin = \"b@x\"\n"
+        "[recipients.\"none@example.com\"]\nbanned_admin = \"\"\n");
     CHECK(look(tables, "a@example.com").value("banned_admin") == "\"v@x\"");
     CHECK(look(tables, "a@example.com").origin("banned_admin") == "as virus_admin: [recipients.\".example.com\"] line 1");
     CHECK(look(tables, "u@example.com").value("banned_admin") == "\"b@x\"");
@@ -153,10 +161,16 @@ TEST_CASE("every field can be set by a row and by a table") {
         const RecipientPolicy site;
         const auto before = get_field(field, site);
         const bool is_yes = std::holds_alternative<bool>(before);
-        const bool is_number = std::holds_alternative<std::optional<double>>(before) || std::holds_alternative<std::optional<std::uint64_t>>(before);
+        const bool is_number =
+            std::holds_alternative<std::optional<double>>(before) || std::holds_alternative<std::optional<std::uint64_t>>(before);
         const bool is_destiny = std::holds_alternative<Destiny>(before);
         cells.emplace_back(is_yes ? "Y" : is_number ? "41" : is_destiny ? "bounce" : "row");
-        toml += std::string(field.name) + " = " + (is_yes ? "true" : is_number ? "42" : is_destiny ? "\"reject\"" : "\"table\"") + "\n";
+        toml += std::string(field.name) + " = " +
+                (is_yes       ? "true"
+                 : is_number  ? "42"
+                 : is_destiny ? "\"reject\""
+                              : "\"table\"") +
+                "\n";
     }
     const auto tables = configured(toml);
     const auto by_table = look(tables, "u@x.org");
@@ -173,11 +187,14 @@ TEST_CASE("every field can be set by a row and by a table") {
 
 TEST_CASE("columns that Tamis has no use for are named when they hold something") {
     const std::vector<std::string> names = {"id", "email", "disclaimer_options", "sa_userconf", "policy_id"};
-    const auto seen = look(configured(""), "u@x.org", {user_row(names, {"7", "u@x.org", " ", "/etc/spam/u.cf", "3"}), user_row(names, {"8", "@x.org", {}, {}, "3"})});
+    const auto seen =
+        look(configured(""), "u@x.org",
+             {user_row(names, {"7", "u@x.org", " ", "/etc/spam/u.cf", "3"}), user_row(names, {"8", "@x.org", {}, {}, "3"})});
     REQUIRE(seen.effective.ignored.size() == 1);
     CHECK(seen.effective.ignored[0].column == "sa_userconf");
-    CHECK(seen.effective.ignored[0].shown == "users row 7 (\"u@x.org\"), policy row 3: column sa_userconf holds \"/etc/spam/u.cf\", which Tamis "
-                                             "does not support: it has no effect");
+    CHECK(seen.effective.ignored[0].shown ==
+          "users row 7 (\"u@x.org\"), policy row 3: column sa_userconf holds \"/etc/spam/u.cf\", which Tamis "
+          "does not support: it has no effect");
     CHECK(seen.effective.problems.empty());
     CHECK(look(configured(""), "u@x.org", {row("7", "u@x.org", {})}).effective.ignored.empty());
 }

@@ -10,7 +10,7 @@ using Kind = QuarantineTarget::Kind;
 
 TEST_CASE("method and name decide together where a copy goes") {
     struct Row {
-        std::string                     method, to;
+        std::string method, to;
         std::optional<QuarantineTarget> want;
     };
     const auto row = GENERATE(
@@ -36,13 +36,13 @@ TEST_CASE("a method that cannot work is refused with its reason") {
     struct Row {
         std::string method, says;
     };
-    const auto row = GENERATE(Row{"bsmtp:x", "not known"}, Row{"spam", "not known"}, Row{"sql:x", "nothing follows"},
-                              Row{"local:", "template"}, Row{"local:virus", "%m"}, Row{"local:../%m", "dot"},
-                              Row{"local:/etc/%m", "below quarantine_dir"}, Row{"local:a/./%m", "dot"}, Row{"local:.%m", "dot"},
-                              Row{"local:a//%m", "below"}, Row{"local:%m%x", "%"}, Row{"local:%m%", "%"}, Row{"local:a b%m", "letters"},
-                              Row{"local:%m%b%n%i%P%m%b", "too long"}, Row{"mbox:", "path"}, Row{"mbox:/var/q/", "path"},
-                              Row{"mbox:/var/../q", ".."}, Row{"mbox:/var/\nq", "printable"}, Row{"a b@example.com", "no address"},
-                              Row{"<q@example.com>", "no address"}, Row{"a@b,c@d", "no address"});
+    const auto row = GENERATE(
+        Row{"bsmtp:x", "not known"}, Row{"spam", "not known"}, Row{"sql:x", "nothing follows"}, Row{"local:", "template"},
+        Row{"local:virus", "%m"}, Row{"local:../%m", "dot"}, Row{"local:/etc/%m", "below quarantine_dir"},
+        Row{"local:a/./%m", "dot"}, Row{"local:.%m", "dot"}, Row{"local:a//%m", "below"}, Row{"local:%m%x", "%"},
+        Row{"local:%m%", "%"}, Row{"local:a b%m", "letters"}, Row{"local:%m%b%n%i%P%m%b", "too long"}, Row{"mbox:", "path"},
+        Row{"mbox:/var/q/", "path"}, Row{"mbox:/var/../q", ".."}, Row{"mbox:/var/\nq", "printable"},
+        Row{"a b@example.com", "no address"}, Row{"<q@example.com>", "no address"}, Row{"a@b,c@d", "no address"});
     const auto done = check_quarantine_method(row.method);
     INFO(row.method);
     REQUIRE_FALSE(done);

@@ -39,14 +39,28 @@ std::string word(const SenderDecision& decision) {
 
 TEST_CASE("what the column wb means") {
     const auto [text, want, score] = GENERATE(table<std::string, ListWord, double>({
-        {"W", ListWord::allow, 0},        {"y ", ListWord::allow, 0},      {"T", ListWord::allow, 0},
-        {"white", ListWord::allow, 0},    {"B", ListWord::deny, 0},        {"n", ListWord::deny, 0},
-        {"F ", ListWord::deny, 0},        {"black", ListWord::deny, 0},    {"", ListWord::neutral, 0},
-        {"   ", ListWord::neutral, 0},    {std::string(3, '\0'), ListWord::neutral, 0},
-        {"5", ListWord::score, 5},        {"-3.25 ", ListWord::score, -3.25}, {"+4.", ListWord::score, 4},
-        {"0", ListWord::score, 0},        {"X", ListWord::unknown, 0},     {"W1", ListWord::unknown, 0},
-        {"1e3", ListWord::unknown, 0},    {"--5", ListWord::unknown, 0},   {".", ListWord::unknown, 0},
-        {"1.2.3", ListWord::unknown, 0},  {"\xff", ListWord::unknown, 0},
+        {"W", ListWord::allow, 0},
+        {"y ", ListWord::allow, 0},
+        {"T", ListWord::allow, 0},
+        {"white", ListWord::allow, 0},
+        {"B", ListWord::deny, 0},
+        {"n", ListWord::deny, 0},
+        {"F ", ListWord::deny, 0},
+        {"black", ListWord::deny, 0},
+        {"", ListWord::neutral, 0},
+        {"   ", ListWord::neutral, 0},
+        {std::string(3, '\0'), ListWord::neutral, 0},
+        {"5", ListWord::score, 5},
+        {"-3.25 ", ListWord::score, -3.25},
+        {"+4.", ListWord::score, 4},
+        {"0", ListWord::score, 0},
+        {"X", ListWord::unknown, 0},
+        {"W1", ListWord::unknown, 0},
+        {"1e3", ListWord::unknown, 0},
+        {"--5", ListWord::unknown, 0},
+        {".", ListWord::unknown, 0},
+        {"1.2.3", ListWord::unknown, 0},
+        {"\xff", ListWord::unknown, 0},
     }));
     INFO(text);
     CHECK(list_meaning(text).word == want);
@@ -56,20 +70,19 @@ TEST_CASE("what the column wb means") {
 TEST_CASE("wblist is asked in the order of the user rows") {
     struct Row {
         std::vector<UserRow> rows;
-        std::string_view     word;
-        double               boost;
-        std::size_t          problems;
+        std::string_view word;
+        double boost;
+        std::size_t problems;
     };
-    const auto row = GENERATE(
-        Row{{}, "none", 0, 0},
-        Row{{user("1", {hit("W")})}, "white", 0, 0},
-        Row{{user("1", {hit("B")}), user("2", {hit("W")})}, "black", 0, 0},
-        Row{{user("1", {std::nullopt}), user("2", {hit("W")})}, "white", 0, 0},
-        Row{{user("1", {hit(" ")}), user("2", {hit("B")})}, "none", 0, 0},            // neutral ends the search
-        Row{{user("1", {hit("3")}), user("2", {hit("B")})}, "black", 3, 0},           // a score does not
-        Row{{user("1", {hit("3")}), user("2", {hit("-1")})}, "none", 2, 0},
-        Row{{user("1", {hit("nonsense")}), user("2", {hit("B")})}, "black", 0, 1},    // not an allow, unlike amavisd
-        Row{{user("1", {})}, "none", 0, 0});
+    const auto row =
+        GENERATE(Row{{}, "none", 0, 0}, Row{{user("1", {hit("W")})}, "white", 0, 0},
+                 Row{{user("1", {hit("B")}), user("2", {hit("W")})}, "black", 0, 0},
+                 Row{{user("1", {std::nullopt}), user("2", {hit("W")})}, "white", 0, 0},
+                 Row{{user("1", {hit(" ")}), user("2", {hit("B")})}, "none", 0, 0},   // neutral ends the search
+                 Row{{user("1", {hit("3")}), user("2", {hit("B")})}, "black", 3, 0},  // a score does not
+                 Row{{user("1", {hit("3")}), user("2", {hit("-1")})}, "none", 2, 0},
+                 Row{{user("1", {hit("nonsense")}), user("2", {hit("B")})}, "black", 0, 1},  // not an allow, unlike amavisd
+                 Row{{user("1", {})}, "none", 0, 0});
     const auto decision = decide(lists(""), "r@x.org", row.rows, "s@spam.org");
     CHECK(word(decision) == row.word);
     CHECK(decision.boost == Approx(row.boost));
@@ -77,7 +90,8 @@ TEST_CASE("wblist is asked in the order of the user rows") {
 }
 
 TEST_CASE("scores of the configuration count for the first address that has one, an entry of wblist counts once") {
-    const auto site = lists("[[sender_lists]]\nscores = { \".spam.org\" = 4, \"s@\" = 1, \"n@\" = 0 }\n[[sender_lists]]\nscores = { \"a@\" = 2 }\n");
+    const auto site = lists(
+        "[[sender_lists]]\nscores = { \".spam.org\" = 4, \"s@\" = 1, \"n@\" = 0 }\n[[sender_lists]]\nscores = { \"a@\" = 2 }\n");
     CHECK(decide(site, "r@x.org", {}, "a@spam.org", {"b@spam.org", "B@SPAM.org"}).boost == Approx(6));
     CHECK(decide(site, "r@x.org", {}, "b@spam.org", {"s@else.org"}).boost == Approx(4));
     CHECK(decide(site, "r@x.org", {}, "x@else.org", {"s@else.org", "b@spam.org"}).boost == Approx(1));
@@ -112,7 +126,7 @@ TEST_CASE("the configuration's lists are asked when wblist decided nothing") {
     CHECK(word(decide(site, "r@x.org", {}, "boss@friend.org")) == "white");  // both lists: allowing wins, as with amavisd
     CHECK(word(decide(site, "picky@x.org", {}, "a@else.org")) == "black");
     CHECK(word(decide(site, "picky@x.org", {}, "a@friend.org")) == "white");
-    CHECK(word(decide(site, "u@sub.picky.org", {}, "")) == "black");         // the null sender too
+    CHECK(word(decide(site, "u@sub.picky.org", {}, "")) == "black");  // the null sender too
     CHECK(word(decide(site, "r@x.org", {}, "Bounce-17@else.org")) == "black");
     CHECK(word(decide(site, "r@x.org", {}, "good+x@else.org")) == "white");
     CHECK(decide(site, "r@x.org", {}, "news@friend.org").boost == Approx(-2));
@@ -146,8 +160,10 @@ TEST_CASE("a denied address is not let in by an allowed one beside it, wherever 
     CHECK(word(decide(site, "r@x.org", sql({"W", "B"}), "a@else.org", {"b@else.org"})) == "black");
     CHECK(word(decide(site, "r@x.org", sql({"B", ""}), "a@else.org", {"friend@ok.org"})) == "black");
     CHECK(word(decide(site, "r@x.org", sql({"", "W"}), "evil@spam.org", {"b@else.org"})) == "black");
-    CHECK(word(decide(site, "r@x.org", sql({"W", ""}), "evil@spam.org", {"b@else.org"})) == "white");  // SQL decided for that address
-    CHECK(decide(site, "r@x.org", {}, "friend@ok.org", {"evil@spam.org"}).reasons.back() == "a denied address counts more than an allowed one");
+    CHECK(word(decide(site, "r@x.org", sql({"W", ""}), "evil@spam.org", {"b@else.org"})) ==
+          "white");  // SQL decided for that address
+    CHECK(decide(site, "r@x.org", {}, "friend@ok.org", {"evil@spam.org"}).reasons.back() ==
+          "a denied address counts more than an allowed one");
 }
 
 TEST_CASE("once an address was decided the next ones are asked about in the first row only") {
@@ -182,7 +198,8 @@ TEST_CASE("senders are the envelope sender and the addresses of From, without du
 }
 
 TEST_CASE("reasons and problems name table, row and sender, on one line") {
-    const auto decision = decide(lists(""), "r@x.org", {user("7", {hit("Z\nY", "@spam.org")}), user("8", {hit("B")})}, "s\n@spam.org");
+    const auto decision =
+        decide(lists(""), "r@x.org", {user("7", {hit("Z\nY", "@spam.org")}), user("8", {hit("B")})}, "s\n@spam.org");
     REQUIRE(decision.problems.size() == 1);
     CHECK(decision.problems[0].starts_with("wblist of users row 7 (\"u7@x.org\"), sender \"@spam.org\": column wb holds \"Z\\"));
     REQUIRE(decision.reasons.size() == 1);
@@ -191,14 +208,18 @@ TEST_CASE("reasons and problems name table, row and sender, on one line") {
 }
 
 TEST_CASE("what is wrong with sender lists is said with its place") {
-    struct Row { std::string_view toml, want; };
-    const auto row = GENERATE(
-        Row{"[[sender_lists]]\nwhitelists = [\"a\"]\n", "t.toml:2:1: unknown setting \"whitelists\" in [sender_lists]; did you mean \"whitelist\"?"},
-        Row{"[[sender_lists]]\nscores = 5\n", "sender_lists.scores must be a table"},
-        Row{"[[sender_lists]]\nscores = { a = \"b\" }\n", "sender_lists.scores.\"a\" must be a number"},
-        Row{"[[sender_lists]]\nblacklist_patterns = ['(']\n", "sender_lists.blacklist_patterns: \"(\" is not a regular expression"},
-        Row{"[[sender_lists]]\nscore_patterns = [{ match = 'x' }]\n", "sender_lists.score_patterns must be a list"},
-        Row{"[sender_lists]\nwhitelist = [\"a\"]\n", "sender_lists must be a list of tables"});
+    struct Row {
+        std::string_view toml, want;
+    };
+    const auto row =
+        GENERATE(Row{"[[sender_lists]]\nwhitelists = [\"a\"]\n",
+                     "t.toml:2:1: unknown setting \"whitelists\" in [sender_lists]; did you mean \"whitelist\"?"},
+                 Row{"[[sender_lists]]\nscores = 5\n", "sender_lists.scores must be a table"},
+                 Row{"[[sender_lists]]\nscores = { a = \"b\" }\n", "sender_lists.scores.\"a\" must be a number"},
+                 Row{"[[sender_lists]]\nblacklist_patterns = ['(']\n",
+                     "sender_lists.blacklist_patterns: \"(\" is not a regular expression"},
+                 Row{"[[sender_lists]]\nscore_patterns = [{ match = 'x' }]\n", "sender_lists.score_patterns must be a list"},
+                 Row{"[sender_lists]\nwhitelist = [\"a\"]\n", "sender_lists must be a list of tables"});
     INFO(row.toml);
     CHECK_THAT(complaints(row.toml), Catch::Contains(std::string(row.want)));
 }

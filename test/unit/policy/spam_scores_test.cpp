@@ -26,7 +26,10 @@ Findings combined(std::vector<mail::ScanReport> reports, std::string_view how) {
 }  // namespace
 
 TEST_CASE("several spam engines: the sum, the largest, or the one that is named") {
-    struct Row { std::string how; double want; };
+    struct Row {
+        std::string how;
+        double want;
+    };
     const auto row = GENERATE(Row{"sum", 11}, Row{"maximum", 8}, Row{"rspamd", 8}, Row{"spamd", 3});
     INFO(row.how);
     CHECK(combined({scored("rspamd", 8), scored("spamd", 3)}, row.how).score == row.want);
@@ -34,7 +37,9 @@ TEST_CASE("several spam engines: the sum, the largest, or the one that is named"
     CHECK(combined({scored("spamd", -3)}, row.how).score == -3.0);
 }
 
-TEST_CASE("without the engine that is named the others count") { CHECK(combined({scored("spamd", 3), scored("yara", 2, true)}, "rspamd").score == 5.0); }
+TEST_CASE("without the engine that is named the others count") {
+    CHECK(combined({scored("spamd", 3), scored("yara", 2, true)}, "rspamd").score == 5.0);
+}
 
 TEST_CASE("tests are told with their engine when there is more than one") {
     const auto both = combined({scored("rspamd", 8), scored("spamd", 3)}, "sum");

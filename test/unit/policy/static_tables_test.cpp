@@ -83,18 +83,25 @@ TEST_CASE("addresses with anything in them meet the tables and the patterns") {
     )");
     CHECK(first(tables, "O'Neill;--@example.com", "spam_kill_level") == "2");
     CHECK(first(tables, "\"john smith\"@example.com", "spam_kill_level") == "3");
-    CHECK(first(tables, "a\xff" "b@example.com", "spam_tag_level") == "4");
+    CHECK(first(tables,
+                "a\xff"
+                "b@example.com",
+                "spam_tag_level") == "4");
     CHECK(first(tables, std::string(64, 'x') + "@" + std::string(250, 'y') + ".com", "spam_kill_level") == "1");
     CHECK(first(tables, "", "spam_kill_level") == "1");
 }
 
 TEST_CASE("what is wrong in the tables is said with its place") {
-    struct Row { std::string_view toml, want; };
+    struct Row {
+        std::string_view toml, want;
+    };
     const auto row = GENERATE(
-        Row{"[recipients.\"@example.com\"]\nspam_kill_level = 1\n", "t.toml:1:13: recipients.\"@example.com\": a domain is written without \"@\": \"example.com\""},
+        Row{"[recipients.\"@example.com\"]\nspam_kill_level = 1\n",
+            "t.toml:1:13: recipients.\"@example.com\": a domain is written without \"@\": \"example.com\""},
         Row{"[recipients.\"@.\"]\n", "a domain is written without \"@\": \".\""},
         Row{"[recipients.\"\"]\n", "is the null sender"},
-        Row{"[recipients.\".x\"]\nspam_kil_level = 1\n", "t.toml:2:1: unknown setting \"spam_kil_level\" in [recipients.\".x\"]; did you mean \"spam_kill_level\"?"},
+        Row{"[recipients.\".x\"]\nspam_kil_level = 1\n",
+            "t.toml:2:1: unknown setting \"spam_kil_level\" in [recipients.\".x\"]; did you mean \"spam_kill_level\"?"},
         Row{"[recipients]\n\"a@b\" = 5\n", "t.toml:2:1: recipients.\"a@b\" must be a table: [recipients.\"a@b\"]"},
         Row{"recipients = 5\n", "recipients must be tables"},
         Row{"[recipients.\"a@B\"]\n[recipients.\"A@b\"]\n", "stands there twice"},

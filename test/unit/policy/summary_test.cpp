@@ -85,33 +85,34 @@ TEST_CASE("some passed and some blocked: two lines, both with the blocking categ
     story.verdicts[1].score = 9;
     const auto lines = summary_lines(input_of(story));
     REQUIRE(lines.size() == 2);
-    CHECK(lines[0].starts_with("Passed SPAM {RejectedInbound,RelayedTaggedInbound}, [203.0.113.9] <ann@example.net> -> "
-                               "<bob0@example.com>, Message-ID: <x@y>, mail_id: aB3dEf9hIjKl, Hits: 7..9, size: "));
-    CHECK(lines[1].starts_with("Blocked SPAM {RejectedInbound,RelayedTaggedInbound}, [203.0.113.9] <ann@example.net> -> "
-                               "<bob1@example.com>, "));
+    CHECK(
+        lines[0].starts_with("Passed SPAM {RejectedInbound,RelayedTaggedInbound}, [203.0.113.9] <ann@example.net> -> "
+                             "<bob0@example.com>, Message-ID: <x@y>, mail_id: aB3dEf9hIjKl, Hits: 7..9, size: "));
+    CHECK(
+        lines[1].starts_with("Blocked SPAM {RejectedInbound,RelayedTaggedInbound}, [203.0.113.9] <ann@example.net> -> "
+                             "<bob1@example.com>, "));
     CHECK(lines[1].find("queued_as") == std::string::npos);
 }
 
 TEST_CASE("the action words, each with its direction") {
     struct Row {
-        Destiny     destiny;  // pass: relayed
-        int         code;
-        bool        relayed, tag2, local, originating, dsn;
+        Destiny destiny;  // pass: relayed
+        int code;
+        bool relayed, tag2, local, originating, dsn;
         const char* want;
     };
-    const auto row = GENERATE(
-        Row{Destiny::pass, 250, true, false, true, false, false, "{RelayedInbound}"},
-        Row{Destiny::pass, 250, true, true, true, false, false, "{RelayedTaggedInbound}"},
-        Row{Destiny::pass, 250, true, true, false, true, false, "{RelayedOutbound}"},
-        Row{Destiny::pass, 250, true, false, true, true, false, "{RelayedInternal}"},
-        Row{Destiny::pass, 250, true, false, false, false, false, "{RelayedOpenRelay}"},
-        Row{Destiny::discard, 250, false, false, true, false, false, "{DiscardedInbound}"},
-        Row{Destiny::bounce, 554, false, false, true, false, true, "{BouncedInbound}"},
-        Row{Destiny::bounce, 554, false, false, true, false, false, "{NoBounceInbound}"},
-        Row{Destiny::reject, 554, false, false, true, false, false, "{RejectedInbound}"},
-        Row{Destiny::tempfail, 450, false, false, true, false, false, "{TempFailedInbound}"},
-        Row{Destiny::pass, 450, false, false, true, false, false, "{TempFailedInbound}"},
-        Row{Destiny::pass, 554, false, false, true, false, false, "{RejectedInbound}"});
+    const auto row = GENERATE(Row{Destiny::pass, 250, true, false, true, false, false, "{RelayedInbound}"},
+                              Row{Destiny::pass, 250, true, true, true, false, false, "{RelayedTaggedInbound}"},
+                              Row{Destiny::pass, 250, true, true, false, true, false, "{RelayedOutbound}"},
+                              Row{Destiny::pass, 250, true, false, true, true, false, "{RelayedInternal}"},
+                              Row{Destiny::pass, 250, true, false, false, false, false, "{RelayedOpenRelay}"},
+                              Row{Destiny::discard, 250, false, false, true, false, false, "{DiscardedInbound}"},
+                              Row{Destiny::bounce, 554, false, false, true, false, true, "{BouncedInbound}"},
+                              Row{Destiny::bounce, 554, false, false, true, false, false, "{NoBounceInbound}"},
+                              Row{Destiny::reject, 554, false, false, true, false, false, "{RejectedInbound}"},
+                              Row{Destiny::tempfail, 450, false, false, true, false, false, "{TempFailedInbound}"},
+                              Row{Destiny::pass, 450, false, false, true, false, false, "{TempFailedInbound}"},
+                              Row{Destiny::pass, 554, false, false, true, false, false, "{RejectedInbound}"});
     Story story;
     if (row.destiny != Destiny::pass) story.block(0, spam, row.destiny);
     story.outcomes[0].response.code = row.code;
@@ -196,15 +197,14 @@ TEST_CASE("the oldest public address is who connected first") {
     struct Row {
         const char *header, *want;
     };
-    const auto row = GENERATE(
-        Row{"", ""}, Row{"Received: from a ([10.0.0.1]) by b\r\n", ""},
-        Row{"Received: from a ([203.0.113.9]) by b ([198.51.100.7])\r\n", "203.0.113.9"},
-        Row{"Received: from a ([8.8.8.8]) by b\r\nReceived: from c ([9.9.9.9])\r\n by d\r\n", "9.9.9.9"},
-        Row{"Received: from a ([8.8.8.8]) by b\r\nReceived: from c ([192.168.1.1]) by d\r\n", "8.8.8.8"},
-        Row{"Received: from [9.9.9.9] (x [8.8.8.8]) by b\r\n", "8.8.8.8"},
-        Row{"Received: from a (by the way [8.8.8.8]) by b\r\n", "8.8.8.8"},
-        Row{"Received: by b ([8.8.8.8]) with x\r\n", ""}, Row{"Received: from a [[[[\r\n", ""},
-        Row{"Received: from a ([IPv6:2001:db8::1])\r\n by b\r\n", "2001:db8::1"});
+    const auto row = GENERATE(Row{"", ""}, Row{"Received: from a ([10.0.0.1]) by b\r\n", ""},
+                              Row{"Received: from a ([203.0.113.9]) by b ([198.51.100.7])\r\n", "203.0.113.9"},
+                              Row{"Received: from a ([8.8.8.8]) by b\r\nReceived: from c ([9.9.9.9])\r\n by d\r\n", "9.9.9.9"},
+                              Row{"Received: from a ([8.8.8.8]) by b\r\nReceived: from c ([192.168.1.1]) by d\r\n", "8.8.8.8"},
+                              Row{"Received: from [9.9.9.9] (x [8.8.8.8]) by b\r\n", "8.8.8.8"},
+                              Row{"Received: from a (by the way [8.8.8.8]) by b\r\n", "8.8.8.8"},
+                              Row{"Received: by b ([8.8.8.8]) with x\r\n", ""}, Row{"Received: from a [[[[\r\n", ""},
+                              Row{"Received: from a ([IPv6:2001:db8::1])\r\n by b\r\n", "2001:db8::1"});
     CAPTURE(row.header);
     CHECK(oldest_public_address(test::message_of(std::string(row.header) + "\r\n")) == row.want);
 }
@@ -213,13 +213,12 @@ TEST_CASE("a stranger cannot write the rest of the line") {
     struct Row {
         const char *header, *want;
     };
-    const auto row = GENERATE(
-        Row{"Message-ID: <x@y>, mail_id: forged, Hits: -99\r\n", ", Message-ID: <x@y>, mail_id: aB3"},
-        Row{"Message-ID: x, Hits: -99\r\n", ", Message-ID: <x,_Hits:_-99>, mail_id: aB3"},
-        Row{"Message-ID: <x, Hits: -99>\r\n", ", Message-ID: <x,_Hits:_-99>, mail_id: aB3"},
-        Row{"Message-ID: (c) <x@y>\r\n", ", Message-ID: <x@y>, mail_id: aB3"},
-        Row{"Message-ID: <x\x01\x1b[2J@y>\r\n", ", Message-ID: <x\\x01\\x1B[2J@y>, mail_id: aB3"},
-        Row{"Message-ID:\r\n", "<bob0@example.com>, mail_id: aB3"});
+    const auto row = GENERATE(Row{"Message-ID: <x@y>, mail_id: forged, Hits: -99\r\n", ", Message-ID: <x@y>, mail_id: aB3"},
+                              Row{"Message-ID: x, Hits: -99\r\n", ", Message-ID: <x,_Hits:_-99>, mail_id: aB3"},
+                              Row{"Message-ID: <x, Hits: -99>\r\n", ", Message-ID: <x,_Hits:_-99>, mail_id: aB3"},
+                              Row{"Message-ID: (c) <x@y>\r\n", ", Message-ID: <x@y>, mail_id: aB3"},
+                              Row{"Message-ID: <x\x01\x1b[2J@y>\r\n", ", Message-ID: <x\\x01\\x1B[2J@y>, mail_id: aB3"},
+                              Row{"Message-ID:\r\n", "<bob0@example.com>, mail_id: aB3"});
     Story story(1, std::string(row.header) + "\r\n");
     CAPTURE(row.header);
     CHECK(summary_lines(input_of(story)).at(0).find(row.want) != std::string::npos);
@@ -305,10 +304,11 @@ TEST_CASE("the JSON report") {
     input.policy_path = "MYNETS/X";
     input.quarantine_locations = {"q"};
     const auto json = summary_json(input);
-    for (const char* part : {"\"type\":\"amavis\"", "\"log_id\":\"12345-01\"", "\"mail_from\":\"ann@example.net\"",
-                             "\"rcpt_to\":[\"bob0@example.com\"]", "\"subject\":\"lunch\"", "\"message_id\":\"<x@y>\"",
-                             "\"policy_banks\":[\"MYNETS\",\"X\"]", "\"actions_performed\":\"RelayedInbound Quarantined\"",
-                             "\"queued_as\":[\"3BD2F\"]", "\"elapsed\":{\"Total\":0.812}", "\"@timestamp\":\"2023-01-03T09:00:00Z\""}) {
+    for (const char* part :
+         {"\"type\":\"amavis\"", "\"log_id\":\"12345-01\"", "\"mail_from\":\"ann@example.net\"",
+          "\"rcpt_to\":[\"bob0@example.com\"]", "\"subject\":\"lunch\"", "\"message_id\":\"<x@y>\"",
+          "\"policy_banks\":[\"MYNETS\",\"X\"]", "\"actions_performed\":\"RelayedInbound Quarantined\"",
+          "\"queued_as\":[\"3BD2F\"]", "\"elapsed\":{\"Total\":0.812}", "\"@timestamp\":\"2023-01-03T09:00:00Z\""}) {
         CAPTURE(part, json);
         CHECK(json.find(part) != std::string::npos);
     }

@@ -72,7 +72,8 @@ TEST_CASE("each cause names the part") {
         CHECK(texts_of(contents) == Texts{"2 part 1/2 \"a.zip\": Maximum number of files (3) exceeded"});
     }
     SECTION("ambiguous, and nothing that is only odd") {
-        contents.anomalies = {{AnomalyKind::duplicate_boundary, 1, "boundary given more than once"}, {AnomalyKind::bad_base64, 2, "odd", true},
+        contents.anomalies = {{AnomalyKind::duplicate_boundary, 1, "boundary given more than once"},
+                              {AnomalyKind::bad_base64, 2, "odd", true},
                               {AnomalyKind::unclosed_multipart, 1, "odd"}};
         CHECK(texts_of(contents) == Texts{"3 part 1: duplicate-boundary (boundary given more than once)"});
     }
@@ -86,7 +87,7 @@ TEST_CASE("each cause names the part") {
 TEST_CASE("what makes findings unchecked and the causes agree") {
     for (int bits = 0; bits < 64; ++bits) {
         mail::Evidence evidence;
-        auto&          contents = evidence.contents = opened();
+        auto& contents = evidence.contents = opened();
         if ((bits & 1) != 0) contents.parts[2].set(PartFlag::encrypted);
         if ((bits & 2) != 0) contents.parts[1].set(PartFlag::undecipherable);
         if ((bits & 4) != 0) contents.limit = "Maximum";
@@ -103,7 +104,7 @@ TEST_CASE("what makes findings unchecked and the causes agree") {
 }
 
 TEST_CASE("causes are shown in the log line and in a field of the mail, and strangers' names are escaped and cut") {
-    test::Story    story;
+    test::Story story;
     mail::Evidence evidence;
     evidence.contents = opened();
     evidence.contents.parts[2].names = {std::string(500, 'n') + "\r\nX-Evil: \xff" + "end.txt"};

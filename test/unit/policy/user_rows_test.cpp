@@ -40,7 +40,7 @@ TEST_CASE("rows of one query are given to the recipients they match") {
 
 TEST_CASE("the priority decides, among equals the more specific key") {
     const std::vector<std::string> keys = {"a@x.org", "@x.org", "@.org", "@."};
-    const std::vector<UserRow> rows = {user("1", "@.", "0"),   user("2", "@x.org", "7"), user("3", "a@x.org", "7"),
+    const std::vector<UserRow> rows = {user("1", "@.", "0"), user("2", "@x.org", "7"), user("3", "a@x.org", "7"),
                                        user("4", "@.org", "9")};
     CHECK(emails(UserRowIndex(rows).rows_for(keys)) == std::vector<std::string>{"@.org", "a@x.org", "@x.org", "@."});
     const std::vector<UserRow> odd = {user("1", "@.", std::nullopt), user("2", "@x.org", "many"), user("3", "@.org", "-5")};

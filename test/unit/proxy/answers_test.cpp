@@ -12,8 +12,8 @@ namespace {
 struct Case {
     std::vector<policy::RecipientOutcome> outcomes;
     std::vector<policy::RecipientVerdict> verdicts;
-    std::vector<DsnKind>                  dsn;
-    mail::Envelope                        envelope;
+    std::vector<DsnKind> dsn;
+    mail::Envelope envelope;
 
     Case& add(int code, std::string enhanced, std::string text, Destiny destiny, bool relayed, DsnKind kind = DsnKind::none,
               bool from_mta = false) {
@@ -32,7 +32,10 @@ struct Case {
     Case& reject() { return add(554, "5.7.0", "Reject, id=1 - spam", Destiny::reject, false); }
     Case& bounce(DsnKind kind) { return add(554, "5.7.0", "Bounce, id=1 - spam", Destiny::bounce, false, kind); }
     Case& temp() { return add(450, "4.7.0", "Temporary failure, id=1 - spam", Destiny::tempfail, false); }
-    Case& mta_reject() { return add(550, "5.1.1", "id=1 - Rejected by next-hop MTA on relaying, from MTA(x): 550 5.1.1 no", Destiny::reject, false, DsnKind::none, true); }
+    Case& mta_reject() {
+        return add(550, "5.1.1", "id=1 - Rejected by next-hop MTA on relaying, from MTA(x): 550 5.1.1 no", Destiny::reject, false,
+                   DsnKind::none, true);
+    }
 
     std::string one() const { return one_for_all(outcomes, verdicts, dsn, "1").wire(); }
 };
@@ -54,7 +57,7 @@ TEST_CASE("one response for all, as amavis-smtp.md 2.10") {
     CHECK(Case().bounce(DsnKind::failed).one() == "250 2.5.0 Ok, id=1, BOUNCE\r\n");
     CHECK(Case().bounce(DsnKind::suppressed).one() == "250 2.5.0 Ok, id=1, DISCARD(bounce.suppressed)\r\n");
     CHECK(Case().bounce(DsnKind::suppressed).bounce(DsnKind::failed).one() == "250 2.5.0 Ok, id=1, BOUNCE\r\n");
-    Case told_of_another;      // a notification is one for all
+    Case told_of_another;  // a notification is one for all
     told_of_another.pass().reject().bounce(DsnKind::suppressed).dsn[1] = DsnKind::failed;
     CHECK(told_of_another.one() == relayed + ", but 1 REJECT, and 1 BOUNCE\r\n");
     CHECK(Case().bounce(DsnKind::failed).discard().one() == "250 2.5.0 Ok, id=1, 1 BOUNCE, and 1 DISCARD\r\n");

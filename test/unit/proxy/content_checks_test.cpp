@@ -36,7 +36,8 @@ mail::Contents with_program() {
 
 TEST_CASE("each recipient's own lists, bypasses, and the header tests that are switched on") {
     Problems problems("t.toml");
-    const auto settings = configured("[header_checks]\nmissing = false\n[[banned.rules.NICE]]\naction = \"allow\"\nname = 'setup'\n", problems);
+    const auto settings =
+        configured("[header_checks]\nmissing = false\n[[banned.rules.NICE]]\naction = \"allow\"\nname = 'setup'\n", problems);
     REQUIRE(problems.lines() == std::vector<std::string>{});
     policy::test::Story story(4, "Subject: \xff\r\n\r\nx\r\n");
     story.policies[1].banned_rule_names = {"NICE", "DEFAULT"};
@@ -67,7 +68,8 @@ TEST_CASE("a list that does not exist is a problem of [policy]") {
     Problems problems("t.toml");
     (void)configured("[policy]\nbanned_rulenames = [\"DEFALT\"]\n", problems);
     REQUIRE(problems.lines().size() == 1);
-    CHECK_THAT(problems.lines().front(), Catch::Contains("t.toml:5:20: policy.banned_rulenames: there is no list \"DEFALT\"; did you mean \"DEFAULT\"?"));
+    CHECK_THAT(problems.lines().front(),
+               Catch::Contains("t.toml:5:20: policy.banned_rulenames: there is no list \"DEFALT\"; did you mean \"DEFAULT\"?"));
     Problems none("t.toml");
     const auto settings = configured("[policy]\nbanned_rulenames = [\"NO-MACROS\", \"DEFAULT\"]\n", none);
     CHECK(none.lines() == std::vector<std::string>{});

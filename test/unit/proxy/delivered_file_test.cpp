@@ -24,7 +24,8 @@ struct Folder {
     }
     ~Folder() { std::filesystem::remove_all(path); }
     std::size_t files() const {
-        return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(path), std::filesystem::directory_iterator()));
+        return static_cast<std::size_t>(
+            std::distance(std::filesystem::directory_iterator(path), std::filesystem::directory_iterator()));
     }
     std::string path;
 };
@@ -33,7 +34,13 @@ DeliveredNote note(unsigned char first, std::int64_t at = 1'800'000'000) {
     DeliveredNote out;
     out.key[0] = first;
     out.at = at;
-    out.outcome = {{250, "2.0.0", "from MTA(x): 250 Ok: queued as Q1"}, true, "Q1", "mta.example.org", "250 Ok: queued as Q1", "u+ext@example.com", true};
+    out.outcome = {{250, "2.0.0", "from MTA(x): 250 Ok: queued as Q1"},
+                   true,
+                   "Q1",
+                   "mta.example.org",
+                   "250 Ok: queued as Q1",
+                   "u+ext@example.com",
+                   true};
     return out;
 }
 
@@ -65,10 +72,10 @@ TEST_CASE("a note reads back as it was written, and one of overlong texts is cut
     REQUIRE(back.has_value());
     check_same(*back, note(1));
 
-    auto        large = note(2);
+    auto large = note(2);
     std::string much(5000, 'x');
-    for (auto* text : {&large.outcome.response.enhanced, &large.outcome.response.text, &large.outcome.queued_as, &large.outcome.remote_mta,
-                       &large.outcome.remote_reply, &large.outcome.final_address})
+    for (auto* text : {&large.outcome.response.enhanced, &large.outcome.response.text, &large.outcome.queued_as,
+                       &large.outcome.remote_mta, &large.outcome.remote_reply, &large.outcome.final_address})
         *text = much;
     const auto cut = encode_note(large);
     const auto read = decode_note({cut.data(), cut.size()});
@@ -91,7 +98,7 @@ TEST_CASE("a slot in which any octet has changed is no note") {
 
 TEST_CASE("what a process has noted is there after SIGKILL, and its file is free to be taken over") {
     const Folder folder;
-    const pid_t  child = ::fork();
+    const pid_t child = ::fork();
     if (child == 0) {
         auto file = DeliveredFile::create(folder.path);
         if (!file) ::_exit(1);
@@ -133,7 +140,7 @@ TEST_CASE("the file of a process that runs is read and left alone; one without n
 
 TEST_CASE("slots that were given back are used again first: a busy server touches few pages") {
     const Folder folder;
-    auto         file = DeliveredFile::create(folder.path);
+    auto file = DeliveredFile::create(folder.path);
     REQUIRE(file.has_value());
     for (int round = 0; round < 10'000; ++round) {
         const auto slot = (*file)->write(note(1));
@@ -152,9 +159,9 @@ TEST_CASE("no link is followed, and what is no file of ours is let be") {
 }
 
 TEST_CASE("a journal knows what the one before it had noted, also while that one still runs") {
-    const Folder        folder;
+    const Folder folder;
     const mail::Message message;
-    DeliveredJournal    next;
+    DeliveredJournal next;
     {
         DeliveredJournal before;
         REQUIRE(before.open(folder.path).has_value());
@@ -187,7 +194,7 @@ TEST_CASE("what is too old is not taken over") {
 }
 
 TEST_CASE("a folder that cannot be made leaves the journal in memory, and it works") {
-    DeliveredJournal    journal;
+    DeliveredJournal journal;
     const mail::Message message;
     CHECK_FALSE(journal.open("/nonexistent/folder").has_value());
     journal.remember(envelope(), message, "u@example.com", relayed);

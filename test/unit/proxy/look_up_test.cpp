@@ -47,7 +47,8 @@ mail::Message message(const std::string& text) {
 }
 
 policy::UserRow row(std::string id, std::string email, std::optional<std::string> bypass) {
-    static const auto shape = std::make_shared<const policy::RowShape>(std::vector<std::string>{"id", "email", "bypass_spam_checks"});
+    static const auto shape =
+        std::make_shared<const policy::RowShape>(std::vector<std::string>{"id", "email", "bypass_spam_checks"});
     policy::UserRow::Values values = {std::move(id), std::move(email), std::move(bypass)};
     return {shape, std::make_shared<const policy::UserRow::Values>(std::move(values)), {}};
 }
@@ -74,7 +75,8 @@ TEST_CASE("two recipients of one message end up with settings of their own") {
 
 TEST_CASE("only local addresses are asked for by their bare user name") {
     const auto settings = configured("[recipients.\"friend@else.org\"]\nlocal = true\n");
-    const auto request = make_lookup(*settings, envelope("u@example.com", {"u@example.com", "u@else.org", "friend@else.org"}), {"x@else.org"});
+    const auto request =
+        make_lookup(*settings, envelope("u@example.com", {"u@example.com", "u@else.org", "friend@else.org"}), {"x@else.org"});
     const auto has_bare = [](const storage::LookupAddress& address) {
         return std::ranges::find(address.keys, address.pieces.user) != address.keys.end();
     };
@@ -99,8 +101,9 @@ TEST_CASE("mynetworks is originating by the original client, not by who connects
 }
 
 TEST_CASE("what sender lists say becomes part of the recipient's policy") {
-    const auto settings = configured("[[sender_lists]]\nrecipients = [\"a@example.com\"]\nblacklist = [\"spam.org\"]\nscores = { \".\" = 2 }\n"
-                                     "[[sender_lists]]\nwhitelist = [\"friend@good.org\"]\n");
+    const auto settings = configured(
+        "[[sender_lists]]\nrecipients = [\"a@example.com\"]\nblacklist = [\"spam.org\"]\nscores = { \".\" = 2 }\n"
+        "[[sender_lists]]\nwhitelist = [\"friend@good.org\"]\n");
     const auto wishes = [&](const std::string& sender, const std::vector<std::string>& from) {
         const auto to = envelope(sender, {"a@example.com", "b@example.com"});
         return resolve(*settings, choose_banks(*settings, to), make_lookup(*settings, to, from), {});
@@ -115,8 +118,9 @@ TEST_CASE("what sender lists say becomes part of the recipient's policy") {
 }
 
 TEST_CASE("senders and references of a message's header") {
-    const auto mail = message("From: A <a@x.org>, b@x.org\r\nFROM: \"c@no\" <c@x.org>\r\nReferences: <1@x> junk <2@x>\r\n <3@x\r\n y> <broken\r\n"
-                              "In-Reply-To: <2@x> <4@x>\r\n\r\nFrom: body@x.org\r\n");
+    const auto mail = message(
+        "From: A <a@x.org>, b@x.org\r\nFROM: \"c@no\" <c@x.org>\r\nReferences: <1@x> junk <2@x>\r\n <3@x\r\n y> <broken\r\n"
+        "In-Reply-To: <2@x> <4@x>\r\n\r\nFrom: body@x.org\r\n");
     CHECK(from_addresses(mail) == std::vector<std::string>{"a@x.org", "b@x.org", "c@x.org"});
     const auto ids = referenced_message_ids(mail);
     CHECK(ids.front() == "<1@x>");
@@ -142,8 +146,9 @@ TEST_CASE("a table, a bank or a list that is wrong is a problem of the file") {
 }
 
 TEST_CASE("explain: settings with their origin, and the outcome with its reasons") {
-    const auto settings = configured("[policy]\nspam_kill_level = 8\n[recipients.\".example.com\"]\nspam_tag_level = 1\n"
-                                     "[banks.MYNETS]\nspam_tag2_level = 7\n");
+    const auto settings = configured(
+        "[policy]\nspam_kill_level = 8\n[recipients.\".example.com\"]\nspam_tag_level = 1\n"
+        "[banks.MYNETS]\nspam_tag2_level = 7\n");
     const auto to = envelope("s@else.org", {"u@example.com"}, "10.0.0.1");
     const auto banks = choose_banks(*settings, to);
     const auto request = make_lookup(*settings, to, {});
@@ -151,25 +156,32 @@ TEST_CASE("explain: settings with their origin, and the outcome with its reasons
     const auto wishes = resolve(*settings, banks, request, {rows});
     tools::Explained explained{settings.get(), &to, &banks, &request, &rows, &wishes.front()};
     const auto text = tools::explain_settings(explained);
-    for (const auto* line : {"banks      MYNETS (originating)\n", "rows       users row 8 (\"@example.com\")\n",
-                             "bypass_spam_checks           false                    users row 7 (\"u@example.com\"), column bypass_spam_checks\n",
-                             "spam_tag_level               1                        [recipients.\".example.com\"] line 6\n",
-                             "spam_tag2_level              7                        [banks.MYNETS] line 8\n",
-                             "spam_kill_level              8                        [policy] line 5\n",
-                             "spam_lover                   false                    default\n"})
+    for (const auto* line :
+         {"banks      MYNETS (originating)\n", "rows       users row 8 (\"@example.com\")\n",
+          "bypass_spam_checks           false                    users row 7 (\"u@example.com\"), column bypass_spam_checks\n",
+          "spam_tag_level               1                        [recipients.\".example.com\"] line 6\n",
+          "spam_tag2_level              7                        [banks.MYNETS] line 8\n",
+          "spam_kill_level              8                        [policy] line 5\n",
+          "spam_lover                   false                    default\n"})
         CHECK_THAT(text, Catch::Contains(line));
 
-    struct Row { std::string_view category; std::optional<double> score; std::string_view want; };
+    struct Row {
+        std::string_view category;
+        std::optional<double> score;
+        std::string_view want;
+    };
     const auto outcome = GENERATE(
         Row{"", 3, "category   CleanTag: never blocks\ncategory   Clean: never blocks\noutcome    passes"},
-        Row{"clean", {}, "score      none"},
-        Row{"spam", {}, "Spam: final_spam_destiny is \"discard\" -> blocks"},
-        Row{"spammy", {}, "score      7\n           spam_tag_level 1: reached\n           spam_tag2_level 7: reached\n           spam_kill_level 8: not reached"},
-        Row{"virus", {}, "outcome    discard: 250 2.7.0 Ok, discarded, id=LOG-ID - INFECTED: (example)\nquarantine sql: for virus-quarantine"},
+        Row{"clean", {}, "score      none"}, Row{"spam", {}, "Spam: final_spam_destiny is \"discard\" -> blocks"},
+        Row{"spammy",
+            {},
+            "score      7\n           spam_tag_level 1: reached\n           spam_tag2_level 7: reached\n           spam_kill_level 8: not reached"},
+        Row{"virus",
+            {},
+            "outcome    discard: 250 2.7.0 Ok, discarded, id=LOG-ID - INFECTED: (example)\nquarantine sql: for virus-quarantine"},
         Row{"banned", {}, "Banned: final_banned_destiny is \"discard\" -> blocks"},
         Row{"unchecked", {}, "Unchecked: final_unchecked_destiny is \"pass\"\n"},
-        Row{"bad-header", {}, "final_bad_header_destiny is \"pass\""},
-        Row{"oversized", {}, "category   Clean: never blocks"});
+        Row{"bad-header", {}, "final_bad_header_destiny is \"pass\""}, Row{"oversized", {}, "category   Clean: never blocks"});
     INFO(outcome.category);
     const auto example = tools::example_of(outcome.category, outcome.score, wishes.front().effective.policy);
     REQUIRE(example);
@@ -180,5 +192,6 @@ TEST_CASE("explain: settings with their origin, and the outcome with its reasons
     explained.wishes = &strict.front();
     const auto bad_header = tools::example_of("bad-header", {}, strict.front().effective.policy);
     REQUIRE(bad_header);
-    CHECK_THAT(tools::explain_outcome(explained, *bad_header), Catch::Contains("final_bad_header_destiny is \"reject\" -> blocks"));
+    CHECK_THAT(tools::explain_outcome(explained, *bad_header),
+               Catch::Contains("final_bad_header_destiny is \"reject\" -> blocks"));
 }

@@ -22,7 +22,8 @@ TEST_CASE("the digest is one of the settings, not of how they are written") {
     const auto digest = settings_digest(config("[a]\nx = 1\ny = [\"p\", \"q\"]\n"));
     CHECK(digest.size() == 64);
     CHECK(digest == settings_digest(config("# said again\n[a]\ny = ['p',\n 'q']\nx = 1\n")));
-    for (const auto* other : {"[a]\nx = 2\ny = [\"p\", \"q\"]\n", "[a]\nx = 1\ny = [\"pq\"]\n", "[a]\nx = \"1\"\ny = [\"p\", \"q\"]\n", "[b]\nx = 1\ny = [\"p\", \"q\"]\n"})
+    for (const auto* other : {"[a]\nx = 2\ny = [\"p\", \"q\"]\n", "[a]\nx = 1\ny = [\"pq\"]\n",
+                              "[a]\nx = \"1\"\ny = [\"p\", \"q\"]\n", "[b]\nx = 1\ny = [\"p\", \"q\"]\n"})
         CHECK(digest != settings_digest(config(other)));
 }
 

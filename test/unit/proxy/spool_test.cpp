@@ -50,8 +50,8 @@ struct Directory {
 TEST_CASE("a message comes back byte for byte, from memory and from a file, and nobody can change it") {
     const Directory directory;
     const SpoolOptions options{directory.path, 1024 * 1024};
-    const std::size_t size = GENERATE(std::size_t(0), std::size_t(1), std::size_t(10'000), spool_head_limit,
-                                      spool_head_limit + 1, std::size_t(1024 * 1024), std::size_t(5 * 1024 * 1024));
+    const std::size_t size = GENERATE(std::size_t(0), std::size_t(1), std::size_t(10'000), spool_head_limit, spool_head_limit + 1,
+                                      std::size_t(1024 * 1024), std::size_t(5 * 1024 * 1024));
     Slots memory(64 * 1024 * 1024);
     const std::string bytes = random_bytes(size);
     {

@@ -9,12 +9,14 @@ namespace tamis::scanners {
 namespace {
 
 TEST_CASE("scores are finite and of a believable size") {
-    struct Row { std::string_view text; bool good; };
-    const auto row = GENERATE(
-        Row{"0", true}, Row{"-0.0", true}, Row{"1000", true}, Row{"-1e3", true}, Row{"1000000", true},
-        Row{"1000000.1", false}, Row{"1e308", false}, Row{"1e999", false}, Row{"nan", false}, Row{"NaN", false},
-        Row{"inf", false}, Row{"-Infinity", false}, Row{"", false}, Row{" 1", false}, Row{"1,5", false},
-        Row{"0x10", false}, Row{"1 ", false});
+    struct Row {
+        std::string_view text;
+        bool good;
+    };
+    const auto row = GENERATE(Row{"0", true}, Row{"-0.0", true}, Row{"1000", true}, Row{"-1e3", true}, Row{"1000000", true},
+                              Row{"1000000.1", false}, Row{"1e308", false}, Row{"1e999", false}, Row{"nan", false},
+                              Row{"NaN", false}, Row{"inf", false}, Row{"-Infinity", false}, Row{"", false}, Row{" 1", false},
+                              Row{"1,5", false}, Row{"0x10", false}, Row{"1 ", false});
     INFO(row.text);
     CHECK(parse_score(row.text).has_value() == row.good);
 }

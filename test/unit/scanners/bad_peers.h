@@ -7,7 +7,7 @@
 namespace tamis::scanners::test {
 
 struct BadPeer {
-    std::string      name;
+    std::string name;
     FakePeer::Script script;
 };
 
@@ -23,27 +23,32 @@ inline std::vector<BadPeer> bad_peers(const std::string& good) {
         {"closes at once", [](Connection&) {}},
         {"is silent", [](Connection& c) { c.wait_for_close(); }},
         {"closes after a few bytes", [](Connection& c) { c.hear(10); }},
-        {"drips", [good](Connection& c) {
+        {"drips",
+         [good](Connection& c) {
              for (std::size_t at = 0; at + 1 < good.size() && c.still_open(30); ++at) c.say(good.substr(at, 1));
              c.wait_for_close();
          }},
-        {"stops before its last byte", [good](Connection& c) {
+        {"stops before its last byte",
+         [good](Connection& c) {
              c.say(good.substr(0, good.size() - 1));
              c.wait_for_close();
          }},
-        {"closes before its last byte", [good](Connection& c) {
+        {"closes before its last byte",
+         [good](Connection& c) {
              c.hear(64);
              c.say(good.substr(0, good.size() - 1));
          }},
         {"answers twice", says(good + good)},
         {"says garbage", says(std::string("\x00\xff\x1b[31m\r\n\r\n\0\0", 12))},
         {"speaks SMTP", says("220 mail.example.com ESMTP\r\n")},
-        {"says NUL for ever", [](Connection& c) {
+        {"says NUL for ever",
+         [](Connection& c) {
              const std::string zeros(65536, '\0');
              for (int n = 0; n < 100; ++n) c.say(zeros);
              c.wait_for_close();
          }},
-        {"says one line for ever", [](Connection& c) {
+        {"says one line for ever",
+         [](Connection& c) {
              const std::string line(65536, 'x');
              for (int n = 0; n < 100; ++n) c.say(line);
              c.wait_for_close();
@@ -52,13 +57,12 @@ inline std::vector<BadPeer> bad_peers(const std::string& good) {
 }
 
 // check_bad_peers - `open` makes a scanner for an address, with a timeout of `timeout` and without retries
-inline void check_bad_peers(const std::string& good,
-                            const std::function<std::shared_ptr<Scanner>(const Endpoint&)>& open,
+inline void check_bad_peers(const std::string& good, const std::function<std::shared_ptr<Scanner>(const Endpoint&)>& open,
                             std::chrono::milliseconds timeout) {
     log::capture(true);
     for (const auto& bad : bad_peers(good)) {
         for (const auto head : {Head::all, Head::none}) {
-            FakePeer   peer(bad.script);
+            FakePeer peer(bad.script);
             const auto scanner = open(peer.endpoint());
             const auto begun = Deadline::Clock::now();
             const auto outcome = scan_text(*scanner, clean_text, head);

@@ -31,28 +31,30 @@ public:
         co_return mail::Clean{};
     }
     std::string health() const override { return "ok"; }
-    int                       asked = 0, parts = 0;
+    int asked = 0, parts = 0;
     Deadline::Clock::duration left{};
 
 private:
     std::string name_;
-    Says        says_;
-    bool        required_, backup_, viruses_;
+    Says says_;
+    bool required_, backup_, viruses_;
 };
 
-Task<std::vector<mail::ScanReport>> scan_both(const ScannerList& list, const ScanRequest& request, const mail::ShownParts& parts) {
+Task<std::vector<mail::ScanReport>> scan_both(const ScannerList& list, const ScanRequest& request,
+                                              const mail::ShownParts& parts) {
     auto reports = co_await scan_all(list, request, Deadline::in(20s));
     co_await scan_parts(list, request, parts, true, reports, Deadline::in(20s));
     co_return reports;
 }
 
 policy::Findings findings_of(const ScannerList& list, std::size_t parts, std::vector<mail::ScanReport>* all = nullptr) {
-    const auto     message = make_message(clean_text);
-    const auto     envelope = make_envelope();
+    const auto message = make_message(clean_text);
+    const auto envelope = make_envelope();
     mail::Evidence evidence;
     mail::ShownParts shown;
     for (std::size_t i = 0; i < parts; ++i)
-        shown.push_back({static_cast<std::uint32_t>(i + 1), std::to_string(i + 1), false, std::make_shared<mail::SealedSpool>(-1, 1, "x")});
+        shown.push_back(
+            {static_cast<std::uint32_t>(i + 1), std::to_string(i + 1), false, std::make_shared<mail::SealedSpool>(-1, 1, "x")});
     evidence.scans = run(scan_both(list, ScanRequest{&message, &envelope, "", ""}, shown));
     if (all != nullptr) *all = evidence.scans;
     return policy::findings_from(evidence);
@@ -63,9 +65,9 @@ struct One {
     bool required;
 };
 struct Row {
-    std::string      text;
+    std::string text;
     std::vector<One> primaries, backups;
-    bool             backups_asked, unchecked, infected, checked;
+    bool backups_asked, unchecked, infected, checked;
 };
 
 TEST_CASE("primaries and backups, over all outcomes") {
@@ -73,19 +75,49 @@ TEST_CASE("primaries and backups, over all outcomes") {
     const auto row = GENERATE(values<Row>({
         {"a primary answers: no backup", {{clean, true}}, {{clean, true}}, false, false, false, true},
         {"a primary finds something: no backup", {{infected, true}}, {{clean, true}}, false, false, true, true},
-        {"found by one, another required one away: no backup", {{infected, true}, {fails, true}}, {{clean, true}}, false, true, true, true},
+        {"found by one, another required one away: no backup",
+         {{infected, true}, {fails, true}},
+         {{clean, true}},
+         false,
+         true,
+         true,
+         true},
         {"the only primary is away: the backup's answer stands", {{fails, true}}, {{clean, true}}, true, false, false, true},
         {"the backup finds something", {{fails, true}}, {{infected, true}}, true, false, true, true},
         {"all are away", {{fails, true}}, {{fails, true}}, true, true, false, false},
         {"all are away, the backup alone is required", {{fails, false}}, {{fails, true}}, true, true, false, false},
         {"all are away, and the primary alone is required", {{fails, true}}, {{fails, false}}, true, true, false, false},
         {"all are away and nobody minds", {{fails, false}}, {{fails, false}}, true, false, false, false},
-        {"one of two primaries is away, and it is not required: as amavisd", {{fails, false}, {clean, true}}, {{clean, true}}, false, false, false, true},
-        {"one of two primaries is away, and it is required", {{fails, true}, {clean, true}}, {{clean, true}}, true, false, false, true},
+        {"one of two primaries is away, and it is not required: as amavisd",
+         {{fails, false}, {clean, true}},
+         {{clean, true}},
+         false,
+         false,
+         false,
+         true},
+        {"one of two primaries is away, and it is required",
+         {{fails, true}, {clean, true}},
+         {{clean, true}},
+         true,
+         false,
+         false,
+         true},
         {"the same, and the backup is away too", {{fails, true}, {clean, true}}, {{fails, true}}, true, true, false, true},
-        {"both primaries away, one of two backups answers", {{fails, true}, {fails, true}}, {{fails, true}, {clean, false}}, true, false, false, true},
+        {"both primaries away, one of two backups answers",
+         {{fails, true}, {fails, true}},
+         {{fails, true}, {clean, false}},
+         true,
+         false,
+         false,
+         true},
         {"no primary at all", {}, {{clean, true}}, true, false, false, true},
-        {"no backup, one of two primaries away: required is what it says", {{fails, true}, {clean, true}}, {}, false, true, false, true},
+        {"no backup, one of two primaries away: required is what it says",
+         {{fails, true}, {clean, true}},
+         {},
+         false,
+         true,
+         false,
+         true},
         {"a primary fails on a part: the backup stands in", {{fails_on_parts, true}}, {{clean, true}}, true, false, false, true},
         {"a backup that fails on a part has not answered", {{fails, true}}, {{fails_on_parts, true}}, true, true, false, false},
     }));
@@ -111,7 +143,8 @@ TEST_CASE("primaries and backups, over all outcomes") {
 
 TEST_CASE("a failure that a backup made good is still told") {
     const auto found = findings_of({std::make_shared<Engine>("clamd", Says::fails, true, false),
-                                    std::make_shared<Engine>("clamscan", Says::clean, true, true)}, 0);
+                                    std::make_shared<Engine>("clamscan", Says::clean, true, true)},
+                                   0);
     REQUIRE(found.failed_engines.size() == 1);
     CHECK(found.failed_engines[0].starts_with("clamd: clamd is away"));
     CHECK_FALSE(found.required_engine_failed);

@@ -67,9 +67,8 @@ TEST_CASE("an answer that is a failure stands: no other address is asked") {
 
 TEST_CASE("while nobody can be reached a scan waits and tries again") {
     const Quiet quiet;
-    Scripted engine(1, settings(10s), [&](std::size_t, int attempt, Deadline) {
-        return attempt < 4 ? bad(Trouble::unreachable) : good();
-    });
+    Scripted engine(1, settings(10s),
+                    [&](std::size_t, int attempt, Deadline) { return attempt < 4 ? bad(Trouble::unreachable) : good(); });
     CHECK(is_clean(scan_text(engine, clean_text)));
     CHECK(engine.order.size() == 4);
     CHECK(engine.health() == "ok");
@@ -121,9 +120,7 @@ TEST_CASE("a silent address leaves half of the time to the next") {
 TEST_CASE("with every breaker open a scan still tries") {
     const Quiet quiet;
     bool is_back = false;
-    Scripted engine(2, settings(), [&](std::size_t, int, Deadline) {
-        return is_back ? good() : bad(Trouble::unreachable);
-    });
+    Scripted engine(2, settings(), [&](std::size_t, int, Deadline) { return is_back ? good() : bad(Trouble::unreachable); });
     for (int n = 0; n < 6; ++n) CHECK(is_failed(scan_text(engine, clean_text), Errc::refused));
     CHECK(engine.health().find("avoided") != std::string::npos);
     is_back = true;
@@ -150,9 +147,8 @@ TEST_CASE("a scan without time left fails and blames no address") {
 TEST_CASE("failures are logged by change of state, with engine, address and reason") {
     log::capture(true);
     bool is_back = false;
-    Scripted engine(1, settings(), [&](std::size_t, int, Deadline) {
-        return is_back ? good() : bad(Trouble::broken, Errc::bad_reply);
-    });
+    Scripted engine(1, settings(),
+                    [&](std::size_t, int, Deadline) { return is_back ? good() : bad(Trouble::broken, Errc::bad_reply); });
     for (int n = 0; n < 20; ++n) (void)scan_text(engine, clean_text);
     is_back = true;
     (void)scan_text(engine, clean_text);

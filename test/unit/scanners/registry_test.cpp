@@ -39,18 +39,23 @@ TEST_CASE("a single text is a list of one, and every setting is taken") {
                       "[scanners.rspamd]\nurl = ['http://[::1]:11333', 'http://b/checkv2', '/run/rspamd.sock']\n"
                       "password = 'x'\nscore_factor = 0.45\n"
                       "[scanners.spamd]\nsocket = ['127.0.0.1:783', '[::1]:783']\nuser = 'amavis'\nbody_limit = '1 MB'\n"
-                      "[scanners.yara]\nrules = 'builtin'\nunmarked = 'ignore'\n", &list).empty());
+                      "[scanners.yara]\nrules = 'builtin'\nunmarked = 'ignore'\n",
+                      &list)
+              .empty());
     REQUIRE(list.size() == 4);
     CHECK_FALSE(list[0]->is_required());
 }
 
 TEST_CASE("what is wrong is told with its place") {
-    struct Row { std::string text, want; };
+    struct Row {
+        std::string text, want;
+    };
     const auto row = GENERATE(
         Row{"scanners = 3\n", "f:1:12: scanners must be a table"},
         Row{"[scanners]\nclamd = '/run/x'\n", "f:2:9: scanners.clamd must be a table"},
         Row{"[scanners.clamav]\n", "did you mean \"clamd\"?"},
-        Row{"[scanners.clamd]\nsokcet = '/x'\n", "f:2:1: unknown setting \"sokcet\" in [scanners.clamd]; did you mean \"socket\"?"},
+        Row{"[scanners.clamd]\nsokcet = '/x'\n",
+            "f:2:1: unknown setting \"sokcet\" in [scanners.clamd]; did you mean \"socket\"?"},
         Row{"[scanners.clamd]\nsocket = ['/x', 'nowhere']\n", "f:2:17: scanners.clamd.socket: \"nowhere\": no port"},
         Row{"[scanners.clamd]\nsocket = []\n", "f:2:10: scanners.clamd.socket must name at least one address"},
         Row{"[scanners.clamd]\nsocket = 'h:1'\nmethod = 'fildes'\n", "f:3:10: scanners.clamd.method: \"fildes\" passes"},
@@ -60,13 +65,11 @@ TEST_CASE("what is wrong is told with its place") {
         Row{"[scanners.rspamd]\nurl = 'http://u:p@x'\n", "no user and password here"},
         Row{"[scanners.rspamd]\nurl = 'http://x:0'\n", "a bad port"},
         Row{"[scanners.rspamd]\nurl = 'http://x:70000'\n", "scanners.rspamd.url"},
-        Row{"[scanners.rspamd]\nurl = 'http:///x'\n", "no host"},
-        Row{"[scanners.rspamd]\nurl = 'http://x/?a'\n", "no query"},
+        Row{"[scanners.rspamd]\nurl = 'http:///x'\n", "no host"}, Row{"[scanners.rspamd]\nurl = 'http://x/?a'\n", "no query"},
         Row{"[scanners.rspamd]\nurl = 'x y'\n", "not a URL"},
         Row{"[scanners.rspamd]\nscore_factor = 0\n", "scanners.rspamd.score_factor is 0"},
         Row{"[scanners.icap]\nurl = 'http://x/y'\n", "f:2:7: scanners.icap.url: \"http://x/y\": only icap is spoken"},
-        Row{"[scanners.icap]\nurl = 'icap://x'\n", "no service"},
-        Row{"[scanners.icap]\nurl = 'icap://x:0/y'\n", "a bad port"},
+        Row{"[scanners.icap]\nurl = 'icap://x'\n", "no service"}, Row{"[scanners.icap]\nurl = 'icap://x:0/y'\n", "a bad port"},
         Row{"[scanners.icap]\nmode = 'both'\n", "must be one of respmod, reqmod"},
         Row{"[scanners.icap]\npreview = 'much'\n", "f:2:11: scanners.icap.preview: \"much\" is neither none, auto nor a number"},
         Row{"[scanners.spamd]\nuser = \"a\\nb\"\n", "f:2:8: scanners.spamd.user must be printable"},

@@ -23,8 +23,8 @@ public:
 
 private:
     std::string name_;
-    bool        required_;
-    Script      script_;
+    bool required_;
+    Script script_;
 };
 
 Task<mail::ScanOutcome> clean(Deadline) { co_return mail::Clean{}; }
@@ -50,8 +50,8 @@ std::vector<mail::ScanReport> scan(const ScannerList& list) {
 TEST_CASE("no scanner, no report") { CHECK(scan({}).empty()); }
 
 TEST_CASE("one report each, in the order of the list, with name, time and importance") {
-    const auto reports = scan({std::make_shared<Scripted>("slow", true, waits),
-                               std::make_shared<Scripted>("quick", false, clean)});
+    const auto reports =
+        scan({std::make_shared<Scripted>("slow", true, waits), std::make_shared<Scripted>("quick", false, clean)});
     REQUIRE(reports.size() == 2);
     CHECK(reports[0].scanner == "slow");
     CHECK(reports[0].required);

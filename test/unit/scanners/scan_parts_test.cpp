@@ -12,7 +12,8 @@ using namespace test;
 // Finder - finds the word EICAR in what it is shown, and remembers what that was
 class Finder final : public Scanner {
 public:
-    Finder(bool viruses, bool opens_plain, bool takes_all = false) : viruses_(viruses), opens_plain_(opens_plain), takes_all_(takes_all) {}
+    Finder(bool viruses, bool opens_plain, bool takes_all = false)
+        : viruses_(viruses), opens_plain_(opens_plain), takes_all_(takes_all) {}
     std::string_view name() const noexcept override { return "finder"; }
     bool finds_viruses() const noexcept override { return viruses_; }
     bool opens_plain_mail() const noexcept override { return opens_plain_; }
@@ -37,8 +38,8 @@ public:
     }
     std::string health() const override { return "ok"; }
     std::vector<std::string> parts;
-    int                      whole = 0;
-    std::uint64_t            most = 0;
+    int whole = 0;
+    std::uint64_t most = 0;
 
 private:
     bool viruses_, opens_plain_, takes_all_;
@@ -49,26 +50,30 @@ mail::ShownParts parts_of(const std::vector<std::pair<std::string, bool>>& parts
     mail::ShownParts out;
     for (const auto& [bytes, is_plain] : parts) {
         const auto number = static_cast<std::uint32_t>(out.size() + 1);
-        out.push_back({number, "1/" + std::to_string(number), is_plain, std::make_shared<mail::SealedSpool>(-1, bytes.size(), bytes)});
+        out.push_back(
+            {number, "1/" + std::to_string(number), is_plain, std::make_shared<mail::SealedSpool>(-1, bytes.size(), bytes)});
     }
     return out;
 }
 
-Task<std::vector<mail::ScanReport>> scan_all_batches(const ScannerList& list, const ScanRequest& request, std::vector<mail::ShownParts> batches,
-                                                     InParts in_parts) {
+Task<std::vector<mail::ScanReport>> scan_all_batches(const ScannerList& list, const ScanRequest& request,
+                                                     std::vector<mail::ShownParts> batches, InParts in_parts) {
     MessageScan scan(list, request, 10s);
     for (auto& each : batches)
         if (!co_await scan.show(std::move(each), in_parts, Deadline::in(10s))) break;
     co_return scan.reports();
 }
 
-std::vector<mail::ScanReport> scan(const ScannerList& list, std::vector<mail::ShownParts> batches, InParts in_parts = InParts::yes) {
-    const auto        message = make_message(clean_text);
-    const auto        envelope = make_envelope();
+std::vector<mail::ScanReport> scan(const ScannerList& list, std::vector<mail::ShownParts> batches,
+                                   InParts in_parts = InParts::yes) {
+    const auto message = make_message(clean_text);
+    const auto envelope = make_envelope();
     const ScanRequest request{&message, &envelope, "", ""};
     return run(scan_all_batches(list, request, std::move(batches), in_parts));
 }
-std::vector<mail::ScanReport> scan(const ScannerList& list, mail::ShownParts parts) { return scan(list, std::vector<mail::ShownParts>(1, std::move(parts))); }
+std::vector<mail::ScanReport> scan(const ScannerList& list, mail::ShownParts parts) {
+    return scan(list, std::vector<mail::ShownParts>(1, std::move(parts)));
+}
 
 using Texts = std::vector<std::string>;
 
@@ -87,7 +92,8 @@ TEST_CASE("in batches: the message once, before the first; every part of every b
     auto engine = std::make_shared<Finder>(true, true);
     auto spam = std::make_shared<Finder>(false, true);
     auto program = std::make_shared<Finder>(true, false, true);
-    const auto reports = scan({engine, spam, program}, std::vector{parts_of({{"a", false}, {"b", false}}), parts_of({{"c", false}}), parts_of({})});
+    const auto reports = scan({engine, spam, program},
+                              std::vector{parts_of({{"a", false}, {"b", false}}), parts_of({{"c", false}}), parts_of({})});
     CHECK(engine->whole == 1);
     CHECK(spam->whole == 1);
     CHECK(engine->parts == Texts{"a", "b", "c"});
@@ -107,13 +113,15 @@ TEST_CASE("a message that is too large for an engine is shown to it in its parts
 
 TEST_CASE("in batches: after something is found nothing more is shown") {
     auto engine = std::make_shared<Finder>(true, true);
-    const auto reports = scan({engine}, std::vector{parts_of({{"a", false}}), parts_of({{"EICAR", false}}), parts_of({{"c", false}})});
+    const auto reports =
+        scan({engine}, std::vector{parts_of({{"a", false}}), parts_of({{"EICAR", false}}), parts_of({{"c", false}})});
     CHECK(told(reports[0].outcome) == "infected Eicar");
     CHECK(engine->parts == Texts{"a", "EICAR"});
 }
 
 TEST_CASE("in batches: a failure in an early one is not forgotten, and names its part") {
-    const auto reports = scan({std::make_shared<Finder>(true, true)}, std::vector{parts_of({{"x", false}, {"FAIL", false}}), parts_of({{"c", false}})});
+    const auto reports = scan({std::make_shared<Finder>(true, true)},
+                              std::vector{parts_of({{"x", false}, {"FAIL", false}}), parts_of({{"c", false}})});
     CHECK(told(reports[0].outcome).find("part 1/2: ") != std::string::npos);
 }
 
@@ -127,8 +135,10 @@ TEST_CASE("what one part brings is the engine's answer; after a virus no further
 }
 
 TEST_CASE("a failure on one part is never clean, and a virus on another beats it") {
-    CHECK(told(scan({std::make_shared<Finder>(true, true)}, parts_of({{"FAIL", false}, {"x", false}}))[0].outcome).starts_with("failed"));
-    CHECK(told(scan({std::make_shared<Finder>(true, true)}, parts_of({{"FAIL", false}, {"EICAR", false}}))[0].outcome) == "infected Eicar");
+    CHECK(told(scan({std::make_shared<Finder>(true, true)}, parts_of({{"FAIL", false}, {"x", false}}))[0].outcome)
+              .starts_with("failed"));
+    CHECK(told(scan({std::make_shared<Finder>(true, true)}, parts_of({{"FAIL", false}, {"EICAR", false}}))[0].outcome) ==
+          "infected Eicar");
 }
 
 TEST_CASE("a test that was known does not score twice") {

@@ -2,11 +2,11 @@
 #pragma once
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <netinet/in.h>
 #include <unistd.h>
 
 #include <array>
@@ -31,11 +31,9 @@ namespace tamis::scanners::test {
 
 enum class Head { all, none };  // whether the spool keeps the message in memory
 
-inline const std::string clean_text =
-    "From: a@sender.org\r\nTo: u@example.com\r\nSubject: hello\r\n\r\nNothing to see here.\r\n";
+inline const std::string clean_text = "From: a@sender.org\r\nTo: u@example.com\r\nSubject: hello\r\n\r\nNothing to see here.\r\n";
 // the test strings in pieces, so that this file is no test file itself
-inline const std::string eicar =
-    std::string(R"(X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-)") + "STANDARD-ANTIVIRUS-TEST-FILE!$H+H*";
+inline const std::string eicar = std::string(R"(X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-)") + "STANDARD-ANTIVIRUS-TEST-FILE!$H+H*";
 inline const std::string gtube = std::string("XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-") + "STANDARD-ANTI-UBE-TEST-EMAIL*C.34X";
 
 inline mail::Message make_message(const std::string& text, Head head = Head::all) {
@@ -68,8 +66,8 @@ inline mail::Envelope make_envelope() {
 // run - a coroutine to its end on an io_context of its own
 template <class T>
 T run(Task<T> task) {
-    asio::io_context  context(1);
-    std::optional<T>  result;
+    asio::io_context context(1);
+    std::optional<T> result;
     std::exception_ptr trouble;
     asio::co_spawn(context, std::move(task), [&](std::exception_ptr thrown, T value) {
         trouble = thrown;
@@ -253,14 +251,14 @@ private:
         }
     }
 
-    Script                    script_;
-    int                       listener_ = -1;
-    Endpoint                  endpoint_;
-    std::atomic<int>          connections_ = 0;
-    std::mutex                mutex_;
-    std::vector<int>          open_;
+    Script script_;
+    int listener_ = -1;
+    Endpoint endpoint_;
+    std::atomic<int> connections_ = 0;
+    std::mutex mutex_;
+    std::vector<int> open_;
     std::vector<std::jthread> players_;
-    std::jthread              acceptor_;
+    std::jthread acceptor_;
 };
 
 // free_endpoint - a loopback port on which nobody listens

@@ -23,10 +23,12 @@ std::string dollar(std::size_t number) { return fmt::format("${}", number); }
 
 TEST_CASE("placeholders become parameters, in order, and text stays text") {
     const auto statement = CustomStatement::parse(
-        "SELECT *, 'a%k''?' AS \"%d?\" /* %u */ FROM v -- %l\n WHERE a=%a AND l=%l AND u=%u AND e=%e AND d=%d AND x=%L AND id%2=? AND 50%x", "s");
+        "SELECT *, 'a%k''?' AS \"%d?\" /* %u */ FROM v -- %l\n WHERE a=%a AND l=%l AND u=%u AND e=%e AND d=%d AND x=%L AND id%2=? AND 50%x",
+        "s");
     REQUIRE(statement);
-    CHECK(statement->sql(dollar) == "SELECT *, 'a%k''?' AS \"%d?\" /* %u */ FROM v -- %l\n WHERE a=$1 AND l=$2 AND u=$3 AND e=$4 "
-                                    "AND d=$5 AND x=$6 AND id%2=$7 AND 50%x");
+    CHECK(statement->sql(dollar) ==
+          "SELECT *, 'a%k''?' AS \"%d?\" /* %u */ FROM v -- %l\n WHERE a=$1 AND l=$2 AND u=$3 AND e=$4 "
+          "AND d=$5 AND x=$6 AND id%2=$7 AND 50%x");
     CHECK(statement->values(address("User+Ext@Sub.Example.com"), "17") ==
           std::vector<std::string>{"User+Ext@Sub.Example.com", "User+Ext", "user", "+ext", "sub.example.com", "1", "17"});
     CHECK(statement->values(address("", false), "") == std::vector<std::string>{"", "", "", "", "", "0", ""});
@@ -53,7 +55,8 @@ TEST_CASE("statements that cannot be meant are refused with the setting's name")
         REQUIRE_FALSE(statement);
         return statement.error().detail;
     };
-    CHECK_THAT(refused("SELECT * FROM users"), Catch::StartsWith("storage.select_policy: the statement has none of the placeholders"));
+    CHECK_THAT(refused("SELECT * FROM users"),
+               Catch::StartsWith("storage.select_policy: the statement has none of the placeholders"));
     CHECK_THAT(refused("SELECT '%k' FROM users WHERE x=? AND y=%L"), Catch::Contains("none of the placeholders"));
     CHECK_THAT(refused(""), Catch::Contains("none of the placeholders"));
     CHECK_THAT(refused("%k %k %k %k"), Catch::Contains("use %k at most 3 times"));

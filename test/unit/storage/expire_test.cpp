@@ -70,11 +70,12 @@ struct Base {
     std::string one(const std::string& text) const { return sql(text).at(0); }
     // counts - rows of msgs, msgrcpt, quarantine
     std::string counts() const {
-        return one("SELECT (SELECT count(*) FROM msgs), (SELECT count(*) FROM msgrcpt), (SELECT count(DISTINCT mail_id) FROM quarantine)");
+        return one(
+            "SELECT (SELECT count(*) FROM msgs), (SELECT count(*) FROM msgrcpt), (SELECT count(DISTINCT mail_id) FROM quarantine)");
     }
 
     std::string name, folder, database;
-    Dsn         dsn;
+    Dsn dsn;
     std::shared_ptr<RecordStore> store;
 };
 
@@ -87,8 +88,8 @@ std::vector<std::string> all_kinds() {
 }
 
 // put - a message of that age; returns its mail_id
-std::string put(const Base& base, char content, std::int64_t age, bool with_copy, std::string sender = "a@one.example.org", std::string recipient = "bob@example.com",
-                std::size_t size = 1000, std::int64_t tag = 0) {
+std::string put(const Base& base, char content, std::int64_t age, bool with_copy, std::string sender = "a@one.example.org",
+                std::string recipient = "bob@example.com", std::size_t size = 1000, std::int64_t tag = 0) {
     auto record = make_record(std::move(sender), std::move(recipient));
     record.received_at = std::chrono::sys_seconds(std::chrono::seconds(now - age));
     record.content = content;
@@ -97,7 +98,8 @@ std::string put(const Base& base, char content, std::int64_t age, bool with_copy
     record.quarantine_type = with_copy ? 'Q' : ' ';
     if (!with_copy) record.quarantine_location.clear();
     std::optional<mail::QuarantineCopy> copy;
-    if (with_copy) copy = mail::QuarantineCopy{"X-Quarantine-ID: <x>\n", make_spool("Subject: x\r\n\r\n" + std::string(size, 'x') + "\r\n")};
+    if (with_copy)
+        copy = mail::QuarantineCopy{"X-Quarantine-ID: <x>\n", make_spool("Subject: x\r\n\r\n" + std::string(size, 'x') + "\r\n")};
     const auto kept = keep(*base.store, record, std::move(copy));
     INFO((kept ? "" : kept.error().detail));
     REQUIRE(kept);
@@ -118,10 +120,11 @@ Result<ExpireReport> try_expire(Expiry& expiry, const Dsn& dsn, ExpireOptions ho
     asio::io_context loop(1);
     const std::atomic<bool> stop{false};
     std::optional<Result<ExpireReport>> out;
-    asio::co_spawn(loop, expiry.run(loop, {dsn}, std::move(how), stop), [&](std::exception_ptr trouble, Result<ExpireReport> report) {
-        if (trouble) std::rethrow_exception(trouble);
-        out = std::move(report);
-    });
+    asio::co_spawn(loop, expiry.run(loop, {dsn}, std::move(how), stop),
+                   [&](std::exception_ptr trouble, Result<ExpireReport> report) {
+                       if (trouble) std::rethrow_exception(trouble);
+                       out = std::move(report);
+                   });
     loop.run();
     return std::move(*out);
 }
@@ -166,7 +169,8 @@ TEST_CASE("every era and SQLite: records and copies go by their ages, a dry run 
     for (const auto* report : {&would, &did}) {
         CHECK((report->records == 2 && report->copies == 2 && report->incomplete == 1));
         CHECK((report->recipients == 3 && report->chunks == 3));
-        CHECK((report->by_category.at('S').records == 1 && report->by_category.at('S').copies == 1 && report->by_category.at('B').copies == 1));
+        CHECK((report->by_category.at('S').records == 1 && report->by_category.at('S').copies == 1 &&
+               report->by_category.at('B').copies == 1));
         CHECK((report->by_category.at('C').records == 1 && report->by_category.at('\0').records == 1));
         CHECK((report->is_complete && report->oldest_record == now - 31 * day && report->oldest_copy == now - 31 * day));
     }
@@ -177,13 +181,16 @@ TEST_CASE("every era and SQLite: records and copies go by their ages, a dry run 
     CHECK(base.one("SELECT count(*) FROM msgs m WHERE NOT EXISTS (SELECT 1 FROM maddr a WHERE a.id = m.sid)") == "0");
 
     const auto quarantine = open_quarantine_store({base.dsn}, {}).value();
-    const auto find = [&](const std::string& id) { return run<Result<std::vector<QuarantineItem>>>([&] { return quarantine->find(id, {}, Deadline::in(30s)); }).value(); };
+    const auto find = [&](const std::string& id) {
+        return run<Result<std::vector<QuarantineItem>>>([&] { return quarantine->find(id, {}, Deadline::in(30s)); }).value();
+    };
     CHECK(find(old).empty());
     REQUIRE(find(aged).size() == 1);
     CHECK(find(aged).front().type == "");
     CHECK(find(aged).front().location == (kind == "amavisd-2.3" ? "" : "expired"));
     CHECK((find(wanted).front().type == "Q" && find(fresh).front().type == "Q"));
-    const auto chunks = run<Result<std::vector<Chunk>>>([&] { return quarantine->read_chunks(find(wanted).front().key, -1, Deadline::in(30s)); });
+    const auto chunks =
+        run<Result<std::vector<Chunk>>>([&] { return quarantine->read_chunks(find(wanted).front().key, -1, Deadline::in(30s)); });
     CHECK((chunks && chunks->size() == 1));
     CHECK(expire(base).is_empty());
 }
@@ -229,23 +236,26 @@ TEST_CASE("a copy in two places keeps the other one") {
     const auto other = put(base, 'S', 31 * day, true);
     base.sql(fmt::format("UPDATE msgs SET quar_type = 'Z', quar_loc = 'spam-x.gz,{0}' WHERE mail_id = '{0}'", id));
     CHECK(expire(base).copies == 2);
-    CHECK(base.sql(fmt::format("SELECT quar_type FROM msgs WHERE mail_id = '{}' AND quar_loc = 'spam-x.gz'", id)) == std::vector<std::string>{"Z"});
-    CHECK(base.sql(fmt::format("SELECT quar_type FROM msgs WHERE mail_id = '{}' AND quar_loc = 'expired'", other)) == std::vector<std::string>{" "});
+    CHECK(base.sql(fmt::format("SELECT quar_type FROM msgs WHERE mail_id = '{}' AND quar_loc = 'spam-x.gz'", id)) ==
+          std::vector<std::string>{"Z"});
+    CHECK(base.sql(fmt::format("SELECT quar_type FROM msgs WHERE mail_id = '{}' AND quar_loc = 'expired'", other)) ==
+          std::vector<std::string>{" "});
 }
 
 TEST_CASE("a slow database does not make it fall behind the mail: the rate goes before the share") {
     if (!PgServer::is_wanted()) return;
     const Base base("ours");
-    base.sql("CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.001); RETURN OLD; END $$; "
-             "CREATE TRIGGER slow BEFORE DELETE ON msgs FOR EACH ROW EXECUTE FUNCTION slow()");  // as if each row came from a cold disk
+    base.sql(
+        "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.001); RETURN OLD; END $$; "
+        "CREATE TRIGGER slow BEFORE DELETE ON msgs FOR EACH ROW EXECUTE FUNCTION slow()");  // as if each row came from a cold disk
     for (int i = 0; i < 100; ++i) put(base, 'S', 91 * day, false);
     auto how = options();
     how.share = 0.01;
     how.least_rate = 1e6;
     const auto report = expire(base, how);
     CHECK(report.records == 100);
-    CHECK(report.transactions <= 50);            // not one message in each, although 2 ms are aimed at
-    CHECK(report.elapsed < 10s);                 // by the share alone: more than 100 x 1 ms x 99
+    CHECK(report.transactions <= 50);  // not one message in each, although 2 ms are aimed at
+    CHECK(report.elapsed < 10s);       // by the share alone: more than 100 x 1 ms x 99
 }
 
 TEST_CASE("foreign keys of every kind") {
@@ -254,7 +264,9 @@ TEST_CASE("foreign keys of every kind") {
     INFO(action);
     const Base base("amavisd-2.13");
     for (const auto* table : {"msgrcpt", "quarantine"})
-        base.sql(fmt::format("ALTER TABLE {} ADD FOREIGN KEY (partition_tag, mail_id) REFERENCES msgs (partition_tag, mail_id) ON DELETE {}", table, action));
+        base.sql(fmt::format(
+            "ALTER TABLE {} ADD FOREIGN KEY (partition_tag, mail_id) REFERENCES msgs (partition_tag, mail_id) ON DELETE {}",
+            table, action));
     base.sql("ALTER TABLE msgs ADD FOREIGN KEY (sid) REFERENCES maddr (id) ON DELETE RESTRICT");
     base.sql("ALTER TABLE msgrcpt ADD FOREIGN KEY (rid) REFERENCES maddr (id) ON DELETE RESTRICT");
     for (int i = 0; i < 20; ++i) put(base, 'S', 91 * day, true, fmt::format("s{}@example.org", i));
@@ -269,7 +281,9 @@ TEST_CASE("a foreign key of the site's own keeps its record, and is told; the ot
     const Base base("amavisd-2.4");
     const auto held = put(base, 'S', 91 * day, true);
     for (int i = 0; i < 10; ++i) put(base, 'S', 91 * day, true);
-    base.sql(fmt::format("CREATE TABLE tickets AS SELECT mail_id FROM msgs WHERE mail_id = '{}'; ALTER TABLE tickets ADD FOREIGN KEY (mail_id) REFERENCES msgs (mail_id)", held));
+    base.sql(fmt::format(
+        "CREATE TABLE tickets AS SELECT mail_id FROM msgs WHERE mail_id = '{}'; ALTER TABLE tickets ADD FOREIGN KEY (mail_id) REFERENCES msgs (mail_id)",
+        held));
     const auto report = expire(base);
     CHECK((report.records == 10 && report.remarks.size() == 1));
     CHECK(base.one("SELECT count(*), min(mail_id) FROM msgs") == "1|" + held);
@@ -317,10 +331,11 @@ TEST_CASE("one host at a time; a dry run needs no turn") {
         std::unique_ptr<ExpirySession> first;
         const auto take = [&](std::unique_ptr<ExpirySession>& into) {
             Result<bool> mine = false;
-            asio::co_spawn(loop, open_expiry_session(loop, {base.dsn}, Deadline::in(10s)), [&](std::exception_ptr, Result<std::unique_ptr<ExpirySession>> session) {
-                if (session) into = std::move(*session);
-                loop.stop();
-            });
+            asio::co_spawn(loop, open_expiry_session(loop, {base.dsn}, Deadline::in(10s)),
+                           [&](std::exception_ptr, Result<std::unique_ptr<ExpirySession>> session) {
+                               if (session) into = std::move(*session);
+                               loop.stop();
+                           });
             loop.run();
             loop.restart();
             if (!into) return false;
@@ -387,8 +402,9 @@ TEST_CASE("an address that a message takes up while it goes comes back under its
     base.sql("INSERT INTO maddr (id, email, domain) VALUES (77, 'x@example.org', 'org.example')");
     auto other = storage::pg::Blocking::open(base.dsn).value();
     REQUIRE(other.query("BEGIN"));
-    REQUIRE(other.query(fmt::format("INSERT INTO msgs (mail_id, am_id, time_num, time_iso, sid, size, host, content) VALUES ('mailid000001', '1', {0}, '20270115T080000Z', 77, 1, 'h', 'C')",
-                                    now - 2 * day)));
+    REQUIRE(other.query(fmt::format(
+        "INSERT INTO msgs (mail_id, am_id, time_num, time_iso, sid, size, host, content) VALUES ('mailid000001', '1', {0}, '20270115T080000Z', 77, 1, 'h', 'C')",
+        now - 2 * day)));
     std::optional<ExpireReport> report;
     std::thread host([&] { report = expire(base); });
     const bool has_gone = wait_until([&] { return base.one("SELECT count(*) FROM maddr") == "0"; });
@@ -397,17 +413,21 @@ TEST_CASE("an address that a message takes up while it goes comes back under its
     host.join();
     REQUIRE((has_gone && committed));
     CHECK((report->restored_addresses == 1 && report->addresses == 0));
-    CHECK(base.sql("SELECT a.id, a.email = 'x@example.org', a.domain FROM msgs m JOIN maddr a ON a.id = m.sid") == std::vector<std::string>{is_new ? "78|t|org.example" : "77|t|org.example"});
+    CHECK(base.sql("SELECT a.id, a.email = 'x@example.org', a.domain FROM msgs m JOIN maddr a ON a.id = m.sid") ==
+          std::vector<std::string>{is_new ? "78|t|org.example" : "77|t|org.example"});
 }
 
-TEST_CASE("a record whose address went meanwhile is written again; a foreign key that always refuses is the message's own trouble") {
+TEST_CASE(
+    "a record whose address went meanwhile is written again; a foreign key that always refuses is the message's own trouble") {
     if (!PgServer::is_wanted()) return;
     const Base base("ours");
     base.sql("CREATE SEQUENCE tries");
-    base.sql("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF nextval('tries') = 1 THEN RAISE foreign_key_violation; END IF; RETURN NEW; END $$");
+    base.sql(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF nextval('tries') = 1 THEN RAISE foreign_key_violation; END IF; RETURN NEW; END $$");
     base.sql("CREATE TRIGGER refuse BEFORE INSERT ON msgs FOR EACH ROW EXECUTE FUNCTION refuse()");
     CHECK(keep(*base.store, make_record()));
-    base.sql("CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE foreign_key_violation; END $$");
+    base.sql(
+        "CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE foreign_key_violation; END $$");
     const auto refused = keep(*base.store, make_record());
     REQUIRE_FALSE(refused);
     CHECK(refused.error().is(Errc::bad_input));
@@ -482,7 +502,9 @@ TEST_CASE("tables divided by week: partitions are made ahead, past ones are drop
     REQUIRE(install_schema(base.dsn, Divided::by_week));
     base.open();
     const std::chrono::sys_seconds today{std::chrono::seconds(now)};
-    const auto names = [&](const std::string& table) { return base.sql("SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = '" + table + "'::regclass ORDER BY 1"); };
+    const auto names = [&](const std::string& table) {
+        return base.sql("SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = '" + table + "'::regclass ORDER BY 1");
+    };
     CHECK(names("msgs").size() == 9);
     for (const auto& name : names("msgs")) base.sql("DROP TABLE " + name);
     for (const auto& name : names("msgrcpt")) base.sql("DROP TABLE " + name);
@@ -496,9 +518,12 @@ TEST_CASE("tables divided by week: partitions are made ahead, past ones are drop
     }
     CHECK(expire(base, how).is_empty());
     const auto week = [&](std::int64_t age) { return fmt::format("_{}", week_tag(today - std::chrono::seconds(age))); };
-    const auto has = [&](const std::string& table, std::int64_t age) { return std::ranges::count(names(table), table + week(age)) == 1; };
+    const auto has = [&](const std::string& table, std::int64_t age) {
+        return std::ranges::count(names(table), table + week(age)) == 1;
+    };
 
-    for (const std::int64_t age : {110, 100, 60, 50, 1}) put(base, 'S', age * day, true, fmt::format("s{}@example.org", age), "bob@example.com", 1000, tag_by_week);
+    for (const std::int64_t age : {110, 100, 60, 50, 1})
+        put(base, 'S', age * day, true, fmt::format("s{}@example.org", age), "bob@example.com", 1000, tag_by_week);
     CHECK(base.one("SELECT count(DISTINCT tableoid), count(*) FROM msgs") == "5|5");
     const auto wanted = base.one(fmt::format("SELECT encode(mail_id, 'escape') FROM msgs WHERE time_num = {}", now - 50 * day));
     set_state(base, wanted, 'p');
@@ -518,7 +543,8 @@ TEST_CASE("tables divided by week: partitions are made ahead, past ones are drop
     CHECK((has("msgs", 50 * day) && has("quarantine", 50 * day)));  // somebody waits for a copy in it
     CHECK((has("msgs", 1 * day) && has("quarantine", 1 * day) && has("msgs", -7 * day)));
     CHECK(base.counts() == "3|3|2");
-    CHECK(base.sql(fmt::format("SELECT quar_type, quar_loc FROM msgs WHERE time_num = {}", now - 60 * day)) == std::vector<std::string>{" |expired"});
+    CHECK(base.sql(fmt::format("SELECT quar_type, quar_loc FROM msgs WHERE time_num = {}", now - 60 * day)) ==
+          std::vector<std::string>{" |expired"});
     CHECK(did.addresses == 4);  // each week has its own
     CHECK(expire(base, how).is_empty());
     put(base, 'S', 0, true, "a@b.example", "c@d.example", 1000, tag_by_week);
@@ -532,8 +558,12 @@ TEST_CASE("a site's own partitions: lists, a default one, a detaching that was b
     REQUIRE(install_schema(base.dsn));
     base.open();
     for (const auto* table : {"msgs", "msgrcpt", "quarantine"}) {
-        base.sql(fmt::format("CREATE TABLE {0}_d (LIKE {0} INCLUDING ALL) PARTITION BY LIST (partition_tag); DROP TABLE {0} CASCADE; ALTER TABLE {0}_d RENAME TO {0}", table));
-        base.sql(fmt::format("CREATE TABLE {0}_1 PARTITION OF {0} FOR VALUES IN (1); CREATE TABLE {0}_2 PARTITION OF {0} FOR VALUES IN (2, 3); CREATE TABLE {0}_rest PARTITION OF {0} DEFAULT", table));
+        base.sql(fmt::format(
+            "CREATE TABLE {0}_d (LIKE {0} INCLUDING ALL) PARTITION BY LIST (partition_tag); DROP TABLE {0} CASCADE; ALTER TABLE {0}_d RENAME TO {0}",
+            table));
+        base.sql(fmt::format(
+            "CREATE TABLE {0}_1 PARTITION OF {0} FOR VALUES IN (1); CREATE TABLE {0}_2 PARTITION OF {0} FOR VALUES IN (2, 3); CREATE TABLE {0}_rest PARTITION OF {0} DEFAULT",
+            table));
     }
     put(base, 'S', 100 * day, true, "a@b.example", "c@d.example", 1000, 1);
     put(base, 'S', 100 * day, true, "a@b.example", "c@d.example", 1000, 2);
@@ -543,7 +573,8 @@ TEST_CASE("a site's own partitions: lists, a default one, a detaching that was b
     CHECK(report.dropped == std::vector<std::string>{"public.quarantine_1", "public.msgrcpt_1", "public.msgs_1"});
     CHECK((report.records == 2 && report.created.empty()));  // numbers that are no weeks: none is made
     CHECK(base.counts() == "1|1|1");
-    for (const auto* table : {"msgs", "msgrcpt", "quarantine"}) base.sql(fmt::format("DROP TABLE {0}_rest; DROP TABLE {0}_2", table));
+    for (const auto* table : {"msgs", "msgrcpt", "quarantine"})
+        base.sql(fmt::format("DROP TABLE {0}_rest; DROP TABLE {0}_2", table));
     CHECK(expire(base).created.size() == 27);  // nothing that says otherwise: weeks
 
     base.sql("CREATE ROLE foreigner LOGIN");

@@ -61,10 +61,8 @@ public:
         }
         name_ = server().make_database(kind == "latin1" ? "LATIN1" : "UTF8");
         dsn_ = server().url(name_);
-        if (kind == "2006")
-            run(schema_2006);
-        else
-            REQUIRE(install_schema(*parse_dsn(dsn_)));
+        if (kind == "2006") run(schema_2006);
+        else REQUIRE(install_schema(*parse_dsn(dsn_)));
     }
     bool is_sqlite() const { return kind_ == "sqlite"; }
     void run(const std::string& sql) const {
@@ -85,7 +83,7 @@ public:
     const std::string& dsn() const { return dsn_; }
 
 private:
-    Folder      folder_;
+    Folder folder_;
     std::string kind_, name_, dsn_;
 };
 
@@ -102,8 +100,8 @@ LookupAddress address(std::string_view text, bool is_local = true) {
     return out;
 }
 
-Result<LookupAnswer> ask(LookupStore& store, const std::vector<std::string>& recipients, const std::vector<std::string>& senders = {},
-                         Deadline deadline = Deadline::in(30s)) {
+Result<LookupAnswer> ask(LookupStore& store, const std::vector<std::string>& recipients,
+                         const std::vector<std::string>& senders = {}, Deadline deadline = Deadline::in(30s)) {
     LookupRequest request;
     for (const auto& each : recipients) request.recipients.push_back(address(each));
     for (const auto& each : senders) request.senders.push_back(address(each, false));
@@ -147,9 +145,11 @@ TEST_CASE("lookups: one message's recipients get their rows, ranked") {
     for (const auto& kind : kinds()) {
         INFO(kind);
         const Place place(kind);
-        place.run("INSERT INTO policy (id, policy_name, bypass_spam_checks, spam_kill_level) VALUES (1,'a','Y',NULL), (2,'b','N',4.5)");
-        place.run("INSERT INTO users (id, priority, policy_id, email) VALUES (1,7,1,'u@x.org'), (2,5,2,'@x.org'), (3,0,2,'@.'), "
-                  "(4,9,2,'boss'), (5,7,2,'@.de')");
+        place.run(
+            "INSERT INTO policy (id, policy_name, bypass_spam_checks, spam_kill_level) VALUES (1,'a','Y',NULL), (2,'b','N',4.5)");
+        place.run(
+            "INSERT INTO users (id, priority, policy_id, email) VALUES (1,7,1,'u@x.org'), (2,5,2,'@x.org'), (3,0,2,'@.'), "
+            "(4,9,2,'boss'), (5,7,2,'@.de')");
         const auto store = place.open();
         const auto all = rows(*store, {"u+ext@x.org", "Other@X.org", "n@none.net", "boss@sub.some.de", "u@x.org"});
         CHECK(emails(all[0]) == "u@x.org @x.org @.");
@@ -190,8 +190,10 @@ TEST_CASE("lookups: wblist by user and sender") {
         INFO(kind);
         const Place place(kind);
         place.run("INSERT INTO policy (id) VALUES (1)");
-        place.run("INSERT INTO users (id, priority, policy_id, email) VALUES (1,7,1,'u@x.org'), (2,5,1,'@x.org'), (3,7,1,'v@x.org')");
-        place.run("INSERT INTO mailaddr (id, priority, email) VALUES (1,9,'s@spam.org'), (2,5,'@spam.org'), (3,0,'@.'), (4,9,'@.org')");
+        place.run(
+            "INSERT INTO users (id, priority, policy_id, email) VALUES (1,7,1,'u@x.org'), (2,5,1,'@x.org'), (3,7,1,'v@x.org')");
+        place.run(
+            "INSERT INTO mailaddr (id, priority, email) VALUES (1,9,'s@spam.org'), (2,5,'@spam.org'), (3,0,'@.'), (4,9,'@.org')");
         place.run("INSERT INTO wblist (rid, sid, wb) VALUES (1,2,'B'), (1,3,'W'), (2,1,'-3.5'), (2,4,'W'), (3,3,' ')");
         const auto store = place.open();
         const auto all = rows(*store, {"u@x.org", "v@x.org", "w@y.org"}, {"s@spam.org", "t@else.de"});
@@ -214,8 +216,9 @@ TEST_CASE("lookups: hostile addresses find what they name and nothing else") {
         place.run("INSERT INTO users (id, policy_id, email) VALUES (1,1,'o''neill@x.org'), (2,1,'a b@x.org'), (3,1,'%@x.org')");
         const auto store = place.open();
         const std::string longest = std::string(64, 'l') + "@" + std::string(251, 'd') + ".de";
-        const auto all = rows(*store, {"O'Neill@x.org", "\"a b\"@x.org", "'; DROP TABLE users; --@x.org", "\xff\xfe\x80@x.org",
-                                       "u\xc3\xa9@x.org", "_@x.org", "\\@x.org", "{\"a\",b}@x.org", longest, "%@x.org", "[192.0.2.1]", ""});
+        const auto all =
+            rows(*store, {"O'Neill@x.org", "\"a b\"@x.org", "'; DROP TABLE users; --@x.org", "\xff\xfe\x80@x.org",
+                          "u\xc3\xa9@x.org", "_@x.org", "\\@x.org", "{\"a\",b}@x.org", longest, "%@x.org", "[192.0.2.1]", ""});
         const std::vector<std::string> want = {"o'neill@x.org", "a b@x.org", "", "", "", "", "", "", "", "%@x.org", "", ""};
         for (std::size_t i = 0; i < want.size(); ++i) CHECK(emails(all[i]) == want[i]);
         CHECK(rows(*store, {"a@x.org"}, {"\xff'\"@x.org", "{}@\\"}).size() == 1);
@@ -261,8 +264,9 @@ TEST_CASE("lookups: statements of the site's own") {
         place.run("CREATE TABLE senders (box integer, addr varchar(100), verdict varchar(10))");
         place.run("INSERT INTO senders VALUES (11,'s@spam.org','B'), (12,'@.org','W')");
         LookupOptions options;
-        options.select_policy = "SELECT box AS id, byp AS bypass_spam_checks, level AS spam_kill_level FROM boxes "
-                                "WHERE dom=%d AND (loc=%u OR loc IS NULL) ORDER BY loc IS NULL, box";
+        options.select_policy =
+            "SELECT box AS id, byp AS bypass_spam_checks, level AS spam_kill_level FROM boxes "
+            "WHERE dom=%d AND (loc=%u OR loc IS NULL) ORDER BY loc IS NULL, box";
         const auto with_ours = place.open(options);
         auto all = rows(*with_ours, {"U+ext@X.org", "v@x.org", "v@y.org", "v@z.org"}, {"s@spam.org"});
         REQUIRE(all[0].size() == 2);
@@ -271,11 +275,12 @@ TEST_CASE("lookups: statements of the site's own") {
         CHECK(value(all[0][1], "spam_kill_level") == "4");
         CHECK(all[1].size() == 1);
         REQUIRE(all[2].size() == 1);
-        CHECK(all[2][0].id().empty());   // NULL id: nothing in wblist can be meant
+        CHECK(all[2][0].id().empty());  // NULL id: nothing in wblist can be meant
         CHECK(hits(all[2][0]) == "[-]");
         CHECK(all[3].empty());
         CHECK(hits(all[0][0]) == "[-]");
-        options.select_wblist = "SELECT verdict AS wb, addr AS email FROM senders WHERE box=? AND addr IN (%k) ORDER BY length(addr) DESC";
+        options.select_wblist =
+            "SELECT verdict AS wb, addr AS email FROM senders WHERE box=? AND addr IN (%k) ORDER BY length(addr) DESC";
         const auto store = place.open(options);
         all = rows(*store, {"u@x.org", "v@y.org"}, {"s@spam.org", "t@a.org"});
         CHECK(hits(all[0][0]) == "[B s@spam.org][-]");
@@ -290,8 +295,9 @@ TEST_CASE("lookups: statements of the site's own") {
 TEST_CASE("lookups: what takes long keeps nobody waiting") {
     if (!PgServer::is_wanted()) return;
     const Place place("today");
-    place.run("CREATE FUNCTION held(text) RETURNS integer LANGUAGE plpgsql AS "
-              "$$ BEGIN IF $1 LIKE 'slow%' THEN PERFORM pg_advisory_xact_lock(7); END IF; RETURN length($1); END $$");
+    place.run(
+        "CREATE FUNCTION held(text) RETURNS integer LANGUAGE plpgsql AS "
+        "$$ BEGIN IF $1 LIKE 'slow%' THEN PERFORM pg_advisory_xact_lock(7); END IF; RETURN length($1); END $$");
     auto holder = pg::Blocking::open(*parse_dsn(place.dsn())).value();
     REQUIRE(holder.query("SELECT pg_advisory_lock(7)"));
     const auto store = place.open({.connections = 2, .select_policy = "SELECT held(%u) AS id, 'Y' AS bypass_spam_checks"});
@@ -350,14 +356,16 @@ TEST_CASE("lookups: SQLite: a new file gets its tables, addresses may be blobs, 
         const auto store = open_lookup_store({dsn}, {}).value();
         CHECK(emails(rows(*store, {"u@x.org"})[0]).empty());
         const auto database = sqlite::Database::open(folder.file(), "t").value();
-        REQUIRE(database->run("INSERT INTO policy (id) VALUES (1); INSERT INTO users (id, policy_id, email) VALUES (1,1,x'754078')"));
+        REQUIRE(
+            database->run("INSERT INTO policy (id) VALUES (1); INSERT INTO users (id, policy_id, email) VALUES (1,1,x'754078')"));
         CHECK(emails(rows(*store, {"u@x"})[0]) == "u@x");
     }
     const Folder other;
     {
         const auto database = sqlite::Database::open(other.file(), "t").value();
-        REQUIRE(database->run("CREATE TABLE policy (id integer, spam_lover char(1)); CREATE TABLE users (id integer, policy_id integer, email text);"
-                              "INSERT INTO policy VALUES (1,'Y'); INSERT INTO users VALUES (1,1,'u@x')"));
+        REQUIRE(database->run(
+            "CREATE TABLE policy (id integer, spam_lover char(1)); CREATE TABLE users (id integer, policy_id integer, email text);"
+            "INSERT INTO policy VALUES (1,'Y'); INSERT INTO users VALUES (1,1,'u@x')"));
     }
     const auto store = open_lookup_store({*parse_dsn("sqlite:" + other.file())}, {}).value();
     CHECK(value(rows(*store, {"u@x"}, {"s@x"})[0].at(0), "spam_lover") == "Y");
@@ -475,7 +483,10 @@ TEST_CASE("pen pals: when ours last wrote to the sender, or answered") {
             REQUIRE(times);
             std::string out;
             for (const auto& time : *times)
-                out += time ? fmt::format("{} ", static_cast<unsigned>(std::chrono::year_month_day(std::chrono::floor<std::chrono::days>(*time)).day())) : "- ";
+                out += time ? fmt::format("{} ",
+                                          static_cast<unsigned>(
+                                              std::chrono::year_month_day(std::chrono::floor<std::chrono::days>(*time)).day()))
+                            : "- ";
             return out;
         };
         CHECK(days("pal@Y.ORG", {"OURS@x.org", "second@x.org", "nobody@x.org"}) == "5 - - ");
@@ -509,7 +520,8 @@ TEST_CASE("originals of bounces: what we sent and nothing else, found by index")
         sent("ours@x.org", "<" + length + "@x>", false);
         const auto store = open_pen_pals({*parse_dsn(place.dsn())}, {}).value();
         const auto knows = [&](std::string id, std::vector<std::string> recipients) {
-            const auto known = run<Result<std::optional<bool>>>([&] { return store->knows_original({id, recipients}, Deadline::in(30s)); });
+            const auto known =
+                run<Result<std::optional<bool>>>([&] { return store->knows_original({id, recipients}, Deadline::in(30s)); });
             INFO((known ? "" : known.error().detail));
             REQUIRE(known);
             REQUIRE(*known);
@@ -534,12 +546,16 @@ TEST_CASE("originals of bounces: the question goes by the index on Message-IDs")
     record.message_id = "<1@x>";
     record.recipients[0].disposition = 'P';
     REQUIRE(keep(*records, record));
-    place.run("INSERT INTO msgs (mail_id, am_id, time_num, time_iso, sid, size, host, message_id) SELECT convert_to('m'||i,'UTF8'), '1', 1, now(), 1, 1, 'h', '<m'||i||'>' "
-              "FROM generate_series(1,20000) i; ANALYZE msgs");
-    const auto used = [&] { return place.query("SELECT coalesce(idx_scan,0) FROM pg_stat_user_indexes WHERE indexrelname='msgs_idx_mess_id'").at(0); };
+    place.run(
+        "INSERT INTO msgs (mail_id, am_id, time_num, time_iso, sid, size, host, message_id) SELECT convert_to('m'||i,'UTF8'), '1', 1, now(), 1, 1, 'h', '<m'||i||'>' "
+        "FROM generate_series(1,20000) i; ANALYZE msgs");
+    const auto used = [&] {
+        return place.query("SELECT coalesce(idx_scan,0) FROM pg_stat_user_indexes WHERE indexrelname='msgs_idx_mess_id'").at(0);
+    };
     const auto used_before = used();
     auto store = open_pen_pals({*parse_dsn(place.dsn())}, {}).value();
-    const auto known = run<Result<std::optional<bool>>>([&] { return store->knows_original({"<1@x>", {"ours@x.org"}}, Deadline::in(30s)); });
+    const auto known =
+        run<Result<std::optional<bool>>>([&] { return store->knows_original({"<1@x>", {"ours@x.org"}}, Deadline::in(30s)); });
     REQUIRE(known);
     CHECK(*known == true);
     store.reset();  // a session that ends tells its counters
@@ -551,7 +567,8 @@ TEST_CASE("originals of bounces: tables without Message-IDs cannot tell") {
     const Place place("today");
     place.run("ALTER TABLE msgs RENAME message_id TO message_id_away");
     const auto store = open_pen_pals({*parse_dsn(place.dsn())}, {}).value();
-    const auto known = run<Result<std::optional<bool>>>([&] { return store->knows_original({"<1@x>", {"ours@x.org"}}, Deadline::in(30s)); });
+    const auto known =
+        run<Result<std::optional<bool>>>([&] { return store->knows_original({"<1@x>", {"ours@x.org"}}, Deadline::in(30s)); });
     INFO((known ? "" : known.error().detail));
     REQUIRE(known);
     CHECK_FALSE(known->has_value());

@@ -46,7 +46,8 @@ struct Bases {
 
 std::shared_ptr<QuarantineStore> open(const Dsn& dsn) { return open_quarantine_store({dsn}, {}).value(); }
 
-QuarantinePage page_of(QuarantineStore& store, QuarantineFilter filter, std::optional<PageKey> after = {}, std::size_t limit = 50) {
+QuarantinePage page_of(QuarantineStore& store, QuarantineFilter filter, std::optional<PageKey> after = {},
+                       std::size_t limit = 50) {
     auto page = run<Result<QuarantinePage>>([&] { return store.list(filter, after, limit, Deadline::in(30s)); });
     INFO((page ? "" : page.error().detail));
     REQUIRE(page);
@@ -59,7 +60,9 @@ std::vector<std::string> subjects(const QuarantinePage& page) {
     return out;
 }
 
-std::vector<std::string> subjects(QuarantineStore& store, QuarantineFilter filter) { return subjects(page_of(store, std::move(filter))); }
+std::vector<std::string> subjects(QuarantineStore& store, QuarantineFilter filter) {
+    return subjects(page_of(store, std::move(filter)));
+}
 
 std::vector<QuarantineItem> find(QuarantineStore& store, const std::string& mail_id, std::optional<std::int64_t> tag = {}) {
     auto found = run<Result<std::vector<QuarantineItem>>>([&] { return store.find(mail_id, tag, Deadline::in(30s)); });
@@ -68,7 +71,8 @@ std::vector<QuarantineItem> find(QuarantineStore& store, const std::string& mail
     return *found;
 }
 
-mail::MessageRecord record(int number, std::string subject, char content, std::string sender, std::vector<std::string> recipients) {
+mail::MessageRecord record(int number, std::string subject, char content, std::string sender,
+                           std::vector<std::string> recipients) {
     auto out = make_record(std::move(sender), recipients.front());
     out.received_at = std::chrono::sys_seconds(std::chrono::seconds(1'700'000'000 + number));
     out.subject = std::move(subject);
@@ -92,9 +96,13 @@ TEST_CASE("the quarantine is listed newest first by every filter") {
         INFO(dsn.shown);
         const auto records = open_record_store({dsn}, {}).value();
         REQUIRE(keep(*records, record(1, "one 100% a_b", 'S', "a@one.example.org", {"bob@example.com"})));
-        REQUIRE(keep(*records, record(2, "two", 'V', "B@Two.example.org", {"bob@example.com", "Bob@example.com", "carol@other.example.com"})));
+        REQUIRE(keep(*records, record(2, "two", 'V', "B@Two.example.org",
+                                      {"bob@example.com", "Bob@example.com", "carol@other.example.com"})));
         REQUIRE(keep(*records, record(3, "three", 'S', "", {"carol@other.example.com"})));
-        REQUIRE(keep(*records, record(4, "four \xe2\x82\xac", 'B', "a@one.example.org", {"dave@example.com", "fred@B\xc3\xbc" "cher.example"})));
+        REQUIRE(keep(*records, record(4, "four \xe2\x82\xac", 'B', "a@one.example.org",
+                                      {"dave@example.com",
+                                       "fred@B\xc3\xbc"
+                                       "cher.example"})));
         auto clean = record(5, "clean", 'C', "a@one.example.org", {"bob@example.com"});
         clean.quarantine_type = ' ';
         REQUIRE(keep(*records, clean));
@@ -103,7 +111,12 @@ TEST_CASE("the quarantine is listed newest first by every filter") {
         CHECK(subjects(*store, {.recipient = "BOB@example.com"}) == Names{"two", "one 100% a_b"});
         CHECK(subjects(*store, {.recipient = "nobody@example.com"}).empty());
         CHECK(subjects(*store, {.recipient = "@other.example.com"}) == Names{"three", "two"});
-        for (const char* same : {"@b\xc3\xbc" "cher.example", "@xn--bcher-kva.example", "fred@b\xc3\xbc" "cher.example", "Fred@xn--bcher-kva.example"})
+        for (const char* same : {"@b\xc3\xbc"
+                                 "cher.example",
+                                 "@xn--bcher-kva.example",
+                                 "fred@b\xc3\xbc"
+                                 "cher.example",
+                                 "Fred@xn--bcher-kva.example"})
             CHECK(subjects(*store, {.recipient = same}) == Names{"four \xe2\x82\xac"});
         CHECK(subjects(*store, {.sender = "b@two.example.org"}) == Names{"two"});
         CHECK(subjects(*store, {.sender = "<>"}) == Names{"three"});
@@ -143,7 +156,9 @@ TEST_CASE("a message is found in each partition, and its states change by compar
         INFO(dsn.shown);
         const auto records = open_record_store({dsn}, {}).value();
         auto kept = record(1, "one", 'S', "a@example.org", {"bob@example.com", "carol@example.com"});
-        REQUIRE(keep(*records, kept, mail::QuarantineCopy{"X-Quarantine-ID: <x>\n", make_spool("Subject: x\r\n\r\n" + std::string(40'000, 'x') + "\r\n")}));
+        REQUIRE(keep(*records, kept,
+                     mail::QuarantineCopy{"X-Quarantine-ID: <x>\n",
+                                          make_spool("Subject: x\r\n\r\n" + std::string(40'000, 'x') + "\r\n")}));
         kept.partition_tag = 7;
         REQUIRE(keep(*records, kept));
         const auto store = open(dsn);
@@ -171,13 +186,15 @@ TEST_CASE("a message is found in each partition, and its states change by compar
         CHECK_FALSE(now->changed);
         CHECK((now->state == "t" && now->response == change.response));
         const auto after = find(*store, kept.mail_id.get());
-        CHECK((after[0].recipients[0].state == " " && after[0].recipients[1].state == "t" && after[1].recipients[1].state == " "));
+        CHECK(
+            (after[0].recipients[0].state == " " && after[0].recipients[1].state == "t" && after[1].recipients[1].state == " "));
         CHECK(subjects(*store, {.state = 't'}) == Names{"one"});
 
         std::string text;
         std::int64_t last = -1;
         for (;;) {
-            const auto chunks = run<Result<std::vector<Chunk>>>([&] { return store->read_chunks(both[0].key, last, Deadline::in(30s)); });
+            const auto chunks =
+                run<Result<std::vector<Chunk>>>([&] { return store->read_chunks(both[0].key, last, Deadline::in(30s)); });
             REQUIRE(chunks);
             if (chunks->empty()) break;
             for (const auto& chunk : *chunks) text += chunk.text;
@@ -207,15 +224,27 @@ TEST_CASE("a database from before amavisd 2.6 is listed too: no partition_tag, r
     for (const auto encoding : {"UTF8", "SQL_ASCII", "LATIN1"}) {
         INFO(encoding);
         const auto database = server().make_database(encoding);
-        server().query(database, "CREATE TABLE maddr (id serial PRIMARY KEY, email varchar(255) NOT NULL UNIQUE, domain varchar(255) NOT NULL)");
-        server().query(database, "CREATE TABLE msgs (mail_id varchar(12) PRIMARY KEY, secret_id varchar(12), am_id varchar(20) NOT NULL, time_num integer NOT NULL, "
-                                 "time_iso char(16) NOT NULL, sid integer NOT NULL, policy varchar(255), client_addr varchar(255), size integer NOT NULL, content char(1), "
-                                 "quar_type char(1), dsn_sent char(1), spam_level real, message_id varchar(255), from_addr varchar(255), subject varchar(255), host varchar(255) NOT NULL)");
-        server().query(database, "CREATE TABLE msgrcpt (mail_id varchar(12) NOT NULL, rid integer NOT NULL, ds char(1) NOT NULL, rs char(1) NOT NULL, bl char(1), wl char(1), "
-                                 "bspam_level real, smtp_resp varchar(255))");
-        server().query(database, "CREATE TABLE quarantine (mail_id varchar(12) NOT NULL, chunk_ind integer NOT NULL, mail_text text NOT NULL, PRIMARY KEY (mail_id, chunk_ind))");
-        server().query(database, "INSERT INTO maddr (email, domain) VALUES ('a@example.org', 'org.example'), ('bob@example.com', 'com.example')");
-        server().query(database, "INSERT INTO msgs VALUES ('mailid+12345', 's', 'x', 1700000000, '20230106T101500', 1, '', '', 10, 'S', 'Q', 'N', 5, '', 'f', 'old', 'h')");
+        server().query(
+            database,
+            "CREATE TABLE maddr (id serial PRIMARY KEY, email varchar(255) NOT NULL UNIQUE, domain varchar(255) NOT NULL)");
+        server().query(
+            database,
+            "CREATE TABLE msgs (mail_id varchar(12) PRIMARY KEY, secret_id varchar(12), am_id varchar(20) NOT NULL, time_num integer NOT NULL, "
+            "time_iso char(16) NOT NULL, sid integer NOT NULL, policy varchar(255), client_addr varchar(255), size integer NOT NULL, content char(1), "
+            "quar_type char(1), dsn_sent char(1), spam_level real, message_id varchar(255), from_addr varchar(255), subject varchar(255), host varchar(255) NOT NULL)");
+        server().query(
+            database,
+            "CREATE TABLE msgrcpt (mail_id varchar(12) NOT NULL, rid integer NOT NULL, ds char(1) NOT NULL, rs char(1) NOT NULL, bl char(1), wl char(1), "
+            "bspam_level real, smtp_resp varchar(255))");
+        server().query(
+            database,
+            "CREATE TABLE quarantine (mail_id varchar(12) NOT NULL, chunk_ind integer NOT NULL, mail_text text NOT NULL, PRIMARY KEY (mail_id, chunk_ind))");
+        server().query(
+            database,
+            "INSERT INTO maddr (email, domain) VALUES ('a@example.org', 'org.example'), ('bob@example.com', 'com.example')");
+        server().query(
+            database,
+            "INSERT INTO msgs VALUES ('mailid+12345', 's', 'x', 1700000000, '20230106T101500', 1, '', '', 10, 'S', 'Q', 'N', 5, '', 'f', 'old', 'h')");
         server().query(database, "INSERT INTO msgrcpt VALUES ('mailid+12345', 2, 'D', ' ', 'N', 'N', 5, NULL)");
         server().query(database, "INSERT INTO quarantine VALUES ('mailid+12345', 1, 'gr' || chr(252) || 'n')");
         const auto dsn = *parse_dsn(server().url(database));
@@ -225,12 +254,14 @@ TEST_CASE("a database from before amavisd 2.6 is listed too: no partition_tag, r
             const auto store = open(dsn);
             CHECK(subjects(*store, {}) == Names{"old"});
             CHECK(subjects(*store, {.recipient = "bob@example.com"}) == Names{"old"});
-            CHECK(subjects(*store, {.sender = "a@example.org", .categories = "S", .state = upgraded ? 'V' : ' '}) == Names{"old"});
+            CHECK(subjects(*store, {.sender = "a@example.org", .categories = "S", .state = upgraded ? 'V' : ' '}) ==
+                  Names{"old"});
             CHECK(subjects(*store, {.recipient = "@example.com"}) == Names{"old"});
             const auto found = find(*store, "mailid+12345");
             REQUIRE(found.size() == 1);
             REQUIRE(found[0].recipients.size() == 1);
-            const auto chunks = run<Result<std::vector<Chunk>>>([&] { return store->read_chunks(found[0].key, -1, Deadline::in(30s)); });
+            const auto chunks =
+                run<Result<std::vector<Chunk>>>([&] { return store->read_chunks(found[0].key, -1, Deadline::in(30s)); });
             REQUIRE(chunks);
             REQUIRE(chunks->size() == 1);
             CHECK(chunks->front().text == (std::string_view(encoding) == "UTF8" ? "gr\xc3\xbcn" : "gr\xfcn"));
@@ -262,35 +293,52 @@ TEST_CASE("no page of a large quarantine scans a table, and pages fit together")
     for (const auto& sql : quarantine_addresses()) server().query(database, sql);
     for (const auto& sql : quarantine_messages(1, messages)) server().query(database, sql);
     REQUIRE(install_schema(dsn).value() == 1);
-    for (const auto* table : {"msgs", "msgrcpt", "maddr", "quarantine"}) server().query(database, std::string("ANALYZE ") + table);
+    for (const auto* table : {"msgs", "msgrcpt", "maddr", "quarantine"})
+        server().query(database, std::string("ANALYZE ") + table);
     const auto store = open(dsn);
 
     SqlShape shape;
     shape.kind = SqlShape::Kind::postgresql;
     shape.id_type = shape.address_type = "bytea";
-    for (const auto& column : server().query(database, "SELECT table_name||'.'||column_name FROM information_schema.columns WHERE table_name IN "
-                                                       "('maddr','msgs','msgrcpt','quarantine')"))
+    for (const auto& column :
+         server().query(database,
+                        "SELECT table_name||'.'||column_name FROM information_schema.columns WHERE table_name IN "
+                        "('maddr','msgs','msgrcpt','quarantine')"))
         shape.columns.insert(column);
     const auto plan = [&](SqlQuery query) {
         for (std::size_t i = query.values.size(); i-- > 0;) {
             const auto place = fmt::format("${}", i + 1);
-            for (auto at = query.sql.find(place); at != std::string::npos; at = query.sql.find(place)) query.sql.replace(at, place.size(), "'" + query.values[i].value + "'");
+            for (auto at = query.sql.find(place); at != std::string::npos; at = query.sql.find(place))
+                query.sql.replace(at, place.size(), "'" + query.values[i].value + "'");
         }
-        return server().query(database, "SET enable_seqscan=off; SET enable_hashjoin=off; SET enable_mergejoin=off; EXPLAIN " + query.sql);
+        return server().query(database,
+                              "SET enable_seqscan=off; SET enable_hashjoin=off; SET enable_mergejoin=off; EXPLAIN " + query.sql);
     };
-    const QuarantineFilter filters[] = {{}, {.recipient = "user1@example.com"}, {.recipient = "user19000@example.com"}, {.recipient = "@example.com"},
-                                        {.sender = "sender20500@d500.example.org"}, {.sender = "@d500.example.org"}, {.subject = "invoice"},
-                                        {.categories = "V"}, {.categories = "VB", .min_score = 5}, {.host = "filter1.example.com"}, {.state = 'R'},
-                                        {.recipient = "user1@example.com", .state = 'R'}, {.since = quarantine_data_begin + 1000, .until = quarantine_data_begin + 2000}};
+    const QuarantineFilter filters[] = {{},
+                                        {.recipient = "user1@example.com"},
+                                        {.recipient = "user19000@example.com"},
+                                        {.recipient = "@example.com"},
+                                        {.sender = "sender20500@d500.example.org"},
+                                        {.sender = "@d500.example.org"},
+                                        {.subject = "invoice"},
+                                        {.categories = "V"},
+                                        {.categories = "VB", .min_score = 5},
+                                        {.host = "filter1.example.com"},
+                                        {.state = 'R'},
+                                        {.recipient = "user1@example.com", .state = 'R'},
+                                        {.since = quarantine_data_begin + 1000, .until = quarantine_data_begin + 2000}};
     for (const auto& filter : filters) {
         PageRequest request{filter, PageKey{quarantine_data_begin + messages / 2, "x"}, 50, {1, 2}, {20500}};
-        for (const auto& query : {page_query(shape, request), end_query(shape, request), address_query(shape, "user1@example.com"), find_query(shape, "abcdefghijkl", {}),
-                                  recipients_queries(shape, {{0, "abcdefghijkl"}}, 11).front(), chunks_query(shape, {0, "abcdefghijkl"}, 0, 64)}) {
+        for (const auto& query :
+             {page_query(shape, request), end_query(shape, request), address_query(shape, "user1@example.com"),
+              find_query(shape, "abcdefghijkl", {}), recipients_queries(shape, {{0, "abcdefghijkl"}}, 11).front(),
+              chunks_query(shape, {0, "abcdefghijkl"}, 0, 64)}) {
             const auto lines = plan(query);
             INFO(query.sql << "\n" << join(lines, "\n"));
             REQUIRE_FALSE(lines.empty());
             const auto all = join(lines, "\n");
-            for (const auto* table : {"msgs", "msgrcpt", "maddr", "quarantine"}) CHECK(all.find(std::string("Seq Scan on ") + table) == std::string::npos);
+            for (const auto* table : {"msgs", "msgrcpt", "maddr", "quarantine"})
+                CHECK(all.find(std::string("Seq Scan on ") + table) == std::string::npos);
         }
         // all pages together are what one statement says, without a gap and without a message twice
         std::set<std::string> seen;
@@ -319,8 +367,11 @@ TEST_CASE("no page of a large quarantine scans a table, and pages fit together")
         if (filter.state) where += " AND r.rs = 'R'";
         if (filter.since) where += fmt::format(" AND m.time_num >= {} AND m.time_num < {}", *filter.since, *filter.until);
         if (after) where += fmt::format(" AND m.time_num > {}", after->time);
-        const auto expected = server().query(database, "SELECT count(*) FROM msgs m JOIN msgrcpt r USING (partition_tag, mail_id) JOIN maddr a ON a.id = r.rid "
-                                                       "JOIN maddr s ON s.id = m.sid WHERE " + where);
+        const auto expected = server().query(
+            database,
+            "SELECT count(*) FROM msgs m JOIN msgrcpt r USING (partition_tag, mail_id) JOIN maddr a ON a.id = r.rid "
+            "JOIN maddr s ON s.id = m.sid WHERE " +
+                where);
         INFO(where);
         // the last page may have ended inside a second: its key is the last one seen
         CHECK(std::abs(static_cast<long long>(seen.size()) - std::stoll(expected.front())) <= (after ? 1 : 0));

@@ -45,20 +45,21 @@ TEST_CASE("what is due, to the second") {
     rules.of_category['O'] = {};  // for ever
     struct Row {
         Candidate message;
-        Due       want;
+        Due want;
     };
     const auto row = GENERATE(
-        Row{message('S', 90 * day, 'Q', "mailid000001", "p"), Due::nothing}, Row{message('S', 90 * day + 1, 'Q', "mailid000001", "p"), Due::record},
-        Row{message('S', 30 * day, 'Q'), Due::nothing}, Row{message('S', 30 * day + 1, 'Q'), Due::copy},
-        Row{message('S', 31 * day, 'Q', "", " p"), Due::nothing}, Row{message('S', 31 * day, 'Q', "", "Rt"), Due::nothing},
-        Row{message('S', 31 * day, 'Q', "", "R"), Due::copy}, Row{message('S', 31 * day), Due::nothing},
-        Row{message('S', 31 * day, 'F', "spam-x.gz"), Due::nothing}, Row{message('S', 31 * day, 'F', "spam-x,mailid000001[202601]"), Due::copy},
-        Row{message('S', 31 * day, 'F', "mailid000001x"), Due::nothing},
-        Row{message('V', 7 * day, 'Q'), Due::nothing}, Row{message('V', 7 * day + 1, 'Q'), Due::copy},
-        Row{message('C', 14 * day), Due::nothing}, Row{message('C', 14 * day + 1), Due::record},
-        Row{message('O', 4000 * day, 'Q'), Due::nothing},
-        Row{message('S', day, 'Q', "", "D"), Due::nothing}, Row{message('S', day + 1, 'Q', "", "D"), Due::copy}, Row{message('S', day + 1, 'Q', "", "D "), Due::nothing},
-        Row{message('\0', day), Due::nothing}, Row{message('\0', day + 1), Due::incomplete}, Row{message('\0', day + 1, 'Q'), Due::nothing},
+        Row{message('S', 90 * day, 'Q', "mailid000001", "p"), Due::nothing},
+        Row{message('S', 90 * day + 1, 'Q', "mailid000001", "p"), Due::record}, Row{message('S', 30 * day, 'Q'), Due::nothing},
+        Row{message('S', 30 * day + 1, 'Q'), Due::copy}, Row{message('S', 31 * day, 'Q', "", " p"), Due::nothing},
+        Row{message('S', 31 * day, 'Q', "", "Rt"), Due::nothing}, Row{message('S', 31 * day, 'Q', "", "R"), Due::copy},
+        Row{message('S', 31 * day), Due::nothing}, Row{message('S', 31 * day, 'F', "spam-x.gz"), Due::nothing},
+        Row{message('S', 31 * day, 'F', "spam-x,mailid000001[202601]"), Due::copy},
+        Row{message('S', 31 * day, 'F', "mailid000001x"), Due::nothing}, Row{message('V', 7 * day, 'Q'), Due::nothing},
+        Row{message('V', 7 * day + 1, 'Q'), Due::copy}, Row{message('C', 14 * day), Due::nothing},
+        Row{message('C', 14 * day + 1), Due::record}, Row{message('O', 4000 * day, 'Q'), Due::nothing},
+        Row{message('S', day, 'Q', "", "D"), Due::nothing}, Row{message('S', day + 1, 'Q', "", "D"), Due::copy},
+        Row{message('S', day + 1, 'Q', "", "D "), Due::nothing}, Row{message('\0', day), Due::nothing},
+        Row{message('\0', day + 1), Due::incomplete}, Row{message('\0', day + 1, 'Q'), Due::nothing},
         Row{message('\0', 31 * day, 'Q'), Due::copy}, Row{message('\0', 91 * day, 'Q'), Due::record});
     INFO(row.message.content << " " << now - row.message.time << " " << row.message.location << " " << row.message.states);
     CHECK(due(row.message, rules, now) == row.want);
@@ -82,13 +83,14 @@ TEST_CASE("one walk for each age, and none for what is kept for ever") {
 
 TEST_CASE("a message whose stored copy is gone names what is left of it") {
     struct Row {
-        char        type;
+        char type;
         std::string location, left;
-        char        left_type;
+        char left_type;
     };
-    const auto row = GENERATE(Row{'Q', "mailid000001", "expired", ' '}, Row{'Q', "", "expired", ' '}, Row{'Q', "mailid000001[202601]", "expired", ' '},
-                              Row{'F', "spam-x,mailid000001", "spam-x", 'F'}, Row{'Q', "mailid000001,archive-x.gz", "archive-x.gz", 'Z'},
-                              Row{'Q', "mailid000001,a@b.example,arch", "a@b.example,arch", 'M'}, Row{'Q', "mailid000001,arch", "arch", 'F'});
+    const auto row = GENERATE(
+        Row{'Q', "mailid000001", "expired", ' '}, Row{'Q', "", "expired", ' '}, Row{'Q', "mailid000001[202601]", "expired", ' '},
+        Row{'F', "spam-x,mailid000001", "spam-x", 'F'}, Row{'Q', "mailid000001,archive-x.gz", "archive-x.gz", 'Z'},
+        Row{'Q', "mailid000001,a@b.example,arch", "a@b.example,arch", 'M'}, Row{'Q', "mailid000001,arch", "arch", 'F'});
     const auto left = without_stored_copy(message('S', 0, row.type, row.location));
     CHECK(left.location == row.left);
     CHECK(left.type == row.left_type);
@@ -97,10 +99,11 @@ TEST_CASE("a message whose stored copy is gone names what is left of it") {
 TEST_CASE("ISO weeks: as PostgreSQL and amavisd count them") {
     struct Row {
         std::chrono::sys_seconds when;
-        std::int64_t             tag;
+        std::int64_t tag;
     };
-    const auto row = GENERATE(Row{at(2026, 11, 22), 202647}, Row{at(2026, 11, 23), 202648}, Row{at(2020, 12, 31), 202053}, Row{at(2021, 1, 3, 24h - 1s), 202053},
-                              Row{at(2021, 1, 4), 202101}, Row{at(2018, 12, 31), 201901}, Row{at(2016, 1, 1), 201553}, Row{at(2024, 12, 30), 202501});
+    const auto row = GENERATE(Row{at(2026, 11, 22), 202647}, Row{at(2026, 11, 23), 202648}, Row{at(2020, 12, 31), 202053},
+                              Row{at(2021, 1, 3, 24h - 1s), 202053}, Row{at(2021, 1, 4), 202101}, Row{at(2018, 12, 31), 201901},
+                              Row{at(2016, 1, 1), 201553}, Row{at(2024, 12, 30), 202501});
     CHECK(week_tag(row.when) == row.tag);
     const auto begin = week_begin(row.tag);
     REQUIRE(begin);
@@ -131,10 +134,11 @@ TEST_CASE("bounds of partitions as PostgreSQL prints them") {
     Partition rest;
     REQUIRE(parse_bound("DEFAULT", rest));
     CHECK((rest.is_default && !rest.holds(1) && !rest.end()));
-    CHECK(range(202052, 202054).end() == at(2021, 1, 4));   // past week 53, which 2020 has
-    CHECK(range(202152, 202154).end() == at(2022, 1, 3));   // which 2021 lacks
+    CHECK(range(202052, 202054).end() == at(2021, 1, 4));  // past week 53, which 2020 has
+    CHECK(range(202152, 202154).end() == at(2022, 1, 3));  // which 2021 lacks
     CHECK_FALSE(range(0, 53).end());
-    for (const auto* text : {"", "FOR VALUES WITH (modulus 4, remainder 0)", "FOR VALUES FROM ('2026-01-01') TO ('2026-02-01')", "FOR VALUES IN (NULL)", "FOR VALUES FROM (1"}) {
+    for (const auto* text : {"", "FOR VALUES WITH (modulus 4, remainder 0)", "FOR VALUES FROM ('2026-01-01') TO ('2026-02-01')",
+                             "FOR VALUES IN (NULL)", "FOR VALUES FROM (1"}) {
         Partition none;
         CHECK_FALSE(parse_bound(text, none));
     }

@@ -11,14 +11,19 @@ using namespace tamis::storage;
 using Charset = TextRules::Charset;
 
 TEST_CASE("texts are made to fit their column") {
-    struct Row { std::string text; std::size_t width; Charset charset; std::string want; };
+    struct Row {
+        std::string text;
+        std::size_t width;
+        Charset charset;
+        std::string want;
+    };
     const std::string emoji = "\xf0\x9f\x98\x80", replacement = "\xef\xbf\xbd";
     const auto row = GENERATE_COPY(
         Row{"plain", 255, Charset::utf8, "plain"}, Row{"a" + emoji + "b", 2, Charset::utf8, "a" + emoji},
         Row{"a" + emoji + "b", 4, Charset::any_bytes, "a"}, Row{"a" + emoji + "b", 5, Charset::any_bytes, "a" + emoji},
         Row{"a" + emoji + "b", 9, Charset::ascii, "a?b"}, Row{std::string("x\0y", 3), 9, Charset::utf8, "x" + replacement + "y"},
-        Row{"\xd8\x64", 9, Charset::utf8, replacement + "d"}, Row{"\xed\xa0\x80", 9, Charset::utf8, replacement + replacement + replacement},
-        Row{"\xff", 9, Charset::ascii, "?"});
+        Row{"\xd8\x64", 9, Charset::utf8, replacement + "d"},
+        Row{"\xed\xa0\x80", 9, Charset::utf8, replacement + replacement + replacement}, Row{"\xff", 9, Charset::ascii, "?"});
     CHECK(fitted(row.text, row.width, {.charset = row.charset}) == row.want);
 }
 
@@ -76,9 +81,13 @@ TEST_CASE("a message that is still processed has no content, odd numbers and cod
 }
 
 TEST_CASE("addresses that are no text of the database become ASCII where the column is a varchar") {
-    struct Row { Charset charset; std::string want_first, want_second; };
-    const auto row = GENERATE(Row{Charset::utf8, "j\xc3\xb6rg@example.org", "a?b?@c"}, Row{Charset::any_bytes, "j\xc3\xb6rg@example.org", "a?b?@c"},
-                              Row{Charset::latin1, "j\xc3\xb6rg@example.org", "a?b?@c"}, Row{Charset::ascii, "j??rg@example.org", "a?b?@c"});
+    struct Row {
+        Charset charset;
+        std::string want_first, want_second;
+    };
+    const auto row = GENERATE(
+        Row{Charset::utf8, "j\xc3\xb6rg@example.org", "a?b?@c"}, Row{Charset::any_bytes, "j\xc3\xb6rg@example.org", "a?b?@c"},
+        Row{Charset::latin1, "j\xc3\xb6rg@example.org", "a?b?@c"}, Row{Charset::ascii, "j??rg@example.org", "a?b?@c"});
     const auto rows = make_rows(test::make_record("j\xc3\xb6rg@example.org", std::string("a\0b\xff@c", 6)),
                                 {.charset = row.charset, .eight_bit_addresses = false});
     CHECK(rows.sender == row.want_first);
@@ -108,7 +117,9 @@ TEST_CASE("what the database refuses is given up step by step, and all rows agre
         rules.concession = *next;
         steps.push_back(make_rows(record, rules));
         const auto& rows = steps.back();
-        const auto is_known = [&](const std::string& email) { return std::ranges::count(rows.addresses, email, &AddressKey::email) == 1; };
+        const auto is_known = [&](const std::string& email) {
+            return std::ranges::count(rows.addresses, email, &AddressKey::email) == 1;
+        };
         CHECK(is_known(rows.sender));
         CHECK(is_known(rows.recipients[0].email));
         CHECK(rows.mail_id == record.mail_id.get());
@@ -120,7 +131,9 @@ TEST_CASE("what the database refuses is given up step by step, and all rows agre
     CHECK(steps[1].sender == "a?@example.net");
     CHECK(steps[1].recipients[0].email == "\xc3\xa9'u\\@example.com");
     CHECK(steps[1].subject == steps[0].subject);
-    CHECK(steps[2].recipients[0].email == "?" "?'u\\@example.com");
+    CHECK(steps[2].recipients[0].email ==
+          "?"
+          "?'u\\@example.com");
     CHECK(steps[2].subject.starts_with("gr?? 'x' sss"));
     CHECK(steps[3].recipients[0].email == "???u?@example.com");
     CHECK(steps[3].subject.starts_with("gr?? ?x? sss"));

@@ -54,7 +54,11 @@ std::string amavisd_inserts(bool partitions) {
 
 TEST_CASE("the era of a database is recognised, with what works and what an upgrade gains") {
     if (!PgServer::is_wanted()) return;
-    struct Row { const char* era; const char* name; const char* works; };
+    struct Row {
+        const char* era;
+        const char* name;
+        const char* works;
+    };
     const auto row = GENERATE(Row{"amavisd-2.3", "amavisd-new 2.3 (2005)", "no column msgs.quar_loc (amavisd 2.4)"},
                               Row{"amavisd-2.4", "amavisd-new 2.4 (2006), before 2.4.4", "quarantine.mail_text is text"},
                               Row{"amavisd-2.6", "amavisd-new 2.6 (2008)", "msgs.mail_id is varchar"},
@@ -68,7 +72,8 @@ TEST_CASE("the era of a database is recognised, with what works and what an upgr
     for (const auto& change : report.changes) CHECK_FALSE(change.gain.empty());
 }
 
-TEST_CASE("upgrade: every era in every encoding; mail and records stay, Tamis and amavisd go on, a second run has nothing to do") {
+TEST_CASE(
+    "upgrade: every era in every encoding; mail and records stay, Tamis and amavisd go on, a second run has nothing to do") {
     if (!PgServer::is_wanted()) return;
     const auto* era = GENERATE(from_range(std::begin(eras), std::end(eras)));
     const auto* encoding = GENERATE(from_range(std::begin(encodings), std::end(encodings)));
@@ -80,7 +85,9 @@ TEST_CASE("upgrade: every era in every encoding; mail and records stay, Tamis an
     record.recipients.push_back(record.recipients.front());
     record.recipients.back().address = "second@example.com";
     REQUIRE(keep(*store, record, mail::QuarantineCopy{"X: y\n", make_spool(nasty_text())}));
-    pg_server().query(database, "INSERT INTO policy (id, policy_name) VALUES (1, 'p'); INSERT INTO users (policy_id, email) VALUES (1, 'u@example.com')");
+    pg_server().query(
+        database,
+        "INSERT INTO policy (id, policy_name) VALUES (1, 'p'); INSERT INTO users (policy_id, email) VALUES (1, 'u@example.com')");
     const auto before = pg_server().query(database, "SELECT am_id, time_num, sid, size, host, content, subject FROM msgs");
 
     upgrade(dsn);
@@ -91,8 +98,10 @@ TEST_CASE("upgrade: every era in every encoding; mail and records stay, Tamis an
     CHECK_THAT(after.era, Contains("Tamis, schema step"));
     CHECK(pg_server().query(database, "SELECT am_id, time_num, sid, size, host, content, subject FROM msgs") == before);
     CHECK(pg_server().query(database, "SELECT rseqnum FROM msgrcpt ORDER BY 1") == std::vector<std::string>{"1", "2"});
-    CHECK(pg_server().query(database, "SELECT CAST(time_iso AS DATE), encode(mail_id, 'escape') FROM msgs") == std::vector<std::string>{"2023-01-06|" + record.mail_id.get()});
-    CHECK(pg_server().query(database, "SELECT encode(email, 'hex') FROM maddr WHERE domain='org.example'") == std::vector<std::string>{"6ac3b67267406578616d706c652e6f7267"});
+    CHECK(pg_server().query(database, "SELECT CAST(time_iso AS DATE), encode(mail_id, 'escape') FROM msgs") ==
+          std::vector<std::string>{"2023-01-06|" + record.mail_id.get()});
+    CHECK(pg_server().query(database, "SELECT encode(email, 'hex') FROM maddr WHERE domain='org.example'") ==
+          std::vector<std::string>{"6ac3b67267406578616d706c652e6f7267"});
 
     const auto read_back = [&](const mail::MessageRecord& of) {
         return run<Result<std::string>>([&] { return store->read_quarantine(of.mail_id, 0, Deadline::in(30s)); });
@@ -105,11 +114,13 @@ TEST_CASE("upgrade: every era in every encoding; mail and records stay, Tamis an
     CHECK(read_back(later).value_or("failed") == "X: y\n" + nasty_text());
     pg_server().query(database, amavisd_inserts(true));
     CHECK(pg_server().query(database, "SELECT count(*) FROM msgs") == std::vector<std::string>{"3"});
-    CHECK(pg_server().query(database, "SELECT count(*) FROM maddr WHERE partition_tag = 0") == std::vector<std::string>{"3"});  // nobody twice
+    CHECK(pg_server().query(database, "SELECT count(*) FROM maddr WHERE partition_tag = 0") ==
+          std::vector<std::string>{"3"});  // nobody twice
     // 2006 had foreign keys that delete a message's rows with it: so they still do
     if (std::string_view(era) == "amavisd-2.4") {
         pg_server().query(database, "DELETE FROM msgs WHERE partition_tag = 13");
-        CHECK(pg_server().query(database, "SELECT count(*) FROM quarantine WHERE partition_tag = 13") == std::vector<std::string>{"0"});
+        CHECK(pg_server().query(database, "SELECT count(*) FROM quarantine WHERE partition_tag = 13") ==
+              std::vector<std::string>{"0"});
     }
 }
 
@@ -127,8 +138,12 @@ TEST_CASE("an upgrade that cannot be done changes nothing and names the statemen
 
 TEST_CASE("what Tamis cannot work with, and what is only half there, is said") {
     if (!PgServer::is_wanted()) return;
-    struct Row { const char* change; const char* want; };
-    const auto row = GENERATE(Row{"ALTER TABLE msgs ADD tenant integer NOT NULL", "msgs.tenant"}, Row{"DROP TABLE quarantine", "there is no quarantine"},
+    struct Row {
+        const char* change;
+        const char* want;
+    };
+    const auto row = GENERATE(Row{"ALTER TABLE msgs ADD tenant integer NOT NULL", "msgs.tenant"},
+                              Row{"DROP TABLE quarantine", "there is no quarantine"},
                               Row{"ALTER TABLE msgs DROP mail_id CASCADE", "msgs.mail_id"});
     const auto database = era_database("amavisd-2.13", "UTF8");
     pg_server().query(database, row.change);
@@ -144,9 +159,13 @@ std::string shape(const Dsn& dsn) {
     std::string out;
     for (auto& table : catalogue.tables) {
         out += table.name + ":";
-        for (const auto& column : table.columns) out += fmt::format(" {} {}({}){}{}", column.name, column.type, column.width, column.is_not_null ? "!" : "", column.has_default ? "=" : "");
+        for (const auto& column : table.columns)
+            out += fmt::format(" {} {}({}){}{}", column.name, column.type, column.width, column.is_not_null ? "!" : "",
+                               column.has_default ? "=" : "");
         std::ranges::sort(table.indexes, {}, &Index::name);
-        for (const auto& index : table.indexes) out += fmt::format(" [{} {}{}{}]", index.name, fmt::join(index.columns, ","), index.is_unique ? " unique" : "", index.is_primary ? " primary" : "");
+        for (const auto& index : table.indexes)
+            out += fmt::format(" [{} {}{}{}]", index.name, fmt::join(index.columns, ","), index.is_unique ? " unique" : "",
+                               index.is_primary ? " primary" : "");
         out += "\n";
     }
     return out;
@@ -167,9 +186,11 @@ void run_sql(const Dsn& dsn, const std::string& sql) {
 TEST_CASE("a table that is missing is made anew by an upgrade, as it is in a new database") {
     const bool is_sqlite = GENERATE(true, false);
     if (!is_sqlite && !PgServer::is_wanted()) return;
-    const std::vector<std::string> missing = GENERATE(std::vector<std::string>{"quarantine"}, std::vector<std::string>{"msgs"}, std::vector<std::string>{"msgrcpt"},
-                                                      std::vector<std::string>{"maddr"}, std::vector<std::string>{"wblist"}, std::vector<std::string>{"wblist", "mailaddr"},
-                                                      std::vector<std::string>{"msgs", "msgrcpt", "quarantine"}, std::vector<std::string>{"policy"}, std::vector<std::string>{"wblist", "users"});
+    const std::vector<std::string> missing =
+        GENERATE(std::vector<std::string>{"quarantine"}, std::vector<std::string>{"msgs"}, std::vector<std::string>{"msgrcpt"},
+                 std::vector<std::string>{"maddr"}, std::vector<std::string>{"wblist"},
+                 std::vector<std::string>{"wblist", "mailaddr"}, std::vector<std::string>{"msgs", "msgrcpt", "quarantine"},
+                 std::vector<std::string>{"policy"}, std::vector<std::string>{"wblist", "users"});
     INFO((is_sqlite ? "sqlite" : "postgresql") << " without " << missing.front());
     std::string folder = (std::filesystem::temp_directory_path() / "tamis-schema-XXXXXX").string();
     REQUIRE(mkdtemp(folder.data()) != nullptr);
@@ -188,7 +209,10 @@ TEST_CASE("a table that is missing is made anew by an upgrade, as it is in a new
     CHECK(check(dsn).problems.empty());
     const auto store = open_record_store({dsn}, {}).value();
     CHECK(keep(*store, make_record(), mail::QuarantineCopy{"X: y\n", make_spool("x")}));
-    if (!is_sqlite) CHECK(pg_server().query(dsn.shown.substr(dsn.shown.rfind('/') + 1), "SELECT count(*) FROM msgrcpt WHERE time_num > 0").at(0) == "1");
+    if (!is_sqlite)
+        CHECK(pg_server()
+                  .query(dsn.shown.substr(dsn.shown.rfind('/') + 1), "SELECT count(*) FROM msgrcpt WHERE time_num > 0")
+                  .at(0) == "1");
     std::filesystem::remove_all(folder);
 }
 
@@ -209,7 +233,8 @@ TEST_CASE("a database with tables of one kind gets those of the other when it is
     CHECK(check(dsn).problems.empty());
     const auto catalogue = read_catalogue(dsn).value();
     const auto report = check_schema(catalogue, dsn.kind, {true, true});
-    CHECK_THAT(fmt::format("{}", fmt::join(report.problems, "\n")), Contains("tamis schema install") && Contains(has_policies ? "quarantine" : "wblist"));
+    CHECK_THAT(fmt::format("{}", fmt::join(report.problems, "\n")),
+               Contains("tamis schema install") && Contains(has_policies ? "quarantine" : "wblist"));
     std::vector<std::string> statements;
     for (const auto& change : report.changes)
         if (change.is_new) statements.insert(statements.end(), change.statements.begin(), change.statements.end());

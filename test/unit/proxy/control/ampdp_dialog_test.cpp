@@ -28,7 +28,8 @@ AmpdpRequest parsed(std::initializer_list<std::string_view> lines) {
 }  // namespace
 
 TEST_CASE("an AM.PDP request is attributes, some of them lists, and an empty line") {
-    const auto request = parsed({"request=AM.PDP", "sender=%3Ca%40b%3e", "recipient=<c@d>", "recipient: <e@f>", "policy%5fbank=X", "empty=", "odd=100%", "odd=%zz%4"});
+    const auto request = parsed({"request=AM.PDP", "sender=%3Ca%40b%3e", "recipient=<c@d>", "recipient: <e@f>", "policy%5fbank=X",
+                                 "empty=", "odd=100%", "odd=%zz%4"});
     CHECK_FALSE(request.spoiled());
     CHECK(request.first("request") == "AM.PDP");
     CHECK(request.first("sender") == "<a@b>");
@@ -42,9 +43,12 @@ TEST_CASE("an AM.PDP request is attributes, some of them lists, and an empty lin
 }
 
 TEST_CASE("a line that is none spoils its request, and the next one is fine") {
-    struct Row { std::string_view line, why; };
+    struct Row {
+        std::string_view line, why;
+    };
     using namespace std::string_view_literals;
-    const auto row = GENERATE(Row{"no sign", "neither name=value nor empty: \"no sign\""}, Row{"=value", "neither"}, Row{"a=b\0c"sv, "NUL"}, Row{"a=b%00c", "NUL"});
+    const auto row = GENERATE(Row{"no sign", "neither name=value nor empty: \"no sign\""}, Row{"=value", "neither"},
+                              Row{"a=b\0c"sv, "NUL"}, Row{"a=b%00c", "NUL"});
     AmpdpParser parser;
     CHECK_FALSE(parser.on_line("request=release").value());
     CHECK_FALSE(parser.on_line(row.line).value());
@@ -79,9 +83,11 @@ TEST_CASE("an answer encodes what is not printable, and begins with setreply for
     answer.set_reply(250, "2.0.0", "from MTA(smtp:[127.0.0.1]:10025): 250 Ok 100%");
     answer.add("insheader", {"0", "X-Spam-Status", "Yes,\n\ttests=[A=1]"});
     answer.add("odd name", {});
-    CHECK(answer.wire() == "setreply=250 2.0.0 from%20MTA(smtp:[127.0.0.1]:10025):%20250%20Ok%20100%25\r\n"
-                           "insheader=0 X-Spam-Status Yes,%0a%09tests=[A=1]\r\nodd%20name=\r\n\r\n");
-    CHECK(failure_answer("no\r\nway").wire() == "setreply=450 4.5.0 Failure:%20no%0d%0away\r\nreturn_value=tempfail\r\nexit_code=75\r\n\r\n");
+    CHECK(answer.wire() ==
+          "setreply=250 2.0.0 from%20MTA(smtp:[127.0.0.1]:10025):%20250%20Ok%20100%25\r\n"
+          "insheader=0 X-Spam-Status Yes,%0a%09tests=[A=1]\r\nodd%20name=\r\n\r\n");
+    CHECK(failure_answer("no\r\nway").wire() ==
+          "setreply=450 4.5.0 Failure:%20no%0d%0away\r\nreturn_value=tempfail\r\nexit_code=75\r\n\r\n");
     CHECK(bare_address("<a@b>") == "a@b");
     CHECK(bare_address("a@b") == "a@b");
     CHECK(bare_address("<>").empty());

@@ -48,8 +48,8 @@ std::string gzip(const std::string& text) {
 }
 
 struct Reader {
-    Slots      memory{64 << 20};
-    Folder     folder;
+    Slots memory{64 << 20};
+    Folder folder;
     CopyReader copies{{folder.path, 1 << 20}, memory};
 
     Result<StoredText> file(const std::string& name) {
@@ -61,16 +61,26 @@ struct Reader {
 class Chunks final : public storage::QuarantineStore {
 public:
     std::map<std::int64_t, std::string> chunks;
-    Task<Result<storage::QuarantinePage>> list(storage::QuarantineFilter, std::optional<storage::PageKey>, std::size_t, Deadline) override { co_return storage::QuarantinePage(); }
-    Task<Result<std::vector<storage::QuarantineItem>>> find(std::string, std::optional<std::int64_t>, Deadline) override { co_return std::vector<storage::QuarantineItem>(); }
+    Task<Result<storage::QuarantinePage>> list(storage::QuarantineFilter, std::optional<storage::PageKey>, std::size_t,
+                                               Deadline) override {
+        co_return storage::QuarantinePage();
+    }
+    Task<Result<std::vector<storage::QuarantineItem>>> find(std::string, std::optional<std::int64_t>, Deadline) override {
+        co_return std::vector<storage::QuarantineItem>();
+    }
     Task<Result<std::vector<storage::Chunk>>> read_chunks(storage::MessageKey, std::int64_t after, Deadline) override {
         std::vector<storage::Chunk> out;
-        for (auto next = chunks.upper_bound(after); next != chunks.end() && out.size() < 2; ++next) out.push_back({next->first, next->second});
+        for (auto next = chunks.upper_bound(after); next != chunks.end() && out.size() < 2; ++next)
+            out.push_back({next->first, next->second});
         co_return out;
     }
-    Task<Result<storage::StateNow>> change_state(storage::StateChange, Deadline) override { co_return fail(Errc::broken, "not here"); }
+    Task<Result<storage::StateNow>> change_state(storage::StateChange, Deadline) override {
+        co_return fail(Errc::broken, "not here");
+    }
     Task<Done> remove(storage::MessageKey, Deadline) override { co_return fail(Errc::broken, "not here"); }
-    Task<Result<storage::QuarantineStats>> stats(std::int64_t, std::int64_t, Deadline) override { co_return storage::QuarantineStats(); }
+    Task<Result<storage::QuarantineStats>> stats(std::int64_t, std::int64_t, Deadline) override {
+        co_return storage::QuarantineStats();
+    }
     std::string health() const override { return {}; }
 };
 
@@ -110,9 +120,12 @@ TEST_CASE("a damaged or truncated gzip file, and what is no file of the quaranti
     std::filesystem::create_directory_symlink(reader.folder.path + "/outside", reader.folder.path + "/dir");
     std::filesystem::create_directory(reader.folder.path + "/folder");
     REQUIRE(mkfifo((reader.folder.path + "/pipe").c_str(), 0600) == 0);
-    struct Row { std::string name, why; };
-    for (const auto& row : {Row{"short.gz", "ends in the middle"}, Row{"damaged.gz", "gzip file is damaged"}, Row{"missing", "no such file"}, Row{"../x", "no name below"},
-                            Row{"a/../../x", "no name below"}, Row{"/etc/passwd", "no name below"}, Row{"", "no name below"}, Row{"link", "symbolic link"},
+    struct Row {
+        std::string name, why;
+    };
+    for (const auto& row : {Row{"short.gz", "ends in the middle"}, Row{"damaged.gz", "gzip file is damaged"},
+                            Row{"missing", "no such file"}, Row{"../x", "no name below"}, Row{"a/../../x", "no name below"},
+                            Row{"/etc/passwd", "no name below"}, Row{"", "no name below"}, Row{"link", "symbolic link"},
                             Row{"dir/secret", "symbolic link"}, Row{"folder", "is not a file"}, Row{"pipe", "is not a file"}}) {
         const auto text = reader.file(row.name);
         INFO(row.name);
@@ -125,7 +138,9 @@ TEST_CASE("a damaged or truncated gzip file, and what is no file of the quaranti
 TEST_CASE("a copy in the table must have all its chunks") {
     Reader reader;
     Chunks store;
-    const auto read = [&] { return run<Result<StoredText>>([&] { return reader.copies.from_table(store, {0, "abc"}, Deadline::in(30s)); }); };
+    const auto read = [&] {
+        return run<Result<StoredText>>([&] { return reader.copies.from_table(store, {0, "abc"}, Deadline::in(30s)); });
+    };
     CHECK(read().error().is(Errc::not_found));
     store.chunks = {{1, "Subject: x\n"}, {2, "\nbo"}, {3, "dy\n"}, {4, "end"}};
     CHECK(all(*read()) == "Subject: x\r\n\r\nbody\r\nend\r\n");
@@ -164,7 +179,8 @@ TEST_CASE("header edits are told to a milter: delete from the last one up, the t
     edits.replace_next("Subject", "***SPAM*** y");
     AmpdpAnswer answer;
     add_edits(answer, edits, message);
-    CHECK(answer.lines() == std::vector<std::string>{"delheader=2 X-Spam-Flag", "delheader=1 X-Spam-Flag", "chgheader=1 Subject ***SPAM***%20x",
-                                                     "chgheader=2 Subject ***SPAM***%20y",
-                                                     "insheader=0 X-Spam-Status Yes,%0a%09score=9", "insheader=0 X-Virus-Scanned Tamis"});
+    CHECK(answer.lines() == std::vector<std::string>{"delheader=2 X-Spam-Flag", "delheader=1 X-Spam-Flag",
+                                                     "chgheader=1 Subject ***SPAM***%20x", "chgheader=2 Subject ***SPAM***%20y",
+                                                     "insheader=0 X-Spam-Status Yes,%0a%09score=9",
+                                                     "insheader=0 X-Virus-Scanned Tamis"});
 }

@@ -41,23 +41,33 @@ StoredCopy copy_to(const Addresses& recipients, std::optional<Addresses> blocked
 // shown - "address=rseqnum", "-" without a row, "!" when left out
 Addresses shown(const std::vector<ReleaseRecipient>& recipients) {
     Addresses out;
-    for (const auto& one : recipients) out.push_back(fmt::format("{}={}", one.address, !one.left_out.empty() ? "!" : one.row ? fmt::format("{}", one.row->sequence) : "-"));
+    for (const auto& one : recipients)
+        out.push_back(fmt::format("{}={}", one.address,
+                                  !one.left_out.empty() ? "!"
+                                  : one.row             ? fmt::format("{}", one.row->sequence)
+                                                        : "-"));
     return out;
 }
 
 }  // namespace
 
 TEST_CASE("each recipient of a copy has a row of his own, however it was stored") {
-    const std::string octet = "\xe9u@example.com", other = "\xe8u@example.com", angle = "\"a b@c >>=d\"@example.com", idn = "x@b\xc3\xbc"
-                                                                                                                           "cher.example";
-    CHECK(shown(release_recipients({}, copy_to({octet, "v@example.com"}), rows_of({octet, "v@example.com"}))) == Addresses{octet + "=1", "v@example.com=2"});
+    const std::string octet = "\xe9u@example.com", other = "\xe8u@example.com", angle = "\"a b@c >>=d\"@example.com",
+                      idn =
+                          "x@b\xc3\xbc"
+                          "cher.example";
+    CHECK(shown(release_recipients({}, copy_to({octet, "v@example.com"}), rows_of({octet, "v@example.com"}))) ==
+          Addresses{octet + "=1", "v@example.com=2"});
     // a trigger refused the octets
-    CHECK(shown(release_recipients({}, copy_to({octet, other, "?u@example.com"}), rows_of({"?u@example.com", "?u@example.com", "?u@example.com"}))) ==
+    CHECK(shown(release_recipients({}, copy_to({octet, other, "?u@example.com"}),
+                                   rows_of({"?u@example.com", "?u@example.com", "?u@example.com"}))) ==
           Addresses{octet + "=1", other + "=2", "?u@example.com=3"});
     // a server may tell local parts apart by their case, the record does not
-    CHECK(shown(release_recipients({}, copy_to({"Bob@x", "bob@x", "bob@x"}), rows_of({"bob@x", "bob@x", "bob@x"}))) == Addresses{"Bob@x=1", "bob@x=2"});
+    CHECK(shown(release_recipients({}, copy_to({"Bob@x", "bob@x", "bob@x"}), rows_of({"bob@x", "bob@x", "bob@x"}))) ==
+          Addresses{"Bob@x=1", "bob@x=2"});
     // with policy.local_part_is_case_sensitive it does
-    CHECK(shown(release_recipients({}, copy_to({"Bob@X", "bob@X"}), rows_of({"bob@x", "Bob@x"}))) == Addresses{"Bob@X=2", "bob@X=1"});
+    CHECK(shown(release_recipients({}, copy_to({"Bob@X", "bob@X"}), rows_of({"bob@x", "Bob@x"}))) ==
+          Addresses{"Bob@X=2", "bob@X=1"});
     CHECK(shown(release_recipients({"Bob@x"}, copy_to({"Bob@X", "bob@X"}), rows_of({"bob@x", "Bob@x"}))) == Addresses{"Bob@X=2"});
     CHECK(shown(release_recipients({}, copy_to({"O'Brien@x"}), rows_of({"O?Brien@x"}))) == Addresses{"O'Brien@x=1"});
     // only one of the two has a row any more: his, not the other's
@@ -65,20 +75,25 @@ TEST_CASE("each recipient of a copy has a row of his own, however it was stored"
     // rows of the time before A-labels were stored
     CHECK(shown(release_recipients({}, copy_to({idn}), rows_of({idn}))) == Addresses{idn + "=1"});
     // amavisd: unquoted, A-labels, 255 octets
-    CHECK(shown(release_recipients({}, copy_to({angle, idn}), rows_of({"a b@c >>=d@example.com", "x@xn--bcher-kva.example"}))) == Addresses{angle + "=1", idn + "=2"});
+    CHECK(shown(release_recipients({}, copy_to({angle, idn}), rows_of({"a b@c >>=d@example.com", "x@xn--bcher-kva.example"}))) ==
+          Addresses{angle + "=1", idn + "=2"});
     const std::string wide = std::string(300, 'w') + "@example.com";
     CHECK(shown(release_recipients({}, copy_to({wide}), rows_of({wide.substr(0, 255)}))) == Addresses{wide + "=1"});
     CHECK(shown(release_recipients({}, copy_to({wide}), rows_of({wide.substr(0, 64)}))) == Addresses{wide + "=1"});
     // an older Tamis wrote \xHH into the copy
     CHECK(shown(release_recipients({}, copy_to({"\\xE9u@example.com"}), rows_of({octet}))) == Addresses{octet + "=1"});
-    CHECK(shown(release_recipients({}, copy_to({"\\xE9u@example.com"}, Addresses{"\\xE9u@example.com"}), rows_of({octet}))) == Addresses{octet + "=1"});
-    CHECK(shown(release_recipients({}, copy_to({"\\xE9u@example.com"}), rows_of({"\\xe9u@example.com"}))) == Addresses{"\\xE9u@example.com=1"});
+    CHECK(shown(release_recipients({}, copy_to({"\\xE9u@example.com"}, Addresses{"\\xE9u@example.com"}), rows_of({octet}))) ==
+          Addresses{octet + "=1"});
+    CHECK(shown(release_recipients({}, copy_to({"\\xE9u@example.com"}), rows_of({"\\xe9u@example.com"}))) ==
+          Addresses{"\\xE9u@example.com=1"});
 }
 
 TEST_CASE("nobody is left out unsaid, and one odd recipient stops no other") {
-    CHECK(shown(release_recipients({}, copy_to({"a@x", "b@x", "c@x"}, Addresses{"b@x", "evil@x"}), rows_of({"a@x", "b@x", "c@x"}))) == Addresses{"b@x=2", "evil@x=!"});
+    CHECK(shown(release_recipients({}, copy_to({"a@x", "b@x", "c@x"}, Addresses{"b@x", "evil@x"}),
+                                   rows_of({"a@x", "b@x", "c@x"}))) == Addresses{"b@x=2", "evil@x=!"});
     CHECK(shown(release_recipients({}, copy_to({"a\tb@x", "b@x"}), rows_of({"a?b@x", "b@x"}))) == Addresses{"a\tb@x=!", "b@x=2"});
-    CHECK(shown(release_recipients({"a\r\nb@x", "", "b@x", "no domain"}, copy_to({"b@x"}), rows_of({"b@x"}))) == Addresses{"a\r\nb@x=!", "=!", "b@x=1", "no domain=!"});
+    CHECK(shown(release_recipients({"a\r\nb@x", "", "b@x", "no domain"}, copy_to({"b@x"}), rows_of({"b@x"}))) ==
+          Addresses{"a\r\nb@x=!", "=!", "b@x=1", "no domain=!"});
     CHECK(shown(release_recipients({}, copy_to({"a@x", "\xff@x"}), std::nullopt)) == Addresses{"a@x=-", "\xff@x=-"});
     CHECK(release_recipients({}, copy_to({}), rows_of({"a@x"})).empty());
 }
@@ -86,18 +101,25 @@ TEST_CASE("nobody is left out unsaid, and one odd recipient stops no other") {
 TEST_CASE("a recipient is named as the copy, the record, a list or a log has him") {
     const std::string octet = "\xe9u@Example.com", angle = "\"A b\"@example.com";
     const auto copy = copy_to({octet, angle, "Carol@example.com"});
-    const auto named = [&](const std::string& text, const Addresses& stored) { return shown(release_recipients({text}, copy, rows_of(stored))); };
-    const Addresses as_is = {"\xe9u@example.com", "\"a b\"@example.com", "carol@example.com"}, replaced = {"?u@example.com", "a b@example.com", "carol@example.com"};
+    const auto named = [&](const std::string& text, const Addresses& stored) {
+        return shown(release_recipients({text}, copy, rows_of(stored)));
+    };
+    const Addresses as_is = {"\xe9u@example.com", "\"a b\"@example.com", "carol@example.com"},
+                    replaced = {"?u@example.com", "a b@example.com", "carol@example.com"};
     for (const auto& stored : {as_is, replaced}) {
-        for (const auto* text : {"\xe9u@Example.com", "\xe9u@example.com", "\\xE9u@Example.com", "\\xe9u@example.com"}) CHECK(named(text, stored) == Addresses{octet + "=1"});
-        for (const auto* text : {"\"A b\"@example.com", "\"a b\"@example.com", "a b@example.com", "A b@example.com"}) CHECK(named(text, stored) == Addresses{angle + "=2"});
+        for (const auto* text : {"\xe9u@Example.com", "\xe9u@example.com", "\\xE9u@Example.com", "\\xe9u@example.com"})
+            CHECK(named(text, stored) == Addresses{octet + "=1"});
+        for (const auto* text : {"\"A b\"@example.com", "\"a b\"@example.com", "a b@example.com", "A b@example.com"})
+            CHECK(named(text, stored) == Addresses{angle + "=2"});
         CHECK(named("carol@EXAMPLE.com", stored) == Addresses{"Carol@example.com=3"});
         CHECK(named("new one@example.com", stored) == Addresses{"\"new one\"@example.com=-"});
     }
     CHECK(named("?u@example.com", replaced) == Addresses{octet + "=1"});
-    CHECK(shown(release_recipients({"carol@example.com", "Carol@example.com"}, copy, rows_of(as_is))) == Addresses{"Carol@example.com=3"});
+    CHECK(shown(release_recipients({"carol@example.com", "Carol@example.com"}, copy, rows_of(as_is))) ==
+          Addresses{"Carol@example.com=3"});
     // a row that the copy does not name
-    CHECK(shown(release_recipients({"dave@example.com"}, copy, rows_of({"dave@example.com"}))) == Addresses{"dave@example.com=1"});
+    CHECK(shown(release_recipients({"dave@example.com"}, copy, rows_of({"dave@example.com"}))) ==
+          Addresses{"dave@example.com=1"});
 }
 
 TEST_CASE("the sender of a copy of an older Tamis comes from the record") {

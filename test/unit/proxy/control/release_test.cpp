@@ -12,7 +12,9 @@ using namespace tamis::proxy;
 
 namespace {
 
-std::shared_ptr<const mail::SealedSpool> spool_of(const std::string& text) { return std::make_shared<mail::SealedSpool>(-1, text.size(), text); }
+std::shared_ptr<const mail::SealedSpool> spool_of(const std::string& text) {
+    return std::make_shared<mail::SealedSpool>(-1, text.size(), text);
+}
 
 std::string crlf(std::string_view text, std::size_t piece = 1000) {
     std::string out;
@@ -25,8 +27,9 @@ std::string crlf(std::string_view text, std::size_t piece = 1000) {
     return out;
 }
 
-const std::string prefix = "X-Envelope-From: <a@example.org>\nX-Envelope-To: <b@example.com>,\n <C@example.com>\nX-Envelope-To-Blocked: <C@example.com>\n"
-                           "X-Quarantine-ID: <abcdefghijkl>\nX-Amavis-Alert: INFECTED\nX-Spam-Flag: YES\nX-Spam-Status: Yes,\n\tscore=9\n";
+const std::string prefix =
+    "X-Envelope-From: <a@example.org>\nX-Envelope-To: <b@example.com>,\n <C@example.com>\nX-Envelope-To-Blocked: <C@example.com>\n"
+    "X-Quarantine-ID: <abcdefghijkl>\nX-Amavis-Alert: INFECTED\nX-Spam-Flag: YES\nX-Spam-Status: Yes,\n\tscore=9\n";
 const std::string message = "Received: by filter\nSubject: hello\n\nbody\n";
 
 StoredCopy copy_of(const std::string& text, Findings findings = Findings::strip) {
@@ -40,7 +43,8 @@ std::string original_of(const StoredCopy& copy) { return std::string(copy.spool-
 
 std::string text_of(const mail::EditedMessage& message_) {
     std::string out;
-    for (const auto& piece : message_.pieces) out += piece.size == 0 ? piece.literal : std::string(message_.spool->head().substr(piece.offset, piece.size));
+    for (const auto& piece : message_.pieces)
+        out += piece.size == 0 ? piece.literal : std::string(message_.spool->head().substr(piece.offset, piece.size));
     return out;
 }
 
@@ -61,8 +65,11 @@ ReleaseFacts facts(ReleaseFormat format) {
 
 TEST_CASE("stored text becomes CRLF text however it is cut into pieces") {
     using namespace std::string_view_literals;
-    struct Row { std::string_view in, out; };
-    const auto row = GENERATE(Row{"a\nb\n", "a\r\nb\r\n"}, Row{"a\r\nb", "a\r\nb\r\n"}, Row{"a\rb\r\r\nc\0d\n"sv, "ab\r\ncd\r\n"}, Row{"", ""}, Row{"\n\n", "\r\n\r\n"}, Row{"x\r", "x\r\n"});
+    struct Row {
+        std::string_view in, out;
+    };
+    const auto row = GENERATE(Row{"a\nb\n", "a\r\nb\r\n"}, Row{"a\r\nb", "a\r\nb\r\n"}, Row{"a\rb\r\r\nc\0d\n"sv, "ab\r\ncd\r\n"},
+                              Row{"", ""}, Row{"\n\n", "\r\n\r\n"}, Row{"x\r", "x\r\n"});
     for (const std::size_t piece : {1U, 2U, 3U, 100U}) CHECK(crlf(row.in, piece) == row.out);
     CrlfText full([](std::string_view) { return false; });
     CHECK_FALSE(full.feed("x\n"));
@@ -76,25 +83,37 @@ TEST_CASE("the fields put on top of a copy are read and end where the message be
     CHECK(*copy.blocked == std::vector<std::string>{"C@example.com"});
     CHECK(copy.mail_id == "abcdefghijkl");
     CHECK(original_of(copy) == crlf(message));
-    CHECK(original_of(copy_of("Return-Path: <x@example.org>\nDelivered-To: virus-quarantine\n" + prefix + message)) == crlf(message));
+    CHECK(original_of(copy_of("Return-Path: <x@example.org>\nDelivered-To: virus-quarantine\n" + prefix + message)) ==
+          crlf(message));
     const auto report = copy_of(prefix + message, Findings::keep);
-    CHECK(original_of(report) == "X-Amavis-Alert: INFECTED\r\nX-Spam-Flag: YES\r\nX-Spam-Status: Yes,\r\n\tscore=9\r\n" + crlf(message));
-    const auto old = copy_of("X-Envelope-From: <>\nX-Envelope-To: \"quoted <>, x\"@example.com\nX-Quarantine-ID: <abc>\nSubject: x\n\n");
+    CHECK(original_of(report) ==
+          "X-Amavis-Alert: INFECTED\r\nX-Spam-Flag: YES\r\nX-Spam-Status: Yes,\r\n\tscore=9\r\n" + crlf(message));
+    const auto old =
+        copy_of("X-Envelope-From: <>\nX-Envelope-To: \"quoted <>, x\"@example.com\nX-Quarantine-ID: <abc>\nSubject: x\n\n");
     CHECK(old.sender == "");
     CHECK_FALSE(old.blocked);
 }
 
 TEST_CASE("addresses of a copy are read octet by octet, whatever stands in their quotes") {
-    const std::vector<std::string> odd = {"\"a b@c >>=d\"@example.com", "\" a\tb \"@x", "\"<,>\\\"\\\\\"@x", "\xe9u@example.com", "\xff\xc3@x", "a\\xFF@x", "a.\"> b\".c@x", ""};
+    const std::vector<std::string> odd = {"\"a b@c >>=d\"@example.com",
+                                          "\" a\tb \"@x",
+                                          "\"<,>\\\"\\\\\"@x",
+                                          "\xe9u@example.com",
+                                          "\xff\xc3@x",
+                                          "a\\xFF@x",
+                                          "a.\"> b\".c@x",
+                                          ""};
     std::string all;
     for (const auto& address : odd) all += (all.empty() ? "<" : ",\n <") + address + ">";
     CHECK(angle_addresses(all) == odd);
-    const auto copy = copy_of("X-Envelope-From: <a\xff@example.net>\nX-Envelope-To: " + all + "\nX-Envelope-To-Blocked: " + all + "\nX-Quarantine-ID: <abc>\n" + message);
+    const auto copy = copy_of("X-Envelope-From: <a\xff@example.net>\nX-Envelope-To: " + all + "\nX-Envelope-To-Blocked: " + all +
+                              "\nX-Quarantine-ID: <abc>\n" + message);
     CHECK(copy.sender == "a\xff@example.net");
     CHECK(copy.recipients == odd);
     CHECK(*copy.blocked == odd);
     // an old amavisd wrote no brackets; a field that was cut names what is left
-    CHECK(angle_addresses("\"quoted <>, x\"@example.com, b@x") == std::vector<std::string>{"\"quoted <>, x\"@example.com", "b@x"});
+    CHECK(angle_addresses("\"quoted <>, x\"@example.com, b@x") ==
+          std::vector<std::string>{"\"quoted <>, x\"@example.com", "b@x"});
     CHECK(angle_addresses("<a@x>, <\"b") == std::vector<std::string>{"a@x", "\"b"});
 }
 
@@ -109,7 +128,8 @@ TEST_CASE("octets of the fields on top of a copy make no 8-bit message of it") {
 }
 
 TEST_CASE("a message cannot add recipients by beginning with our fields") {
-    const auto copy = copy_of(prefix + "X-Envelope-To-Blocked: <evil@example.net>\nX-Envelope-From: <evil@example.net>\nX-Quarantine-ID: <evil>\n\n");
+    const auto copy = copy_of(
+        prefix + "X-Envelope-To-Blocked: <evil@example.net>\nX-Envelope-From: <evil@example.net>\nX-Quarantine-ID: <evil>\n\n");
     CHECK(*copy.blocked == std::vector<std::string>{"C@example.com"});
     CHECK(copy.sender == "a@example.org");
     CHECK(copy.mail_id == "abcdefghijkl");
@@ -117,8 +137,11 @@ TEST_CASE("a message cannot add recipients by beginning with our fields") {
 }
 
 TEST_CASE("what is no copy is a clear fault") {
-    struct Row { std::string text, why; };
-    const auto row = GENERATE(Row{"Subject: x\n\n", "no X-Quarantine-ID"}, Row{"", "no X-Quarantine-ID"}, Row{"X-Quarantine-ID: <a>\nSubject: x\n\n", "says no sender"},
+    struct Row {
+        std::string text, why;
+    };
+    const auto row = GENERATE(Row{"Subject: x\n\n", "no X-Quarantine-ID"}, Row{"", "no X-Quarantine-ID"},
+                              Row{"X-Quarantine-ID: <a>\nSubject: x\n\n", "says no sender"},
                               Row{"From a@b Tue Jan  3 10:00:00 2023\nX-Quarantine-ID: <a>\n\n", "mailbox file"});
     const auto copy = parse_stored_copy(spool_of(crlf(row.text)), false);
     REQUIRE_FALSE(copy);
@@ -147,7 +170,8 @@ TEST_CASE("the state of a release lives in rs and at the end of smtp_resp") {
     const auto by_another = standing_of("R", response);  // MailZu writes the letter alone
     CHECK(by_another.kind == Standing::Kind::released);
     CHECK(describe_note(by_another.note) == "released by another program, which did not note when");
-    const auto wide = with_note(std::string(255, 'x'), {true, "2026-11-22T20:05:13Z", std::string(300, 'y'), std::string(300, 'z'), {}});
+    const auto wide =
+        with_note(std::string(255, 'x'), {true, "2026-11-22T20:05:13Z", std::string(300, 'y'), std::string(300, 'z'), {}});
     CHECK(wide.size() == 255);
     CHECK(standing_of("R", wide).note.queue_id == std::string(60, 'z'));
     // a note inside an answer that a stranger could have chosen means nothing without the letter
@@ -162,7 +186,10 @@ TEST_CASE("a released message is the original below Resent fields, or inside a m
     const auto original = crlf(message);
     const auto resent = text_of(released_message(copy, facts(ReleaseFormat::resend)));
     CHECK(resent.starts_with("Received: by filter.example.com (Tamis, release of abcdefghijkl)\r\n\tid NEWID; "));
-    CHECK(resent.find("\r\nResent-From: \"Content-filter at filter.example.com\" <postmaster@filter.example.com>\r\nResent-To: <C@example.com>\r\nResent-Date: ") != std::string::npos);
+    CHECK(
+        resent.find(
+            "\r\nResent-From: \"Content-filter at filter.example.com\" <postmaster@filter.example.com>\r\nResent-To: <C@example.com>\r\nResent-Date: ") !=
+        std::string::npos);
     CHECK(resent.ends_with("\r\nResent-Message-ID: <abcdefghijkl-NEWID@filter.example.com>\r\n" + original));
     auto asked = facts(ReleaseFormat::resend);
     asked.requested_by = "admin@example.com\r\nBcc: x";
@@ -176,8 +203,11 @@ TEST_CASE("a released message is the original below Resent fields, or inside a m
     const auto attached = text_of(released_message(copy, facts(ReleaseFormat::attach)));
     CHECK(attached.find("Content-Type: multipart/mixed; boundary=\"=_B\"\r\n") != std::string::npos);
     CHECK(attached.find("Subject: From quarantine: hello\r\n") != std::string::npos);
-    CHECK(attached.find("\r\n--=_B\r\nContent-Type: message/rfc822\r\nContent-Disposition: attachment; filename=\"msg-abcdefghijkl.eml\"\r\n"
-                        "Content-Transfer-Encoding: 7bit\r\n\r\n" + original + "\r\n--=_B--\r\n") != std::string::npos);
+    CHECK(
+        attached.find(
+            "\r\n--=_B\r\nContent-Type: message/rfc822\r\nContent-Disposition: attachment; filename=\"msg-abcdefghijkl.eml\"\r\n"
+            "Content-Transfer-Encoding: 7bit\r\n\r\n" +
+            original + "\r\n--=_B--\r\n") != std::string::npos);
     const auto plain = text_of(released_message(copy, facts(ReleaseFormat::plain)));
     CHECK(plain.find("Content-Type: text/plain; charset=us-ascii\r\n") != std::string::npos);
     CHECK(plain.ends_with("\r\n" + original));
@@ -200,7 +230,12 @@ TEST_CASE("where a copy is follows from quar_type and quar_loc") {
     CHECK(kind("F", "v/virus-abcdefghijkl")->name == "v/virus-abcdefghijkl");
     CHECK(kind("Z", "x.gz,abcdefghijkl[7]")->kind == Located::Kind::table);
     CHECK(kind("F", "a,b")->name == "a");
-    for (const auto& [type, why] : {std::pair{"M", "mailed to"}, {"L", "mailed to"}, {"B", "BSMTP"}, {"", "no copy"}, {"X", "unknown type"}, {"F", "does not say"}}) {
+    for (const auto& [type, why] : {std::pair{"M", "mailed to"},
+                                    {"L", "mailed to"},
+                                    {"B", "BSMTP"},
+                                    {"", "no copy"},
+                                    {"X", "unknown type"},
+                                    {"F", "does not say"}}) {
         const auto located = kind(type, type == std::string("F") ? "" : "box@example.com");
         REQUIRE_FALSE(located);
         CHECK(located.error().detail.find(why) != std::string::npos);

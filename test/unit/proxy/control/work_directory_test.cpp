@@ -62,8 +62,10 @@ TEST_CASE("a directory with other files stays") {
 TEST_CASE("a file that is not in the directory, or only by detours, stays") {
     const Folder folder;
     const Opened mail(folder.mail());
-    for (const auto& [directory, file] : {std::pair{folder.path, folder.mail()}, std::pair{std::string("/"), folder.mail()}, std::pair{std::string("work"), std::string("work/email.txt")},
-                                          std::pair{folder.work(), folder.work() + "/../work/email.txt"}, std::pair{folder.work() + "/x", folder.mail()}}) {
+    for (const auto& [directory, file] :
+         {std::pair{folder.path, folder.mail()}, std::pair{std::string("/"), folder.mail()},
+          std::pair{std::string("work"), std::string("work/email.txt")},
+          std::pair{folder.work(), folder.work() + "/../work/email.txt"}, std::pair{folder.work() + "/x", folder.mail()}}) {
         CHECK(WorkDirectory(directory, file, mail.number).remove());
         CHECK(fs::exists(folder.mail()));
     }

@@ -51,8 +51,7 @@ TEST_CASE("MAIL carries what the server can take and the client gave") {
     envelope.envelope_id = "QQ+2B<1>";
     envelope.auth = "<>";
     auto what = submission(envelope);
-    CHECK(mail_command(what, all()) ==
-          "MAIL FROM:<s@example.com> SIZE=3 BODY=7BIT RET=HDRS ENVID=QQ+2B+3C1+3E AUTH=<>\r\n");
+    CHECK(mail_command(what, all()) == "MAIL FROM:<s@example.com> SIZE=3 BODY=7BIT RET=HDRS ENVID=QQ+2B+3C1+3E AUTH=<>\r\n");
     CHECK(mail_command(what, {}) == "MAIL FROM:<s@example.com>\r\n");
     what.has_8bit = true;
     what.needs_smtputf8 = true;
@@ -63,11 +62,9 @@ TEST_CASE("MAIL carries what the server can take and the client gave") {
 
 TEST_CASE("RCPT carries NOTIFY and ORCPT when DSN is offered") {
     const mail::Recipient recipient{"r@example.com", "success,FAILURE", "rfc822;o+3Dx@example.com"};
-    CHECK(rcpt_command(recipient, all()) ==
-          "RCPT TO:<r@example.com> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;o+3Dx@example.com\r\n");
+    CHECK(rcpt_command(recipient, all()) == "RCPT TO:<r@example.com> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;o+3Dx@example.com\r\n");
     CHECK(rcpt_command(recipient, {}) == "RCPT TO:<r@example.com>\r\n");
-    CHECK(rcpt_command({"r@example.com", "", "utf-8;\xce\xb4@x"}, all()) ==
-          "RCPT TO:<r@example.com> ORCPT=utf-8;\\x{3B4}@x\r\n");
+    CHECK(rcpt_command({"r@example.com", "", "utf-8;\xce\xb4@x"}, all()) == "RCPT TO:<r@example.com> ORCPT=utf-8;\\x{3B4}@x\r\n");
 }
 
 TEST_CASE("what the next hop lacks is refused in the words of the reference") {
@@ -97,7 +94,8 @@ TEST_CASE("what the next hop lacks is refused in the words of the reference") {
         CHECK(refusal->text == "Non-ASCII addresses not permitted for recipient");
     }
     SECTION("octets that came without SMTPUTF8 leave without it, as they came") {
-        const std::string address = GENERATE(as<std::string>(), "d\xc3\xb6rte@example.com", "\xff@example.com", "\"\xe9 >\"@example.com");
+        const std::string address =
+            GENERATE(as<std::string>(), "d\xc3\xb6rte@example.com", "\xff@example.com", "\"\xe9 >\"@example.com");
         what.sender = address;
         what.recipients = {{address, "", ""}};
         CHECK(smtputf8_wish(what) == Smtputf8::not_asked);
@@ -134,9 +132,8 @@ TEST_CASE("what the next hop lacks is refused in the words of the reference") {
 }
 
 TEST_CASE("nothing that would break a command line reaches it") {
-    const std::string bad =
-        GENERATE(as<std::string>(), "a\r\nRCPT TO:<b@x>", "a\nb@x", "a\rb@x", std::string("a\0b@x", 5), "a b@x",
-                 "a>b@x", "<a@x", "a@x> SIZE=1", "a\tb@x", "a\x7f@x", std::string(2000, 'a'));
+    const std::string bad = GENERATE(as<std::string>(), "a\r\nRCPT TO:<b@x>", "a\nb@x", "a\rb@x", std::string("a\0b@x", 5),
+                                     "a b@x", "a>b@x", "<a@x", "a@x> SIZE=1", "a\tb@x", "a\x7f@x", std::string(2000, 'a'));
     mail::Envelope envelope;
     auto what = submission(envelope);
     CHECK(code_of(recipient_refusal({bad, "", ""}, all())) == "553 5.1.3");
@@ -160,13 +157,13 @@ TEST_CASE("nothing that would break a command line reaches it") {
 TEST_CASE("quoted local parts pass when they are well formed") {
     const std::string good = GENERATE(as<std::string>(), "\"a b\"@x", "\"a<b>\"@x", "\"a\\\"b\"@x", "\"\"@x");
     CHECK(code_of(recipient_refusal({good, "", ""}, all())) == "fine");
-    for (const auto* odd : {"a.\"b c\".d@x", "a\"b\"c@x", "\"a@b\""}) CHECK(code_of(recipient_refusal({odd, "", ""}, all())) == "fine");
+    for (const auto* odd : {"a.\"b c\".d@x", "a\"b\"c@x", "\"a@b\""})
+        CHECK(code_of(recipient_refusal({odd, "", ""}, all())) == "fine");
     for (const auto* bad : {"\"a b@x", "a\">\"@x", "a\" b\"@x", "\"a\"> b@x", "\"a\\\"@x"})
         CHECK(code_of(recipient_refusal({bad, "", ""}, all())) == "553 5.1.3");
 }
 
-TEST_CASE(
-    "an empty recipient, an ORCPT without type and NOTIFY=NEVER with company are refused or taken as they should") {
+TEST_CASE("an empty recipient, an ORCPT without type and NOTIFY=NEVER with company are refused or taken as they should") {
     CHECK(code_of(recipient_refusal({"", "", ""}, all())) == "553 5.1.3");
     CHECK(code_of(recipient_refusal({"r@x", "", "r@x"}, all())) == "501 5.5.4");
     CHECK(code_of(recipient_refusal({"r@x", "NEVER", ""}, all())) == "fine");

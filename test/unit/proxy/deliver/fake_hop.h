@@ -96,8 +96,7 @@ private:
         if (starts_with_fold(command, "MAIL")) return "250 2.1.0 Ok";
         if (starts_with_fold(command, "RCPT")) return "250 2.1.5 Ok";
         if (command == "STARTTLS") return "220 2.0.0 Ready";
-        if (command == "DATA")
-            return accepted != 0 ? "354 End data with <CR><LF>.<CR><LF>" : "554 5.5.1 no valid recipients";
+        if (command == "DATA") return accepted != 0 ? "354 End data with <CR><LF>.<CR><LF>" : "554 5.5.1 no valid recipients";
         if (command == "QUIT") return "221 2.0.0 Bye!close";
         return "250 2.0.0 Ok";
     }
@@ -125,9 +124,8 @@ private:
                 in_text = false;
                 std::size_t replies = self.traits.lmtp ? std::exchange(accepted, 0) : 1;
                 for (accepted = 0; replies != 0; --replies)
-                    if (!co_await speak(
-                            self, stream,
-                            self.decide(number, ".", "250 2.0.0 Ok: queued as " + std::to_string(self.texts.size()))))
+                    if (!co_await speak(self, stream,
+                                        self.decide(number, ".", "250 2.0.0 Ok: queued as " + std::to_string(self.texts.size()))))
                         co_return;
                 continue;
             }

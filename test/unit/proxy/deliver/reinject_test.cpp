@@ -114,8 +114,7 @@ TEST_CASE("a next hop that nobody listens on gives 450 4.4.1") {
     Reinjector reinjector{{}};
     const auto results = bench.wait(reinjector, gone, bench.message(2));
     CHECK(codes(results) == "450 450");
-    CHECK(shown(results[0]) ==
-          "450 4.4.1 Can't connect to " + gone.endpoint.text() + ", MTA(" + gone.shown + "), id=id1");
+    CHECK(shown(results[0]) == "450 4.4.1 Can't connect to " + gone.endpoint.text() + ", MTA(" + gone.shown + "), id=id1");
     const auto socket = bench.wait(reinjector, parse_next_hop("lmtp:/nonexistent/socket").value(), bench.message());
     CHECK(shown(socket[0]) == "450 4.4.1 Can't connect to /nonexistent/socket, MTA(lmtp:/nonexistent/socket), id=id1");
 }
@@ -125,9 +124,8 @@ TEST_CASE("a next hop that falls silent is left at the deadline, at whatever ste
         std::string step, section;
         bool unknown = false;
     };
-    const auto row =
-        GENERATE(Row{"greeting", "fwd-connect"}, Row{"EHLO", "fwd-connect"}, Row{"MAIL", "fwd-mail-pip"},
-                 Row{"RCPT", "fwd-rcpt-pip"}, Row{"DATA", "fwd-data-chkpnt"}, Row{".", "fwd-data-end", true});
+    const auto row = GENERATE(Row{"greeting", "fwd-connect"}, Row{"EHLO", "fwd-connect"}, Row{"MAIL", "fwd-mail-pip"},
+                              Row{"RCPT", "fwd-rcpt-pip"}, Row{"DATA", "fwd-data-chkpnt"}, Row{".", "fwd-data-end", true});
     Bench bench;
     FakeHop fake(bench.context, {}, when(row.step, "!hang"));
     Reinjector reinjector{{}};
@@ -162,32 +160,28 @@ TEST_CASE("what the next hop says to a step comes back in its words") {
         std::string step, say, want;
         bool unknown = false;
     };
-    const auto row =
-        GENERATE(Row{"greeting", "421 4.3.2 busy!close",
-                     "451 4.5.0 From MTA(#) during fwd-connect (Negative greeting: 421 4.3.2 busy): id=id1"},
-                 Row{"greeting", "554 not here!close",
-                     "451 4.5.0 From MTA(#) during fwd-connect (Negative greeting: 554 not here): id=id1"},
-                 Row{"greeting", "HTTP/1.1 400 Bad\r\n",
-                     "451 4.5.0 From MTA(#) during fwd-connect (not an SMTP reply: \"HTTP/1.1 400 Bad\": protocol "
-                     "error): id=id1"},
-                 Row{"greeting", "!close",
-                     "451 4.5.0 From MTA(#) during fwd-connect (read: connection closed by the peer): id=id1"},
-                 Row{"greeting", "220 hi\r\n250 injected",
-                     "451 4.5.0 From MTA(#) during fwd-connect (the next hop said something that nobody asked for: "
-                     "\"250 injected\\x0D\\x0A\": protocol error): id=id1"},
-                 Row{"MAIL", "451 4.3.0 later", "451 4.3.0 from MTA(#): 451 4.3.0 later"},
-                 Row{"MAIL", "552 5.3.4 too big", "552 5.3.4 from MTA(#): 552 5.3.4 too big"},
-                 Row{"RCPT", "550-5.1.1 no such\r\n550 5.1.1 user", "550 5.1.1 from MTA(#): 550 5.1.1 no such, user"},
-                 Row{"DATA", "451 later", "451 4.5.0 from MTA(#): 451 later"},
-                 Row{"DATA", "554 no", "554 5.5.0 from MTA(#): 554 no"},
-                 Row{"DATA", "!close", "450 4.5.0 No response to DATA, MTA(#), id=id1"},
-                 Row{".", "450 4.2.0 later", "450 4.2.0 from MTA(#): 450 4.2.0 later"},
-                 Row{".", "554 5.7.1 spam", "554 5.7.1 from MTA(#): 554 5.7.1 spam"},
-                 Row{".", "421 4.3.2 going down!close", "451 4.3.2 from MTA(#): 421 4.3.2 going down"},
-                 Row{".", "!close",
-                     "451 4.5.0 From MTA(#) during fwd-data-end (read: connection closed by the peer): id=id1", true},
-                 Row{".", "!reset",
-                     "451 4.5.0 From MTA(#) during fwd-data-end (read: connection closed by the peer): id=id1", true});
+    const auto row = GENERATE(
+        Row{"greeting", "421 4.3.2 busy!close",
+            "451 4.5.0 From MTA(#) during fwd-connect (Negative greeting: 421 4.3.2 busy): id=id1"},
+        Row{"greeting", "554 not here!close",
+            "451 4.5.0 From MTA(#) during fwd-connect (Negative greeting: 554 not here): id=id1"},
+        Row{"greeting", "HTTP/1.1 400 Bad\r\n",
+            "451 4.5.0 From MTA(#) during fwd-connect (not an SMTP reply: \"HTTP/1.1 400 Bad\": protocol "
+            "error): id=id1"},
+        Row{"greeting", "!close", "451 4.5.0 From MTA(#) during fwd-connect (read: connection closed by the peer): id=id1"},
+        Row{"greeting", "220 hi\r\n250 injected",
+            "451 4.5.0 From MTA(#) during fwd-connect (the next hop said something that nobody asked for: "
+            "\"250 injected\\x0D\\x0A\": protocol error): id=id1"},
+        Row{"MAIL", "451 4.3.0 later", "451 4.3.0 from MTA(#): 451 4.3.0 later"},
+        Row{"MAIL", "552 5.3.4 too big", "552 5.3.4 from MTA(#): 552 5.3.4 too big"},
+        Row{"RCPT", "550-5.1.1 no such\r\n550 5.1.1 user", "550 5.1.1 from MTA(#): 550 5.1.1 no such, user"},
+        Row{"DATA", "451 later", "451 4.5.0 from MTA(#): 451 later"}, Row{"DATA", "554 no", "554 5.5.0 from MTA(#): 554 no"},
+        Row{"DATA", "!close", "450 4.5.0 No response to DATA, MTA(#), id=id1"},
+        Row{".", "450 4.2.0 later", "450 4.2.0 from MTA(#): 450 4.2.0 later"},
+        Row{".", "554 5.7.1 spam", "554 5.7.1 from MTA(#): 554 5.7.1 spam"},
+        Row{".", "421 4.3.2 going down!close", "451 4.3.2 from MTA(#): 421 4.3.2 going down"},
+        Row{".", "!close", "451 4.5.0 From MTA(#) during fwd-data-end (read: connection closed by the peer): id=id1", true},
+        Row{".", "!reset", "451 4.5.0 From MTA(#) during fwd-data-end (read: connection closed by the peer): id=id1", true});
     Bench bench;
     FakeHop fake(bench.context, {}, when(row.step, row.say));
     Reinjector reinjector{{}};
@@ -212,8 +206,7 @@ TEST_CASE("a reply without end is cut off") {
     Reinjector reinjector{{}};
     const auto results = bench.wait(reinjector, fake.hop(), bench.message());
     CHECK(results[0].code == 451);
-    CHECK(results[0].text.find(one_line ? "longer than 8192 octets" : "reply longer than 65536 octets") !=
-          std::string::npos);
+    CHECK(results[0].text.find(one_line ? "longer than 8192 octets" : "reply longer than 65536 octets") != std::string::npos);
 }
 
 TEST_CASE("every combination of five recipients' outcomes, SMTP and LMTP") {
@@ -221,14 +214,12 @@ TEST_CASE("every combination of five recipients' outcomes, SMTP and LMTP") {
     const bool lmtp = GENERATE(false, true);
     const bool abort = GENERATE(false, true);
     int number = 0;
-    FakeHop fake(bench.context, {.lmtp = lmtp},
-                 [&number](int, const std::string& command) -> std::optional<std::string> {
-                     if (!command.starts_with("RCPT TO:<r")) return std::nullopt;
-                     int rest = number;
-                     for (int i = command[10] - '1'; i > 0; --i) rest /= 3;
-                     return std::array<std::string, 3>{"250 2.1.5 ok", "450 4.2.0 later",
-                                                       "550 5.1.1 no"}[static_cast<std::size_t>(rest % 3)];
-                 });
+    FakeHop fake(bench.context, {.lmtp = lmtp}, [&number](int, const std::string& command) -> std::optional<std::string> {
+        if (!command.starts_with("RCPT TO:<r")) return std::nullopt;
+        int rest = number;
+        for (int i = command[10] - '1'; i > 0; --i) rest /= 3;
+        return std::array<std::string, 3>{"250 2.1.5 ok", "450 4.2.0 later", "550 5.1.1 no"}[static_cast<std::size_t>(rest % 3)];
+    });
     Reinjector reinjector{{}};
     for (number = 0; number < 243; ++number) {
         auto what = bench.message(5);
@@ -263,8 +254,7 @@ TEST_CASE("LMTP outcomes after the dot belong to their recipients") {
         asked = 0;
         const auto results = bench.wait(reinjector, fake.hop(), bench.message(5));
         for (int i = 0, rest = number; i < 5; ++i, rest /= 3)
-            REQUIRE(results[static_cast<std::size_t>(i)].code ==
-                    std::array{250, 450, 550}[static_cast<std::size_t>(rest % 3)]);
+            REQUIRE(results[static_cast<std::size_t>(i)].code == std::array{250, 450, 550}[static_cast<std::size_t>(rest % 3)]);
     }
     CHECK(fake.connections == 1);
     number = 0;
@@ -465,8 +455,8 @@ TEST_CASE("STARTTLS with a throw-away certificate; what was said before TLS is d
     const auto directory = std::filesystem::temp_directory_path() / ("tamis-deliver-" + std::to_string(::getpid()));
     std::filesystem::create_directories(directory);
     const auto key = (directory / "key.pem").string(), certificate = (directory / "cert.pem").string();
-    const auto made = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout " + key +
-                      " -out " + certificate + " 2>/dev/null";
+    const auto made = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout " + key + " -out " +
+                      certificate + " 2>/dev/null";
     REQUIRE(std::system(made.c_str()) == 0);
     const auto server = TlsContext::server(certificate, key);
     const auto client = TlsContext::client("", false);

@@ -31,7 +31,7 @@ public:
         path = name;
     }
     ~Folder() { fs::remove_all(path); }
-    fs::path                 path;
+    fs::path path;
     std::vector<std::string> files() const {
         std::vector<std::string> names;
         for (const auto& entry : fs::recursive_directory_iterator(path))
@@ -102,7 +102,7 @@ TEST_CASE("a file holds prefix and message with LF, mode 0640, below directories
     REQUIRE(write_file_copy(copy_of(folder, "a/virus-abc"), never));
     CHECK(folder.files() == std::vector<std::string>{"q/a/virus-abc"});
     CHECK(content(folder.path / "q/a/virus-abc") == "X-Quarantine-ID: <m>\nSubject: x\n\nFrom me\nbye\n");
-    struct stat about {};
+    struct stat about{};
     REQUIRE(::stat((folder.path / "q/a/virus-abc").c_str(), &about) == 0);
     CHECK((about.st_mode & 07137) == 0);  // 0640 less the umask
     REQUIRE(::stat((folder.path / "q/a").c_str(), &about) == 0);
@@ -210,7 +210,7 @@ TEST_CASE("a locked mbox is waited for, but not longer than told") {
     REQUIRE(write_file_copy(copy, never));
     const auto before = content(folder.path / "q/spam");
     const int other = ::open((folder.path / "q/spam").c_str(), O_RDWR | O_CLOEXEC);
-    struct flock whole {};
+    struct flock whole{};
     whole.l_type = F_WRLCK;
     REQUIRE(::fcntl(other, F_OFD_SETLK, &whole) == 0);
     int asked = 0;
@@ -257,7 +257,7 @@ TEST_CASE("a symbolic link in the place of an mbox is not followed") {
 
 struct Collector : Sink {
     std::string text;
-    Done        put(std::string_view bytes) override {
+    Done put(std::string_view bytes) override {
         text += bytes;
         return {};
     }
@@ -297,9 +297,12 @@ TEST_CASE("the keeper writes off the loop, many at a time, and a late copy never
         asio::io_context context;
         const auto soon = Deadline::in(std::chrono::seconds(60));
         for (int i = 0; i < count; ++i)
-            asio::co_spawn(context, write_some(keeper, copy_of(folder, "virus-" + std::to_string(i)), soon, results[static_cast<std::size_t>(i)]),
-                           [](const std::exception_ptr&) {});
-        asio::co_spawn(context, write_some(keeper, copy_of(folder, "late"), Deadline{{}}, late), [](const std::exception_ptr&) {});
+            asio::co_spawn(
+                context,
+                write_some(keeper, copy_of(folder, "virus-" + std::to_string(i)), soon, results[static_cast<std::size_t>(i)]),
+                [](const std::exception_ptr&) {});
+        asio::co_spawn(context, write_some(keeper, copy_of(folder, "late"), Deadline{{}}, late),
+                       [](const std::exception_ptr&) {});
         context.run();
         for (const auto& done : results) CHECK(done);
         REQUIRE_FALSE(late);

@@ -12,9 +12,9 @@ using tamis::proxy::DataReceiver;
 namespace {
 
 struct Received {
-    std::string   text;
-    bool          finished = false;
-    std::size_t   used = 0;
+    std::string text;
+    bool finished = false;
+    std::size_t used = 0;
     std::uint64_t normalised = 0;
 };
 
@@ -86,8 +86,8 @@ TEST_CASE("every sequence of CR, LF, NUL, dot and a letter up to length 7 is wha
             for (const std::size_t step : {std::size_t(1), std::size_t(2), std::size_t(3), text.size()}) {
                 const auto got = receive(text, step);
                 // a CR at the very end of unfinished input is still undecided: compare finished dialogues exactly
-                if (got.finished != want.finished || (want.finished && (got.text != want.text || got.used != want.used ||
-                                                                        got.normalised != want.normalised)))
+                if (got.finished != want.finished ||
+                    (want.finished && (got.text != want.text || got.used != want.used || got.normalised != want.normalised)))
                     ++wrong;
                 if (got.text.find('\0') != std::string::npos) ++wrong;
             }
@@ -205,7 +205,7 @@ std::string repeated(std::string_view what, std::size_t size) {
 // take_in - as a session does it: in blocks as large as its input buffer
 void take_in(const std::string& bytes) {
     constexpr std::size_t block = 128 * 1024;
-    std::size_t           calls = 0;
+    std::size_t calls = 0;
     DataReceiver receiver(0, [&](std::string_view) { return ++calls != 0; });
     for (std::size_t at = 0; at < bytes.size(); at += block) receiver.feed(std::string_view(bytes).substr(at, block));
 }
@@ -214,7 +214,8 @@ void take_in(const std::string& bytes) {
 
 TEST_CASE("the cost of data is linear, whatever it is") {
     const std::string special("\0\r\n.a\xe4", 6);
-    std::vector<std::string> shapes{std::string(1, '\0'), "\r", "\n", ".", "a", "\r\n.", "\r\n.\r", "\r\n..", "a\r\n\0", "\r\r\n"};
+    std::vector<std::string> shapes{
+        std::string(1, '\0'), "\r", "\n", ".", "a", "\r\n.", "\r\n.\r", "\r\n..", "a\r\n\0", "\r\r\n"};
     for (const char first : special)
         for (const char second : special) shapes.push_back({first, second});
     for (const auto& shape : shapes) {
@@ -222,7 +223,8 @@ TEST_CASE("the cost of data is linear, whatever it is") {
         CHECK(tamis::test::grows_linearly(4096, [&](std::size_t size) { take_in(repeated(shape, size)); }));
     }
     for (const char tail : special) {  // a line that does not end, with something else far behind
-        CHECK(tamis::test::grows_linearly(4096, [&](std::size_t size) { take_in(repeated("a\0", size) + tail + repeated(std::string(1, '\0'), size)); }));
+        CHECK(tamis::test::grows_linearly(
+            4096, [&](std::size_t size) { take_in(repeated("a\0", size) + tail + repeated(std::string(1, '\0'), size)); }));
     }
 }
 

@@ -3,9 +3,9 @@
 #include <catch2/catch.hpp>
 #include <random>
 
-#include "proxy/smtp/command.h"
 #include "base/text.h"
 #include "lib/growth.h"
+#include "proxy/smtp/command.h"
 
 using namespace tamis;
 using namespace tamis::proxy;
@@ -54,18 +54,16 @@ TEST_CASE("simple commands answer as amavisd does") {
     };
     const auto row = GENERATE(
         Row{"NOOP", "250 2.0.0 Ok NOOP\r\n"}, Row{"noop with words", "250 2.0.0 Ok NOOP\r\n"},
-        Row{"RSET", "250 2.0.0 Ok RSET\r\n"},
-        Row{"RSET x", "501 5.5.4 Error: RSET does not accept arguments\r\n"},
+        Row{"RSET", "250 2.0.0 Ok RSET\r\n"}, Row{"RSET x", "501 5.5.4 Error: RSET does not accept arguments\r\n"},
         Row{"QUIT x", "501 5.5.4 Error: QUIT does not accept arguments\r\n"},
         Row{"VRFY a@b", "252 2.0.0 Argument not checked\r\n"}, Row{"VRFY", "501 5.5.2 Syntax: VRFY address\r\n"},
         Row{"EXPN x", "502 5.5.1 Error: command EXPN not implemented\r\n"},
         Row{"TURN", "502 5.5.1 Error: command TURN not implemented\r\n"},
         Row{"BDAT 5 LAST", "500 5.5.2 Error: command BDAT not recognized\r\n"},
         Row{"XCLIENT ADDR=1.2.3.4", "500 5.5.2 Error: command XCLIENT not recognized\r\n"},
-        Row{"AUTH PLAIN x", "500 5.5.2 Error: command AUTH not recognized\r\n"},
-        Row{"", "500 5.5.2 Error: bad syntax\r\n"}, Row{"MAIL-FROM", "500 5.5.2 Error: bad syntax\r\n"},
-        Row{"\x01NOOP", "500 5.5.2 Error: bad syntax\r\n"}, Row{"NO\rOP", "500 5.5.2 Error: bad syntax\r\n"},
-        Row{"STARTTLS", "502 5.5.1 Error: command not available\r\n"},
+        Row{"AUTH PLAIN x", "500 5.5.2 Error: command AUTH not recognized\r\n"}, Row{"", "500 5.5.2 Error: bad syntax\r\n"},
+        Row{"MAIL-FROM", "500 5.5.2 Error: bad syntax\r\n"}, Row{"\x01NOOP", "500 5.5.2 Error: bad syntax\r\n"},
+        Row{"NO\rOP", "500 5.5.2 Error: bad syntax\r\n"}, Row{"STARTTLS", "502 5.5.1 Error: command not available\r\n"},
         Row{"DATA", "503 5.5.1 Need MAIL command before DATA\r\n"},
         Row{"RCPT TO:<a@b>", "503 5.5.1 Need MAIL command before RCPT\r\n"});
     Dialog dialog(options());
@@ -78,21 +76,17 @@ TEST_CASE("MAIL parameters") {
         std::string_view line, reply;
     };
     const auto row = GENERATE(
-        Row{"MAIL FROM:<a@b.c>", "250 2.1.0 Sender <a@b.c> OK\r\n"},
-        Row{"mail from: <a@b.c>", "250 2.1.0 Sender <a@b.c> OK\r\n"},
-        Row{"MAIL FROM:<>", "250 2.1.0 Sender <> OK\r\n"},
-        Row{"MAIL FROM:<@x,@y:a@b.c>", "250 2.1.0 Sender <a@b.c> OK\r\n"},
+        Row{"MAIL FROM:<a@b.c>", "250 2.1.0 Sender <a@b.c> OK\r\n"}, Row{"mail from: <a@b.c>", "250 2.1.0 Sender <a@b.c> OK\r\n"},
+        Row{"MAIL FROM:<>", "250 2.1.0 Sender <> OK\r\n"}, Row{"MAIL FROM:<@x,@y:a@b.c>", "250 2.1.0 Sender <a@b.c> OK\r\n"},
         Row{"MAIL FROM:<\"a b>\"@c>", "250 2.1.0 Sender <\"a b>\"@c> OK\r\n"},
         Row{"MAIL FROM:a@b.c", "501 5.5.2 Syntax: MAIL FROM:<address>\r\n"},
         Row{"MAIL FROM:<a@b.c", "501 5.5.2 Syntax: MAIL FROM:<address>\r\n"},
         Row{"MAIL FROM:<a b@c>", "501 5.5.2 Syntax: MAIL FROM:<address>\r\n"},
         Row{"MAIL FROM:<a@b.c>x", "501 5.5.4 Syntax error in MAIL FROM parameters\r\n"},
         Row{"MAIL FROM:<a@b.c> A=b=c", "501 5.5.4 Syntax error in MAIL FROM parameters\r\n"},
-        Row{"MAIL FROM:<a@b.c> SIZE=1234 BODY=8BITMIME SMTPUTF8 RET=hdrs ENVID=x+2By",
-            "250 2.1.0 Sender <a@b.c> OK\r\n"},
+        Row{"MAIL FROM:<a@b.c> SIZE=1234 BODY=8BITMIME SMTPUTF8 RET=hdrs ENVID=x+2By", "250 2.1.0 Sender <a@b.c> OK\r\n"},
         Row{"MAIL FROM:<a@b.c> SIZE=x", "501 5.5.4 Syntax error in MAIL parameter: SIZE\r\n"},
-        Row{"MAIL FROM:<a@b.c> SIZE=99999999999999999999999",
-            "501 5.5.4 Syntax error in MAIL parameter: SIZE\r\n"},
+        Row{"MAIL FROM:<a@b.c> SIZE=99999999999999999999999", "501 5.5.4 Syntax error in MAIL parameter: SIZE\r\n"},
         Row{"MAIL FROM:<a@b.c> BODY", "501 5.5.4 Syntax error in MAIL parameter, value is required: BODY\r\n"},
         Row{"MAIL FROM:<a@b.c> BODY=BINARYMIME", "501 5.5.4 Syntax error in MAIL parameter: BODY\r\n"},
         Row{"MAIL FROM:<a@b.c> SMTPUTF8=1", "501 5.5.4 Syntax error in MAIL parameter: SMTPUTF8\r\n"},
@@ -114,17 +108,17 @@ TEST_CASE("RCPT parameters") {
     struct Row {
         std::string_view line, reply;
     };
-    const auto row = GENERATE(
-        Row{"RCPT TO:<u@d.e>", "250 2.1.5 Recipient <u@d.e> OK\r\n"},
-        Row{"RCPT TO:<postmaster>", "250 2.1.5 Recipient <postmaster> OK\r\n"},
-        Row{"RCPT TO:<>", "501 5.5.2 Syntax: RCPT TO:<address>\r\n"},
-        Row{"RCPT TO:u@d.e", "501 5.5.2 Syntax: RCPT TO:<address>\r\n"},
-        Row{"RCPT TO:<u@d.e> NOTIFY=success,failure ORCPT=rfc822;u+40d.e", "250 2.1.5 Recipient <u@d.e> OK\r\n"},
-        Row{"RCPT TO:<u@d.e> NOTIFY=NEVER,DELAY",
-            "501 5.5.4 Error in RCPT parameter NOTIFY, illegal combination of values: NEVER,DELAY\r\n"},
-        Row{"RCPT TO:<u@d.e> NOTIFY=SOON", "501 5.5.4 Error in RCPT parameter NOTIFY, illegal value: SOON\r\n"},
-        Row{"RCPT TO:<u@d.e> ORCPT=nothing", "501 5.5.4 Syntax error in RCPT parameter: ORCPT\r\n"},
-        Row{"RCPT TO:<u@d.e> FOO=1", "555 5.5.4 RCPT command parameter unrecognized: FOO\r\n"});
+    const auto row =
+        GENERATE(Row{"RCPT TO:<u@d.e>", "250 2.1.5 Recipient <u@d.e> OK\r\n"},
+                 Row{"RCPT TO:<postmaster>", "250 2.1.5 Recipient <postmaster> OK\r\n"},
+                 Row{"RCPT TO:<>", "501 5.5.2 Syntax: RCPT TO:<address>\r\n"},
+                 Row{"RCPT TO:u@d.e", "501 5.5.2 Syntax: RCPT TO:<address>\r\n"},
+                 Row{"RCPT TO:<u@d.e> NOTIFY=success,failure ORCPT=rfc822;u+40d.e", "250 2.1.5 Recipient <u@d.e> OK\r\n"},
+                 Row{"RCPT TO:<u@d.e> NOTIFY=NEVER,DELAY",
+                     "501 5.5.4 Error in RCPT parameter NOTIFY, illegal combination of values: NEVER,DELAY\r\n"},
+                 Row{"RCPT TO:<u@d.e> NOTIFY=SOON", "501 5.5.4 Error in RCPT parameter NOTIFY, illegal value: SOON\r\n"},
+                 Row{"RCPT TO:<u@d.e> ORCPT=nothing", "501 5.5.4 Syntax error in RCPT parameter: ORCPT\r\n"},
+                 Row{"RCPT TO:<u@d.e> FOO=1", "555 5.5.4 RCPT command parameter unrecognized: FOO\r\n"});
     auto dialog = with_sender();
     CHECK(first(dialog, row.line) == row.reply);
 }
@@ -214,8 +208,7 @@ TEST_CASE("the protocol names of RFC 3848 and RFC 6531") {
         std::string_view hello, mail, protocol;
     };
     const auto row = GENERATE(Row{"HELO x", "MAIL FROM:<a@b>", "SMTP"}, Row{"EHLO x", "MAIL FROM:<a@b>", "ESMTP"},
-                              Row{"LHLO x", "MAIL FROM:<a@b>", "LMTP"},
-                              Row{"EHLO x", "MAIL FROM:<a@b> SMTPUTF8", "UTF8SMTP"},
+                              Row{"LHLO x", "MAIL FROM:<a@b>", "LMTP"}, Row{"EHLO x", "MAIL FROM:<a@b> SMTPUTF8", "UTF8SMTP"},
                               Row{"LHLO x", "MAIL FROM:<a@b> SMTPUTF8", "UTF8LMTP"});
     Dialog dialog(options());
     dialog.on_line(row.hello);
@@ -234,9 +227,23 @@ TEST_CASE("too many errors close the connection") {
 }
 
 TEST_CASE("random commands never leave a transaction half open (S2)") {
-    const std::vector<std::string> lines = {"EHLO x", "LHLO x", "HELO x", "MAIL FROM:<a@b>", "MAIL FROM:<a@b> SIZE=x",
-                                            "RCPT TO:<c@d>", "RCPT TO:<c@d> FOO=1", "RCPT TO:<>", "DATA", "DATA x", "RSET",
-                                            "NOOP", "VRFY x", "XFORWARD NAME=x", "XFORWARD FOO=x", "FOO", ""};
+    const std::vector<std::string> lines = {"EHLO x",
+                                            "LHLO x",
+                                            "HELO x",
+                                            "MAIL FROM:<a@b>",
+                                            "MAIL FROM:<a@b> SIZE=x",
+                                            "RCPT TO:<c@d>",
+                                            "RCPT TO:<c@d> FOO=1",
+                                            "RCPT TO:<>",
+                                            "DATA",
+                                            "DATA x",
+                                            "RSET",
+                                            "NOOP",
+                                            "VRFY x",
+                                            "XFORWARD NAME=x",
+                                            "XFORWARD FOO=x",
+                                            "FOO",
+                                            ""};
     std::mt19937 random(7);
     Dialog dialog([] {
         auto from = options();
@@ -301,22 +308,24 @@ TEST_CASE("paths with everything RFC 5321 allows and nothing it forbids") {
         std::string_view in;
         bool good;
     };
-    const auto row = GENERATE(Row{"FROM:<a@b>", true}, Row{"FROM:<\"a\\\"b\"@c>", true}, Row{"FROM:<\xc3\xa4@b>", true},
-                              Row{"FROM:<a@[1.2.3.4]>", true}, Row{"FROM:<a@[IPv6:::1]>", true}, Row{"FROM: <a@b>", true},
-                              Row{"FROM<a@b>", false}, Row{"FROM:<a@b>>", true}, Row{"FROM:<<a@b>>", false},
-                              Row{"FROM:<\"a b@c >>=d\"@e>", true}, Row{"FROM:<\xe9\xff@b>", true}, Row{"FROM:<a\"b >\"@c>", false},
-                              Row{"FROM:<\"a\\\x7f\"@b>", false}, Row{"FROM:<@r,@s:\"a b\"@c>", true}, Row{"FROM:<@r >:a@b>", false},
-                              Row{"FROM:<\"a@b>", false}, Row{"FROM:<a\x01@b>", false}, Row{"FROM:<@x>", false},
-                              Row{"TO:<a@b>", false});
+    const auto row =
+        GENERATE(Row{"FROM:<a@b>", true}, Row{"FROM:<\"a\\\"b\"@c>", true}, Row{"FROM:<\xc3\xa4@b>", true},
+                 Row{"FROM:<a@[1.2.3.4]>", true}, Row{"FROM:<a@[IPv6:::1]>", true}, Row{"FROM: <a@b>", true},
+                 Row{"FROM<a@b>", false}, Row{"FROM:<a@b>>", true}, Row{"FROM:<<a@b>>", false},
+                 Row{"FROM:<\"a b@c >>=d\"@e>", true}, Row{"FROM:<\xe9\xff@b>", true}, Row{"FROM:<a\"b >\"@c>", false},
+                 Row{"FROM:<\"a\\\x7f\"@b>", false}, Row{"FROM:<@r,@s:\"a b\"@c>", true}, Row{"FROM:<@r >:a@b>", false},
+                 Row{"FROM:<\"a@b>", false}, Row{"FROM:<a\x01@b>", false}, Row{"FROM:<@x>", false}, Row{"TO:<a@b>", false});
     const auto path = parse_path(row.in, "FROM");
     CHECK(path.has_value() == row.good);
     CHECK_FALSE(parse_path("FROM:<" + std::string(2000, 'a') + ">", "FROM"));
 }
 
 TEST_CASE("the cost of a command line is linear in its length") {
-    const std::string shapes[] = {"<", ">", "\"", "\\", "\\\"", " ", "=", " A=", "@", ":", "+", ",", "a", " a", std::string(1, '\0'), "\r", "\n", "."};
-    for (const std::string& begin : {std::string("MAIL FROM:<"), std::string("MAIL FROM:<a@b> "), std::string("RCPT TO:<\""), std::string("EHLO "),
-                                     std::string("XFORWARD "), std::string("XFORWARD NAME="), std::string("NOOP "), std::string(" ")})
+    const std::string shapes[] = {
+        "<", ">", "\"", "\\", "\\\"", " ", "=", " A=", "@", ":", "+", ",", "a", " a", std::string(1, '\0'), "\r", "\n", "."};
+    for (const std::string& begin :
+         {std::string("MAIL FROM:<"), std::string("MAIL FROM:<a@b> "), std::string("RCPT TO:<\""), std::string("EHLO "),
+          std::string("XFORWARD "), std::string("XFORWARD NAME="), std::string("NOOP "), std::string(" ")})
         for (const auto& shape : shapes) {
             INFO(begin << " and then " << tamis::escaped(shape));
             CHECK(tamis::test::grows_linearly(256, [&](std::size_t size) {

@@ -76,18 +76,24 @@ TEST_CASE("what was meant") {
     const Programs programs;
     CHECK(programs.complaint("quarantine lst") == "tamis quarantine: there is no command \"lst\"; did you mean \"list\"?");
     CHECK(programs.complaint("lst") == "tamis: there is no command \"lst\"; did you mean \"tamis quarantine list\"?");
-    CHECK(programs.complaint("quarantine list --recip x") == "tamis quarantine list: there is no option --recip; did you mean --recipient?");
+    CHECK(programs.complaint("quarantine list --recip x") ==
+          "tamis quarantine list: there is no option --recip; did you mean --recipient?");
     CHECK(programs.complaint("quarantine list -dsn x") == "tamis quarantine list: there is no option -dsn; did you mean --dsn?");
-    CHECK(programs.complaint("quarantine --json list") == "tamis quarantine: there is no option --json; did you mean --json behind the word \"list\"?");
-    CHECK(programs.complaint("schema frobnicate") == "tamis schema: there is no command \"frobnicate\"; there are check, install and upgrade");
-    CHECK(programs.complaint("schema check --frobnicate") == "tamis schema check: there is no option --frobnicate; tamis schema check --help names them");
+    CHECK(programs.complaint("quarantine --json list") ==
+          "tamis quarantine: there is no option --json; did you mean --json behind the word \"list\"?");
+    CHECK(programs.complaint("schema frobnicate") ==
+          "tamis schema: there is no command \"frobnicate\"; there are check, install and upgrade");
+    CHECK(programs.complaint("schema check --frobnicate") ==
+          "tamis schema check: there is no option --frobnicate; tamis schema check --help names them");
     CHECK(programs.complaint("open --cofnig=/x file") == "tamis open: there is no option --cofnig; did you mean --config?");
-    CHECK(programs.complaint("quarantine \x1b[2J") == "tamis quarantine: there is no command \"\\x1B[2J\"; there are list, show, raw, release, requeue, delete and stats");
+    CHECK(programs.complaint("quarantine \x1b[2J") ==
+          "tamis quarantine: there is no command \"\\x1B[2J\"; there are list, show, raw, release, requeue, delete and stats");
 }
 
 TEST_CASE("a line that can be understood gets no complaint") {
     const Programs programs;
-    const std::string line = GENERATE("quarantine list --since 3d --json", "quarantine release abcdefghijkl --to a@example.com", "expire -n --older-than 30d",
-                                      "explain user@example.com --score 5", "quarantine list --sender -x", "open -", "doctor --only=storage", "");
+    const std::string line = GENERATE("quarantine list --since 3d --json", "quarantine release abcdefghijkl --to a@example.com",
+                                      "expire -n --older-than 30d", "explain user@example.com --score 5",
+                                      "quarantine list --sender -x", "open -", "doctor --only=storage", "");
     CHECK(programs.complaint(line) == "");
 }

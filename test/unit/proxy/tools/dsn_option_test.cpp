@@ -8,8 +8,8 @@
 #include <filesystem>
 #include <fstream>
 
-using tamis::proxy::tools::DsnOption;
 using tamis::proxy::tools::dsn_of;
+using tamis::proxy::tools::DsnOption;
 
 TEST_CASE("a DSN is read from a file, and a password too") {
     std::string name = (std::filesystem::temp_directory_path() / "tamis-dsn-XXXXXX").string();

@@ -10,9 +10,15 @@ using namespace tamis::proxy::tools;
 
 TEST_CASE("text of strangers is harmless on a terminal") {
     using namespace std::string_view_literals;
-    struct Row { std::string_view in, out; };
-    const auto row = GENERATE(Row{"plain gr\xc3\xbc\xc3\x9f", "plain gr\xc3\xbc\xc3\x9f"}, Row{"\x1b[2J\x07", "\\x1b[2J\\x07"}, Row{"a\nb\tc", "a\\x0ab\\x09c"},
-                              Row{"\xc2\x9b""31m", "\\u{009b}31m"}, Row{"evil\xe2\x80\xaegpj.exe", "evil\\u{202e}gpj.exe"}, Row{"bad \xff\xc3", "bad \\xff\\xc3"},
+    struct Row {
+        std::string_view in, out;
+    };
+    const auto row = GENERATE(Row{"plain gr\xc3\xbc\xc3\x9f", "plain gr\xc3\xbc\xc3\x9f"}, Row{"\x1b[2J\x07", "\\x1b[2J\\x07"},
+                              Row{"a\nb\tc", "a\\x0ab\\x09c"},
+                              Row{"\xc2\x9b"
+                                  "31m",
+                                  "\\u{009b}31m"},
+                              Row{"evil\xe2\x80\xaegpj.exe", "evil\\u{202e}gpj.exe"}, Row{"bad \xff\xc3", "bad \\xff\\xc3"},
                               Row{"\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80"}, Row{"a\0b"sv, "a\\x00b"});
     CHECK(safe_text(row.in, 100) == row.out);
     CHECK(safe_text("abcdef", 3) == "abc...");
@@ -20,7 +26,8 @@ TEST_CASE("text of strangers is harmless on a terminal") {
 }
 
 TEST_CASE("a message is shown with decoded header words and its body as text, cut") {
-    const std::string text = "X-Envelope-From: <a@b>\r\nX-Quarantine-ID: <abc>\r\nSubject: =?utf-8?q?gr=C3=BC=1B=5B2J?=\r\nfolded: a\r\n b\r\n\r\n0123456789\r\n";
+    const std::string text =
+        "X-Envelope-From: <a@b>\r\nX-Quarantine-ID: <abc>\r\nSubject: =?utf-8?q?gr=C3=BC=1B=5B2J?=\r\nfolded: a\r\n b\r\n\r\n0123456789\r\n";
     const auto copy = parse_stored_copy(std::make_shared<mail::SealedSpool>(-1, text.size(), text), false);
     REQUIRE(copy);
     auto view = mail_view(*copy, 100);
@@ -42,14 +49,17 @@ TEST_CASE("a record is shown as text and as JSON, whatever is in it") {
     item.subject = "bad \xff \x1b[0m \"quoted\"";
     item.content = 'S';
     item.type = "Q";
-    item.recipients.push_back({1, 2, "bob@example.com", "R", "250 ok [released 2026-11-22T20:05:13Z by root@f as 4Nk]", 'D', 'S', 9});
+    item.recipients.push_back(
+        {1, 2, "bob@example.com", "R", "250 ok [released 2026-11-22T20:05:13Z by root@f as 4Nk]", 'D', 'S', 9});
     const auto line = list_text(item);
     CHECK(line.find("2023-01-06T10:15:00Z  abcdefghijkl[7]  spam") == 0);
     CHECK(line.find("released\n") != std::string::npos);
     CHECK(line.find('\x1b') == std::string::npos);
     CHECK(show_text(item).find("released 2026-11-22T20:05:13Z by root@f, queue id 4Nk") != std::string::npos);
     const auto object = json_of(item);
-    CHECK(object.find(R"("subject":"bad )" "\xef\xbf\xbd" R"( \u001b[0m \"quoted\"")") != std::string::npos);
+    CHECK(object.find(R"("subject":"bad )"
+                      "\xef\xbf\xbd"
+                      R"( \u001b[0m \"quoted\"")") != std::string::npos);
     CHECK(object.find(R"("queue_id":"4Nk")") != std::string::npos);
 }
 

@@ -19,28 +19,30 @@ std::string told(const Result<ClamdAnswer>& answer) {
 }
 
 TEST_CASE("only clamd's exact words are an answer") {
-    struct Row { std::string_view line; ClamdMethod method; std::string want; };
+    struct Row {
+        std::string_view line;
+        ClamdMethod method;
+        std::string want;
+    };
     constexpr auto stream = ClamdMethod::stream, descriptor = ClamdMethod::descriptor;
     const auto row = GENERATE_COPY(
-        Row{"stream: OK", stream, "clean"}, Row{"fd[12]: OK", descriptor, "clean"},
-        Row{"stream: OK", descriptor, "bad"}, Row{"fd[12]: OK", stream, "bad"},
-        Row{"stream: Eicar-Test-Signature FOUND", stream, "infected Eicar-Test-Signature"},
+        Row{"stream: OK", stream, "clean"}, Row{"fd[12]: OK", descriptor, "clean"}, Row{"stream: OK", descriptor, "bad"},
+        Row{"fd[12]: OK", stream, "bad"}, Row{"stream: Eicar-Test-Signature FOUND", stream, "infected Eicar-Test-Signature"},
         Row{"fd[7]: Win.Test.EICAR_HDB-1(44d88612fea8a8f36de82e1278abb02f:68) FOUND", descriptor,
             "infected Win.Test.EICAR_HDB-1(44d88612fea8a8f36de82e1278abb02f:68)"},
         Row{"stream: Name With FOUND inside FOUND", stream, "infected Name With FOUND inside"},
-        Row{"stream: N\xff\x01 FOUND", stream, "infected N??"},
-        Row{"INSTREAM size limit exceeded. ERROR", stream, "over limit"},
+        Row{"stream: N\xff\x01 FOUND", stream, "infected N??"}, Row{"INSTREAM size limit exceeded. ERROR", stream, "over limit"},
         Row{"stream: Heuristics.Limits.Exceeded.MaxFileSize FOUND", stream, "over limit"},
         Row{"fd[9]: Heuristics.Limits.Exceeded FOUND", descriptor, "over limit"},
         Row{"stream: Time limit reached. ERROR", stream, "error"},
         Row{"fd[10]: Can't allocate memory ERROR", descriptor, "error"},
         Row{"No file descriptor received. ERROR", descriptor, "error"}, Row{"UNKNOWN COMMAND", stream, "error"},
-        Row{"COMMAND READ TIMED OUT", stream, "error"},
-        Row{"", stream, "bad"}, Row{"OK", stream, "bad"}, Row{"stream: ", stream, "bad"}, Row{"stream: ok", stream, "bad"},
-        Row{"stream: OK ", stream, "bad"}, Row{" stream: OK", stream, "bad"}, Row{"stream: OK\n", stream, "bad"},
-        Row{"stream: FOUND", stream, "bad"}, Row{"stream:  FOUND", stream, "bad"}, Row{"stream:   FOUND", stream, "bad"},
-        Row{"stream: Eicar found", stream, "bad"}, Row{"1: stream: OK", stream, "bad"}, Row{"PONG", stream, "bad"},
-        Row{"fd[]: OK", descriptor, "bad"}, Row{"fd[-1]: OK", descriptor, "bad"}, Row{"fd[1: OK", descriptor, "bad"},
+        Row{"COMMAND READ TIMED OUT", stream, "error"}, Row{"", stream, "bad"}, Row{"OK", stream, "bad"},
+        Row{"stream: ", stream, "bad"}, Row{"stream: ok", stream, "bad"}, Row{"stream: OK ", stream, "bad"},
+        Row{" stream: OK", stream, "bad"}, Row{"stream: OK\n", stream, "bad"}, Row{"stream: FOUND", stream, "bad"},
+        Row{"stream:  FOUND", stream, "bad"}, Row{"stream:   FOUND", stream, "bad"}, Row{"stream: Eicar found", stream, "bad"},
+        Row{"1: stream: OK", stream, "bad"}, Row{"PONG", stream, "bad"}, Row{"fd[]: OK", descriptor, "bad"},
+        Row{"fd[-1]: OK", descriptor, "bad"}, Row{"fd[1: OK", descriptor, "bad"},
         Row{"fd[99999999999999999999]: OK", descriptor, "bad"}, Row{"220 mail ESMTP", descriptor, "bad"});
     INFO(row.line);
     CHECK(told(parse_clamd_reply(row.line, row.method)) == row.want);
@@ -97,7 +99,8 @@ TEST_CASE("chunk lengths are in network order") {
 }  // namespace tamis::scanners
 
 TEST_CASE("the cost of a reply is linear in its octets, however they come") {
-    for (const std::string& shape : {std::string("stream: "), std::string("a"), std::string(" FOUND"), std::string("]: "), std::string("fd[")})
+    for (const std::string& shape :
+         {std::string("stream: "), std::string("a"), std::string(" FOUND"), std::string("]: "), std::string("fd[")})
         CHECK(tamis::test::grows_linearly(31, [&](std::size_t size) {
             std::string text = shape;
             while (text.size() < size) text += shape;

@@ -7,7 +7,7 @@ namespace tamis::scanners {
 namespace {
 
 constexpr std::uint64_t MiB = 1ULL << 20;
-constexpr auto          file = "/etc/clamav/clamd.conf";
+constexpr auto file = "/etc/clamav/clamd.conf";
 
 ClamdUse use_of(std::uint64_t max_size, bool by_stream = false) {
     ClamdUse use;
@@ -58,8 +58,11 @@ TEST_CASE("clamd limits: what is not set is as that version has it") {
     CHECK(clamd_limits({}, "ClamAV 0.105.1").scan_size == 400 * MiB);
     CHECK(clamd_limits({}, "ClamAV 0.103.8/26/x").file_size == 25 * MiB);
     CHECK(clamd_limits({}, "").stream_length == 25 * MiB);
-    const auto set = clamd_limits(parse_clamd_conf("MaxFileSize 30M\nMaxScanSize 1048577\nStreamMaxLength 0\nMaxRecursion 9\nAlertExceedsMax yes\nScanMail no\n"
-                                                   "AlertEncryptedArchive true\nAlertOLE2Macros no\nMaxFiles x\n"), "");
+    const auto set = clamd_limits(
+        parse_clamd_conf(
+            "MaxFileSize 30M\nMaxScanSize 1048577\nStreamMaxLength 0\nMaxRecursion 9\nAlertExceedsMax yes\nScanMail no\n"
+            "AlertEncryptedArchive true\nAlertOLE2Macros no\nMaxFiles x\n"),
+        "");
     CHECK(set.file_size == 30 * MiB);
     CHECK(set.scan_size == MiB + 1);
     CHECK(set.stream_length == 0);
@@ -72,7 +75,8 @@ TEST_CASE("clamd limits: what is not set is as that version has it") {
 }
 
 TEST_CASE("clamd limits: Debian's clamd.conf fits what we do by default") {
-    const auto debian = "MaxScanSize 100M\nMaxFileSize 25M\nMaxRecursion 16\nMaxFiles 10000\nStreamMaxLength 25M\nMaxThreads 12\nAlertExceedsMax false\n";
+    const auto debian =
+        "MaxScanSize 100M\nMaxFileSize 25M\nMaxRecursion 16\nMaxFiles 10000\nStreamMaxLength 25M\nMaxThreads 12\nAlertExceedsMax false\n";
     CHECK(remarks(debian, use_of(25 * MiB)).empty());
     CHECK(remarks(debian, use_of(25 * MiB, true)).empty());
     CHECK(remarks("", use_of(25 * MiB, true)).empty());
@@ -82,7 +86,9 @@ TEST_CASE("clamd limits: what is above a limit passes unseen, unless clamd tells
     const auto conf = "MaxFileSize 10M\nMaxScanSize 400M\nStreamMaxLength 5M\n";
     const auto silent = remarks(conf, use_of(25 * MiB));
     CHECK(silent.size() == 1);
-    CHECK(tells(silent, "MaxFileSize is 10 MiB in /etc/clamav/clamd.conf, but clamd is given parts of up to 25 MiB: clamd says OK", "max_size = \"10 MiB\""));
+    CHECK(tells(silent,
+                "MaxFileSize is 10 MiB in /etc/clamav/clamd.conf, but clamd is given parts of up to 25 MiB: clamd says OK",
+                "max_size = \"10 MiB\""));
     CHECK(tells(silent, "MaxFileSize", "MaxFileSize 25M, and AlertExceedsMax yes"));
     const auto told = remarks(std::string(conf) + "AlertExceedsMax yes\n", use_of(25 * MiB));
     CHECK(told.size() == 1);
@@ -92,13 +98,15 @@ TEST_CASE("clamd limits: what is above a limit passes unseen, unless clamd tells
     CHECK(tells(stream, "StreamMaxLength is 5 MiB", "StreamMaxLength 25M"));
     CHECK(tells(stream, "what is larger is refused", "max_size = \"5 MiB\""));
     // any size is given: only a clamd without limits looks at all of it
-    CHECK(tells(remarks("", use_of(0)), "MaxFileSize is 100 MiB in /etc/clamav/clamd.conf, but clamd is given parts of any size", "MaxFileSize 400M"));
+    CHECK(tells(remarks("", use_of(0)), "MaxFileSize is 100 MiB in /etc/clamav/clamd.conf, but clamd is given parts of any size",
+                "MaxFileSize 400M"));
     CHECK(remarks("MaxFileSize 0\nMaxScanSize 0\n", use_of(0)).empty());
     // a small message may hold a large file: the size of messages is no reason to be quiet
     auto small = use_of(25 * MiB);
     small.message_size = 5 * MiB;
     CHECK(tells(remarks(conf, small), "MaxFileSize is 10 MiB", "max_size"));
-    CHECK(tells(remarks("MaxFileSize 4000M\nMaxScanSize 4000M\n", use_of(25 * MiB)), "MaxFileSize 4000 MiB in /etc/clamav/clamd.conf is above 1 GiB", "MaxFileSize 400M"));
+    CHECK(tells(remarks("MaxFileSize 4000M\nMaxScanSize 4000M\n", use_of(25 * MiB)),
+                "MaxFileSize 4000 MiB in /etc/clamav/clamd.conf is above 1 GiB", "MaxFileSize 400M"));
 }
 
 TEST_CASE("clamd limits: attachments that the message size allows and max_size does not") {
@@ -106,7 +114,8 @@ TEST_CASE("clamd limits: attachments that the message size allows and max_size d
     use.message_size = 30 * MiB;  // at most 22.5 MiB decoded
     CHECK(remarks("", use).empty());
     use.message_size = 100 * MiB;
-    CHECK(tells(remarks("", use), "an attachment above 25 MiB (scanners.clamd.max_size) is not scanned", "max_size = \"100 MiB\""));
+    CHECK(
+        tells(remarks("", use), "an attachment above 25 MiB (scanners.clamd.max_size) is not scanned", "max_size = \"100 MiB\""));
     CHECK(tells(remarks("", use), "messages may have 100 MiB", "message_size = \"33 MiB\""));
 }
 
@@ -124,7 +133,8 @@ TEST_CASE("clamd limits: nesting is clamd's business only when we do not open") 
 
 TEST_CASE("clamd limits: heuristics that look like viruses, and threads") {
     auto use = use_of(25 * MiB);
-    CHECK(tells(remarks("AlertEncrypted yes\nAlertOLE2Macros yes\n", use), "AlertEncrypted, AlertOLE2Macros in", "AlertEncrypted no, AlertOLE2Macros no"));
+    CHECK(tells(remarks("AlertEncrypted yes\nAlertOLE2Macros yes\n", use), "AlertEncrypted, AlertOLE2Macros in",
+                "AlertEncrypted no, AlertOLE2Macros no"));
     CHECK(tells(remarks("MaxThreads 4\n", use), "clamd has 4 threads", "max_scans = 4"));
 }
 

@@ -87,8 +87,7 @@ TEST_CASE("over a unix socket the sealed descriptor goes, unless bytes are wante
 }
 
 TEST_CASE("no bad peer is taken for clamd") {
-    check_bad_peers(
-        stream_ok, [](const Endpoint& to) { return std::make_shared<Clamd>(std::vector{to}, quick(200ms)); }, 200ms);
+    check_bad_peers(stream_ok, [](const Endpoint& to) { return std::make_shared<Clamd>(std::vector{to}, quick(200ms)); }, 200ms);
 }
 
 TEST_CASE("clamd fails over") {
@@ -102,7 +101,10 @@ TEST_CASE("clamd fails over") {
 
 TEST_CASE("a size limit told in the middle of the stream is understood; OK there is not") {
     log::capture(true);
-    struct Row { std::string reply; Errc want; };
+    struct Row {
+        std::string reply;
+        Errc want;
+    };
     const auto row = GENERATE(Row{std::string("INSTREAM size limit exceeded. ERROR\0", 36), Errc::over_limit},
                               Row{stream_ok, Errc::bad_reply});
     FakePeer peer([&](Connection& c) {
@@ -135,14 +137,14 @@ TEST_CASE("a size limit whose word was lost is asked for again, with the length 
     log::capture(true);
     // the first connection is cut off without a word; the next hears a length that is too large before any byte
     std::atomic<int> turn = 0;
-    std::string      heard;
+    std::string heard;
     FakePeer peer([&](Connection& c) {
         if (turn++ == 0) return (void)c.hear(200'000);
         heard = c.hear(14);
         c.say(std::string("INSTREAM size limit exceeded. ERROR\0", 36));
         c.wait_for_close();
     });
-    Clamd      clamd({peer.endpoint()}, quick());
+    Clamd clamd({peer.endpoint()}, quick());
     const auto outcome = scan_text(clamd, std::string(24'000'000, 'x'), Head::none);
     INFO(told(outcome));
     CHECK(is_failed(outcome, Errc::over_limit));
@@ -153,11 +155,14 @@ TEST_CASE("a size limit whose word was lost is asked for again, with the length 
 }
 
 TEST_CASE("limits and errors of clamd are failures, and only errors ask the next address") {
-    struct Row { std::string reply; Errc want; int asked; };
-    const auto row = GENERATE(
-        Row{"stream: Heuristics.Limits.Exceeded.MaxScanSize FOUND", Errc::over_limit, 1},
-        Row{"INSTREAM size limit exceeded. ERROR", Errc::over_limit, 1},
-        Row{"stream: Can't allocate memory ERROR", Errc::unavailable, 2});
+    struct Row {
+        std::string reply;
+        Errc want;
+        int asked;
+    };
+    const auto row = GENERATE(Row{"stream: Heuristics.Limits.Exceeded.MaxScanSize FOUND", Errc::over_limit, 1},
+                              Row{"INSTREAM size limit exceeded. ERROR", Errc::over_limit, 1},
+                              Row{"stream: Can't allocate memory ERROR", Errc::unavailable, 2});
     const FakePeer::Script script = [&](Connection& c) {
         hear_stream(c);
         c.say(row.reply + std::string(1, '\0'));
@@ -199,10 +204,12 @@ TEST_CASE("while clamd restarts a scan waits for it") {
     asio::co_spawn(context, clamd.scan(request, Deadline::in(10s)),
                    [&](std::exception_ptr, mail::ScanOutcome value) { outcome = std::move(value); });
     while (clamd.health() == "ok") context.run_one();
-    peer.emplace([](Connection& c) {
-        hear_stream(c);
-        c.say(stream_ok);
-    }, path);
+    peer.emplace(
+        [](Connection& c) {
+            hear_stream(c);
+            c.say(stream_ok);
+        },
+        path);
     context.run();
     REQUIRE(outcome);
     CHECK(is_clean(*outcome));

@@ -11,7 +11,7 @@ namespace tamis::scanners {
 namespace {
 
 Sign sign_of(const std::string& text) {
-    Problems   problems("f");
+    Problems problems("f");
     const auto config = parse_config("x = " + text + "\n", problems);
     REQUIRE(problems.none());
     const auto sign = parse_sign(*config.find("x"));
@@ -32,9 +32,9 @@ int exited(int code) { return code << 8; }
 // Row - of amavisd's own examples: exit code and output
 struct Row {
     std::string text, clean, infected, name;
-    int         status = 0;
+    int status = 0;
     std::string output, want;
-    bool        is_truncated = false;
+    bool is_truncated = false;
 };
 
 TEST_CASE("exit codes and output as amavisd reads them") {
@@ -47,23 +47,30 @@ TEST_CASE("exit codes and output as amavisd reads them") {
         {"neither, silent", "[0]", "[1]", "", exited(127), "", "failed exit code 127"},
         {"a single number is a list of one", "0", "1", "", exited(0), "", "clean"},
         {"clamscan clean", "[0]", clamscan, plain_name, exited(0), "/d/p001: OK\n", "clean"},
-        {"clamscan infected", "[0]", clamscan, plain_name, exited(1), "/d/p001: OK\n/d/p002: Eicar FOUND\n/d/p003: B C FOUND\n", "infected [Eicar] [B C]"},
+        {"clamscan infected", "[0]", clamscan, plain_name, exited(1), "/d/p001: OK\n/d/p002: Eicar FOUND\n/d/p003: B C FOUND\n",
+         "infected [Eicar] [B C]"},
         {"one name twice is one", "[0]", clamscan, plain_name, exited(1), "a: E FOUND\nb: E FOUND\n", "infected [E]"},
         {"infected is tested first", "[0]", clamscan, plain_name, exited(0), "a: E FOUND\n", "infected [E]"},
         {"infected by code and clean by code", "[0, 1]", "[1]", "", exited(1), "", "infected [unknown]"},
         {"clean by pattern", R"('\bOK$')", R"('\bFOUND$')", "", exited(9), "x: OK\nmore\n", "clean"},
         {"neither pattern", R"('\bOK$')", R"('\bFOUND$')", "", exited(0), "x: UNKNOWN\n", "failed exit code 0"},
-        {"several groups: the first that took part", "[0]", "[3]", R"((?:virus (\S+)|worm (\S+)))", exited(3), "virus A\nworm B\n", "infected [A] [B]"},
+        {"several groups: the first that took part", "[0]", "[3]", R"((?:virus (\S+)|worm (\S+)))", exited(3),
+         "virus A\nworm B\n", "infected [A] [B]"},
         {"a pattern without a group", "[0]", "[3]", R"(V-\d+)", exited(3), "found V-12, V-7\n", "infected [V-12] [V-7]"},
         {"an empty match does not stand still", "[0]", "[3]", "x*", exited(3), "abc", "infected [unknown]"},
-        {"a name from a stranger", "[0]", "[1]", "N=(.*)", exited(1), "N=\x1b[2J\xff\xfe" "a\n", "infected [?[2J??a]"},
+        {"a name from a stranger", "[0]", "[1]", "N=(.*)", exited(1),
+         "N=\x1b[2J\xff\xfe"
+         "a\n",
+         "infected [?[2J??a]"},
         {"killed", "[0]", "[1]", "", SIGKILL, "", "failed ended by signal 9 (KILL)"},
-        {"crashed, whatever it said", "[0]", R"('FOUND')", "", SIGSEGV | 0x80, "a: E FOUND\n", "failed ended by signal 11 (SEGV)"},
+        {"crashed, whatever it said", "[0]", R"('FOUND')", "", SIGSEGV | 0x80, "a: E FOUND\n",
+         "failed ended by signal 11 (SEGV)"},
         {"no clean: silence is no answer", "", "[1]", "", exited(0), "", "failed it found nothing, which is no answer"},
         {"no clean, infected", "", "[1]", "", exited(1), "", "infected [unknown]"},
         {"too much output, clean code", "[0]", "[1]", "", exited(0), "x", "failed it said more than 200 KiB", true},
         {"too much output, infected", "[0]", "[1]", "", exited(1), "x", "infected [unknown]", true},
-        {"a limit of the engine", "[0]", "[1]", plain_name, exited(1), "a: Heuristics.Limits.Exceeded.MaxFiles FOUND\n", "failed it reached a limit of its own"},
+        {"a limit of the engine", "[0]", "[1]", plain_name, exited(1), "a: Heuristics.Limits.Exceeded.MaxFiles FOUND\n",
+         "failed it reached a limit of its own"},
     }));
     INFO(row.text);
     CommandRules rules;
@@ -79,8 +86,9 @@ TEST_CASE("exit codes and output as amavisd reads them") {
 }
 
 TEST_CASE("what a sign cannot be") {
-    Problems   problems("f");
-    const auto config = parse_config("a = []\nb = [256]\nc = [-1]\nd = ['x']\ne = '('\nf = ''\ng = true\nh = [0, 'x']\n", problems);
+    Problems problems("f");
+    const auto config =
+        parse_config("a = []\nb = [256]\nc = [-1]\nd = ['x']\ne = '('\nf = ''\ng = true\nh = [0, 'x']\n", problems);
     REQUIRE(problems.none());
     for (const auto& [name, value] : config.entries) {
         INFO(name);
@@ -113,7 +121,7 @@ TEST_CASE("file names of more than 4000 bytes make several runs, and each file i
     const auto runs = make_runs({"-x", "{}/*", "-y"}, directory, files_most);
     CHECK(runs.size() > 1);
     std::set<std::string> seen;
-    std::size_t           files = 0;
+    std::size_t files = 0;
     for (const auto& run : runs) {
         REQUIRE(run.size() > 2);
         CHECK(run.front() == "-x");

@@ -41,20 +41,21 @@ public:
         return path;
     }
     std::shared_ptr<Scanner> open(const std::string& settings) {
-        Problems   problems("f");
+        Problems problems("f");
         const auto config = parse_config("[scanners.command.test]\n" + settings, problems);
         auto list = open_scanners(config, problems, {spawner.get(), state()});
         if (!problems.none()) FAIL(problems.lines()[0]);
         REQUIRE(list.size() == 1);
         return list[0];
     }
-    std::shared_ptr<Scanner> open_script(const std::string& lines, const std::string& more = "clean = 0\ninfected = 1\nname = '^V=(.*)'\n") {
+    std::shared_ptr<Scanner> open_script(const std::string& lines,
+                                         const std::string& more = "clean = 0\ninfected = 1\nname = '^V=(.*)'\n") {
         return open("program = '" + script("scan", lines) + "'\n" + more);
     }
     std::string state() const { return dir.file("state"); }
-    bool        is_empty() const { return fs::is_empty(programs_folder(state())); }
+    bool is_empty() const { return fs::is_empty(programs_folder(state())); }
 
-    TempDir                        dir;
+    TempDir dir;
     std::unique_ptr<open::Spawner> spawner;
 };
 
@@ -85,9 +86,10 @@ mail::ShownParts parts_of(const std::vector<std::pair<std::string, bool>>& parts
     }
     return out;
 }
-mail::ScanOutcome scan_parts_with(Scanner& scanner, const mail::ShownParts& parts, bool is_part = false, Deadline deadline = Deadline::in(30s)) {
-    const auto  message = make_message(clean_text);
-    const auto  envelope = make_envelope();
+mail::ScanOutcome scan_parts_with(Scanner& scanner, const mail::ShownParts& parts, bool is_part = false,
+                                  Deadline deadline = Deadline::in(30s)) {
+    const auto message = make_message(clean_text);
+    const auto envelope = make_envelope();
     ScanRequest request{&message, &envelope, "filter.example.com", "192.0.2.1"};
     request.parts = &parts;
     request.is_part = is_part;
@@ -112,8 +114,10 @@ TEST_CASE("what the program gets: numbered files, an empty environment, its own 
     const auto seen = rig.dir.file("seen");
     const auto scanner = rig.open_script(
         "{ echo \"args $*\"; tr '\\0' '\\n' </proc/self/environ; pwd; ls -l . | sed 1d; ls -l /proc/self/fd; cat p001; cat p003; "
-        "grep NoNewPrivs /proc/self/status; grep CapBnd /proc/self/status; ulimit -c; touch \"$TMPDIR/own\" && echo writable; } > '" + seen + "' 2>&1; exit 0",
-        "clean = 0\ninfected = 1\narguments = ['-v', '{}', '--x={}', '*']\nprivate_directory = " + std::string(is_private ? "true" : "false") + "\n");
+        "grep NoNewPrivs /proc/self/status; grep CapBnd /proc/self/status; ulimit -c; touch \"$TMPDIR/own\" && echo writable; } > '" +
+            seen + "' 2>&1; exit 0",
+        "clean = 0\ninfected = 1\narguments = ['-v', '{}', '--x={}', '*']\nprivate_directory = " +
+            std::string(is_private ? "true" : "false") + "\n");
     CHECK(told(scan_parts_with(*scanner, parts_of({{"part one", false}, {"part two", true}}))) == "clean");
     const auto text = text_of(seen);
     INFO(text);
@@ -140,12 +144,15 @@ TEST_CASE("where the kernel allows, the files are in memory that nobody else see
     fs::create_directories(rig.state());
     std::ofstream(rig.state() + "/secret") << "s";
     const auto seen = rig.dir.file("seen"), go = rig.dir.file("go");
-    const auto scanner = rig.open_script("stat -f -c %T . > '" + seen + ".new'; cat '" + rig.state() + "/secret' >> '" + seen + ".new' 2>/dev/null; mv '" + seen + ".new' '" + seen + "'; while [ ! -e '" + go + "' ]; do sleep 0.01; done");
+    const auto scanner = rig.open_script("stat -f -c %T . > '" + seen + ".new'; cat '" + rig.state() + "/secret' >> '" + seen +
+                                         ".new' 2>/dev/null; mv '" + seen + ".new' '" + seen + "'; while [ ! -e '" + go +
+                                         "' ]; do sleep 0.01; done");
     std::optional<mail::ScanOutcome> outcome;
     std::jthread scanning([&] { outcome = scan_text(*scanner, clean_text, Head::all, Deadline::in(60s)); });
     until([&] { return fs::exists(seen); });
     std::size_t visible = 0;
-    for (const auto& entry : fs::recursive_directory_iterator(programs_folder(rig.state()))) visible += entry.path().filename() == "p001" ? 1 : 0;
+    for (const auto& entry : fs::recursive_directory_iterator(programs_folder(rig.state())))
+        visible += entry.path().filename() == "p001" ? 1 : 0;
     const bool has_own_memory = text_of(seen) == "tmpfs\n";  // and not "tmpfs\ns": the secret is not to be seen
     CHECK(visible == (has_own_memory ? 0U : 1U));
     CHECK((has_own_memory || text_of(seen).ends_with("\ns")));
@@ -158,8 +165,9 @@ TEST_CASE("where the kernel allows, the files are in memory that nobody else see
 TEST_CASE("a program that opens mail is not given the text of plain mail again; the message comes with the first parts only") {
     Rig rig;
     const bool opens = GENERATE(true, false);
-    const auto scanner = rig.open_script("for f in \"$1\"/*; do echo \"V=$(basename $f):$(head -c 4 $f)\"; done; exit 1",
-                                         "clean = 0\ninfected = 1\nname = '^V=(.*)'\nopens_containers = " + std::string(opens ? "true" : "false") + "\n");
+    const auto scanner = rig.open_script(
+        "for f in \"$1\"/*; do echo \"V=$(basename $f):$(head -c 4 $f)\"; done; exit 1",
+        "clean = 0\ninfected = 1\nname = '^V=(.*)'\nopens_containers = " + std::string(opens ? "true" : "false") + "\n");
     const auto found = all_names(scan_parts_with(*scanner, parts_of({{"aaaa", true}, {"bbbb", false}})));
     CHECK(found == (opens ? "p001:From p002:bbbb" : "p001:From p002:aaaa p003:bbbb"));
     const auto later = all_names(scan_parts_with(*scanner, parts_of({{"aaaa", true}, {"bbbb", false}}), true));
@@ -169,7 +177,8 @@ TEST_CASE("a program that opens mail is not given the text of plain mail again; 
 
 TEST_CASE("so many files that several runs are needed: the worst of them counts") {
     Rig rig;
-    const std::string lines = "echo run >> '" + rig.dir.file("runs") + "'; n=$#; for f in \"$@\"; do grep -q EICAR $f && { echo V=Eicar; exit 1; }; "
+    const std::string lines = "echo run >> '" + rig.dir.file("runs") +
+                              "'; n=$#; for f in \"$@\"; do grep -q EICAR $f && { echo V=Eicar; exit 1; }; "
                               "grep -q FAIL $f && exit 7; done; exit 0";
     const auto scanner = rig.open_script(lines, "clean = 0\ninfected = 1\nname = '^V=(.*)'\narguments = ['{}/*']\n");
     std::vector<std::pair<std::string, bool>> parts(200, {"nothing", true});
@@ -184,7 +193,9 @@ TEST_CASE("so many files that several runs are needed: the worst of them counts"
 }
 
 TEST_CASE("what goes wrong is a failure, and told") {
-    struct Row { std::string lines, want; };
+    struct Row {
+        std::string lines, want;
+    };
     const auto row = GENERATE(values<Row>({
         {"exit 3", "exit code 3"},
         {"echo 'cannot open database'; exit 2", "it said \"cannot open database\""},
@@ -206,7 +217,8 @@ TEST_CASE("a program that cannot be executed, or has gone since the start") {
     Rig rig;
     const auto scanner = rig.open_script("exit 0");
     fs::remove(rig.dir.file("scan"));
-    CHECK(told(scan_text(*scanner, clean_text)).find("cannot execute " + rig.dir.file("scan") + ": No such file") != std::string::npos);
+    CHECK(told(scan_text(*scanner, clean_text)).find("cannot execute " + rig.dir.file("scan") + ": No such file") !=
+          std::string::npos);
     std::ofstream(rig.dir.file("scan")) << "no program";
     REQUIRE(::chmod(rig.dir.file("scan").c_str(), 0755) == 0);
     CHECK(told(scan_text(*scanner, clean_text)).find("cannot execute") != std::string::npos);
@@ -220,8 +232,8 @@ bool gone(const std::string& pid) { return ::kill(static_cast<pid_t>(std::stol(p
 TEST_CASE("at the deadline everything the program started is killed: its group, and who left the group") {
     Rig rig;
     const auto pids = rig.dir.file("pids");
-    const auto scanner = rig.open_script("trap '' TERM; sleep 1000 & echo $! >> '" + pids + "'; setsid sh -c 'echo $$ >> " + pids +
-                                         "; exec sleep 1000' & echo $$ >> '" + pids + "'; wait",
+    const auto scanner = rig.open_script("trap '' TERM; sleep 1000 & echo $! >> '" + pids + "'; setsid sh -c 'echo $$ >> " +
+                                             pids + "; exec sleep 1000' & echo $$ >> '" + pids + "'; wait",
                                          "clean = 0\ninfected = 1\ntimeout = 3\n");
     const auto begun = Deadline::Clock::now();
     const auto outcome = scan_text(*scanner, clean_text);
@@ -251,18 +263,20 @@ TEST_CASE("only so many at once, and nobody waits beyond its deadline") {
     Rig rig;
     const auto running = rig.dir.file("running");
     fs::create_directory(running);
-    const auto scanner = rig.open_script("touch '" + running + "'/$$; ls '" + running + "' | wc -l; sleep 0.2; rm '" + running + "'/$$; exit 1",
-                                         "infected = 1\nname = '^(\\d+)$'\nmax_scans = 2\ntimeout = 60\n");
+    const auto scanner =
+        rig.open_script("touch '" + running + "'/$$; ls '" + running + "' | wc -l; sleep 0.2; rm '" + running + "'/$$; exit 1",
+                        "infected = 1\nname = '^(\\d+)$'\nmax_scans = 2\ntimeout = 60\n");
     const auto message = make_message(clean_text);
     const auto envelope = make_envelope();
     const ScanRequest request{&message, &envelope, "", ""};
     asio::io_context context(1);
     int most = 0, done = 0;
     for (int n = 0; n < 6; ++n)
-        asio::co_spawn(context, scanner->scan(request, Deadline::in(60s)), [&](std::exception_ptr, const mail::ScanOutcome& outcome) {
-            most = std::max(most, std::stoi("0" + all_names(outcome)));
-            ++done;
-        });
+        asio::co_spawn(context, scanner->scan(request, Deadline::in(60s)),
+                       [&](std::exception_ptr, const mail::ScanOutcome& outcome) {
+                           most = std::max(most, std::stoi("0" + all_names(outcome)));
+                           ++done;
+                       });
     context.run();
     CHECK(done == 6);
     CHECK(most >= 1);
@@ -308,7 +322,7 @@ TEST_CASE("what was left by a daemon that died is removed at the start, and link
 
 TEST_CASE("without a spawner a program is checked and never run") {
     log::capture(true);
-    Problems   problems("f");
+    Problems problems("f");
     const auto config = parse_config("[scanners.command.t]\nprogram = '/bin/true'\nclean = 0\ninfected = 1\n", problems);
     const auto list = open_scanners(config, problems);
     REQUIRE(list.size() == 1);
@@ -317,18 +331,22 @@ TEST_CASE("without a spawner a program is checked and never run") {
 }
 
 TEST_CASE("settings: what is wrong is told with its place; a list of which none is there only warns") {
-    struct Row { std::string text, want; };
+    struct Row {
+        std::string text, want;
+    };
     const auto row = GENERATE(values<Row>({
         {"[scanners]\ncommand = 3\n", "f:2:11: scanners.command must hold tables"},
         {"[scanners.command]\nprogram = '/bin/true'\n", "f:2:11: scanners.command.program must be a table"},
         {"[scanners.command.\"a b\"]\nprogram = '/bin/true'\n", "a name has letters, digits"},
         {"[scanners.command.x]\nprogram = '/bin/true'\nclean = 0\n", "f:1:1: scanners.command.x.infected must say"},
         {"[scanners.command.x]\ninfected = 1\n", "scanners.command.x.program must name at least one"},
-        {"[scanners.command.x]\nprogram = '/none/such'\ninfected = 1\n", "f:2:11: scanners.command.x.program: /none/such is not there"},
+        {"[scanners.command.x]\nprogram = '/none/such'\ninfected = 1\n",
+         "f:2:11: scanners.command.x.program: /none/such is not there"},
         {"[scanners.command.x]\nprogram = 'bin/true'\ninfected = 1\n", "neither a full path nor a plain name"},
         {"[scanners.command.x]\nprogram = '/bin/true'\ninfected = '('\n", "f:3:12: scanners.command.x.infected: the pattern"},
         {"[scanners.command.x]\nprogram = '/bin/true'\ninfected = [300]\n", "neither a list of exit codes"},
-        {"[scanners.command.x]\nprogram = '/bin/true'\ninfected = 1\nname = '['\n", "f:4:8: scanners.command.x.name: the pattern"},
+        {"[scanners.command.x]\nprogram = '/bin/true'\ninfected = 1\nname = '['\n",
+         "f:4:8: scanners.command.x.name: the pattern"},
         {"[scanners.command.x]\nprogram = '/bin/true'\ninfected = 1\narguments = ['-r']\n", "no argument says what to scan"},
         {"[scanners.command.x]\nprogram = '/bin/true'\ninfected = 1\nargument = '{}'\n", "did you mean \"arguments\"?"},
         {"[scanners.command.x]\nprogram = '/bin/true'\ninfected = 1\ninfectd = 1\n", "did you mean \"infected\"?"},
@@ -345,8 +363,10 @@ TEST_CASE("settings: what is wrong is told with its place; a list of which none 
 TEST_CASE("a list of programs: the first that is there, and none is a warning") {
     log::capture(true);
     Problems problems("f");
-    const auto config = parse_config("[scanners.command.x]\nprogram = ['/none/a', 'none-b']\ninfected = 1\nclean = 0\n"
-                                     "[scanners.command.y]\nprogram = ['/none/a', 'true']\ninfected = 1\nclean = 0\nbackup = true\nrequired = false\n", problems);
+    const auto config = parse_config(
+        "[scanners.command.x]\nprogram = ['/none/a', 'none-b']\ninfected = 1\nclean = 0\n"
+        "[scanners.command.y]\nprogram = ['/none/a', 'true']\ninfected = 1\nclean = 0\nbackup = true\nrequired = false\n",
+        problems);
     const auto list = open_scanners(config, problems);
     CHECK(problems.none());
     REQUIRE(list.size() == 1);
@@ -360,8 +380,10 @@ TEST_CASE("a list of programs: the first that is there, and none is a warning") 
 }
 
 TEST_CASE("each command's settings are shown") {
-    Problems   problems("f");
-    const auto config = parse_config("[scanners.command.x]\nprogram = '/bin/true'\ninfected = [1, 2]\n[scanners.command.y]\nprogram = 'a'\ninfected = 'FOUND'\n", problems);
+    Problems problems("f");
+    const auto config = parse_config(
+        "[scanners.command.x]\nprogram = '/bin/true'\ninfected = [1, 2]\n[scanners.command.y]\nprogram = 'a'\ninfected = 'FOUND'\n",
+        problems);
     std::string all;
     for (const auto& line : command_setting_lines(config.find("scanners")->table()->find("command")->table()))
         if (line.name == "infected") all += line.section + "=" + line.value + (line.from_file ? ";" : "?");
@@ -384,9 +406,11 @@ TEST_CASE("a job and its news survive the wire, and no cut or changed packet is 
     const auto back = parse_program_job(packet);
     REQUIRE(back);
     CHECK(*back == job);
-    for (std::size_t size = 0; size < packet.size(); ++size) CHECK_FALSE(parse_program_job(std::string_view(packet).substr(0, size)));
+    for (std::size_t size = 0; size < packet.size(); ++size)
+        CHECK_FALSE(parse_program_job(std::string_view(packet).substr(0, size)));
     CHECK_FALSE(parse_program_job(packet + "x"));
-    const auto ended = parse_program_news(encode_program_news({.kind = ProgramPacket::ended, .status = 9, .is_truncated = true, .text = {}}));
+    const auto ended =
+        parse_program_news(encode_program_news({.kind = ProgramPacket::ended, .status = 9, .is_truncated = true, .text = {}}));
     REQUIRE(ended);
     CHECK((ended->status == 9 && ended->is_truncated));
     const auto trouble = encode_program_news({.kind = ProgramPacket::trouble, .is_late = true, .text = "why"});

@@ -22,7 +22,7 @@ std::string told(const Result<mail::ScanOutcome>& outcome) {
 
 struct Read {
     std::string body;
-    IcapReply   reply{1000, [this](std::string_view bytes) { body += bytes; }};
+    IcapReply reply{1000, [this](std::string_view bytes) { body += bytes; }};
 };
 
 // read_in - feeds the text in pieces of that size; what went wrong, "" when it is complete, "more" when it is not
@@ -66,12 +66,14 @@ TEST_CASE("the request says what follows, and holds nothing of the message") {
     CHECK(text.starts_with("RESPMOD icap://h:1344/avscan ICAP/1.0\r\nHost: h:1344\r\n"));
     CHECK(text.find("\r\nAllow: 204\r\n") != std::string::npos);
     CHECK(text.find("\r\nPreview: 100\r\n") != std::string::npos);
-    CHECK(text.find(fmt::format("\r\nEncapsulated: req-hdr=0, res-hdr={}, res-body={}\r\n\r\n", http.find("HTTP/1.1 200"), http.size())) != std::string::npos);
+    CHECK(text.find(fmt::format("\r\nEncapsulated: req-hdr=0, res-hdr={}, res-body={}\r\n\r\n", http.find("HTTP/1.1 200"),
+                                http.size())) != std::string::npos);
     CHECK(http.find("Content-Length: 1234\r\n") != std::string::npos);
     const auto up = icap_request(url, IcapMethod::reqmod, 7, {});
     CHECK(up.starts_with("REQMOD "));
     CHECK(up.find("Preview") == std::string::npos);
-    CHECK(up.find(fmt::format("Encapsulated: req-hdr=0, req-body={}\r\n\r\nPOST ", up.size() - up.find("POST"))) != std::string::npos);
+    CHECK(up.find(fmt::format("Encapsulated: req-hdr=0, req-body={}\r\n\r\nPOST ", up.size() - up.find("POST"))) !=
+          std::string::npos);
     CHECK(icap_chunk(65536) == "10000\r\n");
 }
 
@@ -99,7 +101,9 @@ TEST_CASE("every beginning of an answer is incomplete, and something behind it i
 }
 
 TEST_CASE("what is no ICAP answer is refused") {
-    struct Row { std::string text, want; };
+    struct Row {
+        std::string text, want;
+    };
     const std::string start = "ICAP/1.0 200 OK\r\n";
     const auto row = GENERATE_COPY(values<Row>({
         {"HTTP/1.1 200 OK\r\n\r\n", "not an answer of an ICAP server"},
@@ -163,28 +167,41 @@ TEST_CASE("100 Continue, and then another answer") {
 
 struct Verdict {
     std::string text{}, fields{}, want{};
-    unsigned    status = 200, http = 0;
-    IcapSent    sent{.is_all = true};
-    IcapMethod  method = IcapMethod::respmod;
+    unsigned status = 200, http = 0;
+    IcapSent sent{.is_all = true};
+    IcapMethod method = IcapMethod::respmod;
 };
 
 TEST_CASE("what an answer means") {
     const auto row = GENERATE(values<Verdict>({
         {.text = "no changes", .want = "clean", .status = 204},
         {.text = "no changes, but not all was sent", .want = "failed 204 before the end", .status = 204, .sent = {}},
-        {.text = "no changes, nothing was seen", .want = "failed 204 before it had seen", .status = 204, .sent = {.is_all = true, .is_nothing = true}},
+        {.text = "no changes, nothing was seen",
+         .want = "failed 204 before it had seen",
+         .status = 204,
+         .sent = {.is_all = true, .is_nothing = true}},
         {.text = "no changes, but a virus", .fields = "X-Virus-ID: Eicar\r\n", .want = "infected [Eicar]", .status = 204},
         {.text = "early, and a virus", .fields = "X-Virus-ID: Eicar\r\n", .want = "infected [Eicar]", .sent = {}},
-        {.text = "threat", .fields = "X-Infection-Found: Type=0; Resolution=2; Threat=A;\r\n", .want = "infected [A]", .http = 403},
+        {.text = "threat",
+         .fields = "X-Infection-Found: Type=0; Resolution=2; Threat=A;\r\n",
+         .want = "infected [A]",
+         .http = 403},
         {.text = "threat without a name", .fields = "X-Infection-Found: Type=0\r\n", .want = "infected [unknown]", .http = 200},
-        {.text = "violations", .fields = "X-Violations-Found: 2\r\n a.exe\r\n Virus A\r\n 1\r\n 2\r\n b.exe\r\n Virus B\r\n 1\r\n 2\r\n", .want = "infected [Virus A] [Virus B]"},
-        {.text = "no violations, and not the same", .fields = "X-Violations-Found: 0\r\n", .want = "failed it changed the message"},
+        {.text = "violations",
+         .fields = "X-Violations-Found: 2\r\n a.exe\r\n Virus A\r\n 1\r\n 2\r\n b.exe\r\n Virus B\r\n 1\r\n 2\r\n",
+         .want = "infected [Virus A] [Virus B]"},
+        {.text = "no violations, and not the same",
+         .fields = "X-Violations-Found: 0\r\n",
+         .want = "failed it changed the message"},
         {.text = "violations that cannot be read", .fields = "X-Violations-Found: 3\r\n", .want = "infected [unknown]"},
         {.text = "names", .fields = "X-Virus-ID: A, B\r\nX-Virus-Name: B\r\n", .want = "infected [A] [B]"},
         {.text = "no threats", .fields = "X-Virus-ID: no threats\r\n", .want = "clean", .status = 204},
         {.text = "names are made printable", .fields = "X-Virus-ID: A\x1b[31m\xff\r\n", .want = "infected [A?[31m?]"},
         {.text = "blocked", .fields = "X-Response-Info: Blocked\r\n", .want = "infected [ICAP: blocked]", .http = 200},
-        {.text = "allowed is no proof", .fields = "X-Response-Info: Allowed\r\n", .want = "failed it changed the message", .http = 200},
+        {.text = "allowed is no proof",
+         .fields = "X-Response-Info: Allowed\r\n",
+         .want = "failed it changed the message",
+         .http = 200},
         {.text = "a page in its place", .want = "infected [ICAP: blocked]", .http = 403},
         {.text = "a redirection to a page", .want = "infected [ICAP: blocked]", .http = 307},
         {.text = "an error page", .want = "failed it put an error page", .http = 502},
@@ -193,9 +210,17 @@ TEST_CASE("what an answer means") {
         {.text = "another body", .want = "failed it changed the message and does not say why", .http = 200},
         {.text = "no body at all", .want = "failed it changed"},
         {.text = "upload answered with a page", .want = "infected [ICAP: blocked]", .http = 200, .method = IcapMethod::reqmod},
-        {.text = "upload answered with an error page", .want = "failed it put an error page", .http = 500, .method = IcapMethod::reqmod},
-        {.text = "upload unchanged", .want = "clean", .sent = {.is_all = true, .came_back_same = true}, .method = IcapMethod::reqmod},
-        {.text = "a limit of the engine", .fields = "X-Infection-Found: Type=0; Resolution=2; Threat=Heuristics.Limits.Exceeded.MaxFileSize;\r\n", .want = "failed the engine reached a limit"},
+        {.text = "upload answered with an error page",
+         .want = "failed it put an error page",
+         .http = 500,
+         .method = IcapMethod::reqmod},
+        {.text = "upload unchanged",
+         .want = "clean",
+         .sent = {.is_all = true, .came_back_same = true},
+         .method = IcapMethod::reqmod},
+        {.text = "a limit of the engine",
+         .fields = "X-Infection-Found: Type=0; Resolution=2; Threat=Heuristics.Limits.Exceeded.MaxFileSize;\r\n",
+         .want = "failed the engine reached a limit"},
         {.text = "no service", .want = "failed no such service", .status = 404},
         {.text = "not this method", .want = "failed ICAP 405", .status = 405},
         {.text = "time-out", .want = "failed ICAP 408", .status = 408},
@@ -209,8 +234,10 @@ TEST_CASE("what an answer means") {
     Read read;
     std::string http = row.http != 0 ? fmt::format("HTTP/1.1 {} Some\r\n\r\n", row.http) : "";
     std::string sections = row.http != 0 ? fmt::format("res-hdr=0, null-body={}", http.size()) : "null-body=0";
-    REQUIRE(read_in(read, fmt::format("ICAP/1.0 {} Text\r\n{}Encapsulated: {}\r\n\r\n", row.status, row.fields, sections) +
-                              (row.status == 100 ? "" : http), 4096) == "");
+    REQUIRE(read_in(read,
+                    fmt::format("ICAP/1.0 {} Text\r\n{}Encapsulated: {}\r\n\r\n", row.status, row.fields, sections) +
+                        (row.status == 100 ? "" : http),
+                    4096) == "");
     CHECK(told(judge_icap(read.reply, row.method, row.sent)).starts_with(row.want));
 }
 
@@ -220,7 +247,8 @@ TEST_CASE("options") {
         REQUIRE(read_in(read, text, 4096) == "");
         return parse_icap_options(read.reply, method);
     };
-    const std::string good = "ICAP/1.0 200 OK\r\nMethods: RESPMOD, REQMOD\r\nPreview: 1024\r\nOptions-TTL: 60\r\nEncapsulated: null-body=0\r\n\r\n";
+    const std::string good =
+        "ICAP/1.0 200 OK\r\nMethods: RESPMOD, REQMOD\r\nPreview: 1024\r\nOptions-TTL: 60\r\nEncapsulated: null-body=0\r\n\r\n";
     auto options = ask(good);
     REQUIRE(options);
     CHECK(options->preview == 1024U);
@@ -248,7 +276,8 @@ TEST_CASE("how much is shown first") {
 TEST_CASE("icap: the cost of an answer is linear in its octets, however they come") {
     const std::string chunks = "ICAP/1.0 200 OK\r\nEncapsulated: res-body=0\r\n\r\n";
     for (const std::string& begin : {std::string("ICAP/1.0 200 OK\r\n"), chunks})
-        for (const std::string& shape : {std::string("a"), std::string("a: b\r\n"), std::string("1\r\na\r\n"), std::string("\r"), std::string("\r\n "), std::string(",")})
+        for (const std::string& shape : {std::string("a"), std::string("a: b\r\n"), std::string("1\r\na\r\n"), std::string("\r"),
+                                         std::string("\r\n "), std::string(",")})
             for (const std::size_t step : {std::size_t{1}, std::size_t{1000}}) {
                 INFO(tamis::escaped(begin + shape));
                 CHECK(tamis::test::grows_linearly(120, [&](std::size_t size) {

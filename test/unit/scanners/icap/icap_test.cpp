@@ -27,7 +27,8 @@ IcapSettings quick(Seconds timeout = Seconds(5'000)) {
     settings.retry_for = Seconds(0);
     return settings;
 }
-std::shared_ptr<Scanner> open(const std::vector<Endpoint>& addresses, const std::string& preview = "none", IcapSettings settings = quick()) {
+std::shared_ptr<Scanner> open(const std::vector<Endpoint>& addresses, const std::string& preview = "none",
+                              IcapSettings settings = quick()) {
     std::vector<IcapUrl> urls;
     for (const auto& address : addresses) urls.push_back(*parse_icap_url("icap://" + address.text() + "/avscan"));
     return std::make_shared<Icap>(std::move(urls), *parse_icap_preview(preview), settings);
@@ -36,8 +37,8 @@ std::shared_ptr<Scanner> open(const std::vector<Endpoint>& addresses, const std:
 // Heard - one request as a service sees it
 struct Heard {
     std::string header, body;
-    bool        is_whole_preview = false;  // "ieof"
-    bool        is_nothing = false;        // the other side closed instead
+    bool is_whole_preview = false;  // "ieof"
+    bool is_nothing = false;        // the other side closed instead
 };
 std::string hear_body(const Connection& c, bool& is_whole) {
     std::string body;
@@ -68,10 +69,8 @@ FakePeer::Script service(std::function<void(Connection&, const Heard&)> answer) 
         for (;;) {
             const auto heard = hear(c);
             if (heard.is_nothing) return;
-            if (heard.header.starts_with("OPTIONS"))
-                c.say(options_ok);
-            else
-                answer(c, heard);
+            if (heard.header.starts_with("OPTIONS")) c.say(options_ok);
+            else answer(c, heard);
         }
     };
 }
@@ -207,10 +206,11 @@ TEST_CASE("one connection and one OPTIONS serve many messages of a thread") {
     asio::io_context context(1);
     int clean = 0;
     for (int n = 0; n < 5; ++n) {
-        asio::co_spawn(context, scanner->scan(request, Deadline::in(10s)), [&](std::exception_ptr, const mail::ScanOutcome& outcome) {
-            clean += is_clean(outcome) ? 1 : 0;
-            context.stop();
-        });
+        asio::co_spawn(context, scanner->scan(request, Deadline::in(10s)),
+                       [&](std::exception_ptr, const mail::ScanOutcome& outcome) {
+                           clean += is_clean(outcome) ? 1 : 0;
+                           context.stop();
+                       });
         context.restart();
         context.run();
     }
@@ -238,10 +238,11 @@ TEST_CASE("a kept connection that is dead costs nothing; a service that closes a
     asio::io_context context(1);
     int clean = 0;
     for (int n = 0; n < 5; ++n) {
-        asio::co_spawn(context, scanner->scan(request, Deadline::in(10s)), [&](std::exception_ptr, const mail::ScanOutcome& outcome) {
-            clean += is_clean(outcome) ? 1 : 0;
-            context.stop();
-        });
+        asio::co_spawn(context, scanner->scan(request, Deadline::in(10s)),
+                       [&](std::exception_ptr, const mail::ScanOutcome& outcome) {
+                           clean += is_clean(outcome) ? 1 : 0;
+                           context.stop();
+                       });
         context.restart();
         context.run();
     }
@@ -288,7 +289,8 @@ TEST_CASE("the next address when one is dead, silent, overloaded or without the 
     check_fails_over(service([](Connection& c, const Heard&) { c.say(no_change); }),
                      [](const std::vector<Endpoint>& at) { return open(at, "none", quick(Seconds(3'000))); });
     log::capture(true);
-    const auto* refusal = GENERATE("ICAP/1.0 404 Service not found\r\n\r\n", "ICAP/1.0 503 Overloaded\r\n\r\n", "ICAP/1.0 200 OK\r\nMethods: REQMOD\r\n\r\n");
+    const auto* refusal = GENERATE("ICAP/1.0 404 Service not found\r\n\r\n", "ICAP/1.0 503 Overloaded\r\n\r\n",
+                                   "ICAP/1.0 200 OK\r\nMethods: REQMOD\r\n\r\n");
     FakePeer refuses([&](Connection& c) {
         c.hear_until("\r\n\r\n");
         c.say(refusal);

@@ -13,8 +13,8 @@ const std::string body = R"({"is_skipped":false,"score":7.9,"required_score":15.
                          R"("A B=C":{"name":"x","score":8}},"message-id":"1@x"})";
 
 std::string http(std::string_view content, std::string_view more = "", std::string_view status = "200 OK") {
-    return "HTTP/1.1 " + std::string(status) + "\r\n" + std::string(more) +
-           "Content-Length: " + std::to_string(content.size()) + "\r\n\r\n" + std::string(content);
+    return "HTTP/1.1 " + std::string(status) + "\r\n" + std::string(more) + "Content-Length: " + std::to_string(content.size()) +
+           "\r\n\r\n" + std::string(content);
 }
 std::string chunked(std::string_view content) {
     std::string out = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -58,16 +58,16 @@ TEST_CASE("an answer without a length ends with the connection, which is not use
 }
 
 TEST_CASE("what is not one HTTP answer is none") {
-    const auto bytes = GENERATE(
-        std::string("220 mail ESMTP\r\n\r\n"), std::string("\0\xff\0\0garbage\r\n\r\n", 15), std::string("HTTP/1.1 999999 OK\r\n\r\n"),
-        std::string("HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n"),
-        std::string("HTTP/1.1 200 OK\r\nContent-Length: 5000000\r\n\r\n"),
-        std::string("HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999999\r\n\r\n"),
-        std::string("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx"),
-        std::string("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
-        std::string("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffff\r\n"), http(body) + http(body),
-        http(body) + "x", "HTTP/1.1 200 OK\r\nX: " + std::string(20'000, 'x') + "\r\n\r\n",
-        std::string("HTTP/1.1 200 OK\r\nno colon\r\n\r\n"));
+    const auto bytes =
+        GENERATE(std::string("220 mail ESMTP\r\n\r\n"), std::string("\0\xff\0\0garbage\r\n\r\n", 15),
+                 std::string("HTTP/1.1 999999 OK\r\n\r\n"), std::string("HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n"),
+                 std::string("HTTP/1.1 200 OK\r\nContent-Length: 5000000\r\n\r\n"),
+                 std::string("HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999999\r\n\r\n"),
+                 std::string("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx"),
+                 std::string("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
+                 std::string("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffff\r\n"), http(body) + http(body),
+                 http(body) + "x", "HTTP/1.1 200 OK\r\nX: " + std::string(20'000, 'x') + "\r\n\r\n",
+                 std::string("HTTP/1.1 200 OK\r\nno colon\r\n\r\n"));
     INFO(bytes.substr(0, 100));
     RspamdReply reply;
     const auto complete = reply.feed(bytes);
@@ -85,7 +85,10 @@ TEST_CASE("a body without an end is cut off at 4 MiB") {
 }
 
 TEST_CASE("only a plain 200 is an answer about the message") {
-    struct Row { std::string bytes; std::optional<Errc> fault; };
+    struct Row {
+        std::string bytes;
+        std::optional<Errc> fault;
+    };
     const auto row = GENERATE(
         Row{http(body), {}}, Row{http(body, "Content-Encoding: identity\r\n"), {}},
         Row{http(body, "Content-Encoding: gzip\r\n"), Errc::bad_reply},
@@ -129,26 +132,29 @@ TEST_CASE("skipped messages and unknown actions are answers") {
 }
 
 TEST_CASE("JSON that is not rspamd's is refused") {
-    struct Row { std::string text; Errc want; };
-    const auto row = GENERATE(
-        Row{"", Errc::bad_reply}, Row{"null", Errc::bad_reply}, Row{"[]", Errc::bad_reply}, Row{"{", Errc::bad_reply},
-        Row{"{}", Errc::bad_reply}, Row{R"({"error":"no rules"})", Errc::unavailable},
-        Row{R"({"score":"1","required_score":1,"action":"a","symbols":{}})", Errc::bad_reply},
-        Row{R"({"score":1e308,"required_score":1,"action":"a","symbols":{}})", Errc::bad_reply},
-        Row{R"({"score":1e999,"required_score":1,"action":"a","symbols":{}})", Errc::bad_reply},
-        Row{R"({"score":NaN,"required_score":1,"action":"a","symbols":{}})", Errc::bad_reply},
-        Row{R"({"score":Infinity,"required_score":1,"action":"a","symbols":{}})", Errc::bad_reply},
-        Row{R"({"score":1,"action":"a","symbols":{}})", Errc::bad_reply},
-        Row{R"({"score":1,"required_score":null,"action":"a","symbols":{}})", Errc::bad_reply},
-        Row{R"({"score":1,"required_score":1,"symbols":{}})", Errc::bad_reply},
-        Row{R"({"score":1,"required_score":1,"action":5,"symbols":{}})", Errc::bad_reply},
-        Row{R"({"score":1,"required_score":1,"action":"a"})", Errc::bad_reply},
-        Row{R"({"score":1,"required_score":1,"action":"a","symbols":[]})", Errc::bad_reply},
-        Row{R"({"score":1,"required_score":1,"action":"a","symbols":{"A":5}})", Errc::bad_reply},
-        Row{R"({"score":1,"required_score":1,"action":"a","symbols":{"A":{"score":1e9}}})", Errc::bad_reply},
-        Row{R"({"score":1,"required_score":1,"action":"a","symbols":{"":{"score":1}}})", Errc::bad_reply},
-        Row{body + body, Errc::bad_reply}, Row{body + std::string(1, '\0'), Errc::bad_reply},
-        Row{"\xff" + body, Errc::bad_reply}, Row{std::string(100, '[') + std::string(100, ']'), Errc::bad_reply});
+    struct Row {
+        std::string text;
+        Errc want;
+    };
+    const auto row =
+        GENERATE(Row{"", Errc::bad_reply}, Row{"null", Errc::bad_reply}, Row{"[]", Errc::bad_reply}, Row{"{", Errc::bad_reply},
+                 Row{"{}", Errc::bad_reply}, Row{R"({"error":"no rules"})", Errc::unavailable},
+                 Row{R"({"score":"1","required_score":1,"action":"a","symbols":{}})", Errc::bad_reply},
+                 Row{R"({"score":1e308,"required_score":1,"action":"a","symbols":{}})", Errc::bad_reply},
+                 Row{R"({"score":1e999,"required_score":1,"action":"a","symbols":{}})", Errc::bad_reply},
+                 Row{R"({"score":NaN,"required_score":1,"action":"a","symbols":{}})", Errc::bad_reply},
+                 Row{R"({"score":Infinity,"required_score":1,"action":"a","symbols":{}})", Errc::bad_reply},
+                 Row{R"({"score":1,"action":"a","symbols":{}})", Errc::bad_reply},
+                 Row{R"({"score":1,"required_score":null,"action":"a","symbols":{}})", Errc::bad_reply},
+                 Row{R"({"score":1,"required_score":1,"symbols":{}})", Errc::bad_reply},
+                 Row{R"({"score":1,"required_score":1,"action":5,"symbols":{}})", Errc::bad_reply},
+                 Row{R"({"score":1,"required_score":1,"action":"a"})", Errc::bad_reply},
+                 Row{R"({"score":1,"required_score":1,"action":"a","symbols":[]})", Errc::bad_reply},
+                 Row{R"({"score":1,"required_score":1,"action":"a","symbols":{"A":5}})", Errc::bad_reply},
+                 Row{R"({"score":1,"required_score":1,"action":"a","symbols":{"A":{"score":1e9}}})", Errc::bad_reply},
+                 Row{R"({"score":1,"required_score":1,"action":"a","symbols":{"":{"score":1}}})", Errc::bad_reply},
+                 Row{body + body, Errc::bad_reply}, Row{body + std::string(1, '\0'), Errc::bad_reply},
+                 Row{"\xff" + body, Errc::bad_reply}, Row{std::string(100, '[') + std::string(100, ']'), Errc::bad_reply});
     INFO(row.text.substr(0, 100));
     const auto scored = parse_rspamd_json(row.text, 1);
     REQUIRE_FALSE(scored);
@@ -168,7 +174,10 @@ TEST_CASE("a million symbols, and four megabytes of nothing, are refused with bo
 }
 
 TEST_CASE("an answer is known by its Message-ID") {
-    struct Row { std::string_view told, field; bool same; };
+    struct Row {
+        std::string_view told, field;
+        bool same;
+    };
     const auto row = GENERATE(Row{"1@x", "<1@x>", true}, Row{"1@x", " <1@x> ", true}, Row{"1@x", "1@x", true},
                               Row{"undef", "", true}, Row{"1@x", "", false}, Row{"", "", false}, Row{"", "<1@x>", false},
                               Row{"2@x", "<1@x>", false}, Row{"undef", "<1@x>", false});
@@ -176,7 +185,10 @@ TEST_CASE("an answer is known by its Message-ID") {
 }
 
 TEST_CASE("URLs in their forms") {
-    struct Row { std::string_view text; std::string endpoint, host, path; };
+    struct Row {
+        std::string_view text;
+        std::string endpoint, host, path;
+    };
     const auto row = GENERATE(Row{"http://127.0.0.1:11333", "127.0.0.1:11333", "127.0.0.1", "/checkv2"},
                               Row{"http://rspamd", "rspamd:11333", "rspamd", "/checkv2"},
                               Row{"http://[::1]:80/", "[::1]:80", "[::1]", "/checkv2"},
@@ -197,18 +209,23 @@ TEST_CASE("the request names everybody, and nothing of the envelope ends a line"
     envelope.client.helo = "helo.sender.org";
     envelope.client.name = "mx.sender.org";
     const auto url = parse_rspamd_url("http://h:1").value();
-    const auto text = rspamd_request(url, {.envelope = &envelope, .hostname = "filter.example.com",
-                                           .client_address = "192.0.2.1", .queue_id = "4XyZ", .password = "hush", .size = 77});
-    CHECK(text == "POST /checkv2 HTTP/1.1\r\nHost: h\r\nConnection: keep-alive\r\n"
-                  "Content-Type: application/octet-stream\r\nContent-Length: 77\r\nHelo: helo.sender.org\r\n"
-                  "Hostname: mx.sender.org\r\nIP: 192.0.2.1\r\nMTA-Name: filter.example.com\r\nFrom: a@sender.org\r\n"
-                  "User: joe@example.com\r\nQueue-Id: 4XyZ\r\nPassword: hush\r\nRcpt: u@example.com\r\n"
-                  "Rcpt: v??Evil: 1@example.com\r\nRcpt: w\xc3\xb6@example.com\r\n\r\n");
+    const auto text = rspamd_request(url, {.envelope = &envelope,
+                                           .hostname = "filter.example.com",
+                                           .client_address = "192.0.2.1",
+                                           .queue_id = "4XyZ",
+                                           .password = "hush",
+                                           .size = 77});
+    CHECK(text ==
+          "POST /checkv2 HTTP/1.1\r\nHost: h\r\nConnection: keep-alive\r\n"
+          "Content-Type: application/octet-stream\r\nContent-Length: 77\r\nHelo: helo.sender.org\r\n"
+          "Hostname: mx.sender.org\r\nIP: 192.0.2.1\r\nMTA-Name: filter.example.com\r\nFrom: a@sender.org\r\n"
+          "User: joe@example.com\r\nQueue-Id: 4XyZ\r\nPassword: hush\r\nRcpt: u@example.com\r\n"
+          "Rcpt: v??Evil: 1@example.com\r\nRcpt: w\xc3\xb6@example.com\r\n\r\n");
     mail::Envelope bare;
     bare.auth = "<>";
     bare.peer_helo = "mta";
-    CHECK(rspamd_request(url, {.envelope = &bare, .hostname = "", .client_address = "", .queue_id = "", .password = "",
-                               .size = 0}) ==
+    CHECK(rspamd_request(url,
+                         {.envelope = &bare, .hostname = "", .client_address = "", .queue_id = "", .password = "", .size = 0}) ==
           "POST /checkv2 HTTP/1.1\r\nHost: h\r\nConnection: keep-alive\r\nContent-Type: application/octet-stream\r\n"
           "Content-Length: 0\r\nHelo: mta\r\nFrom: <>\r\n\r\n");
 }
@@ -218,8 +235,10 @@ TEST_CASE("the request names everybody, and nothing of the envelope ends a line"
 
 TEST_CASE("rspamd: the cost of an answer is linear in its octets, however they come") {
     const std::string ok = "HTTP/1.1 200 OK\r\n";
-    for (const std::string& begin : {ok, ok + "Content-Length: 900000\r\n\r\n", ok + "Transfer-Encoding: chunked\r\n\r\n", ok + "X: "})
-        for (const std::string& shape : {std::string("a"), std::string("a: b\r\n"), std::string("1\r\na\r\n"), std::string(" "), std::string("\r"), std::string("0")}) {
+    for (const std::string& begin :
+         {ok, ok + "Content-Length: 900000\r\n\r\n", ok + "Transfer-Encoding: chunked\r\n\r\n", ok + "X: "})
+        for (const std::string& shape : {std::string("a"), std::string("a: b\r\n"), std::string("1\r\na\r\n"), std::string(" "),
+                                         std::string("\r"), std::string("0")}) {
             INFO(tamis::escaped(begin + shape));
             for (const std::size_t step : {std::size_t{1}, std::size_t{1000}})
                 CHECK(tamis::test::grows_linearly(120, [&](std::size_t size) {
@@ -230,7 +249,8 @@ TEST_CASE("rspamd: the cost of an answer is linear in its octets, however they c
                         if (!reply.feed(std::string_view(text).substr(at, step))) break;
                 }));
         }
-    for (const std::string& shape : {std::string("["), std::string("{\"a\":"), std::string("\"a\":{\"score\":1},"), std::string("\\u0041")})
+    for (const std::string& shape :
+         {std::string("["), std::string("{\"a\":"), std::string("\"a\":{\"score\":1},"), std::string("\\u0041")})
         CHECK(tamis::test::grows_linearly(512, [&](std::size_t size) {
             std::string text = "{\"symbols\":{";
             while (text.size() < size) text += shape;

@@ -136,10 +136,13 @@ TEST_CASE("a second answer of a kept connection is never taken for the next mess
 
 TEST_CASE("an early answer is understood as a failure, a score among them is not believed") {
     log::capture(true);
-    struct Row { std::string answer; Errc want; };
-    const auto row = GENERATE(Row{"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n", Errc::over_limit},
-                              Row{"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", Errc::unavailable},
-                              Row{http(), Errc::bad_reply});
+    struct Row {
+        std::string answer;
+        Errc want;
+    };
+    const auto row =
+        GENERATE(Row{"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n", Errc::over_limit},
+                 Row{"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", Errc::unavailable}, Row{http(), Errc::bad_reply});
     FakePeer peer([&](Connection& c) {
         c.hear(1000);
         c.say(row.answer);
@@ -155,12 +158,14 @@ TEST_CASE("an early answer is understood as a failure, a score among them is not
 
 TEST_CASE("statuses and broken JSON are failures") {
     log::capture(true);
-    struct Row { std::string answer; Errc want; };
-    const auto row = GENERATE(
-        Row{"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n", Errc::unavailable},
-        Row{"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n", Errc::unavailable},
-        Row{http("{}"), Errc::bad_reply}, Row{http(json, "Content-Encoding: gzip\r\n"), Errc::bad_reply},
-        Row{http(R"({"error":"broken"})"), Errc::unavailable});
+    struct Row {
+        std::string answer;
+        Errc want;
+    };
+    const auto row = GENERATE(Row{"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n", Errc::unavailable},
+                              Row{"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n", Errc::unavailable},
+                              Row{http("{}"), Errc::bad_reply}, Row{http(json, "Content-Encoding: gzip\r\n"), Errc::bad_reply},
+                              Row{http(R"({"error":"broken"})"), Errc::unavailable});
     FakePeer peer([&](Connection& c) {
         hear_request(c);
         c.say(row.answer);
@@ -172,8 +177,7 @@ TEST_CASE("statuses and broken JSON are failures") {
 }
 
 TEST_CASE("no bad peer is taken for rspamd") {
-    check_bad_peers(
-        http(), [](const Endpoint& to) { return std::make_shared<Rspamd>(urls({to}), quick(200ms)); }, 200ms);
+    check_bad_peers(http(), [](const Endpoint& to) { return std::make_shared<Rspamd>(urls({to}), quick(200ms)); }, 200ms);
 }
 
 TEST_CASE("rspamd fails over") {

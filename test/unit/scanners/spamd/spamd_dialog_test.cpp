@@ -19,8 +19,8 @@ const std::string report =
     "1000 GTUBE                  BODY: Generic Test for Unsolicited Bulk Email\n\n";
 
 std::string answer(std::string_view spam, std::string_view content, std::string_view more = "") {
-    return "SPAMD/1.1 0 EX_OK\r\nContent-length: " + std::to_string(content.size()) + "\r\nSpam: " + std::string(spam) +
-           "\r\n" + std::string(more) + "\r\n" + std::string(content);
+    return "SPAMD/1.1 0 EX_OK\r\nContent-length: " + std::to_string(content.size()) + "\r\nSpam: " + std::string(spam) + "\r\n" +
+           std::string(more) + "\r\n" + std::string(content);
 }
 
 // read_all - the answer and then the end of the connection
@@ -50,17 +50,18 @@ TEST_CASE("a complete answer gives score, threshold and content, wherever the ne
 }
 
 TEST_CASE("spamd's answers are read strictly") {
-    struct Row { std::string bytes; std::optional<Errc> fault; };
+    struct Row {
+        std::string bytes;
+        std::optional<Errc> fault;
+    };
     const auto row = GENERATE(
         Row{answer("False ; -0.0 / 5.0", "A,B"), {}}, Row{answer("Yes ; 7.5 / 5.0", ""), {}},
-        Row{answer("False ; 1.5 / 5.0", "x", "DidSet: local\r\n"), {}},
-        Row{"SPAMD/1.1 79 EX_TIMEOUT\r\n\r\n", Errc::unavailable},
-        Row{"SPAMD/1.0 76 Bad header line: (EOF)\r\n", Errc::unavailable},
-        Row{answer("True ; nan / 5.0", ""), Errc::bad_reply}, Row{answer("True ; inf / 5.0", ""), Errc::bad_reply},
-        Row{answer("True ; 1e308 / 5.0", ""), Errc::bad_reply}, Row{answer("True ; 5 / -inf", ""), Errc::bad_reply},
-        Row{answer("True;5/5", ""), Errc::bad_reply}, Row{answer("Maybe ; 1 / 5", ""), Errc::bad_reply},
-        Row{answer("True ; 1 / 5 / 6", ""), Errc::bad_reply}, Row{answer("", ""), Errc::bad_reply},
-        Row{answer("True ; 1 / 5", "", "Spam: False ; 0 / 5\r\n"), Errc::bad_reply},
+        Row{answer("False ; 1.5 / 5.0", "x", "DidSet: local\r\n"), {}}, Row{"SPAMD/1.1 79 EX_TIMEOUT\r\n\r\n", Errc::unavailable},
+        Row{"SPAMD/1.0 76 Bad header line: (EOF)\r\n", Errc::unavailable}, Row{answer("True ; nan / 5.0", ""), Errc::bad_reply},
+        Row{answer("True ; inf / 5.0", ""), Errc::bad_reply}, Row{answer("True ; 1e308 / 5.0", ""), Errc::bad_reply},
+        Row{answer("True ; 5 / -inf", ""), Errc::bad_reply}, Row{answer("True;5/5", ""), Errc::bad_reply},
+        Row{answer("Maybe ; 1 / 5", ""), Errc::bad_reply}, Row{answer("True ; 1 / 5 / 6", ""), Errc::bad_reply},
+        Row{answer("", ""), Errc::bad_reply}, Row{answer("True ; 1 / 5", "", "Spam: False ; 0 / 5\r\n"), Errc::bad_reply},
         Row{answer("True ; 1 / 5", "", "Content-length: 0\r\n"), Errc::bad_reply},
         Row{answer("True ; 1 / 5", "", "no colon\r\n"), Errc::bad_reply},
         Row{answer("True ; 1 / 5", "", ": no name\r\n"), Errc::bad_reply},
@@ -73,9 +74,9 @@ TEST_CASE("spamd's answers are read strictly") {
         Row{"SPAMD/1.1 0 EX_OK\r\nContent-length: 1048577\r\nSpam: True ; 1 / 5\r\n\r\n", Errc::bad_reply},
         Row{"SPAMD/1.1 0 EX_OK\r\nContent-length: 3 \x01\r\nSpam: True ; 1 / 5\r\n\r\nabc", Errc::bad_reply},
         Row{"SPAMD/x 0 EX_OK\r\nContent-length: 0\r\nSpam: True ; 1 / 5\r\n\r\n", Errc::bad_reply},
-        Row{"SPAMD/1.5 0 fine\r\ncontent-LENGTH: 0\r\nspam: True ; 1 / 5\r\n\r\n", {}},
-        Row{"SPAMD/1.1\r\n\r\n", Errc::bad_reply}, Row{"HTTP/1.1 200 OK\r\n\r\n", Errc::bad_reply},
-        Row{std::string("\0\0\0", 3), Errc::bad_reply}, Row{"S", Errc::bad_reply}, Row{"\r\n\r\n", Errc::bad_reply},
+        Row{"SPAMD/1.5 0 fine\r\ncontent-LENGTH: 0\r\nspam: True ; 1 / 5\r\n\r\n", {}}, Row{"SPAMD/1.1\r\n\r\n", Errc::bad_reply},
+        Row{"HTTP/1.1 200 OK\r\n\r\n", Errc::bad_reply}, Row{std::string("\0\0\0", 3), Errc::bad_reply},
+        Row{"S", Errc::bad_reply}, Row{"\r\n\r\n", Errc::bad_reply},
         Row{"SPAMD/1.1 0 EX_OK\r\nX: " + std::string(20'000, 'x'), Errc::bad_reply}, Row{"", Errc::closed});
     INFO(row.bytes.substr(0, 200));
     const auto reply = read_all(row.bytes);
@@ -96,9 +97,10 @@ TEST_CASE("the table of the report gives tests with their scores") {
 }
 
 TEST_CASE("a score has four columns: a row that begins with two blanks does not end the table") {
-    const auto tests = parse_report_table(" pts rule name              description\n---- ---------------------- ----------\n"
-                                          " 1.5 SMALL                  a\n                            [goes on]\n  15 LARGE                  b\n 100 LARGER                 c\n"
-                                          "1000 HUGE                   d\n-100 LOW                    e\n -10 LOWER                  f\n");
+    const auto tests = parse_report_table(
+        " pts rule name              description\n---- ---------------------- ----------\n"
+        " 1.5 SMALL                  a\n                            [goes on]\n  15 LARGE                  b\n 100 LARGER                 c\n"
+        "1000 HUGE                   d\n-100 LOW                    e\n -10 LOWER                  f\n");
     REQUIRE(tests);
     REQUIRE(tests->has_value());
     std::string shown;
@@ -109,7 +111,8 @@ TEST_CASE("a score has four columns: a row that begins with two blanks does not 
 TEST_CASE("a table in the message's own text does not count") {
     const std::string forged =
         "Content preview:\n pts rule name              description\n"
-        "---- ---------------------- --------------------------------------------------\n-99 FORGED x\n\n" + report;
+        "---- ---------------------- --------------------------------------------------\n-99 FORGED x\n\n" +
+        report;
     const auto tests = parse_report_table(forged);
     REQUIRE(tests);
     REQUIRE(tests->has_value());
@@ -151,7 +154,10 @@ TEST_CASE("symbols are names with score 0") {
 }
 
 TEST_CASE("a large message is cut as amavisd cuts it") {
-    struct Row { std::uint64_t size, header, limit, bytes; bool cut; };
+    struct Row {
+        std::uint64_t size, header, limit, bytes;
+        bool cut;
+    };
     const auto row = GENERATE(Row{1000, 300, 204800, 1000, false}, Row{205'000, 300, 204800, 205'000, false},
                               Row{210'220, 300, 204800, 210'220, false}, Row{210'221, 300, 204800, 205'101, true},
                               Row{5'000'000, 300, 204800, 205'101, true}, Row{5'000'000, 300, 0, 5'000'000, false},
@@ -169,8 +175,9 @@ TEST_CASE("request and prefix carry the envelope and nothing that ends a field")
     envelope.sender = "a\r\nX-Evil: 1@sender.org";
     envelope.recipients = {{"u@example.com", "", ""}, {"\xc3\xb6@example.com", "", ""}};
     const auto prefix = spamd_prefix(envelope, 5000, {4000, true});
-    CHECK(prefix == "Return-Path: <a??X-Evil: 1@sender.org>\r\nX-Envelope-To: <u@example.com>,\r\n <\xc3\xb6@example.com>\r\n"
-                    "X-Amavis-MessageSize: 5000, TRUNCATED to 4000\r\n");
+    CHECK(prefix ==
+          "Return-Path: <a??X-Evil: 1@sender.org>\r\nX-Envelope-To: <u@example.com>,\r\n <\xc3\xb6@example.com>\r\n"
+          "X-Amavis-MessageSize: 5000, TRUNCATED to 4000\r\n");
     CHECK(spamd_prefix({}, 5, {5, false}) == "Return-Path: <>\r\nX-Envelope-To: \r\nX-Amavis-MessageSize: 5\r\n");
     CHECK(spamd_request(SpamdQuestion::report, 12, "") == "REPORT SPAMC/1.5\r\nContent-length: 12\r\n\r\n");
     CHECK(spamd_request(SpamdQuestion::symbols, 0, "joe") == "SYMBOLS SPAMC/1.5\r\nContent-length: 0\r\nUser: joe\r\n\r\n");
@@ -180,8 +187,10 @@ TEST_CASE("request and prefix carry the envelope and nothing that ends a field")
 }  // namespace tamis::scanners
 
 TEST_CASE("spamd: the cost of an answer is linear in its octets, however they come") {
-    for (const std::string& shape : {std::string("a"), std::string("\r\n"), std::string("a: b\r\n"), std::string("\r"), std::string("\r\n\r"), std::string(" 0 EX_")})
-        for (const std::string& begin : {std::string("SPAMD/1.5 0 EX_OK"), std::string("SPAMD/1.5 0 EX_OK\r\n"), std::string("SPAMD/1.5 76 Bad ")}) {
+    for (const std::string& shape : {std::string("a"), std::string("\r\n"), std::string("a: b\r\n"), std::string("\r"),
+                                     std::string("\r\n\r"), std::string(" 0 EX_")})
+        for (const std::string& begin :
+             {std::string("SPAMD/1.5 0 EX_OK"), std::string("SPAMD/1.5 0 EX_OK\r\n"), std::string("SPAMD/1.5 76 Bad ")}) {
             INFO(tamis::escaped(begin + shape));
             CHECK(tamis::test::grows_linearly(120, [&](std::size_t size) {
                 std::string text = begin;
@@ -191,7 +200,8 @@ TEST_CASE("spamd: the cost of an answer is linear in its octets, however they co
                     if (!reply.feed({&c, 1})) break;
             }));
         }
-    for (const std::string& shape : {std::string("pts rule name description\n---- ---- ----\n"), std::string("---- "), std::string(" 1.0 A b\n"), std::string("\n")})
+    for (const std::string& shape : {std::string("pts rule name description\n---- ---- ----\n"), std::string("---- "),
+                                     std::string(" 1.0 A b\n"), std::string("\n")})
         CHECK(tamis::test::grows_linearly(4096, [&](std::size_t size) {
             std::string text = "pts rule name description\n---- ---- ----\n";
             while (text.size() < size) text += shape;

@@ -40,8 +40,11 @@ Heard hear_request(Connection& c) {
 }
 
 TEST_CASE("the recipients' common user goes before the configured one, unless it cannot be sent") {
-    struct Row { std::string user, want; };
-    const auto row = GENERATE(Row{"", "joe"}, Row{"bob@example.com", "bob@example.com"}, Row{"bob\r\nX: y", "joe"}, Row{"bob smith", "joe"});
+    struct Row {
+        std::string user, want;
+    };
+    const auto row =
+        GENERATE(Row{"", "joe"}, Row{"bob@example.com", "bob@example.com"}, Row{"bob\r\nX: y", "joe"}, Row{"bob smith", "joe"});
     Heard heard;
     {
         FakePeer peer([&](Connection& c) {
@@ -83,8 +86,10 @@ TEST_CASE("spamd gets prefix and message, and its answer is taken as it is") {
     }
     CHECK(heard.header.starts_with("REPORT SPAMC/1.5\r\n"));
     CHECK(heard.header.find("User: joe\r\n") != std::string::npos);
-    CHECK(heard.content == "Return-Path: <a@sender.org>\r\nX-Envelope-To: <u@example.com>,\r\n <v@example.com>\r\n"
-                           "X-Amavis-MessageSize: " + std::to_string(clean_text.size()) + "\r\n" + clean_text);
+    CHECK(heard.content ==
+          "Return-Path: <a@sender.org>\r\nX-Envelope-To: <u@example.com>,\r\n <v@example.com>\r\n"
+          "X-Amavis-MessageSize: " +
+              std::to_string(clean_text.size()) + "\r\n" + clean_text);
 }
 
 TEST_CASE("a large message is truncated, not skipped") {

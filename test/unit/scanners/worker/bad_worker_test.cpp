@@ -40,18 +40,20 @@ TEST_CASE("bad worker: whatever it does with a message twice is a failure, and o
         const char* does;
         const char* failure;
     };
-    const auto row = GENERATE(
-        Row{"crash", "the decoder crashed twice ("}, Row{"overrun", "the decoder used more than 2000 ms of CPU time"},
-        Row{"garbage", "the decoder crashed twice (answered nonsense"}, Row{"empty", "the decoder crashed twice (closed"},
-        Row{"huge", "the decoder crashed twice (answered nonsense"}, Row{"other-job", "the decoder crashed twice (answered for another"},
-        Row{"unsealed", "the decoder crashed twice (answered nonsense: a descriptor that is not sealed"},
-        Row{"wrong-size", "the decoder crashed twice (answered nonsense: a descriptor that is not as large"},
-        Row{"pipe", "the decoder crashed twice (answered nonsense: a descriptor that is not sealed"},
-        Row{"too-many-descriptors", "the decoder crashed twice (answered nonsense: more descriptors"},
-        Row{"no-descriptor", "the decoder crashed twice (answered nonsense: fewer descriptors"},
-        Row{"no-wish", "the decoder crashed twice (spoke out of turn"}, Row{"other-batch", "the decoder crashed twice (spoke out of turn"},
-        Row{"other-wish", "the decoder crashed twice (spoke out of turn"},
-        Row{"batch-crash 2", "the decoder crashed twice (SIG"});
+    const auto row =
+        GENERATE(Row{"crash", "the decoder crashed twice ("}, Row{"overrun", "the decoder used more than 2000 ms of CPU time"},
+                 Row{"garbage", "the decoder crashed twice (answered nonsense"},
+                 Row{"empty", "the decoder crashed twice (closed"}, Row{"huge", "the decoder crashed twice (answered nonsense"},
+                 Row{"other-job", "the decoder crashed twice (answered for another"},
+                 Row{"unsealed", "the decoder crashed twice (answered nonsense: a descriptor that is not sealed"},
+                 Row{"wrong-size", "the decoder crashed twice (answered nonsense: a descriptor that is not as large"},
+                 Row{"pipe", "the decoder crashed twice (answered nonsense: a descriptor that is not sealed"},
+                 Row{"too-many-descriptors", "the decoder crashed twice (answered nonsense: more descriptors"},
+                 Row{"no-descriptor", "the decoder crashed twice (answered nonsense: fewer descriptors"},
+                 Row{"no-wish", "the decoder crashed twice (spoke out of turn"},
+                 Row{"other-batch", "the decoder crashed twice (spoke out of turn"},
+                 Row{"other-wish", "the decoder crashed twice (spoke out of turn"},
+                 Row{"batch-crash 2", "the decoder crashed twice (SIG"});
     INFO(row.does);
     Rig rig(TAMIS_BAD_WORKER);
     rig.until_idle(2);
@@ -84,7 +86,7 @@ TEST_CASE("bad worker: what it said when it died is in the log, escaped") {
 TEST_CASE("bad worker: a message that takes too long is a failure, its worker is ended") {
     PoolOptions options;
     options.time = 100ms;
-    Rig        rig(TAMIS_BAD_WORKER, options);
+    Rig rig(TAMIS_BAD_WORKER, options);
     const auto does = GENERATE("hang", "close");
     const auto contents = rig.run(told(does));
     CHECK(contents.failure.find("opening was not done within") == 0);
@@ -95,7 +97,7 @@ TEST_CASE("bad worker: a message that takes too long is a failure, its worker is
 TEST_CASE("bad worker: the deadline of the message counts as well, in the queue and on a worker") {
     PoolOptions options;
     options.workers = 1;
-    Rig        rig(TAMIS_BAD_WORKER, options);
+    Rig rig(TAMIS_BAD_WORKER, options);
     const auto hanging = rig.begin(told("hang"), {}, 60s);
     rig.until([&] { return rig.pool->state().busy == 1; });
     CHECK(rig.run(told("fine"), {}, 50ms).failure.find("no decoder process was free in time") == 0);
@@ -115,7 +117,7 @@ TEST_CASE("bad worker: a second answer ends the worker, not the daemon") {
 TEST_CASE("bad worker: one that asks to be replaced is") {
     PoolOptions options;
     options.workers = 1;
-    Rig        rig(TAMIS_BAD_WORKER, options);
+    Rig rig(TAMIS_BAD_WORKER, options);
     const auto first = rig.run(told("last")).parts.at(0).names;
     const auto second = rig.run(told("fine")).parts.at(0).names;
     rig.until_idle(1);
@@ -126,7 +128,7 @@ TEST_CASE("bad worker: one that asks to be replaced is") {
 }
 
 TEST_CASE("bad worker: sealed parts arrive as spools") {
-    Rig        rig(TAMIS_BAD_WORKER);
+    Rig rig(TAMIS_BAD_WORKER);
     const auto contents = rig.run(told("sealed"));
     REQUIRE(contents.shown.size() == 1);
     std::array<char, 20> buffer{};
@@ -136,8 +138,8 @@ TEST_CASE("bad worker: sealed parts arrive as spools") {
 
 TEST_CASE("bad worker: one that cannot be started fails the messages, and is tried again") {
     const Folder folder;
-    const auto   name = GENERATE("early", "foreign");
-    const auto   path = folder.path + "/" + name;
+    const auto name = GENERATE("early", "foreign");
+    const auto path = folder.path + "/" + name;
     std::filesystem::copy_file(TAMIS_BAD_WORKER, path);
     Rig rig(path);
     for (int attempt = 0; attempt < 3; ++attempt) {
@@ -151,7 +153,7 @@ TEST_CASE("bad worker: one that cannot be started fails the messages, and is tri
 
 TEST_CASE("bad worker: one that never gets ready holds a message no longer than its deadline") {
     const Folder folder;
-    const auto   path = folder.path + "/silent";
+    const auto path = folder.path + "/silent";
     std::filesystem::copy_file(TAMIS_BAD_WORKER, path);
     Rig rig(path);
     CHECK(rig.run(told("fine"), {}, 50ms).failure.find("no decoder process was free in time") == 0);
@@ -197,8 +199,8 @@ namespace {
 // Shown - what a message's coroutine was given, as the daemon's scanners would be
 struct Shown {
     std::vector<std::string> texts;
-    std::size_t              enough_after = SIZE_MAX;
-    ShowParts                take() {
+    std::size_t enough_after = SIZE_MAX;
+    ShowParts take() {
         return [this](mail::ShownParts parts) -> Task<bool> { return show(std::move(parts)); };
     }
     Task<bool> show(mail::ShownParts parts) {
@@ -210,8 +212,8 @@ struct Shown {
 }  // namespace
 
 TEST_CASE("bad worker: batches are shown one after the other, the last parts come with the contents") {
-    Rig        rig(TAMIS_BAD_WORKER);
-    Shown      shown;
+    Rig rig(TAMIS_BAD_WORKER);
+    Shown shown;
     const auto outcome = rig.begin(told("batches 3"), {}, 60s, shown.take());
     rig.until([&] { return outcome->is_done; });
     CHECK(shown.texts == std::vector<std::string>{"batch 0", "batch 1", "batch 2"});
@@ -225,7 +227,7 @@ TEST_CASE("bad worker: batches are shown one after the other, the last parts com
 }
 
 TEST_CASE("bad worker: a worker is told when something was found") {
-    Rig   rig(TAMIS_BAD_WORKER);
+    Rig rig(TAMIS_BAD_WORKER);
     Shown shown;
     shown.enough_after = 2;
     const auto outcome = rig.begin(told("batches 9"), {}, 60s, shown.take());
@@ -235,8 +237,8 @@ TEST_CASE("bad worker: a worker is told when something was found") {
 }
 
 TEST_CASE("bad worker: what was shown before a crash stays shown, and the message is a failure") {
-    Rig        rig(TAMIS_BAD_WORKER);
-    Shown      shown;
+    Rig rig(TAMIS_BAD_WORKER);
+    Shown shown;
     const auto outcome = rig.begin(told("batch-crash 2"), {}, 60s, shown.take());
     rig.until([&] { return outcome->is_done; });
     CHECK(shown.texts.size() == 4);  // both attempts
@@ -245,7 +247,7 @@ TEST_CASE("bad worker: what was shown before a crash stays shown, and the messag
 }
 
 TEST_CASE("bad worker: more parts or bytes than the limits allow end it, over all batches") {
-    Rig     rig(TAMIS_BAD_WORKER);
+    Rig rig(TAMIS_BAD_WORKER);
     OpenJob job;
     SECTION("parts") { job.limits.extracts = 2; }
     SECTION("bytes") { job.limits.extract_bytes = 15; }
@@ -255,7 +257,7 @@ TEST_CASE("bad worker: more parts or bytes than the limits allow end it, over al
 TEST_CASE("bad worker: slow engines are not the worker's time") {
     PoolOptions options;
     options.time = 1000ms;
-    Rig        rig(TAMIS_BAD_WORKER, options);
+    Rig rig(TAMIS_BAD_WORKER, options);
     const auto slow = [](mail::ShownParts) -> Task<bool> {
         asio::steady_timer timer(co_await asio::this_coro::executor, 400ms);
         co_await timer.async_wait(as_result);
@@ -267,11 +269,11 @@ TEST_CASE("bad worker: slow engines are not the worker's time") {
 }
 
 TEST_CASE("bad worker: memory is charged while a job has it, and refused when there is none") {
-    Slots       memory(20 << 20);
+    Slots memory(20 << 20);
     PoolOptions options;
     options.workers = 1;
-    Rig        rig(TAMIS_BAD_WORKER, options, true, &memory);
-    OpenJob    job;
+    Rig rig(TAMIS_BAD_WORKER, options, true, &memory);
+    OpenJob job;
     CHECK(rig.run(told("wish 1000000"), job).limit == "allowed");
     CHECK(memory.used() == 0);
     SECTION("more than any job needs") { CHECK(rig.run(told("wish 99999999999999"), job).limit == "refused"); }
@@ -293,8 +295,8 @@ TEST_CASE("bad worker: memory is charged while a job has it, and refused when th
 }
 
 TEST_CASE("bad worker: one that speaks again before it has an answer is ended") {
-    Slots       memory(1 << 20);
-    Rig         rig(TAMIS_BAD_WORKER, {}, true, &memory);
+    Slots memory(1 << 20);
+    Rig rig(TAMIS_BAD_WORKER, {}, true, &memory);
     asio::steady_timer answer(rig.context, asio::steady_timer::time_point::max());
     std::vector<std::string> lines;
     const auto complaints = [&] {
@@ -308,7 +310,8 @@ TEST_CASE("bad worker: one that speaks again before it has an answer is ended") 
     // all memory is somebody else's, and so is the place of the one who may go beyond the limit
     auto held = memory.try_take(1 << 20);
     bool is_elder = false;
-    asio::co_spawn(rig.context, memory.grow(held, 1, Deadline::in(60s)), [&](const std::exception_ptr&, Done done) { is_elder = done.has_value(); });
+    asio::co_spawn(rig.context, memory.grow(held, 1, Deadline::in(60s)),
+                   [&](const std::exception_ptr&, Done done) { is_elder = done.has_value(); });
     rig.until([&] { return is_elder; });
     const auto outcome = rig.begin(told(GENERATE("two-batches", "two-wishes")), {}, 60s, show);
     rig.until([&] { return complaints() == 2; });

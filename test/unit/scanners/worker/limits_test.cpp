@@ -25,7 +25,7 @@ TEST_CASE("worker limits: memory that runs out is an answer, over limits, and th
     PoolOptions options;
     options.workers = 1;
     options.memory = 64ULL << 20;
-    Rig        rig(TAMIS_PROBE_WORKER, options);
+    Rig rig(TAMIS_PROBE_WORKER, options);
     const auto contents = rig.run(told("memory"));
     CHECK(contents.failure == "");
     CHECK(contents.limit == "Maximum memory of a decoder (64 MiB) exceeded");
@@ -38,7 +38,7 @@ TEST_CASE("worker limits: a decoder that loops is ended, once, half of it after 
     PoolOptions options;
     options.workers = 1;
     options.time = 300s;
-    Rig     rig(TAMIS_PROBE_WORKER, options);
+    Rig rig(TAMIS_PROBE_WORKER, options);
     OpenJob job;
     job.limits.cpu = 100ms;
     CHECK(rig.run(told("burn 60000"), job, 300s).failure == "the decoder used more than 100 ms of CPU time");
@@ -53,7 +53,7 @@ TEST_CASE("worker limits: a job beyond the quantum goes on at low priority, and 
     options.extra = 1;
     options.quantum = 20ms;
     options.time = 300s;
-    Rig  rig(TAMIS_PROBE_WORKER, options);
+    Rig rig(TAMIS_PROBE_WORKER, options);
     rig.until_idle(1);
     const auto first = children_of(rig.spawner->pid()).at(0);
     const auto job = rig.begin(told("burn 1500"), {}, 300s);
@@ -76,8 +76,9 @@ TEST_CASE("worker limits: an exception and a stack overflow and a forbidden call
 }
 
 TEST_CASE("worker limits: parts for the engines come in the packet, in a memory file, or as descriptors of their own") {
-    Rig        rig(TAMIS_PROBE_WORKER);
-    const auto row = GENERATE(std::pair("many 150", 300U), std::pair("many 999", 300U), std::pair("large 200", 20'000U), std::pair("large 1", 20'000U));
+    Rig rig(TAMIS_PROBE_WORKER);
+    const auto row = GENERATE(std::pair("many 150", 300U), std::pair("many 999", 300U), std::pair("large 200", 20'000U),
+                              std::pair("large 1", 20'000U));
     INFO(row.first);
     const auto before = open_descriptors();
     {
@@ -107,7 +108,7 @@ TEST_CASE("worker limits: a part larger than a file may be is a limit") {
 }
 
 TEST_CASE("worker limits: character sets of mail are loaded, others are not found") {
-    Rig        rig(TAMIS_PROBE_WORKER);
+    Rig rig(TAMIS_PROBE_WORKER);
     const auto contents = rig.run(told("charset"));
     REQUIRE(contents.parts.size() == 1);
     CHECK(contents.parts[0].description == "true false");

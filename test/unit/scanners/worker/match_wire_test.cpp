@@ -56,14 +56,17 @@ TEST_CASE("match wire: a setup of another build is told as such") {
 }
 
 TEST_CASE("match wire: cut short or with something behind, nothing is understood") {
-    const std::vector<std::string> packets{encode_match_setup({}), encode_match_job({5, 1000, {{3, true, "abc"}}}), encode_match_answer(some_answer())};
+    const std::vector<std::string> packets{encode_match_setup({}), encode_match_job({5, 1000, {{3, true, "abc"}}}),
+                                           encode_match_answer(some_answer())};
     const auto understood = [](std::string_view bytes) {
-        return parse_match_setup(bytes).has_value() || parse_match_job(bytes).has_value() || parse_match_answer(bytes, 3, 6).has_value();
+        return parse_match_setup(bytes).has_value() || parse_match_job(bytes).has_value() ||
+               parse_match_answer(bytes, 3, 6).has_value();
     };
     for (const auto& packet : packets) {
         CHECK(understood(packet));
         CHECK_FALSE(understood(packet + std::string(1, '\0')));
-        for (std::size_t size = 0; size < packet.size(); ++size) CHECK_FALSE(understood(std::string_view(packet).substr(0, size)));
+        for (std::size_t size = 0; size < packet.size(); ++size)
+            CHECK_FALSE(understood(std::string_view(packet).substr(0, size)));
     }
 }
 
@@ -71,13 +74,15 @@ TEST_CASE("match wire: an answer that lies is refused") {
     const auto refused = [](const MatchAnswer& answer, std::size_t items, std::uint32_t rules) {
         return !parse_match_answer(encode_match_answer(answer), items, rules).has_value();
     };
-    const auto done = [](std::vector<std::uint32_t> rules) { return MatchAnswer{1, false, {{MatchEnd::done, 0, std::move(rules)}}}; };
+    const auto done = [](std::vector<std::uint32_t> rules) {
+        return MatchAnswer{1, false, {{MatchEnd::done, 0, std::move(rules)}}};
+    };
     CHECK_FALSE(refused(done({0, 1, 5}), 1, 6));
-    CHECK(refused(done({0, 1, 6}), 1, 6));           // there is no such rule
+    CHECK(refused(done({0, 1, 6}), 1, 6));  // there is no such rule
     CHECK(refused(done({0xffffffff}), 1, 6));
-    CHECK(refused(done({1, 1}), 1, 6));              // twice
-    CHECK(refused(done({2, 1}), 1, 6));              // out of order
-    CHECK(refused(done({}), 2, 6));                  // of another number of things
+    CHECK(refused(done({1, 1}), 1, 6));  // twice
+    CHECK(refused(done({2, 1}), 1, 6));  // out of order
+    CHECK(refused(done({}), 2, 6));      // of another number of things
     CHECK(refused(done({}), 0, 6));
     CHECK(refused(MatchAnswer{1, false, {}}, 1, 6));
     // by hand: one that failed and yet names a rule, one that is done with an error, an unknown end, a flag that is none
@@ -107,10 +112,12 @@ TEST_CASE("match wire: what an answer cannot tell is a limit, and what a job can
     CHECK(got->results[2].end == MatchEnd::done);
 
     CHECK_FALSE(parse_match_job(encode_match_job({1, 1000, {}})));
-    CHECK_FALSE(parse_match_job(encode_match_job({1, 1000, std::vector<MatchItem>(match_items_most + 1, MatchItem{1, false, {}})})));
+    CHECK_FALSE(
+        parse_match_job(encode_match_job({1, 1000, std::vector<MatchItem>(match_items_most + 1, MatchItem{1, false, {}})})));
     CHECK_FALSE(parse_match_job(encode_match_job({1, match_time_most + 1, {{1, false, {}}}})));
     CHECK_FALSE(parse_match_job(encode_match_job({1, 1000, {{4, true, "abc"}}})));
     const std::string half(match_inline / 2, 'x');
     CHECK(parse_match_job(encode_match_job({1, 1000, {{half.size(), true, half}, {half.size(), true, half}}})));
-    CHECK_FALSE(parse_match_job(encode_match_job({1, 1000, {{half.size(), true, half}, {half.size(), true, half}, {1, true, "x"}}})));
+    CHECK_FALSE(
+        parse_match_job(encode_match_job({1, 1000, {{half.size(), true, half}, {half.size(), true, half}, {1, true, "x"}}})));
 }

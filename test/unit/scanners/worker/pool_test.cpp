@@ -20,7 +20,7 @@ const std::string small_message = "From: a@example.org\r\nSubject: hello\r\n\r\n
 }  // namespace
 
 TEST_CASE("pool: a small message is opened by a worker") {
-    Rig        rig(TAMIS_WORKER);
+    Rig rig(TAMIS_WORKER);
     const auto contents = rig.run(message_of(small_message));
     CHECK(contents.failure == "");
     CHECK(contents.was_opened);
@@ -33,7 +33,7 @@ TEST_CASE("pool: a worker without namespaces opens messages as well") {
 }
 
 TEST_CASE("pool: a message too large for a packet goes as descriptor, whether it is all in memory or not") {
-    Rig        rig(TAMIS_WORKER);
+    Rig rig(TAMIS_WORKER);
     const auto size = GENERATE(std::size_t{64 * 1024}, std::size_t{64 * 1024 + 1}, std::size_t{3'000'000});
     const auto head = GENERATE(std::size_t{10'000'000}, std::size_t{1000});
     const std::string text = small_message + std::string(size - small_message.size(), 'x');
@@ -53,7 +53,7 @@ TEST_CASE("pool: workers are replaced after their number of jobs") {
     PoolOptions options;
     options.workers = 1;
     options.jobs_per_worker = 3;
-    Rig                rig(TAMIS_WORKER, options);
+    Rig rig(TAMIS_WORKER, options);
     std::vector<pid_t> seen;
     for (int job = 0; job < 7; ++job) {
         rig.until_idle(1);
@@ -149,7 +149,7 @@ TEST_CASE("pool: no process outlives a daemon that was killed") {
 }
 
 TEST_CASE("pool: ending it fails what waits, and later calls") {
-    Rig        rig(TAMIS_WORKER);
+    Rig rig(TAMIS_WORKER);
     const auto waiting = rig.begin(message_of(small_message));
     rig.context.poll_one();
     rig.pool->stop();

@@ -28,11 +28,13 @@ inline std::shared_ptr<const mail::SealedSpool> message_of(std::string text) {
     return std::make_shared<mail::SealedSpool>(-1, size, std::move(text));
 }
 // told - a message that tells bad_worker what to do
-inline std::shared_ptr<const mail::SealedSpool> told(const std::string& what) { return message_of("X-Do: " + what + "\r\n\r\nbody\r\n"); }
+inline std::shared_ptr<const mail::SealedSpool> told(const std::string& what) {
+    return message_of("X-Do: " + what + "\r\n\r\nbody\r\n");
+}
 
 // Job - the outcome of an open() that runs
 struct Outcome {
-    bool           is_done = false;
+    bool is_done = false;
     mail::Contents contents;
     Deadline::Clock::time_point at;
 };
@@ -55,8 +57,8 @@ public:
     Rig(const Rig&) = delete;
     Rig& operator=(const Rig&) = delete;
 
-    std::shared_ptr<Outcome> begin(std::shared_ptr<const mail::SealedSpool> message, OpenJob job = {}, std::chrono::milliseconds time = 60s,
-                                   ShowParts show = {}) {
+    std::shared_ptr<Outcome> begin(std::shared_ptr<const mail::SealedSpool> message, OpenJob job = {},
+                                   std::chrono::milliseconds time = 60s, ShowParts show = {}) {
         auto outcome = std::make_shared<Outcome>();
         asio::co_spawn(context, pool->open(std::move(message), std::move(job), Deadline::in(time), std::move(show)),
                        [outcome](const std::exception_ptr& thrown, mail::Contents contents) {
@@ -85,8 +87,8 @@ public:
         until([&] { return pool->state().idle == workers && pool->state().starting == 0; });
     }
 
-    asio::io_context            context;
-    std::unique_ptr<Spawner>    spawner;
+    asio::io_context context;
+    std::unique_ptr<Spawner> spawner;
     std::unique_ptr<WorkerPool> pool;
 };
 
@@ -100,7 +102,7 @@ inline std::vector<pid_t> children_of(pid_t parent) {
 // is_running - a zombie is not
 inline bool is_running(pid_t pid) {
     std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-    std::string   line;
+    std::string line;
     if (!std::getline(file, line)) return false;
     const auto name_end = line.rfind(") ");
     return name_end != std::string::npos && line[name_end + 2] != 'Z' && line[name_end + 2] != 'X';
@@ -109,10 +111,10 @@ inline bool is_running(pid_t pid) {
 // cpu_ticks - clock ticks that a process has used
 inline long cpu_ticks(pid_t pid) {
     std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-    std::string   line;
+    std::string line;
     if (!std::getline(file, line)) return 0;
     std::istringstream fields(line.substr(line.rfind(") ") + 2));
-    std::string        skipped;
+    std::string skipped;
     for (int i = 0; i < 11; ++i) fields >> skipped;
     long user = 0, system = 0;
     fields >> user >> system;

@@ -93,7 +93,7 @@ TEST_CASE("wire: an answer cut anywhere, or with anything behind it, is refused"
 }
 
 TEST_CASE("wire: an answer with changed bytes is refused or stays within its bounds") {
-    const auto   bytes = encode_answer(rich_answer());
+    const auto bytes = encode_answer(rich_answer());
     std::mt19937 random(20);
     for (int round = 0; round < 20'000; ++round) {
         auto damaged = bytes;
@@ -113,8 +113,8 @@ TEST_CASE("wire: an answer with changed bytes is refused or stays within its bou
 }
 
 TEST_CASE("wire: what a hostile worker may not claim") {
-    auto       answer = rich_answer();
-    Limits     limits;
+    auto answer = rich_answer();
+    Limits limits;
     const auto refused = [&] { return !parse_answer(encode_answer(answer), limits); };
     CHECK_FALSE(refused());
     SECTION("a part that lies in itself") { answer.contents.parts[1].parent = 2; }
@@ -237,7 +237,7 @@ TEST_CASE("wire: jobs, setup, hello and death come back as they were sent") {
 TEST_CASE("a message plainly without attachments is told from one that may have some") {
     struct Row {
         std::string_view text;
-        bool             want;
+        bool want;
     };
     const auto row = GENERATE(Row{"Subject: a\r\n\r\nhello 64\r\n", true}, Row{"", true}, Row{"64", true},
                               Row{"Content-Transfer-Encoding: BASE64\r\n\r\n", false}, Row{"=?utf-8?b?eA==?= 1964", true},

@@ -27,14 +27,16 @@ public:
     explicit MatchRig(std::string worker = TAMIS_BAD_MATCHER, std::uint32_t workers = 2) {
         log::capture(true);
         std::string rules;
-        for (int i = 0; i < 6; ++i) rules += "rule R" + std::to_string(i) + " { condition: filesize == " + std::to_string(i) + " }\n";
+        for (int i = 0; i < 6; ++i)
+            rules += "rule R" + std::to_string(i) + " { condition: filesize == " + std::to_string(i) + " }\n";
         std::ofstream(dir.file("r.yar")) << rules;
         auto compiled = YaraRules::compile({dir.file("r.yar")}, Unmarked::virus);
         REQUIRE(compiled);
         auto started = open::Spawner::start({.worker = std::move(worker)});
         REQUIRE(started);
         spawner = std::move(*started);
-        pool = std::make_unique<MatchPool>(spawner.get(), std::shared_ptr<const YaraRules>(std::move(*compiled)), MatchOptions{.workers = workers});
+        pool = std::make_unique<MatchPool>(spawner.get(), std::shared_ptr<const YaraRules>(std::move(*compiled)),
+                                           MatchOptions{.workers = workers});
     }
     ~MatchRig() {
         pool.reset();
@@ -45,7 +47,8 @@ public:
     MatchRig(const MatchRig&) = delete;
     MatchRig& operator=(const MatchRig&) = delete;
 
-    Outcome begin(std::shared_ptr<const mail::SealedSpool> bytes, Deadline deadline = Deadline::in(60s), const std::string& message = "m1") {
+    Outcome begin(std::shared_ptr<const mail::SealedSpool> bytes, Deadline deadline = Deadline::in(60s),
+                  const std::string& message = "m1") {
         auto outcome = std::make_shared<std::optional<Result<std::vector<std::uint32_t>>>>();
         asio::co_spawn(context, pool->match(message, std::move(bytes), deadline),
                        [outcome](const std::exception_ptr& thrown, Result<std::vector<std::uint32_t>> result) {
@@ -62,7 +65,8 @@ public:
             context.run_one_for(10ms);
         }
     }
-    Result<std::vector<std::uint32_t>> run(std::shared_ptr<const mail::SealedSpool> bytes, Deadline deadline = Deadline::in(60s)) {
+    Result<std::vector<std::uint32_t>> run(std::shared_ptr<const mail::SealedSpool> bytes,
+                                           Deadline deadline = Deadline::in(60s)) {
         const auto outcome = begin(std::move(bytes), deadline);
         until([&] { return outcome->has_value(); });
         return **outcome;
@@ -72,11 +76,11 @@ public:
         return std::ranges::any_of(lines, [&](const auto& line) { return line.find(what) != std::string::npos; });
     }
 
-    TempDir                        dir;
-    asio::io_context               context;
+    TempDir dir;
+    asio::io_context context;
     std::unique_ptr<open::Spawner> spawner;
-    std::unique_ptr<MatchPool>     pool;
-    std::vector<std::string>       lines;
+    std::unique_ptr<MatchPool> pool;
+    std::vector<std::string> lines;
 };
 
 }  // namespace
@@ -86,12 +90,12 @@ TEST_CASE("match pool: whatever a matcher does twice with a message is a fault, 
         const char* does;
         const char* fault;
     };
-    const auto row = GENERATE(
-        Row{"crash", "crashed twice ("}, Row{"garbage", "crashed twice (answered nonsense"}, Row{"empty", "crashed twice ("},
-        Row{"other-job", "crashed twice (answered nonsense"}, Row{"match 6", "crashed twice (answered nonsense"},
-        Row{"match 4294967295", "crashed twice (answered nonsense"}, Row{"unordered", "crashed twice (answered nonsense"},
-        Row{"twice-named", "crashed twice (answered nonsense"}, Row{"more", "crashed twice (answered nonsense"},
-        Row{"descriptor", "crashed twice (answered nonsense"});
+    const auto row =
+        GENERATE(Row{"crash", "crashed twice ("}, Row{"garbage", "crashed twice (answered nonsense"},
+                 Row{"empty", "crashed twice ("}, Row{"other-job", "crashed twice (answered nonsense"},
+                 Row{"match 6", "crashed twice (answered nonsense"}, Row{"match 4294967295", "crashed twice (answered nonsense"},
+                 Row{"unordered", "crashed twice (answered nonsense"}, Row{"twice-named", "crashed twice (answered nonsense"},
+                 Row{"more", "crashed twice (answered nonsense"}, Row{"descriptor", "crashed twice (answered nonsense"});
     INFO(row.does);
     MatchRig rig;
     REQUIRE(rig.run(told_to("match 1")));
@@ -109,7 +113,7 @@ TEST_CASE("match pool: whatever a matcher does twice with a message is a fault, 
 }
 
 TEST_CASE("match pool: what crashed one matcher is shown to another") {
-    MatchRig   rig;
+    MatchRig rig;
     const auto found = rig.run(told_to("crash-once " + rig.dir.file("mark")));
     REQUIRE(found);
     CHECK(found->empty());
@@ -118,7 +122,7 @@ TEST_CASE("match pool: what crashed one matcher is shown to another") {
 }
 
 TEST_CASE("match pool: what a dying matcher said is in the log, escaped") {
-    MatchRig   rig;
+    MatchRig rig;
     const auto found = rig.run(told_to("crash"));
     REQUIRE_FALSE(found);
     CHECK(found.error().detail.find("I am a \\x1B[31mcrash") != std::string::npos);
@@ -128,7 +132,7 @@ TEST_CASE("match pool: a matcher's own word that it could not look is a fault") 
     MatchRig rig;
     struct Row {
         const char* does;
-        Errc        code;
+        Errc code;
     };
     const auto row = GENERATE(Row{"failed", Errc::unavailable}, Row{"limits", Errc::over_limit}, Row{"late", Errc::timeout});
     const auto found = rig.run(told_to(row.does));
@@ -171,7 +175,8 @@ TEST_CASE("match pool: small things of one message go together; of those that cr
     MatchRig rig(TAMIS_BAD_MATCHER, 1);
     REQUIRE(rig.run(told_to("match 1")));
     std::vector<Outcome> outcomes;
-    for (int i = 0; i < 100; ++i) outcomes.push_back(rig.begin(told_to(i == 50 ? "crash" : "match " + std::to_string(i % 6)), Deadline::in(60s), "many"));
+    for (int i = 0; i < 100; ++i)
+        outcomes.push_back(rig.begin(told_to(i == 50 ? "crash" : "match " + std::to_string(i % 6)), Deadline::in(60s), "many"));
     rig.until([&] { return std::ranges::all_of(outcomes, [](const auto& outcome) { return outcome->has_value(); }); });
     for (std::size_t i = 0; i < outcomes.size(); ++i) {
         INFO(i);
@@ -186,13 +191,16 @@ TEST_CASE("match pool: small things of one message go together; of those that cr
 }
 
 TEST_CASE("match pool: one that asks to be replaced is, and an answer that nobody asked for ends its sender") {
-    MatchRig   rig(TAMIS_BAD_MATCHER, 1);
+    MatchRig rig(TAMIS_BAD_MATCHER, 1);
     REQUIRE(rig.run(told_to("match 1")));
     const auto first = children_of(rig.spawner->pid());
     REQUIRE(first.size() == 1);
     const auto does = GENERATE("last", "double");
     REQUIRE(rig.run(told_to(does)));
-    rig.until([&] { return rig.run(told_to("match 2")).has_value() && children_of(rig.spawner->pid()).size() == 1 && children_of(rig.spawner->pid()) != first; });
+    rig.until([&] {
+        return rig.run(told_to("match 2")).has_value() && children_of(rig.spawner->pid()).size() == 1 &&
+               children_of(rig.spawner->pid()) != first;
+    });
 }
 
 TEST_CASE("match pool: one that died while it was idle harms no message") {
@@ -205,7 +213,7 @@ TEST_CASE("match pool: one that died while it was idle harms no message") {
 }
 
 TEST_CASE("match pool: one that cannot be started fails the scans at once, and is tried again") {
-    TempDir    dir;
+    TempDir dir;
     const auto name = GENERATE("early", "foreign");
     const auto path = dir.file(name);
     std::filesystem::copy_file(TAMIS_BAD_MATCHER, path);
@@ -220,10 +228,10 @@ TEST_CASE("match pool: one that cannot be started fails the scans at once, and i
 }
 
 TEST_CASE("match pool: one that never gets ready holds a message no longer than its deadline") {
-    TempDir    dir;
+    TempDir dir;
     const auto path = dir.file("silent");
     std::filesystem::copy_file(TAMIS_BAD_MATCHER, path);
-    MatchRig   rig(path);
+    MatchRig rig(path);
     const auto found = rig.run(told_to("match 1"), Deadline::in(50ms));
     REQUIRE_FALSE(found);
     CHECK(found.error().is(Errc::timeout));
@@ -234,7 +242,7 @@ TEST_CASE("match pool: without a spawner every scan says what to do") {
     std::ofstream(dir.file("r.yar")) << "rule A { condition: true }";
     auto rules = YaraRules::compile({dir.file("r.yar")}, Unmarked::virus);
     REQUIRE(rules);
-    MatchPool  pool(nullptr, std::shared_ptr<const YaraRules>(std::move(*rules)), {});
+    MatchPool pool(nullptr, std::shared_ptr<const YaraRules>(std::move(*rules)), {});
     const auto found = run(pool.match("m", message_of("x"), Deadline::in(1s)));
     REQUIRE_FALSE(found);
     CHECK(found.error().detail.find("restart of tamisd") != std::string::npos);

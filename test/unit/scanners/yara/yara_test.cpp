@@ -1,8 +1,8 @@
 #include "scanners/yara/yara.h"
 
-#include <set>
 #include <csignal>
 #include <fstream>
+#include <set>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -19,10 +19,10 @@ using namespace test;
 // Opened - the scanner with the process that starts its workers, which must outlive it
 struct Opened {
     std::unique_ptr<open::Spawner> spawner;
-    std::shared_ptr<Scanner>       scanner;
-    Scanner&                       operator*() const { return *scanner; }
-    Scanner*                       operator->() const { return scanner.get(); }
-    explicit                       operator bool() const { return scanner != nullptr; }
+    std::shared_ptr<Scanner> scanner;
+    Scanner& operator*() const { return *scanner; }
+    Scanner* operator->() const { return scanner.get(); }
+    explicit operator bool() const { return scanner != nullptr; }
 };
 
 Opened open_with(const std::string& settings, std::vector<std::string>* wrong = nullptr, std::uint64_t memory = 0) {
@@ -120,15 +120,16 @@ TEST_CASE("metadata says what a match means") {
 
 TEST_CASE("rules that do not compile are told with file and line") {
     TempDir dir;
-    struct Row { std::string rules, want; };
-    const auto row = GENERATE(
-        Row{"rule A { condition: true }\nrule B { condition: $x }\n", "r.yar:2: undefined string"},
-        Row{"rule A {", "r.yar:0: syntax error"},
-        Row{"rule A { meta: score = \"much\" condition: true }", "rule A in "},
-        Row{"rule A { meta: score = 2000000 condition: true }", "must be a number from"},
-        Row{"rule A { meta: score = true condition: true }", "must be a number from"},
-        Row{"rule A { meta: virus = 5 condition: true }", "must be a name in quotes"},
-        Row{"rule A { meta: virus = \"\" condition: true }", "must be a name in quotes"});
+    struct Row {
+        std::string rules, want;
+    };
+    const auto row =
+        GENERATE(Row{"rule A { condition: true }\nrule B { condition: $x }\n", "r.yar:2: undefined string"},
+                 Row{"rule A {", "r.yar:0: syntax error"}, Row{"rule A { meta: score = \"much\" condition: true }", "rule A in "},
+                 Row{"rule A { meta: score = 2000000 condition: true }", "must be a number from"},
+                 Row{"rule A { meta: score = true condition: true }", "must be a number from"},
+                 Row{"rule A { meta: virus = 5 condition: true }", "must be a name in quotes"},
+                 Row{"rule A { meta: virus = \"\" condition: true }", "must be a name in quotes"});
     std::vector<std::string> wrong;
     CHECK_FALSE(open_rules(dir, row.rules, "", &wrong));
     REQUIRE(wrong.size() == 1);
@@ -144,7 +145,8 @@ TEST_CASE("a scan that takes too long fails; the message is not clean, and the s
     TempDir dir;
     const auto yara = open_rules(dir, slow_rule, "max_scans = 1\n");
     CHECK(is_clean(scan_text(*yara, clean_text)));
-    CHECK(is_failed(scan_text(*yara, std::string(200'000, 'x'), GENERATE(Head::all, Head::none), Deadline::in(200ms)), Errc::timeout));
+    CHECK(is_failed(scan_text(*yara, std::string(200'000, 'x'), GENERATE(Head::all, Head::none), Deadline::in(200ms)),
+                    Errc::timeout));
     CHECK(is_clean(scan_text(*yara, clean_text)));
     CHECK(open::test::children_of(yara.spawner->pid()).size() <= 2);
     log::capture(false);
@@ -190,7 +192,8 @@ TEST_CASE("the modules of libyara work behind the sandbox") {
     REQUIRE(has("pe"));
     rules += "rule Elf { condition: elf.machine == elf.EM_X86_64 }\n";
     rules += "rule Pe { condition: pe.is_pe }\n";
-    rules += "rule Hash { condition: filesize == 5 and hash.sha256(0, filesize) == \"2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824\" }\n";
+    rules +=
+        "rule Hash { condition: filesize == 5 and hash.sha256(0, filesize) == \"2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824\" }\n";
     if (has("magic")) rules += "rule Magic { condition: magic.mime_type() == \"text/x-shellscript\" }\n";
     rules += "rule Time { condition: filesize == 6 and time.now() > 1000000000 }\n";
     rules += "rule Entropy { condition: filesize == 7 and math.entropy(0, filesize) < 0.1 }\n";
@@ -202,7 +205,8 @@ TEST_CASE("the modules of libyara work behind the sandbox") {
     CHECK(told(scan_text(*yara, "sixsix")) == "infected Time");
     CHECK(told(scan_text(*yara, "7777777")) == "infected Entropy");
     if (has("magic")) CHECK(told(scan_text(*yara, "#!/bin/sh\necho\n")) == "infected Magic");
-    for (std::size_t size : {0UL, 1UL, 64UL, 1000UL}) CHECK(is_clean(scan_text(*yara, std::string("MZ\0\0", 4) + std::string(size, '\xff'))));
+    for (std::size_t size : {0UL, 1UL, 64UL, 1000UL})
+        CHECK(is_clean(scan_text(*yara, std::string("MZ\0\0", 4) + std::string(size, '\xff'))));
 }
 
 TEST_CASE("a string that matches more often than libyara keeps is a limit, not a clean message") {
@@ -220,7 +224,8 @@ TEST_CASE("many rules need more memory than one worker has otherwise, and get it
     TempDir dir;
     std::string rules;
     for (int i = 0; i < 20'000; ++i)
-        rules += "rule R" + std::to_string(i) + " { strings: $a = \"text number " + std::to_string(i * 7919) + " of many\" condition: $a }\n";
+        rules += "rule R" + std::to_string(i) + " { strings: $a = \"text number " + std::to_string(i * 7919) +
+                 " of many\" condition: $a }\n";
     std::ofstream(dir.file("r.yar")) << rules;
     const auto yara = open_with("rules = ['" + dir.file("r.yar") + "']\n", nullptr, 64ULL << 20);
     CHECK(is_clean(scan_text(*yara, clean_text)));
@@ -246,7 +251,8 @@ TEST_CASE("new rules take over while scans with the old ones go on") {
         co_return co_await with->scan(what, Deadline::in(60s));
     };
     for (int i = 0; i < 20; ++i)
-        asio::co_spawn(context, scan(old_rules, request), [&](const std::exception_ptr&, const mail::ScanOutcome& outcome) { seen.push_back(told(outcome)); });
+        asio::co_spawn(context, scan(old_rules, request),
+                       [&](const std::exception_ptr&, const mail::ScanOutcome& outcome) { seen.push_back(told(outcome)); });
     context.poll();
     old_rules.reset();  // as after a reload: only the scans hold it
     const auto new_rules = opened("rule New { condition: true }");

@@ -26,7 +26,8 @@ struct Captured {
 std::vector<std::string> query(const std::string& database, const std::string& sql) { return pg_server().query(database, sql); }
 
 void add_trigger(const std::string& database, const std::string& table, const std::string& body) {
-    query(database, fmt::format("CREATE FUNCTION on_{0}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {1} RETURN NEW; END $$", table, body));
+    query(database, fmt::format("CREATE FUNCTION on_{0}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {1} RETURN NEW; END $$",
+                                table, body));
     query(database, fmt::format("CREATE TRIGGER on_{0} BEFORE INSERT ON {0} FOR EACH ROW EXECUTE PROCEDURE on_{0}()", table));
 }
 
@@ -64,8 +65,10 @@ TEST_CASE("PostgreSQL: a trigger that takes no address but UTF-8 fails no messag
     const auto kept = keep(*store, record, copy());
     INFO((kept ? "" : kept.error().detail));
     REQUIRE(kept);
-    CHECK(query(database, "SELECT email_raw FROM maddr ORDER BY 1") == std::vector<std::string>{"?u@example.com", "a?@example.net", "j\xc3\xb6rg@example.com"});
-    CHECK(query(database, "SELECT s.email_raw, m.subject, (SELECT count(*) FROM quarantine) FROM msgs m JOIN maddr s ON s.id = m.sid") ==
+    CHECK(query(database, "SELECT email_raw FROM maddr ORDER BY 1") ==
+          std::vector<std::string>{"?u@example.com", "a?@example.net", "j\xc3\xb6rg@example.com"});
+    CHECK(query(database,
+                "SELECT s.email_raw, m.subject, (SELECT count(*) FROM quarantine) FROM msgs m JOIN maddr s ON s.id = m.sid") ==
           std::vector<std::string>{"a?@example.net|gr\xc3\xbc\xc3\x9f|1"});
     CHECK(query(database, "SELECT a.email_raw FROM msgrcpt r JOIN maddr a ON a.id = r.rid ORDER BY 1") ==
           std::vector<std::string>{"?u@example.com", "?u@example.com", "j\xc3\xb6rg@example.com"});
@@ -74,7 +77,8 @@ TEST_CASE("PostgreSQL: a trigger that takes no address but UTF-8 fails no messag
     CHECK(query(database, "SELECT count(*) FROM msgrcpt WHERE smtp_resp = '250 finished'") == std::vector<std::string>{"3"});
     // many at the same time, remembered ones too, and other odd octets
     std::vector<mail::MessageRecord> records;
-    for (int i = 0; i < 40; ++i) records.push_back(make_record(fmt::format("{}\x80{}@example.net", i % 2 == 0 ? "" : "x", i), "\xe9u@example.com"));
+    for (int i = 0; i < 40; ++i)
+        records.push_back(make_record(fmt::format("{}\x80{}@example.net", i % 2 == 0 ? "" : "x", i), "\xe9u@example.com"));
     for (const auto& done : keep_all(*store, records, copy())) CHECK(done);
     store->remember(make_record("remembered\xc3@example.net"));
     CHECK(run<std::size_t>([&] { return store->drain(Deadline::in(30s)); }) == 0);
@@ -88,34 +92,52 @@ TEST_CASE("PostgreSQL: a trigger that takes no address but UTF-8 fails no messag
 TEST_CASE("PostgreSQL: whatever a trigger refuses of an address or a text, the message is stored") {
     if (!PgServer::is_wanted()) return;
     const Captured captured;
-    struct Row { const char *table, *body, *want; };
+    struct Row {
+        const char *table, *body, *want;
+    };
     const auto row = GENERATE(
         // everything that is not ASCII
-        Row{"maddr", "IF encode(NEW.email, 'escape') LIKE '%\\\\2%' OR encode(NEW.email, 'escape') LIKE '%\\\\3%' THEN RAISE 'no'; END IF;", "??\"@example.com"},
+        Row{"maddr",
+            "IF encode(NEW.email, 'escape') LIKE '%\\\\2%' OR encode(NEW.email, 'escape') LIKE '%\\\\3%' THEN RAISE 'no'; END IF;",
+            "??\"@example.com"},
         // a text of another kind: a backslash and quotes are no escape
-        Row{"maddr", "PERFORM decode(convert_from(NEW.email, 'UTF8'), 'escape'); IF position('\"'::bytea in NEW.email) > 0 THEN RAISE 'quotes'; END IF;", "???@example.com"},
+        Row{"maddr",
+            "PERFORM decode(convert_from(NEW.email, 'UTF8'), 'escape'); IF position('\"'::bytea in NEW.email) > 0 THEN RAISE 'quotes'; END IF;",
+            "???@example.com"},
         // what procedures in Perl or Python say
-        Row{"maddr", "IF position('\\xc3'::bytea in NEW.email) > 0 THEN RAISE 'decode' USING ERRCODE = 'XX000'; END IF;", "??\"@example.com"},
+        Row{"maddr", "IF position('\\xc3'::bytea in NEW.email) > 0 THEN RAISE 'decode' USING ERRCODE = 'XX000'; END IF;",
+            "??\"@example.com"},
         // a text put into a statement
         Row{"msgs", "EXECUTE 'SELECT ''' || NEW.subject || '''';", "it?s"},
         Row{"msgs", "IF NEW.subject LIKE '%\xc3\xbc%' THEN RAISE 'untranslatable' USING ERRCODE = '22P05'; END IF;", "gr??"},
-        Row{"msgs", "IF octet_length(NEW.subject || NEW.from_addr) > 140 THEN RAISE 'too long' USING ERRCODE = '22001'; END IF;", "ssss"},
-        Row{"msgrcpt", "IF octet_length(NEW.smtp_resp) > 33 THEN RAISE 'too long' USING ERRCODE = '22001'; END IF;", "250 2.7.0 Ok"});
+        Row{"msgs", "IF octet_length(NEW.subject || NEW.from_addr) > 140 THEN RAISE 'too long' USING ERRCODE = '22001'; END IF;",
+            "ssss"},
+        Row{"msgrcpt", "IF octet_length(NEW.smtp_resp) > 33 THEN RAISE 'too long' USING ERRCODE = '22001'; END IF;",
+            "250 2.7.0 Ok"});
     INFO(row.table << " " << row.body);
     const auto database = era_database("amavisd-2.13", "UTF8");
     add_trigger(database, row.table, row.body);
     const auto store = open(database);
     auto record = make_record("sender@example.net", "\xc3\xb6\"@example.com");
-    record.subject = row.want == std::string("it?s") ? "it's" : row.want == std::string("gr??") ? "gr\xc3\xbc\xc3\x9f" : std::string(200, 's');
+    record.subject = row.want == std::string("it?s")   ? "it's"
+                     : row.want == std::string("gr??") ? "gr\xc3\xbc\xc3\x9f"
+                                                       : std::string(200, 's');
     std::vector<mail::MessageRecord> records{record, make_record(), make_record()};
     for (const auto& done : keep_all(*store, records, copy())) {
         INFO((done ? "" : done.error().detail));
         CHECK(done);
     }
-    CHECK(query(database, "SELECT count(*) FROM msgs JOIN maddr ON maddr.id = sid JOIN msgrcpt ON msgrcpt.mail_id = msgs.mail_id JOIN maddr t ON t.id = rid") ==
-          std::vector<std::string>{"3"});
-    const auto stored = query(database, fmt::format("SELECT convert_from(t.email, 'UTF8'), subject, smtp_resp FROM msgs JOIN msgrcpt USING (mail_id) JOIN maddr t ON t.id = rid "
-                                                    "WHERE mail_id = '{}'", record.mail_id.get()));
+    CHECK(
+        query(
+            database,
+            "SELECT count(*) FROM msgs JOIN maddr ON maddr.id = sid JOIN msgrcpt ON msgrcpt.mail_id = msgs.mail_id JOIN maddr t ON t.id = rid") ==
+        std::vector<std::string>{"3"});
+    const auto stored = query(
+        database,
+        fmt::format(
+            "SELECT convert_from(t.email, 'UTF8'), subject, smtp_resp FROM msgs JOIN msgrcpt USING (mail_id) JOIN maddr t ON t.id = rid "
+            "WHERE mail_id = '{}'",
+            record.mail_id.get()));
     REQUIRE(stored.size() == 1);
     CHECK_THAT(stored.front(), Catch::Contains(row.want));
     CHECK(Captured::warnings().size() == 1);
@@ -126,7 +148,8 @@ TEST_CASE("PostgreSQL: trouble of the server's own that passes costs a record no
     const Captured captured;
     const auto database = era_database("amavisd-2.13", "UTF8");
     query(database, "CREATE SEQUENCE tries");
-    add_trigger(database, "msgs", "IF nextval('tries') = 1 THEN RAISE 'tuple concurrently updated' USING ERRCODE = 'XX000'; END IF;");
+    add_trigger(database, "msgs",
+                "IF nextval('tries') = 1 THEN RAISE 'tuple concurrently updated' USING ERRCODE = 'XX000'; END IF;");
     const auto store = open(database);
     auto record = make_record();
     record.subject = "gr\xc3\xbc\xc3\x9f it's";

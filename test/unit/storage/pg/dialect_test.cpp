@@ -50,7 +50,8 @@ TEST_CASE("what a database lacks is named, with what to do") {
     CHECK_THAT(fault(catalogue), Contains("no column \"msgrcpt.rid\"") && Contains("tamis schema check"));
     catalogue = smallest();
     table_of(catalogue, "msgs").columns.push_back({"tenant", "int4", 0, true, false});
-    CHECK_THAT(fault(catalogue), Contains("\"msgs.tenant\" must not be NULL") && Contains("ALTER TABLE msgs ALTER tenant DROP NOT NULL"));
+    CHECK_THAT(fault(catalogue),
+               Contains("\"msgs.tenant\" must not be NULL") && Contains("ALTER TABLE msgs ALTER tenant DROP NOT NULL"));
     CHECK(fault(catalogue, Use::read).empty());
     table_of(catalogue, "msgs").columns.back().has_default = true;
     CHECK(fault(catalogue).empty());
@@ -60,11 +61,12 @@ TEST_CASE("statements name only what is there") {
     const auto dialect = dialect_of(smallest(), Use::write);
     REQUIRE(dialect);
     const auto statements = record_statements(*dialect);
-    CHECK(statements.insert_message.sql ==
-          "INSERT INTO msgs (mail_id, secret_id, time_num, content, sid) VALUES ($1, $2, $3, $4, (SELECT id FROM maddr WHERE email = $5 LIMIT 1))");
+    CHECK(
+        statements.insert_message.sql ==
+        "INSERT INTO msgs (mail_id, secret_id, time_num, content, sid) VALUES ($1, $2, $3, $4, (SELECT id FROM maddr WHERE email = $5 LIMIT 1))");
     CHECK(statements.update_recipient.sql ==
           "UPDATE msgrcpt SET ds = $1 WHERE mail_id = $2 AND rid IN ((SELECT id FROM maddr WHERE email = $3 LIMIT 1), "
-                                         "(SELECT id FROM maddr WHERE email = $4 LIMIT 1))");
+          "(SELECT id FROM maddr WHERE email = $4 LIMIT 1))");
     CHECK(statements.insert_recipient.sql ==
           "INSERT INTO msgrcpt (mail_id, ds, rs, rid) VALUES ($1, $2, $3, (SELECT id FROM maddr WHERE email = $4 LIMIT 1))");
     for (const auto* statement : statements.all()) CHECK(statement->sql.find("partition_tag") == std::string::npos);
@@ -93,12 +95,16 @@ TEST_CASE("narrow columns are known, wide ones change nothing") {
 }
 
 TEST_CASE("a text column takes what is text in its encoding; the rest, and what looks like it, is escaped") {
-    struct Row { const char* encoding; std::string bytes; bool want; };
+    struct Row {
+        const char* encoding;
+        std::string bytes;
+        bool want;
+    };
     const auto row = GENERATE(Row{"UTF8", "plain \\ text", true}, Row{"UTF8", "\xc3\xbc", true}, Row{"UTF8", "\xff", false},
                               Row{"UTF8", std::string("a\0b", 3), false}, Row{"SQL_ASCII", "\xff\\", true},
                               Row{"SQL_ASCII", std::string("\0", 1), false}, Row{"LATIN1", "\xff\x80", true},
-                              Row{"LATIN1", std::string("\0", 1), false}, Row{"KOI8R", "\xc3\xbc", false}, Row{"KOI8R", "plain", true},
-                              Row{"SQL_ASCII", std::string(escape_mark) + "x", false});
+                              Row{"LATIN1", std::string("\0", 1), false}, Row{"KOI8R", "\xc3\xbc", false},
+                              Row{"KOI8R", "plain", true}, Row{"SQL_ASCII", std::string(escape_mark) + "x", false});
     auto catalogue = smallest();
     catalogue.encoding = row.encoding;
     INFO(row.encoding);

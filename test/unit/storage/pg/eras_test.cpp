@@ -28,7 +28,9 @@ std::string nasty_text() {
 }
 
 mail::MessageRecord nasty_record() {
-    auto record = make_record(std::string("nul\0\xff\"\\'{},@x.org", 18), "j\xc3\xb6rg@b\xc3\xbc" "cher.example");
+    auto record = make_record(std::string("nul\0\xff\"\\'{},@x.org", 18),
+                              "j\xc3\xb6rg@b\xc3\xbc"
+                              "cher.example");
     record.subject = "\xf0\x9f\x98\x80 gr\xc3\xbc\xc3\x9f \xd8\x64 \\x41 \\ " + std::string("nul\0", 4) + std::string(300, 'x');
     record.from = "\xe4\xf6 <a@b>";
     record.message_id = "<\\x\xff@b>";
@@ -62,10 +64,14 @@ TEST_CASE("every era in every encoding: any byte of mail comes back, no text or 
     REQUIRE(run<Done>([&] { return store->finish(record, Deadline::in(30s)); }));
     CHECK(query(database, "SELECT content, quar_type, am_id, size, host, CAST(time_iso AS DATE) FROM msgs") ==
           std::vector<std::string>{"S|Q|12345-01|1234|filter.example.com|2023-01-06"});
-    CHECK(query(database, "SELECT ds, smtp_resp FROM msgrcpt r JOIN msgs m ON m.mail_id = r.mail_id JOIN maddr a ON a.id = r.rid WHERE a.email = 'second@example.com'") ==
-          std::vector<std::string>{"P|250 second"});
+    CHECK(
+        query(
+            database,
+            "SELECT ds, smtp_resp FROM msgrcpt r JOIN msgs m ON m.mail_id = r.mail_id JOIN maddr a ON a.id = r.rid WHERE a.email = 'second@example.com'") ==
+        std::vector<std::string>{"P|250 second"});
     CHECK(query(database, "SELECT ds FROM msgrcpt ORDER BY 1") == std::vector<std::string>{"D", "P"});
-    CHECK(query(database, "SELECT char_length(subject) <= 255, octet_length(subject) > 200, subject LIKE '% gr%' FROM msgs") == std::vector<std::string>{"t|t|t"});
+    CHECK(query(database, "SELECT char_length(subject) <= 255, octet_length(subject) > 200, subject LIKE '% gr%' FROM msgs") ==
+          std::vector<std::string>{"t|t|t"});
     REQUIRE(keep(*store, nasty_record()));
     CHECK(query(database, "SELECT count(*) FROM maddr") == std::vector<std::string>{"3"});  // known addresses again
 }
@@ -102,11 +108,16 @@ TEST_CASE("every era: remembered records and pen pals") {
 
 TEST_CASE("columns that are missing, narrow, of another type, or somebody's own") {
     if (!PgServer::is_wanted()) return;
-    struct Row { const char* change; std::string fault; };
+    struct Row {
+        const char* change;
+        std::string fault;
+    };
     const auto row = GENERATE(
-        Row{"ALTER TABLE msgs DROP am_id, DROP subject, DROP from_addr, DROP message_id, DROP quar_loc, DROP originating, DROP policy, DROP client_addr", ""},
+        Row{"ALTER TABLE msgs DROP am_id, DROP subject, DROP from_addr, DROP message_id, DROP quar_loc, DROP originating, DROP policy, DROP client_addr",
+            ""},
         Row{"ALTER TABLE msgs ALTER subject TYPE varchar(20), ALTER am_id TYPE varchar(4), ALTER from_addr TYPE char(3)", ""},
-        Row{"ALTER TABLE msgs DROP quar_loc, DROP subject, DROP message_id, ADD quar_loc bytea, ADD subject bytea DEFAULT '', ADD message_id bytea", ""},
+        Row{"ALTER TABLE msgs DROP quar_loc, DROP subject, DROP message_id, ADD quar_loc bytea, ADD subject bytea DEFAULT '', ADD message_id bytea",
+            ""},
         Row{"ALTER TABLE msgs ALTER subject TYPE text, ALTER size TYPE bigint, ALTER spam_level TYPE double precision", ""},
         Row{"ALTER TABLE maddr DROP CONSTRAINT part_email, ADD UNIQUE (email)", ""},
         Row{"ALTER TABLE maddr DROP CONSTRAINT part_email", ""},
@@ -125,7 +136,8 @@ TEST_CASE("columns that are missing, narrow, of another type, or somebody's own"
     if (row.fault.empty()) {
         REQUIRE(kept);
         REQUIRE(keep(*store, nasty_record()));
-        CHECK(run<Result<std::string>>([&] { return store->read_quarantine(record.mail_id, 0, Deadline::in(30s)); }).value() == "X: y\n" + nasty_text());
+        CHECK(run<Result<std::string>>([&] { return store->read_quarantine(record.mail_id, 0, Deadline::in(30s)); }).value() ==
+              "X: y\n" + nasty_text());
     } else {
         REQUIRE_FALSE(kept);
         CHECK_THAT(kept.error().detail, Catch::Contains(row.fault));
@@ -137,12 +149,14 @@ TEST_CASE("tables that change under a running store are looked at again, and no 
     const auto database = era_database("amavisd-2.4", "UTF8");
     const auto store = open(database, {.connections = 1});
     REQUIRE(keep(*store, nasty_record(), mail::QuarantineCopy{"X: y\n", make_spool(nasty_text())}));
-    query(database, "ALTER TABLE quarantine ALTER mail_text TYPE bytea USING convert_to(mail_text, 'UTF8'); ALTER TABLE msgs DROP am_id");
+    query(database,
+          "ALTER TABLE quarantine ALTER mail_text TYPE bytea USING convert_to(mail_text, 'UTF8'); ALTER TABLE msgs DROP am_id");
     const auto record = nasty_record();
     const auto kept = keep(*store, record, mail::QuarantineCopy{"X: y\n", make_spool(nasty_text())});
     INFO((kept ? "" : kept.error().detail));
     REQUIRE(kept);
-    CHECK(run<Result<std::string>>([&] { return store->read_quarantine(record.mail_id, 0, Deadline::in(30s)); }).value() == "X: y\n" + nasty_text());
+    CHECK(run<Result<std::string>>([&] { return store->read_quarantine(record.mail_id, 0, Deadline::in(30s)); }).value() ==
+          "X: y\n" + nasty_text());
 }
 
 TEST_CASE("lookups: an SQL_ASCII database gives texts that are no UTF-8, and is asked for addresses that are none") {
@@ -152,9 +166,10 @@ TEST_CASE("lookups: an SQL_ASCII database gives texts that are no UTF-8, and is 
     INFO(era << " " << encoding);
     const auto database = era_database(era, encoding);
     if (std::string_view(encoding) == "SQL_ASCII")
-        query(database, "SET client_encoding TO 'SQL_ASCII'; INSERT INTO policy (id, policy_name, spam_kill_level) VALUES (1, E'gr\\374n', 9)");
-    else
-        query(database, "INSERT INTO policy (id, policy_name, spam_kill_level) VALUES (1, 'green', 9)");
+        query(
+            database,
+            "SET client_encoding TO 'SQL_ASCII'; INSERT INTO policy (id, policy_name, spam_kill_level) VALUES (1, E'gr\\374n', 9)");
+    else query(database, "INSERT INTO policy (id, policy_name, spam_kill_level) VALUES (1, 'green', 9)");
     query(database, "INSERT INTO users (policy_id, email) VALUES (1, 'user@example.com')");
     const auto store = open_lookup_store({*parse_dsn(pg_server().url(database))}, {}).value();
     LookupRequest request;

@@ -70,19 +70,27 @@ TEST_CASE("PostgreSQL: rows are as documented, char(1) columns are bpchar") {
     record.recipients.push_back({});
     REQUIRE(keep(*store, record));
     CHECK(server().query(database, "SELECT encode(email,'escape'), domain FROM maddr ORDER BY email") ==
-          std::vector<std::string>{"other@example.com|com.example", "sender@example.org|org.example", "user@example.com|com.example"});
-    CHECK(server().query(database, "SELECT partition_tag, encode(mail_id,'escape'), encode(secret_id,'escape'), am_id, time_num, time_iso AT TIME ZONE 'UTC', "
-                                   "(SELECT encode(email,'escape') FROM maddr WHERE id=sid), policy, client_addr, size, originating, content, quar_type, quar_loc, "
-                                   "dsn_sent, spam_level, message_id, from_addr, subject, host FROM msgs") ==
-          std::vector<std::string>{"0|" + record.mail_id.get() + "|" + record.secret_id.get() +
-                                   "|12345-01|1673000100|2023-01-06 10:15:00|sender@example.org|MYNETS|192.0.2.1|1234|Y|S|Q|" + record.mail_id.get() +
-                                   "|N|7.25|<a@b>|A <a@b>|subject|filter.example.com"});
-    CHECK(server().query(database, "SELECT rseqnum, (SELECT encode(email,'escape') FROM maddr WHERE id=rid), is_local, content, ds, rs, rs='', bl, wl, bspam_level, "
-                                   "smtp_resp FROM msgrcpt ORDER BY 1") ==
-          std::vector<std::string>{"1|user@example.com|Y|S|D| |t|N|N|7.25|250 2.7.0 Ok, discarded, id=12345-01 - spam",
-                                   "2|other@example.com|Y|S|D| |t|N|N|7.25|250 2.7.0 Ok, discarded, id=12345-01 - spam"});
-    CHECK(server().query(database, "SELECT count(*) FROM information_schema.columns WHERE character_maximum_length=1 AND udt_name='bpchar' "
-                                   "AND table_name IN ('policy','msgs','msgrcpt')") == std::vector<std::string>{"22"});
+          std::vector<std::string>{"other@example.com|com.example", "sender@example.org|org.example",
+                                   "user@example.com|com.example"});
+    CHECK(
+        server().query(
+            database,
+            "SELECT partition_tag, encode(mail_id,'escape'), encode(secret_id,'escape'), am_id, time_num, time_iso AT TIME ZONE 'UTC', "
+            "(SELECT encode(email,'escape') FROM maddr WHERE id=sid), policy, client_addr, size, originating, content, quar_type, quar_loc, "
+            "dsn_sent, spam_level, message_id, from_addr, subject, host FROM msgs") ==
+        std::vector<std::string>{"0|" + record.mail_id.get() + "|" + record.secret_id.get() +
+                                 "|12345-01|1673000100|2023-01-06 10:15:00|sender@example.org|MYNETS|192.0.2.1|1234|Y|S|Q|" +
+                                 record.mail_id.get() + "|N|7.25|<a@b>|A <a@b>|subject|filter.example.com"});
+    CHECK(
+        server().query(
+            database,
+            "SELECT rseqnum, (SELECT encode(email,'escape') FROM maddr WHERE id=rid), is_local, content, ds, rs, rs='', bl, wl, bspam_level, "
+            "smtp_resp FROM msgrcpt ORDER BY 1") ==
+        std::vector<std::string>{"1|user@example.com|Y|S|D| |t|N|N|7.25|250 2.7.0 Ok, discarded, id=12345-01 - spam",
+                                 "2|other@example.com|Y|S|D| |t|N|N|7.25|250 2.7.0 Ok, discarded, id=12345-01 - spam"});
+    CHECK(server().query(database,
+                         "SELECT count(*) FROM information_schema.columns WHERE character_maximum_length=1 AND udt_name='bpchar' "
+                         "AND table_name IN ('policy','msgs','msgrcpt')") == std::vector<std::string>{"22"});
     // known addresses burn no sequence values
     REQUIRE(keep(*store, make_record()));
     CHECK(server().query(database, "SELECT last_value FROM maddr_id_seq") == std::vector<std::string>{"3"});
@@ -98,13 +106,17 @@ TEST_CASE("PostgreSQL: quarantined bytes come back; a message of many chunks is 
         std::string all;
         while (all.size() < size) all += text;
         all.resize(size);
-        for (std::size_t at = 0; (at = all.find("\r\n", at)) != std::string::npos;) all[at] = 'x';  // the others survive unchanged
+        for (std::size_t at = 0; (at = all.find("\r\n", at)) != std::string::npos;)
+            all[at] = 'x';  // the others survive unchanged
         const auto record = make_record();
         REQUIRE(keep(*store, record, mail::QuarantineCopy{"X-Quarantine-ID: <x>\n", make_spool(all + "\r\n.\r\n")}));
         const auto back = read(*store, record);
         REQUIRE(back);
         CHECK(*back == "X-Quarantine-ID: <x>\n" + all + "\n.\n");
-        CHECK(server().query(database, "SELECT min(chunk_ind), max(chunk_ind), max(length(mail_text)) <= 16384 FROM quarantine WHERE mail_id='" + record.mail_id.get() + "'") ==
+        CHECK(server().query(
+                  database,
+                  "SELECT min(chunk_ind), max(chunk_ind), max(length(mail_text)) <= 16384 FROM quarantine WHERE mail_id='" +
+                      record.mail_id.get() + "'") ==
               std::vector<std::string>{"1|" + std::to_string((back->size() + chunk_size - 1) / chunk_size) + "|t"});
     }
     CHECK(read(*store, make_record()).error().is(Errc::not_found));
@@ -134,8 +146,10 @@ TEST_CASE("PostgreSQL: what does not fit on the server's disk fails alone and at
     if (!PgServer::is_wanted()) return;
     const Captured captured;
     const auto database = new_database();
-    server().query(database, "CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN IF NEW.chunk_ind > 3 THEN RAISE EXCEPTION "
-                             "USING ERRCODE = ''53100'', MESSAGE = ''could not extend file: No space left on device''; END IF; RETURN NEW; END'");
+    server().query(
+        database,
+        "CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN IF NEW.chunk_ind > 3 THEN RAISE EXCEPTION "
+        "USING ERRCODE = ''53100'', MESSAGE = ''could not extend file: No space left on device''; END IF; RETURN NEW; END'");
     server().query(database, "CREATE TRIGGER no_room BEFORE INSERT ON quarantine FOR EACH ROW EXECUTE FUNCTION no_room()");
     const auto store = open({server().url(database)});
     const auto first = make_record();
@@ -145,8 +159,11 @@ TEST_CASE("PostgreSQL: what does not fit on the server's disk fails alone and at
     asio::io_context loop(1);
     const auto begun = Deadline::Clock::now();
     for (std::size_t i = 0; i < answers.size(); ++i)
-        asio::co_spawn(loop, store->keep(make_record(), mail::QuarantineCopy{"P\n", make_spool(std::string(i % 3 == 2 ? 200'000 : 10, 'x'))}, Deadline::in(60s)),
-                       [&answers, i](const std::exception_ptr&, Done done) { answers[i] = std::move(done); });
+        asio::co_spawn(
+            loop,
+            store->keep(make_record(), mail::QuarantineCopy{"P\n", make_spool(std::string(i % 3 == 2 ? 200'000 : 10, 'x'))},
+                        Deadline::in(60s)),
+            [&answers, i](const std::exception_ptr&, Done done) { answers[i] = std::move(done); });
     loop.run();
     for (std::size_t i = 0; i < answers.size(); ++i) {
         INFO(i << ": " << (answers[i] ? "" : answers[i].error().detail));
@@ -166,7 +183,9 @@ TEST_CASE("PostgreSQL: emoji, invalid UTF-8, NUL and SQL in texts and addresses,
     const auto database = new_database(encoding);
     const auto store = open({server().url(database)});
     const std::string emoji = "\xf0\x9f\x98\x80";
-    auto record = make_record(std::string("a\0\xff\"\\'{},--@x.org", 17), emoji + "@b\xc3\xbc" "cher.example");
+    auto record = make_record(std::string("a\0\xff\"\\'{},--@x.org", 17), emoji +
+                                                                              "@b\xc3\xbc"
+                                                                              "cher.example");
     record.subject = emoji + " \xd8\x64 '; DROP TABLE msgs; -- " + std::string(300, 'x') + emoji;
     record.from = std::string("nul\0nul \xe4", 9);
     record.host = emoji;
@@ -174,8 +193,10 @@ TEST_CASE("PostgreSQL: emoji, invalid UTF-8, NUL and SQL in texts and addresses,
     const auto done = keep(*store, record);
     INFO((done ? "" : done.error().detail));
     REQUIRE(done);
-    CHECK(server().query(database, "SELECT octet_length(subject) > 200, char_length(subject) <= 255 FROM msgs") == std::vector<std::string>{"t|t"});
-    CHECK(server().query(database, "SELECT encode(email,'hex') FROM maddr ORDER BY email LIMIT 1") == std::vector<std::string>{"613fff225c277b7d2c2d2d40782e6f7267"});
+    CHECK(server().query(database, "SELECT octet_length(subject) > 200, char_length(subject) <= 255 FROM msgs") ==
+          std::vector<std::string>{"t|t"});
+    CHECK(server().query(database, "SELECT encode(email,'hex') FROM maddr ORDER BY email LIMIT 1") ==
+          std::vector<std::string>{"613fff225c277b7d2c2d2d40782e6f7267"});
 }
 
 TEST_CASE("PostgreSQL: addresses in varchar columns, as databases before amavisd 2.6 have them") {
@@ -184,7 +205,8 @@ TEST_CASE("PostgreSQL: addresses in varchar columns, as databases before amavisd
     server().query(database, "ALTER TABLE maddr ALTER email TYPE varchar(255) USING encode(email,'escape')");
     const auto store = open({server().url(database)});
     REQUIRE(keep(*store, make_record("we\"ird\\,{}\xff@x.org")));
-    CHECK(server().query(database, "SELECT email FROM maddr ORDER BY 1") == std::vector<std::string>{"user@example.com", "we\"ird\\,{}?@x.org"});
+    CHECK(server().query(database, "SELECT email FROM maddr ORDER BY 1") ==
+          std::vector<std::string>{"user@example.com", "we\"ird\\,{}?@x.org"});
 }
 
 TEST_CASE("PostgreSQL: finish brings a message to its final state, remembered records are written in the background") {
@@ -214,7 +236,8 @@ TEST_CASE("PostgreSQL: two stores insert the same addresses at the same time wit
     const auto first = open({server().url(database)}), second = open({server().url(database)});
     const auto work = [&](RecordStore& store, bool backwards, std::vector<Done>& answers) {
         std::vector<mail::MessageRecord> records;
-        for (int i = 0; i < 600; ++i) records.push_back(make_record(fmt::format("s{}@x.org", backwards ? 599 - i : i), fmt::format("r{}@x.org", i % 50)));
+        for (int i = 0; i < 600; ++i)
+            records.push_back(make_record(fmt::format("s{}@x.org", backwards ? 599 - i : i), fmt::format("r{}@x.org", i % 50)));
         answers = keep_all(store, records);
     };
     std::vector<Done> one, two;
@@ -236,7 +259,8 @@ TEST_CASE("PostgreSQL: a session being set up holds locks of one table at a time
     const auto store = open({server().url(name)});
     Done done;
     std::thread host([&] { done = keep(*store, make_record()); });
-    const bool waits = wait_until([&] { return server().query(name, "SELECT count(*) FROM pg_locks WHERE NOT granted").at(0) != "0"; });
+    const bool waits =
+        wait_until([&] { return server().query(name, "SELECT count(*) FROM pg_locks WHERE NOT granted").at(0) != "0"; });
     for (const auto* table : {"maddr", "msgs", "msgrcpt"}) {
         const auto locked = administrator.query(fmt::format("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE NOWAIT", table));
         INFO((locked ? "" : locked.error().detail));
@@ -287,7 +311,8 @@ TEST_CASE("PostgreSQL: the answer to a commit is lost: what was committed is nei
     const Captured captured;
     const auto database = new_database();
     CuttingProxy proxy(server().port());
-    const auto store = open({fmt::format("postgresql://postgres@127.0.0.1:{}/{}?sslmode=disable", proxy.port(), database)}, {.connections = 1});
+    const auto store =
+        open({fmt::format("postgresql://postgres@127.0.0.1:{}/{}?sslmode=disable", proxy.port(), database)}, {.connections = 1});
     REQUIRE(keep(*store, make_record()));
     proxy.cut_at(std::string("COMMIT\0", 7));
     std::vector<mail::MessageRecord> records;
@@ -344,7 +369,9 @@ TEST_CASE("PostgreSQL: the server is stopped and started again under load") {
     CHECK(refused > 0);
     CHECK(kept_ids.size() > 0);
     for (const auto& id : kept_ids) CHECK(count(database, "msgs WHERE mail_id='" + id + "'") == "1");
-    CHECK(server().query(database, "SELECT count(*) FROM msgs LEFT JOIN msgrcpt USING (partition_tag, mail_id) WHERE rid IS NULL") == std::vector<std::string>{"0"});
+    CHECK(server().query(database,
+                         "SELECT count(*) FROM msgs LEFT JOIN msgrcpt USING (partition_tag, mail_id) WHERE rid IS NULL") ==
+          std::vector<std::string>{"0"});
 }
 
 TEST_CASE("PostgreSQL: a short restart goes unnoticed by whoever waits") {
@@ -416,11 +443,16 @@ TEST_CASE("PostgreSQL: what is wrong with a DSN or a database is said, with what
                             Catch::Contains("password=") && Catch::Contains("{ dsn ="));
     const auto wrong = fault_after_patience({postgres.url(database, "secretive:hunter2")});
     CHECK_THAT(wrong, Catch::Contains("wrong password for user \"secretive\"") && !Catch::Contains("hunter2"));
-    CHECK_THAT(fault_after_patience({postgres.url("nowhere")}), Catch::Contains("no database \"nowhere\"") && Catch::Contains("createdb"));
-    CHECK_THAT(fault_after_patience({postgres.url(database, "nobody")}), Catch::Contains("no user \"nobody\"") && Catch::Contains("createuser"));
-    CHECK_THAT(fault_after_patience({postgres.url(empty)}), Catch::Contains("no table \"maddr\"") && Catch::Contains("schema/postgresql"));
-    CHECK_THAT(fault_after_patience({postgres.url(database, "poor")}), Catch::Contains("no permission to write the table") && Catch::Contains("grant"));
-    CHECK_THAT(fault_after_patience({"postgresql://u@no-such-host.invalid/d"}), Catch::Contains("\"no-such-host.invalid\" cannot be resolved"));
+    CHECK_THAT(fault_after_patience({postgres.url("nowhere")}),
+               Catch::Contains("no database \"nowhere\"") && Catch::Contains("createdb"));
+    CHECK_THAT(fault_after_patience({postgres.url(database, "nobody")}),
+               Catch::Contains("no user \"nobody\"") && Catch::Contains("createuser"));
+    CHECK_THAT(fault_after_patience({postgres.url(empty)}),
+               Catch::Contains("no table \"maddr\"") && Catch::Contains("schema/postgresql"));
+    CHECK_THAT(fault_after_patience({postgres.url(database, "poor")}),
+               Catch::Contains("no permission to write the table") && Catch::Contains("grant"));
+    CHECK_THAT(fault_after_patience({"postgresql://u@no-such-host.invalid/d"}),
+               Catch::Contains("\"no-such-host.invalid\" cannot be resolved"));
     server().query(database, "ALTER TABLE msgrcpt DROP COLUMN rid CASCADE");
     CHECK_THAT(fault_after_patience({postgres.url(database)}), Catch::Contains("no column \"msgrcpt.rid\""));
     const auto shown = fault_after_patience({"postgresql://u@127.0.0.1:1/a", "postgresql://u@127.0.0.1:2/b"});

@@ -64,13 +64,15 @@ TEST_CASE("SQLite: amavisd's tables of every era are used as they are, and upgra
         of.content = 'S';
         of.recipients[0].disposition = 'P';
         REQUIRE(run<Done>([&] { return store->finish(of, Deadline::in(30s)); }));
-        CHECK(run<Result<std::string>>([&] { return store->read_quarantine(of.mail_id, 0, Deadline::in(30s)); }).value() == "X: y\n" + text);
+        CHECK(run<Result<std::string>>([&] { return store->read_quarantine(of.mail_id, 0, Deadline::in(30s)); }).value() ==
+              "X: y\n" + text);
     };
     work(record);
     {
         const auto pals = open_pen_pals({dsn}, {}).value();
         const auto found = run<Result<std::vector<std::optional<std::chrono::system_clock::time_point>>>>([&] {
-            return pals->last_written({"pal@friend.example.org", {"us@example.com", "second@example.com"}, {}, {}}, Deadline::in(30s));
+            return pals->last_written({"pal@friend.example.org", {"us@example.com", "second@example.com"}, {}, {}},
+                                      Deadline::in(30s));
         });
         INFO((found ? "" : found.error().detail));
         REQUIRE(found);
@@ -86,7 +88,8 @@ TEST_CASE("SQLite: amavisd's tables of every era are used as they are, and upgra
     INFO(fmt::format("{}", fmt::join(after.statements(), "\n")));
     CHECK(after.changes.empty());
     auto database = sqlite::Database::open(dsn.path, dsn.shown);
-    auto rows = (*database)->prepare("SELECT group_concat(rseqnum || ds) FROM (SELECT rseqnum, ds FROM msgrcpt ORDER BY rseqnum)");
+    auto rows =
+        (*database)->prepare("SELECT group_concat(rseqnum || ds) FROM (SELECT rseqnum, ds FROM msgrcpt ORDER BY rseqnum)");
     REQUIRE(rows->step().value());
     CHECK(rows->column(0) == "1P,2D");
     rows->reset();

@@ -73,15 +73,25 @@ TEST_CASE("SQLite: a new file gets the schema, and rows are as documented") {
     record.recipients.push_back(record.recipients.front());
     record.recipients.back().address = "Other@Example.com.";
     REQUIRE(keep(*open(folder.file()), record));
-    CHECK(query(folder.file(), "SELECT user_version FROM pragma_user_version", 1) == std::vector<std::string>{std::to_string(schema_steps(Dsn::Kind::sqlite).back().number)});
+    CHECK(query(folder.file(), "SELECT user_version FROM pragma_user_version", 1) ==
+          std::vector<std::string>{std::to_string(schema_steps(Dsn::Kind::sqlite).back().number)});
     CHECK(query(folder.file(), "SELECT email, domain FROM maddr ORDER BY email", 2) ==
-          std::vector<std::string>{"other@example.com|com.example", "sender@example.org|org.example", "user@example.com|com.example"});
-    CHECK(query(folder.file(), "SELECT partition_tag, am_id, time_num, time_iso, (SELECT email FROM maddr WHERE id=sid), policy, client_addr, size, "
-                               "originating, content, quar_type, dsn_sent, spam_level, message_id, from_addr, subject, host FROM msgs", 17) ==
-          std::vector<std::string>{"0|12345-01|1673000100|20230106T101500Z|sender@example.org|MYNETS|192.0.2.1|1234|Y|S|Q|N|7.25|<a@b>|A <a@b>|subject|filter.example.com"});
-    CHECK(query(folder.file(), "SELECT rseqnum, (SELECT email FROM maddr WHERE id=rid), is_local, content, ds, rs, bl, wl, bspam_level, smtp_resp FROM msgrcpt ORDER BY 1", 10) ==
-          std::vector<std::string>{"1|user@example.com|Y|S|D| |N|N|7.25|250 2.7.0 Ok, discarded, id=12345-01 - spam",
-                                   "2|other@example.com|Y|S|D| |N|N|7.25|250 2.7.0 Ok, discarded, id=12345-01 - spam"});
+          std::vector<std::string>{"other@example.com|com.example", "sender@example.org|org.example",
+                                   "user@example.com|com.example"});
+    CHECK(
+        query(
+            folder.file(),
+            "SELECT partition_tag, am_id, time_num, time_iso, (SELECT email FROM maddr WHERE id=sid), policy, client_addr, size, "
+            "originating, content, quar_type, dsn_sent, spam_level, message_id, from_addr, subject, host FROM msgs",
+            17) ==
+        std::vector<std::string>{
+            "0|12345-01|1673000100|20230106T101500Z|sender@example.org|MYNETS|192.0.2.1|1234|Y|S|Q|N|7.25|<a@b>|A <a@b>|subject|filter.example.com"});
+    CHECK(
+        query(
+            folder.file(),
+            "SELECT rseqnum, (SELECT email FROM maddr WHERE id=rid), is_local, content, ds, rs, bl, wl, bspam_level, smtp_resp FROM msgrcpt ORDER BY 1",
+            10) == std::vector<std::string>{"1|user@example.com|Y|S|D| |N|N|7.25|250 2.7.0 Ok, discarded, id=12345-01 - spam",
+                                            "2|other@example.com|Y|S|D| |N|N|7.25|250 2.7.0 Ok, discarded, id=12345-01 - spam"});
 }
 
 TEST_CASE("SQLite: quarantined bytes come back, in chunks of 16384") {
@@ -97,7 +107,9 @@ TEST_CASE("SQLite: quarantined bytes come back, in chunks of 16384") {
     REQUIRE(sizes.size() == 4);
     CHECK(sizes[0] == "1|16384");
     CHECK(sizes[3] == "4|" + std::to_string(read->size() - 3 * chunk_size));
-    CHECK(run<Result<std::string>>([&] { return store->read_quarantine(mail::MailId("nothere"), 0, Deadline::in(30s)); }).error().is(Errc::not_found));
+    CHECK(run<Result<std::string>>([&] { return store->read_quarantine(mail::MailId("nothere"), 0, Deadline::in(30s)); })
+              .error()
+              .is(Errc::not_found));
 }
 
 TEST_CASE("SQLite: of many messages in one commit only the guilty fails") {
@@ -145,7 +157,8 @@ TEST_CASE("SQLite: what does not fit on the disk fails alone and at once; smalle
         asio::io_context loop(1);
         const auto begun = Deadline::Clock::now();
         for (std::size_t i = 0; i < answers.size(); ++i)
-            asio::co_spawn(loop, store->keep(make_record(), mail::QuarantineCopy{"P\n", i == 2 ? large : small}, Deadline::in(30s)),
+            asio::co_spawn(loop,
+                           store->keep(make_record(), mail::QuarantineCopy{"P\n", i == 2 ? large : small}, Deadline::in(30s)),
                            [&answers, i](const std::exception_ptr&, Done done) { answers[i] = std::move(done); });
         loop.run();
         for (std::size_t i = 0; i < answers.size(); ++i) {
@@ -257,7 +270,8 @@ TEST_CASE("SQLite: a missing directory is named; the store recovers when it is m
     store->remember(kept);
     store->remember(lost);
     CHECK(store->remembered() == 1);
-    CHECK_THAT(fmt::format("{}", fmt::join(log::captured(), "\n")), Catch::Contains("record not written") && Catch::Contains("mail_id=" + lost.mail_id.get()));
+    CHECK_THAT(fmt::format("{}", fmt::join(log::captured(), "\n")),
+               Catch::Contains("record not written") && Catch::Contains("mail_id=" + lost.mail_id.get()));
     fs::create_directory(folder.path + "/sub");
     CHECK(run<std::size_t>([&] { return store->drain(Deadline::in(30s)); }) == 0);
     CHECK(store->ready());
@@ -294,23 +308,28 @@ TEST_CASE("SQLite: a store that is destroyed tells whoever still waits, and logs
     store->remember(record);
     asio::io_context loop(1);
     Done answer;
-    asio::co_spawn(loop, store->keep(make_record(), {}, Deadline::in(30s)), [&](const std::exception_ptr&, Done done) { answer = std::move(done); });
+    asio::co_spawn(loop, store->keep(make_record(), {}, Deadline::in(30s)),
+                   [&](const std::exception_ptr&, Done done) { answer = std::move(done); });
     loop.poll();
     store.reset();
     loop.run();
     REQUIRE_FALSE(answer);
     CHECK(answer.error().is(Errc::stopping));
-    CHECK_THAT(fmt::format("{}", fmt::join(log::captured(), "\n")), Catch::Contains("shutting down") && Catch::Contains(record.mail_id.get()));
+    CHECK_THAT(fmt::format("{}", fmt::join(log::captured(), "\n")),
+               Catch::Contains("shutting down") && Catch::Contains(record.mail_id.get()));
 }
 
 TEST_CASE("SQLite: whatever a trigger refuses of an address or a text, the message is stored, and it is told of once") {
     const Captured captured;
     const Folder folder;
     const auto file = folder.file();
-    { REQUIRE(keep(*open(file), make_record())); }
-    const auto* trigger = GENERATE("CREATE TRIGGER no BEFORE INSERT ON maddr WHEN instr(CAST(NEW.email AS BLOB), x'FF') BEGIN SELECT RAISE(ABORT, 'no text'); END",
-                                   "CREATE TRIGGER no BEFORE INSERT ON maddr WHEN NEW.email LIKE '%\"%' BEGIN SELECT RAISE(FAIL, 'quotes'); END",
-                                   "CREATE TRIGGER no BEFORE INSERT ON msgs WHEN length(NEW.subject) > 40 BEGIN SELECT RAISE(ABORT, 'too long'); END");
+    {
+        REQUIRE(keep(*open(file), make_record()));
+    }
+    const auto* trigger = GENERATE(
+        "CREATE TRIGGER no BEFORE INSERT ON maddr WHEN instr(CAST(NEW.email AS BLOB), x'FF') BEGIN SELECT RAISE(ABORT, 'no text'); END",
+        "CREATE TRIGGER no BEFORE INSERT ON maddr WHEN NEW.email LIKE '%\"%' BEGIN SELECT RAISE(FAIL, 'quotes'); END",
+        "CREATE TRIGGER no BEFORE INSERT ON msgs WHEN length(NEW.subject) > 40 BEGIN SELECT RAISE(ABORT, 'too long'); END");
     INFO(trigger);
     {
         auto database = sqlite::Database::open(file, file);
@@ -325,8 +344,11 @@ TEST_CASE("SQLite: whatever a trigger refuses of an address or a text, the messa
         INFO((kept ? "" : kept.error().detail));
         REQUIRE(kept);
     }
-    CHECK(query(file, "SELECT count(*) FROM msgs JOIN maddr s ON s.id = sid JOIN msgrcpt USING (mail_id) JOIN maddr r ON r.id = rid", 1) == std::vector<std::string>{"4"});
+    CHECK(query(file,
+                "SELECT count(*) FROM msgs JOIN maddr s ON s.id = sid JOIN msgrcpt USING (mail_id) JOIN maddr r ON r.id = rid",
+                1) == std::vector<std::string>{"4"});
     CHECK(query(file, "SELECT count(*) FROM quarantine", 1) == std::vector<std::string>{"3"});
     const auto& lines = log::captured();
-    CHECK(std::ranges::count_if(lines, [](const std::string& line) { return line.find("This is said once") != std::string::npos; }) == 1);
+    CHECK(std::ranges::count_if(
+              lines, [](const std::string& line) { return line.find("This is said once") != std::string::npos; }) == 1);
 }

@@ -2,9 +2,9 @@
 #include <catch2/catch.hpp>
 
 #include "base/text.h"
+#include "proxy/file_rights.h"
 #include "proxy/tools/doctor/database_facts.h"
 #include "proxy/tools/doctor/engine_answers.h"
-#include "proxy/file_rights.h"
 #include "proxy/tools/doctor/mail_server.h"
 
 using namespace tamis;
@@ -15,7 +15,8 @@ namespace {
 
 bool tells(const Findings& findings, Level level, std::string_view what, std::string_view fix = {}) {
     return std::ranges::any_of(findings, [&](const Finding& each) {
-        return each.level == level && each.what.find(what) != std::string::npos && (fix.empty() || join(each.fix, "\n").find(fix) != std::string::npos);
+        return each.level == level && each.what.find(what) != std::string::npos &&
+               (fix.empty() || join(each.fix, "\n").find(fix) != std::string::npos);
     });
 }
 
@@ -41,8 +42,9 @@ TEST_CASE("a report is text, JSON, and an exit status") {
           "                       fix: one\n"
           "                       fix: two\n"
           "1 problem, 1 warning, 1 ok, 1 not checked\n");
-    CHECK(json_of({findings[3]}) ==
-          "{\"problems\":1,\"warnings\":0,\"not_checked\":0,\"ok\":0,\"findings\":[{\"level\":\"problem\",\"topic\":\"postfix\",\"what\":\"bad \\\"quote\\\"\",\"fix\":[\"one\",\"two\"]}]}\n");
+    CHECK(
+        json_of({findings[3]}) ==
+        "{\"problems\":1,\"warnings\":0,\"not_checked\":0,\"ok\":0,\"findings\":[{\"level\":\"problem\",\"topic\":\"postfix\",\"what\":\"bad \\\"quote\\\"\",\"fix\":[\"one\",\"two\"]}]}\n");
     Finding back;
     const auto line = one_json(findings[3]);
     REQUIRE(parse_one(std::string_view(line).substr(0, line.size() - 1), back));
@@ -62,9 +64,10 @@ TEST_CASE("clamd's version and the age of its signatures") {
     CHECK_FALSE(parse_clamd_version("UNKNOWN COMMAND"));
     struct Row {
         std::time_t days;
-        Level       level;
+        Level level;
     };
-    const auto row = GENERATE(Row{0, Level::ok}, Row{2, Level::ok}, Row{4, Level::warning}, Row{15, Level::problem}, Row{-2, Level::warning});
+    const auto row =
+        GENERATE(Row{0, Level::ok}, Row{2, Level::ok}, Row{4, Level::warning}, Row{15, Level::problem}, Row{-2, Level::warning});
     Report report("scanners");
     judge_clamd_age(*version, "clamd x", *version->made + row.days * 86400 + 60, report);
     CHECK(report.worst() == row.level);
@@ -82,7 +85,8 @@ TEST_CASE("spamd's pong") {
 }
 
 TEST_CASE("who can get to a file") {
-    const std::vector<Step> path{{"/", 0755, 0, 0}, {"/var", 0755, 0, 0}, {"/var/spool", 0710, 0, 50}, {"/var/spool/sock", 0660, 10, 60}};
+    const std::vector<Step> path{
+        {"/", 0755, 0, 0}, {"/var", 0755, 0, 0}, {"/var/spool", 0710, 0, 50}, {"/var/spool/sock", 0660, 10, 60}};
     CHECK(obstacle({"root", 0, {}}, path, 2).empty());
     CHECK(obstacle({"owner", 10, {50}}, path, 2).empty());
     CHECK(obstacle({"owner", 10, {}}, path, 2) == "/var/spool");
@@ -117,11 +121,13 @@ TEST_CASE("a next hop that lacks something") {
     CHECK(tells(judged(closed, wishes), Level::problem, "does not want to talk: 554 go away"));
     auto refuses = good;
     refuses.recipient = RemoteReply{554, "5.7.1 Relay access denied"};
-    CHECK(tells(judged(refuses, wishes), Level::problem, "takes no mail from us for <postmaster>: 554 5.7.1 Relay access denied", "mynetworks"));
+    CHECK(tells(judged(refuses, wishes), Level::problem, "takes no mail from us for <postmaster>: 554 5.7.1 Relay access denied",
+                "mynetworks"));
     auto plain = good;
     plain.offered = {};
     const auto all = judged(plain, {wishes.shown, "encrypt"});
-    for (const auto* name : {"8BITMIME", "SMTPUTF8", "DSN", "PIPELINING", "SIZE", "XFORWARD"}) CHECK(tells(all, Level::warning, std::string("does not offer ") + name));
+    for (const auto* name : {"8BITMIME", "SMTPUTF8", "DSN", "PIPELINING", "SIZE", "XFORWARD"})
+        CHECK(tells(all, Level::warning, std::string("does not offer ") + name));
     CHECK(tells(all, Level::problem, "STARTTLS"));
     // what the same Postfix does not offer to others either is no surprise to it
     Extensions front;
@@ -162,9 +168,11 @@ TEST_CASE("databases of a list") {
     CHECK(tells(judged({good}), Level::warning, "one tamisd host needs up to 60"));
     use.connections = 4;
     auto poor = good;
-    poor.missing_rights = {{"msgs", "INSERT"}, {"quarantine", "DELETE"}, {"maddr_id_seq", "USAGE"}, {"policy", "SELECT"}, {"policy", "UPDATE"}};
+    poor.missing_rights = {
+        {"msgs", "INSERT"}, {"quarantine", "DELETE"}, {"maddr_id_seq", "USAGE"}, {"policy", "SELECT"}, {"policy", "UPDATE"}};
     const auto rights = judged({poor});
-    CHECK(tells(rights, Level::problem, "no right to INSERT on msgs; USAGE on maddr_id_seq", "GRANT USAGE ON SEQUENCE maddr_id_seq TO \"tamis\";"));
+    CHECK(tells(rights, Level::problem, "no right to INSERT on msgs; USAGE on maddr_id_seq",
+                "GRANT USAGE ON SEQUENCE maddr_id_seq TO \"tamis\";"));
     CHECK(tells(rights, Level::warning, "no right to DELETE on quarantine", "GRANT DELETE ON quarantine"));
     DatabaseFacts file;
     file.dsn = *storage::parse_dsn("sqlite:/var/lib/tamis/tamis.db");

@@ -37,7 +37,8 @@ TEST_CASE("master.cf is read as Postfix reads it") {
 }
 
 TEST_CASE("odd master.cf texts end") {
-    const auto text = GENERATE("", "\n\n", " -o x=y\n", "{", "a b c d e f g {", "a b c d e f g h -o", "a b c d e f g h -o {", "a b c d e f g h -o { x = {y }", "-o -o -o -o -o -o -o -o -o");
+    const auto text = GENERATE("", "\n\n", " -o x=y\n", "{", "a b c d e f g {", "a b c d e f g h -o", "a b c d e f g h -o {",
+                               "a b c d e f g h -o { x = {y }", "-o -o -o -o -o -o -o -o -o");
     const auto master = parse_master_cf(text);
     CHECK(master.services.size() + master.bad_lines.size() <= 1);
 }
@@ -49,9 +50,14 @@ TEST_CASE("parameters come from postconf and from main.cf") {
 
 TEST_CASE("what holds for a service: its own value, and main.cf's with the names it has set itself") {
     PostfixSetup setup;
-    setup.raw = {{"mynetworks", "10.0.0.0/8"}, {"except", "$mynetworks"}, {"both", "a ${mynetworks} $(mynetworks) $$x"}, {"odd", "${stress?{1}:{20}}"}, {"loop", "$loop"}};
+    setup.raw = {{"mynetworks", "10.0.0.0/8"},
+                 {"except", "$mynetworks"},
+                 {"both", "a ${mynetworks} $(mynetworks) $$x"},
+                 {"odd", "${stress?{1}:{20}}"},
+                 {"loop", "$loop"}};
     setup.expanded = {{"odd", "20"}};
-    const auto master = parse_master_cf("25 inet n - n - - smtpd -o mynetworks=127.0.0.0/8 -o own=$mynetworks\n26 inet n - n - - smtpd");
+    const auto master =
+        parse_master_cf("25 inet n - n - - smtpd -o mynetworks=127.0.0.0/8 -o own=$mynetworks\n26 inet n - n - - smtpd");
     const auto *first = &master.services[0], *second = &master.services[1];
     CHECK(setup.value(nullptr, "except") == "10.0.0.0/8");
     CHECK(setup.value(second, "except") == "10.0.0.0/8");
@@ -65,9 +71,13 @@ TEST_CASE("what holds for a service: its own value, and main.cf's with the names
 
 TEST_CASE("Postfix times and lists") {
     using std::chrono::seconds;
-    struct Row { const char* text; std::optional<seconds> time; };
-    const auto row = GENERATE(Row{"600s", seconds(600)}, Row{"10m", seconds(600)}, Row{"2h", seconds(7200)}, Row{"1d", seconds(86400)}, Row{"1w", seconds(604800)}, Row{"30", seconds(30)},
-                              Row{"", {}}, Row{"x", {}}, Row{"10y", {}}, Row{"-1s", {}});
+    struct Row {
+        const char* text;
+        std::optional<seconds> time;
+    };
+    const auto row =
+        GENERATE(Row{"600s", seconds(600)}, Row{"10m", seconds(600)}, Row{"2h", seconds(7200)}, Row{"1d", seconds(86400)},
+                 Row{"1w", seconds(604800)}, Row{"30", seconds(30)}, Row{"", {}}, Row{"x", {}}, Row{"10y", {}}, Row{"-1s", {}});
     CHECK(time_of(row.text) == row.time);
     CHECK(list_of("a, b\n c,,") == std::vector<std::string>{"a", "b", "c"});
     CHECK(is_yes("Yes"));

@@ -14,7 +14,7 @@ namespace {
 
 struct Variable {
     std::string name;
-    bool        is_bank_key = false;
+    bool is_bank_key = false;
 };
 
 std::vector<Variable> variables() {
@@ -27,7 +27,9 @@ std::vector<Variable> variables() {
 
 Imported import(const std::string& text) {
     Surroundings around;
-    around.read_file = [](const std::string& name) -> Result<std::string> { return fail(Errc::not_found, name + " cannot be read"); };
+    around.read_file = [](const std::string& name) -> Result<std::string> {
+        return fail(Errc::not_found, name + " cannot be read");
+    };
     around.host_name = [] { return std::string("host.example.com"); };
     around.is_program = [](const std::string&) { return false; };
     auto imported = import_amavisd({{"f", text}}, around);
@@ -45,8 +47,10 @@ bool is_told(const Imported& imported, unsigned line) {
     return false;
 }
 
-const std::vector<std::string> scalars = {"1", "0", "7", "undef", "'x@example.com'", "'/some/path'", "'sql:'", "'some text'", "-3", "99999999"};
-const std::vector<std::string> lists = {"()", "('a.example.com')", "(1)", "(['Name', 'x', 'y'])", "({ 'u@example.com' => 3 })", "(\\%other)", "('10.0.0.0/8')"};
+const std::vector<std::string> scalars = {"1",      "0",           "7",  "undef",   "'x@example.com'", "'/some/path'",
+                                          "'sql:'", "'some text'", "-3", "99999999"};
+const std::vector<std::string> lists = {
+    "()", "('a.example.com')", "(1)", "(['Name', 'x', 'y'])", "({ 'u@example.com' => 3 })", "(\\%other)", "('10.0.0.0/8')"};
 const std::vector<std::string> tables = {"()", "('a.example.com' => 1)", "(6 => 'x')", "(6 => [1])", "(6 => sub { 1 })"};
 
 }  // namespace
@@ -73,7 +77,8 @@ TEST_CASE("every key of a policy bank is translated or reported") {
         ++keys;
         for (const std::string value : {"1", "undef", "'x@example.com'", "['10.0.0.1']", "[{ 'u@example.com' => 3 }]"})
             for (const std::string before : {"", "$inet_socket_port = 10026; $interface_policy{'10026'} = 'A';\n"}) {
-                const auto text = fmt::format("{}$policy_bank{{'A'}} = {{\n {} => {} }};", before, variable.name.substr(1), value);
+                const auto text =
+                    fmt::format("{}$policy_bank{{'A'}} = {{\n {} => {} }};", before, variable.name.substr(1), value);
                 if (!is_told(import(text), before.empty() ? 2 : 3)) lost += text + "\n";
             }
     }
@@ -82,10 +87,13 @@ TEST_CASE("every key of a policy bank is translated or reported") {
 }
 
 TEST_CASE("parts of tables and lists are told as well") {
-    for (const auto* text : {"$sql_clause{'sel_adr'} = 'x';", "$final_destiny_maps_by_ccat{+CC_SPAM} = D_REJECT;", "$forward_method_maps_by_ccat{6} = ['smtp:[127.0.0.1]:26'];",
-                             "push(@lookup_sql_dsn, ['DBI:Pg:dbname=a', 'u', 'p']);", "$policy_bank{'X'}{'spam_lovers_maps'} = [1];", "unshift(@spam_lovers_maps, [qw(.a.example)]);",
-                             "@forward_method_maps = ({ '.a.example' => 'smtp:[127.0.0.1]:26' });", "read_hash(\\%spam_lovers, '/none');", "read_array(\\@local_domains_acl, '/none');",
-                             "read_cidr('/none', \\@mynetworks);", "@mynetworks_maps = (read_array('/none'));", "no_such_function(1);", "$$x = 1;"}) {
+    for (const auto* text :
+         {"$sql_clause{'sel_adr'} = 'x';", "$final_destiny_maps_by_ccat{+CC_SPAM} = D_REJECT;",
+          "$forward_method_maps_by_ccat{6} = ['smtp:[127.0.0.1]:26'];", "push(@lookup_sql_dsn, ['DBI:Pg:dbname=a', 'u', 'p']);",
+          "$policy_bank{'X'}{'spam_lovers_maps'} = [1];", "unshift(@spam_lovers_maps, [qw(.a.example)]);",
+          "@forward_method_maps = ({ '.a.example' => 'smtp:[127.0.0.1]:26' });", "read_hash(\\%spam_lovers, '/none');",
+          "read_array(\\@local_domains_acl, '/none');", "read_cidr('/none', \\@mynetworks);",
+          "@mynetworks_maps = (read_array('/none'));", "no_such_function(1);", "$$x = 1;"}) {
         INFO(text);
         CHECK(is_told(import(text), 1));
     }

@@ -15,7 +15,9 @@ std::string shown(const std::string& text, bool as_keys = false) {
     std::string out;
     for (const auto& entry : list.entries) {
         if (!out.empty()) out += ' ';
-        out += entry.kind == LookupEntry::Kind::everything ? "*" : entry.kind == LookupEntry::Kind::pattern ? "/" + entry.text + "/" : entry.text;
+        out += entry.kind == LookupEntry::Kind::everything ? "*"
+               : entry.kind == LookupEntry::Kind::pattern  ? "/" + entry.text + "/"
+                                                           : entry.text;
         out += "=" + entry.result.text;
     }
     for (const auto& trouble : list.troubles) out += " !" + trouble.what;
@@ -25,12 +27,15 @@ std::string shown(const std::string& text, bool as_keys = false) {
 }  // namespace
 
 TEST_CASE("a list of tables says the same with keys first and patterns after them") {
-    struct Row { std::string text, want; };
+    struct Row {
+        std::string text, want;
+    };
     const auto row = GENERATE(
         Row{"@m = (['.A.com', 'b.com', '!c.com']);", ".a.com=1 b.com=1 c.com=0"},
-        Row{"@m = (['!x.a.com', '.a.com', 'u@y.a.com']);", "x.a.com=0 .a.com=1"},                   // the last one is never reached
+        Row{"@m = (['!x.a.com', '.a.com', 'u@y.a.com']);", "x.a.com=0 .a.com=1"},  // the last one is never reached
         Row{"@m = ({ '.com' => 2, 'u@a.com' => 1, 'a.com' => 3, 'u@' => 4, '.' => 9 });", "u@a.com=1 u@=4 a.com=3 .com=2 *=9"},
-        Row{"@m = (\\%h, \\@l, \\$r, \\$none); %h = ('a.com' => 0); @l = ('.a.com'); $r = new_RE(qr'^x'i);", "a.com=0 .a.com=1 /(?i)^x/=1"},
+        Row{"@m = (\\%h, \\@l, \\$r, \\$none); %h = ('a.com' => 0); @l = ('.a.com'); $r = new_RE(qr'^x'i);",
+            "a.com=0 .a.com=1 /(?i)^x/=1"},
         Row{"@m = (new_RE([qr'^x' => 5]), { 'u@a.com' => 6 }, 7);", "/^x/=5 /(?i)^u\\@a\\.com$/=6 *=7"},
         Row{"@m = (1, ['a.com']);", "*=1"}, Row{"@m = (undef, \\$u, 3);", "*=3"}, Row{"@m = ();", ""},
         Row{"@m = (['a.com', '.', 'b.com']);", "a.com=1 *=1"},
@@ -43,9 +48,13 @@ TEST_CASE("keys stay keys where patterns are a list of their own") {
 }
 
 TEST_CASE("which key covers which") {
-    struct Row { std::string_view wide, narrow; bool want; };
-    const auto row = GENERATE(Row{".", "a", true}, Row{".a.com", "a.com", true}, Row{".a.com", "u@x.a.com", true}, Row{".a.com", ".x.a.com", true},
-                              Row{"a.com", ".a.com", false}, Row{"a.com", "u@a.com", true}, Row{"a.com", "u@x.a.com", false}, Row{".a.com", "ba.com", false},
-                              Row{"u@", "u@a.com", true}, Row{".com", "u@", false}, Row{"u@a.com", "a.com", false}, Row{"x", "x", true});
+    struct Row {
+        std::string_view wide, narrow;
+        bool want;
+    };
+    const auto row = GENERATE(Row{".", "a", true}, Row{".a.com", "a.com", true}, Row{".a.com", "u@x.a.com", true},
+                              Row{".a.com", ".x.a.com", true}, Row{"a.com", ".a.com", false}, Row{"a.com", "u@a.com", true},
+                              Row{"a.com", "u@x.a.com", false}, Row{".a.com", "ba.com", false}, Row{"u@", "u@a.com", true},
+                              Row{".com", "u@", false}, Row{"u@a.com", "a.com", false}, Row{"x", "x", true});
     CHECK(covers(row.wide, row.narrow) == row.want);
 }

@@ -15,7 +15,9 @@ TEST_CASE("comments, POD and the end of the program are passed over") {
 }
 
 TEST_CASE("what stands between quotes") {
-    struct Row { std::string text, body, rest; };
+    struct Row {
+        std::string text, body, rest;
+    };
     const auto row = GENERATE(Row{"'a\\'b' x", "a\\'b", " x"}, Row{"(a(b)c)d", "a(b)c", "d"}, Row{"{a\\}b}", "a\\}b", ""},
                               Row{"#a'b#", "a'b", ""}, Row{"\"\"", "", ""}, Row{"<a<b>>c", "a<b>", "c"});
     PerlText perl(row.text);
@@ -56,11 +58,14 @@ TEST_CASE("here-documents stand behind the line, one after the other") {
 }
 
 TEST_CASE("a statement is passed over whatever stands in it") {
-    struct Row { std::string text; };
-    const auto row = GENERATE(Row{"foo('a;b', \"}\", q{;}, qr/[;\\/]/, m{;}) or die; "}, Row{"sub x { my $y = '}'; return $y / 2; } "},
-                              Row{"if ($x =~ /;}/) { a; } elsif (1) { b } else { c; } "}, Row{"while (<F>) { s/a;/}/; tr{a;}{b}; } "},
-                              Row{"$x = <<E; \n;}'\nE\n"}, Row{"$q{s} = $#{$y} + $$ ; "}, Row{"print $' ; "}, Row{"{ a; { b } c } "},
-                              Row{"$x = { y => 1, q => 2, 's' => 3 } ; "});
+    struct Row {
+        std::string text;
+    };
+    const auto row =
+        GENERATE(Row{"foo('a;b', \"}\", q{;}, qr/[;\\/]/, m{;}) or die; "}, Row{"sub x { my $y = '}'; return $y / 2; } "},
+                 Row{"if ($x =~ /;}/) { a; } elsif (1) { b } else { c; } "}, Row{"while (<F>) { s/a;/}/; tr{a;}{b}; } "},
+                 Row{"$x = <<E; \n;}'\nE\n"}, Row{"$q{s} = $#{$y} + $$ ; "}, Row{"print $' ; "}, Row{"{ a; { b } c } "},
+                 Row{"$x = { y => 1, q => 2, 's' => 3 } ; "});
     const std::string text = row.text + "next";
     PerlText perl(text);
     REQUIRE(perl.skip_statement());

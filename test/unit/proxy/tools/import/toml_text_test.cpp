@@ -8,7 +8,8 @@ using namespace tamis;
 using namespace tamis::proxy::tools;
 
 TEST_CASE("every text comes back from TOML as it was") {
-    const auto text = GENERATE(as<std::string>{}, "", "plain", "a'b", "a\"b", "a\\b", "a'b\\c\"d", "tab\tnl\n\x01\x7f", "gr\xc3\xbc\xc3\x9f", "'", "\\'");
+    const auto text = GENERATE(as<std::string>{}, "", "plain", "a'b", "a\"b", "a\\b", "a'b\\c\"d", "tab\tnl\n\x01\x7f",
+                               "gr\xc3\xbc\xc3\x9f", "'", "\\'");
     Problems problems("t");
     const auto table = parse_config("k = " + toml_string(text) + "\n[t." + toml_key(text) + "]\nx = 1", problems);
     CHECK(problems.lines().empty());
@@ -29,6 +30,7 @@ TEST_CASE("tables are in order, lines have their places, commented tables are co
     extra.is_comment = true;
     extra.put("program", "\"p\"", {{0, 9}});
     const auto text = toml.text([](Place place) { return std::to_string(place.file) + ":" + std::to_string(place.line); });
-    CHECK(text == "[server]\nuser = \"b\"   # 0:4, 1:2: why\ngroup = \"g\"   # amavisd's default\n\n"
-                  "[[bank_rules]]\nlistener = \"1\"   # 0:7\n\n# [scanners.command.x]\n# program = \"p\"   # 0:9\n");
+    CHECK(text ==
+          "[server]\nuser = \"b\"   # 0:4, 1:2: why\ngroup = \"g\"   # amavisd's default\n\n"
+          "[[bank_rules]]\nlistener = \"1\"   # 0:7\n\n# [scanners.command.x]\n# program = \"p\"   # 0:9\n");
 }
