@@ -71,6 +71,11 @@ std::size_t path_end(std::string_view text) noexcept {
     return std::string_view::npos;
 }
 
+std::string bare_address(std::string_view address) {
+    if (address.size() >= 2 && address.front() == '<' && address.back() == '>') address = address.substr(1, address.size() - 2);
+    return std::string(address);
+}
+
 std::string stored_path(std::string_view address) {
     std::string out = "<";
     for (const char c : address) out += c == '\r' || c == '\n' || c == '\0' ? '?' : c;

@@ -24,6 +24,9 @@ bool needs_smtputf8(std::string_view address) noexcept;
 // path_end - where the address that begins the text ends: the first ">" that is outside quotes; npos when there is none
 std::size_t path_end(std::string_view text) noexcept;
 
+// bare_address - without the angle brackets that may stand around it
+std::string bare_address(std::string_view address);
+
 // stored_path - "<address>" with every octet as it is, for a field of the stored copy; line ends and NUL, which no
 // address on an SMTP line has, become "?"
 std::string stored_path(std::string_view address);

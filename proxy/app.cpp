@@ -1,19 +1,14 @@
 #include "proxy/app.h"
 
 #include <fmt/format.h>
-#include <malloc.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
-#include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -24,169 +19,20 @@
 #include "base/counted.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "proxy/control/control_session.h"
+#include "proxy/event_thread.h"
 #include "proxy/listener.h"
 #include "proxy/look_up.h"
-#include "proxy/pipeline.h"
 #include "proxy/privileges.h"
 #include "proxy/reinject_options.h"
 #include "proxy/retention_timer.h"
 #include "proxy/running_settings.h"
 #include "proxy/safe_files.h"
 #include "proxy/services.h"
-#include "proxy/smtp/session.h"
 #include "proxy/takeover.h"
 #include "scanners/command/command.h"
 #include "scanners/yara/yara.h"
 
 namespace tamis::proxy {
-
-namespace {
-
-// run_loop - to its end. What is thrown past a handler ends that handler, not the daemon: no memory, or a bug of ours.
-void run_loop(asio::io_context& context) {
-    for (;;) try {
-            context.run();
-            return;
-        } catch (const std::exception& trouble) {
-            log::error({}, "bug: an exception in an event loop: {}", escaped(trouble.what(), 300));
-        }
-}
-
-}  // namespace
-
-// Thread - one event loop with everything that lives on it
-struct App::Thread {
-    explicit Thread(Services& shared, ReinjectOptions options)
-        : services(shared),
-          reinjector(std::move(options)),
-          workers(open_workers()),
-          pipeline(shared, reinjector, workers.get()),
-          sweep_timer(context) {}
-
-    // open_workers - this thread's pool; null: mail is not opened
-    std::unique_ptr<open::WorkerPool> open_workers() {
-        if (!services.spawner || !services.snapshot()->settings->open.enabled) return nullptr;
-        const auto options = open::pool_options_of(services.snapshot()->settings->open);
-        return std::make_unique<open::WorkerPool>(context, *services.spawner, options, &services.memory);
-    }
-    void reload() {
-        asio::post(context, [this, options = open::pool_options_of(services.snapshot()->settings->open)] {
-            if (workers) workers->set_options(options);
-        });
-    }
-
-    void start() {
-        asio::co_spawn(context, sweep(), asio::detached);  // ends when stop() cancels its timer
-        thread = std::thread([this] { run_loop(context); });
-    }
-    Task<void> sweep() {
-        bool was_busy = false;
-        for (;;) {
-            sweep_timer.expires_after(std::chrono::seconds(5));
-            auto [error] = co_await sweep_timer.async_wait(as_result);
-            if (error) co_return;
-            reinjector.close_idle();
-            // what a crowd of large messages used goes back to the system when the crowd has gone; malloc would keep it
-            const bool is_busy = load.load(std::memory_order_relaxed) != 0;
-            if (was_busy && !is_busy) ::malloc_trim(0);
-            was_busy = is_busy;
-        }
-    }
-    // stream_of - null when the loop cannot watch the connection; it is closed then, and the client tries again
-    std::unique_ptr<Stream> stream_of(const Accepted& accepted) {
-        Stream::Socket socket(context);
-        boost::system::error_code error;
-        socket.assign(protocol_of(accepted), accepted.descriptor, error);
-        if (!error) return std::make_unique<Stream>(std::move(socket));
-        log::error({}, "a connection to {} was closed, it cannot be watched: {}", accepted.listener, error.message());
-        ::close(accepted.descriptor);
-        load.fetch_sub(1, std::memory_order_relaxed);
-        return nullptr;
-    }
-    void take(const Accepted& accepted) {
-        auto stream = stream_of(accepted);
-        if (!stream) return;
-        asio::co_spawn(context, serve(std::move(stream), Peer{accepted.peer_address, accepted.socket_address, accepted.listener}),
-                       [this](const std::exception_ptr& broken) {
-                           load.fetch_sub(1, std::memory_order_relaxed);
-                           if (broken) log::error({}, "a connection was closed: no memory for its session");
-                       });
-    }
-    // serve - at most limits.connections at the same time; the others wait here, unrefused, with nothing but their socket
-    Task<void> serve(std::unique_ptr<Stream> stream, Peer peer) {
-        const auto settings = services.snapshot()->settings;
-        Slots::Units place;
-        if (peer.address.empty() || settings->allowed_peers.contains(peer.address)) {
-            place = services.serving.try_take(1);
-            if (place.amount() == 0) {
-                if (services.told_waiting.begin_quiet(std::chrono::minutes(1)))
-                    log::warning({}, "{} served (limits.connections), new ones wait for their greeting",
-                                 counted(services.serving.limit(), "connection is", "connections are"));
-                auto taken = co_await services.serving.take(1, Deadline::in(settings->limits.session));
-                if (!taken) co_return;
-                place = std::move(*taken);
-            }
-        }
-        Session session(std::move(stream), std::move(peer), services, pipeline);
-        const Listed listed(sessions, session);
-        co_await session.run();
-    }
-    // Listed - a session that stop_sessions() can find
-    struct Listed {
-        Listed(std::set<Session*>& in, Session& session) : list(in), one(&session) { list.insert(one); }
-        ~Listed() { list.erase(one); }
-        Listed(const Listed&) = delete;
-        Listed& operator=(const Listed&) = delete;
-        std::set<Session*>& list;
-        Session* one;
-    };
-    void take_control(const Accepted& accepted, ControlPeer peer, const std::shared_ptr<ControlPools::Place>& place) {
-        auto stream = stream_of(accepted);
-        if (!stream) return;
-        auto session =
-            std::make_shared<ControlSession>(std::move(stream), std::move(peer), place, services, pipeline, reinjector);
-        controls.insert(session.get());
-        place->on_yield([this, weak = std::weak_ptr(session)] {
-            asio::post(context, [weak] {
-                if (const auto still = weak.lock()) still->yield();
-            });
-        });
-        asio::co_spawn(context, session->run(), [this, session](const std::exception_ptr&) {
-            controls.erase(session.get());
-            load.fetch_sub(1, std::memory_order_relaxed);
-        });
-    }
-    void stop_sessions() {
-        for (auto* session : sessions) session->stop();
-        for (auto* session : controls) session->stop();
-    }
-    static asio::generic::stream_protocol protocol_of(const Accepted& accepted) {
-        if (accepted.is_unix) return asio::local::stream_protocol();
-        return accepted.is_ipv6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4();
-    }
-    void join() {
-        asio::post(context, [this] {
-            sweep_timer.cancel();
-            reinjector.close_all();
-            if (workers) workers->stop();
-            context.stop();  // the sessions are gone; timers of kept connections are all that is left
-        });
-        if (thread.joinable()) thread.join();
-    }
-
-    Services& services;
-    std::set<Session*> sessions;  // only on this thread; outlive what is on the loop
-    std::set<ControlSession*> controls;
-    asio::io_context context{1};
-    asio::executor_work_guard<asio::io_context::executor_type> guard{context.get_executor()};
-    Reinjector reinjector;
-    std::unique_ptr<open::WorkerPool> workers;
-    Pipeline pipeline;
-    asio::steady_timer sweep_timer;
-    std::atomic<std::size_t> load{0};
-    std::thread thread;
-};
 
 // Rights - before and after root gives its rights away; without root everything is made with those of the user
 enum class Rights : bool { of_root, of_user };
@@ -197,7 +43,7 @@ struct App::Impl {
     std::set<std::string> made;  // files and sockets, by path
     std::unique_ptr<Services> services;
     std::unique_ptr<RetentionTimer> retention;
-    std::vector<std::unique_ptr<Thread>> threads;
+    std::vector<std::unique_ptr<EventThread>> threads;
     asio::io_context context{1};  // main thread: accepting and signals
     std::vector<ListeningSocket> listeners;
     std::vector<ListeningSocket> control_listeners;  // AM.PDP
@@ -219,7 +65,7 @@ struct App::Impl {
     void reload();
     void hand_out(Accepted accepted);
     void hand_out_control(Accepted accepted);
-    Thread& least_busy();
+    EventThread& least_busy();
     Done make_files(Rights rights);
     Done open_sockets(Rights rights);
     void log_start() const;
@@ -232,43 +78,6 @@ struct App::Impl {
             }
     }
 };
-
-namespace {
-
-Position position_in(const ConfigTable& config, std::string_view section, std::string_view key) {
-    const auto* table = config.find(section);
-    const auto* value = table == nullptr || table->table() == nullptr ? nullptr : table->table()->find(key);
-    return value == nullptr ? Position{} : value->position;
-}
-
-}  // namespace
-
-std::shared_ptr<const Snapshot> make_snapshot(std::shared_ptr<const Settings> settings, Problems& problems,
-                                              open::Spawner* spawner) {
-    auto out = std::make_shared<Snapshot>();
-    const auto& server = settings->server;
-    out->scanners = scanners::open_scanners(
-        settings->config, problems,
-        {spawner, server.state_dir, settings->open.memory.count, settings->limits.message_size.count, settings->open.enabled});
-    out->site.hostname = server.hostname;
-    out->site.localhost_name = server.localhost_name;
-    out->site.virus_header = settings->policy.virus_header;
-    out->site.virus_header_text = settings->policy.virus_header_text;
-    out->site.repairs = {settings->header_checks.fix_folding, settings->header_checks.fix_long_lines};
-    out->site.add_received = settings->policy.add_received;
-    out->site.remove_existing_spam_headers = settings->policy.remove_existing_spam_headers;
-    out->site.ambiguity_header = settings->policy.ambiguity_header;
-    out->spool = {server.state_dir, settings->limits.spool_memory.count};
-    if (!server.tls_certificate.empty()) {
-        auto context = TlsContext::server(server.tls_certificate, server.tls_key);
-        if (context) out->tls = std::move(*context);
-        else
-            problems.add(position_in(settings->config, "server", "tls_certificate"),
-                         fmt::format("server.tls_certificate: {}", describe(context.error())));
-    }
-    out->settings = std::move(settings);
-    return problems.none() ? out : nullptr;
-}
 
 namespace {
 
@@ -390,7 +199,7 @@ Done App::start(Problems& problems, TakeOver take_over) {
     if (!reinject) return std::unexpected(reinject.error());
     const std::size_t count = settings.server.threads != 0 ? static_cast<std::size_t>(settings.server.threads)
                                                            : std::max(1U, std::thread::hardware_concurrency());
-    for (std::size_t i = 0; i < count; ++i) in.threads.push_back(std::make_unique<Thread>(*in.services, *reinject));
+    for (std::size_t i = 0; i < count; ++i) in.threads.push_back(std::make_unique<EventThread>(*in.services, *reinject));
     for (auto& thread : in.threads) thread->start();
     in.retention = std::make_unique<RetentionTimer>(*in.services);
     in.retention->start();
@@ -398,8 +207,8 @@ Done App::start(Problems& problems, TakeOver take_over) {
     return {};
 }
 
-App::Thread& App::Impl::least_busy() {
-    Thread* least = threads.front().get();
+EventThread& App::Impl::least_busy() {
+    EventThread* least = threads.front().get();
     for (auto& thread : threads)
         if (thread->load.load(std::memory_order_relaxed) < least->load.load(std::memory_order_relaxed)) least = thread.get();
     least->load.fetch_add(1, std::memory_order_relaxed);
@@ -407,7 +216,7 @@ App::Thread& App::Impl::least_busy() {
 }
 
 void App::Impl::hand_out(Accepted accepted) {
-    Thread& least = least_busy();
+    EventThread& least = least_busy();
     asio::post(least.context, [&least, accepted = std::move(accepted)] { least.take(accepted); });
 }
 
@@ -425,7 +234,7 @@ void App::Impl::hand_out_control(Accepted accepted) {
         ::close(accepted.descriptor);
         return;
     }
-    Thread& least = least_busy();
+    EventThread& least = least_busy();
     asio::post(least.context, [&least, accepted = std::move(accepted), peer = std::move(peer), place = std::move(place)] {
         least.take_control(accepted, peer, place);
     });

@@ -26,7 +26,6 @@ public:
     int run(const std::function<void()>& ready);
 
 private:
-    struct Thread;
     struct Impl;
     std::unique_ptr<Impl> impl_;
 };

@@ -11,7 +11,7 @@
 #include "base/text.h"
 #include "proxy/app.h"
 #include "proxy/daemonize.h"
-#include "proxy/services.h"
+#include "proxy/snapshot.h"
 #include "proxy/start_checks.h"
 #include "proxy/tools/command_line.h"
 

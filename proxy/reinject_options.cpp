@@ -13,4 +13,17 @@ Result<ReinjectOptions> reinject_options(const Settings& settings) {
     return out;
 }
 
+ReleaseOptions release_options(const Settings& settings) {
+    ReleaseOptions out;
+    out.directory = settings.quarantine.directory;
+    out.hostname = settings.server.hostname;
+    if (settings.release.format == "attach") out.format = ReleaseFormat::attach;
+    if (settings.release.format == "plain") out.format = ReleaseFormat::plain;
+    out.from = settings.notices.from;
+    out.sender = settings.notices.sender;
+    out.to = settings.release_to;
+    out.requeue = settings.requeue;
+    return out;
+}
+
 }  // namespace tamis::proxy

@@ -1,7 +1,9 @@
-// reinject_options - how we speak to next hops, from the settings: for the daemon and for the command line
+// reinject_options - how we speak to next hops and what leaves the quarantine, from the settings: for the daemon and for the
+// command line
 #pragma once
 
 #include "base/result.h"
+#include "proxy/control/release.h"
 #include "proxy/deliver/reinject.h"
 #include "proxy/settings.h"
 
@@ -9,5 +11,7 @@ namespace tamis::proxy {
 
 // reinject_options - reads the CA certificates; a Fault when these cannot be used
 Result<ReinjectOptions> reinject_options(const Settings& settings);
+
+ReleaseOptions release_options(const Settings& settings);
 
 }  // namespace tamis::proxy

@@ -9,29 +9,18 @@
 #include <mutex>
 
 #include "base/slots.h"
-#include "base/tls.h"
-#include "policy/marks.h"
 #include "proxy/control/copy_reader.h"
 #include "proxy/deliver/reinject.h"
 #include "proxy/delivered_journal.h"
 #include "proxy/keep/file_keeper.h"
 #include "proxy/seen_names.h"
-#include "proxy/settings.h"
-#include "proxy/spool.h"
+#include "proxy/snapshot.h"
 #include "scanners/scanner.h"
 #include "scanners/worker/spawner.h"
 #include "storage/lookup_store.h"
 #include "storage/store.h"
 
 namespace tamis::proxy {
-
-struct Snapshot {
-    std::shared_ptr<const Settings> settings;
-    scanners::ScannerList scanners;
-    policy::Site site;
-    SpoolOptions spool;
-    std::shared_ptr<const TlsContext> tls;  // null: STARTTLS is not offered
-};
 
 // Quiet - for lines that would otherwise come with every connection
 class Quiet {
@@ -80,9 +69,5 @@ private:
     mutable std::mutex mutex_;
     std::shared_ptr<const Snapshot> snapshot_;
 };
-
-// make_snapshot - opens what the settings name; problems are added, and then nothing is returned
-std::shared_ptr<const Snapshot> make_snapshot(std::shared_ptr<const Settings> settings, Problems& problems,
-                                              open::Spawner* spawner = nullptr);
 
 }  // namespace tamis::proxy

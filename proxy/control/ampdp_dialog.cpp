@@ -109,9 +109,4 @@ AmpdpAnswer failure_answer(std::string_view why) {
     return out;
 }
 
-std::string bare_address(std::string_view address) {
-    if (address.size() >= 2 && address.front() == '<' && address.back() == '>') address = address.substr(1, address.size() - 2);
-    return std::string(address);
-}
-
 }  // namespace tamis::proxy

@@ -67,7 +67,4 @@ private:
 // failure_answer - amavisd's answer to a request that cannot be served: try again later
 AmpdpAnswer failure_answer(std::string_view why);
 
-// bare_address - without the angle brackets a client may have put around it
-std::string bare_address(std::string_view address);
-
 }  // namespace tamis::proxy

@@ -10,8 +10,10 @@
 #include "base/metric.h"
 #include "base/text.h"
 #include "mail/ids.h"
+#include "mail/path.h"
 #include "proxy/control/policy_request.h"
 #include "proxy/control/release.h"
+#include "proxy/reinject_options.h"
 #include "proxy/unclear_line.h"
 
 namespace tamis::proxy {
@@ -212,13 +214,13 @@ Task<AmpdpAnswer> ControlSession::answer_release(AmpdpRequest request, std::stri
         wanted.mail_file = request.first("mail_file");
         if (wanted.mail_file.empty()) wanted.mail_file = wanted.mail_id + (type == "Z" ? ".gz" : "");
     }
-    for (const auto& recipient : request.all("recipient")) wanted.recipients.push_back(bare_address(recipient));
-    if (request.has("sender")) wanted.sender = bare_address(request.first("sender"));
-    wanted.requested_by = bare_address(request.first("requested_by"));
+    for (const auto& recipient : request.all("recipient")) wanted.recipients.push_back(mail::bare_address(recipient));
+    if (request.has("sender")) wanted.sender = mail::bare_address(request.first("sender"));
+    wanted.requested_by = mail::bare_address(request.first("requested_by"));
     wanted.by = fmt::format("{}@{}", peer_.is_unix ? fmt::format("uid-{}", peer_.user) : "[" + peer_.address + "]",
                             settings.server.hostname);
     if (!wanted.requested_by.empty()) wanted.by = wanted.requested_by + "/" + wanted.by;
-    Releaser releaser(settings, services_.quarantine.get(), *services_.copies, &reinjector_);
+    Releaser releaser(release_options(settings), services_.quarantine.get(), *services_.copies, &reinjector_);
     auto results = co_await releaser.release(std::move(wanted), Deadline::in(settings.limits.message));
     if (!results) {
         auto& why = results.error();

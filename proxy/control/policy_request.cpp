@@ -52,8 +52,8 @@ std::optional<std::string> given(const AmpdpRequest& request, std::string_view n
 
 Result<mail::Envelope> envelope_of(const AmpdpRequest& request, const PolicyCaller& caller, std::size_t most_recipients) {
     mail::Envelope envelope;
-    envelope.sender = bare_address(request.first("sender"));
-    for (const auto& recipient : request.all("recipient")) envelope.recipients.push_back({bare_address(recipient), {}, {}});
+    envelope.sender = mail::bare_address(request.first("sender"));
+    for (const auto& recipient : request.all("recipient")) envelope.recipients.push_back({mail::bare_address(recipient), {}, {}});
     if (envelope.recipients.empty()) return fail(Errc::bad_input, "the request names no recipient");
     if (envelope.recipients.size() > most_recipients)
         return fail(Errc::over_limit, fmt::format("more than {} recipients", most_recipients));

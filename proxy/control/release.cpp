@@ -29,12 +29,6 @@ constexpr std::chrono::seconds patience{5};  // with another release of the same
 constexpr std::chrono::milliseconds look_again{100};
 constexpr std::chrono::seconds settle_time{30};  // to note what was delivered
 
-ReleaseFormat format_of(const Settings& settings, Kind kind) {
-    if (kind == Kind::report) return ReleaseFormat::arf;
-    if (settings.release.format == "attach") return ReleaseFormat::attach;
-    return settings.release.format == "plain" ? ReleaseFormat::plain : ReleaseFormat::resend;
-}
-
 }  // namespace
 
 std::string_view kind_word(Kind kind) { return kind == Kind::release ? "release" : kind == Kind::requeue ? "requeue" : "report"; }
@@ -100,7 +94,7 @@ Task<Result<std::optional<storage::QuarantineItem>>> Releaser::find(std::string 
 
 Task<Result<StoredText>> Releaser::read(std::optional<storage::QuarantineItem> item, std::string mail_id, std::string mail_file,
                                         Deadline deadline) {
-    const auto& directory = settings_.quarantine.directory;
+    const auto& directory = options_.directory;
     Located where{mail_file.empty() ? Located::Kind::table : Located::Kind::file, mail_file};
     if (item) {
         auto located = locate(*item);
@@ -115,7 +109,7 @@ Task<Result<StoredText>> Releaser::read(std::optional<storage::QuarantineItem> i
         co_return co_await copies_.from_table(*store_, item->key, deadline);
     }
     auto text = co_await copies_.from_file(directory, where.name, deadline);
-    if (!text && text.error().is(Errc::not_found) && item && item->host != settings_.server.hostname)
+    if (!text && text.error().is(Errc::not_found) && item && item->host != options_.hostname)
         co_return fail(Errc::not_found, fmt::format("{}; the copy was written by the host {}: do it there", text.error().detail,
                                                     escaped(item->host, 255)));
     co_return text;
@@ -245,10 +239,10 @@ Task<void> Releaser::deliver(ReleaseRequest& request, const StoredCopy& copy, co
         (is_utf8(target.address) ? texts : octets).push_back(&target);
         facts.recipients.push_back(target.address);
     }
-    facts.format = format_of(settings_, request.kind);
+    facts.format = request.kind == Kind::report ? ReleaseFormat::arf : options_.format;
     facts.mail_id = request.mail_id;
-    facts.hostname = settings_.server.hostname;
-    facts.from = settings_.notices.from;
+    facts.hostname = options_.hostname;
+    facts.from = options_.from;
     facts.requested_by = request.requested_by;
     facts.feedback_type = request.kind == Kind::report ? "abuse" : "miscategorized";
     facts.now = std::chrono::system_clock::now();
@@ -265,7 +259,7 @@ Task<void> Releaser::submit(ReleaseRequest& request, const StoredCopy& copy, Rel
     facts.new_id = ids.mail_id.get();
     facts.boundary = "=_" + ids.secret_id.get() + mail::draw_message_ids().secret_id.get();
     mail::Envelope envelope;
-    envelope.sender = facts.format == ReleaseFormat::resend ? *copy.sender : settings_.notices.sender;
+    envelope.sender = facts.format == ReleaseFormat::resend ? *copy.sender : options_.sender;
     if (request.sender) envelope.sender = mail::quoted_path(*request.sender);
     if (copy.has_8bit) envelope.body = mail::BodyType::eight_bit;
     Submission submission;
@@ -292,10 +286,10 @@ Task<void> Releaser::submit(ReleaseRequest& request, const StoredCopy& copy, Rel
 }
 
 Task<Result<std::vector<ReleaseResult>>> Releaser::release(ReleaseRequest request, Deadline deadline) {
-    if (request.kind == Kind::requeue && !settings_.requeue)
+    if (request.kind == Kind::requeue && !options_.requeue)
         co_return fail(Errc::bad_input,
                        "release.requeue is not set: where mail is handed in to be filtered again, such as smtp:[127.0.0.1]:25");
-    const NextHop to = request.kind == Kind::requeue ? *settings_.requeue : settings_.release_to;
+    const NextHop to = request.kind == Kind::requeue ? *options_.requeue : options_.to;
     auto item = co_await find(request.mail_id, request.partition_tag, deadline);
     if (!item) co_return std::unexpected(std::move(item.error()));
     auto text = co_await read(*item, request.mail_id, request.mail_file, deadline);

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/async.h"
@@ -17,7 +18,6 @@
 #include "proxy/control/released_message.h"
 #include "proxy/control/stored_copy.h"
 #include "proxy/deliver/reinject.h"
-#include "proxy/settings.h"
 #include "storage/quarantine_store.h"
 
 namespace tamis::proxy {
@@ -53,6 +53,16 @@ struct ReleaseResult {
     std::string trouble;  // the delivery is done, but could not be recorded
 };
 
+// ReleaseOptions - what the site says about mail that leaves the quarantine
+struct ReleaseOptions {
+    std::string directory;                         // of copies in files
+    std::string hostname;                          // ours: in fields and texts, and to know copies of other hosts by
+    ReleaseFormat format = ReleaseFormat::resend;  // of a release; a report is always ARF
+    std::string from, sender;                      // From and reverse-path of notes and reports
+    NextHop to;
+    std::optional<NextHop> requeue;  // where mail is handed in to be filtered again
+};
+
 // kind_word - "release", "requeue" or "report"
 std::string_view kind_word(ReleaseRequest::Kind kind);
 
@@ -68,8 +78,8 @@ Result<Located> locate(const storage::QuarantineItem& item);
 class Releaser {
 public:
     // `store` may be null: only files can be released then, and nothing is recorded
-    Releaser(const Settings& settings, storage::QuarantineStore* store, CopyReader& copies, Reinjector* reinjector)
-        : settings_(settings), store_(store), copies_(copies), reinjector_(reinjector) {}
+    Releaser(ReleaseOptions options, storage::QuarantineStore* store, CopyReader& copies, Reinjector* reinjector)
+        : options_(std::move(options)), store_(store), copies_(copies), reinjector_(reinjector) {}
 
     // find - the one message of that id. Errc::conflict names the partitions when there are several.
     Task<Result<std::optional<storage::QuarantineItem>>> find(std::string mail_id, std::optional<std::int64_t> partition_tag,
@@ -92,7 +102,7 @@ private:
     Task<void> deliver(ReleaseRequest& request, const StoredCopy& copy, const std::optional<storage::QuarantineItem>& item,
                        std::vector<Target>& targets, NextHop to, Deadline deadline);
 
-    const Settings& settings_;
+    const ReleaseOptions options_;
     storage::QuarantineStore* store_;
     CopyReader& copies_;
     Reinjector* reinjector_;

@@ -15,8 +15,8 @@
 #include <memory>
 
 #include "base/text.h"
-#include "proxy/services.h"
 #include "proxy/settings.h"
+#include "proxy/snapshot.h"
 #include "proxy/start_checks.h"
 #include "proxy/tools/command.h"
 #include "proxy/tools/import/translation.h"

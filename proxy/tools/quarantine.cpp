@@ -18,7 +18,7 @@
 #include "base/text.h"
 #include "mail/address.h"
 #include "mail/ids.h"
-#include "proxy/control/ampdp_dialog.h"
+#include "mail/path.h"
 #include "proxy/control/release.h"
 #include "proxy/reinject_options.h"
 #include "proxy/tools/command.h"
@@ -52,7 +52,7 @@ struct Tool {
     std::unique_ptr<CopyReader> copies;
     std::unique_ptr<Reinjector> reinjector;
 
-    Releaser releaser() const { return {*settings, store.get(), *copies, reinjector.get()}; }
+    Releaser releaser() const { return {release_options(*settings), store.get(), *copies, reinjector.get()}; }
 };
 
 int say(const Fault& fault) {
@@ -262,7 +262,7 @@ Task<int> release(const Tool& tool, const Options& options, ReleaseRequest::Kind
         request.kind = kind;
         request.mail_id = id;
         request.partition_tag = options.partition;
-        for (const auto& to : options.to) request.recipients.push_back(bare_address(to));
+        for (const auto& to : options.to) request.recipients.push_back(mail::bare_address(to));
         request.again = options.again;
         request.mail_file = options.mail_file;
         request.requested_by = options.by;

@@ -12,7 +12,7 @@
 #include "proxy/own_places.h"
 #include "proxy/privileges.h"
 #include "proxy/running_settings.h"
-#include "proxy/services.h"
+#include "proxy/snapshot.h"
 #include "proxy/tools/doctor/checks.h"
 
 namespace tamis::proxy::doctor {

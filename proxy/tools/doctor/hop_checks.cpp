@@ -10,7 +10,6 @@
 
 #include "base/stream.h"
 #include "base/text.h"
-#include "proxy/control/ampdp_dialog.h"
 #include "proxy/tools/doctor/checks.h"
 #include "proxy/tools/doctor/mail_server.h"
 #include "proxy/tools/doctor/together.h"
@@ -52,7 +51,7 @@ Task<void> check_control(Endpoint place, Deadline deadline, Report& report) {
                            {"systemctl restart tamis: control.listen takes effect at start"});
         co_return;
     }
-    InputBuffer input(ampdp_line_limit);
+    InputBuffer input(std::size_t{16} * 1024);  // its answers are short
     auto sent = co_await (*stream)->write("request=smtpd_access_policy\r\n\r\n", deadline);
     auto line = sent ? co_await input.read_line(**stream, deadline) : std::unexpected(sent.error());
     if (!line)

@@ -62,5 +62,12 @@ TEST_CASE("any octets: what is a path ends where it ends, alone and among others
     CHECK(paths > 1000);
 }
 
+TEST_CASE("angle brackets around an address come off, and only when both are there") {
+    CHECK(bare_address("<a@b>") == "a@b");
+    CHECK(bare_address("a@b") == "a@b");
+    CHECK(bare_address("<a@b") == "<a@b");
+    CHECK(bare_address("<>").empty());
+}
+
 }  // namespace
 }  // namespace tamis::mail
