@@ -201,7 +201,7 @@ PeopleNotice notice_for(const PeopleInput& in, const NoticeText& words, ContentC
     return out;
 }
 
-// is_mailable - an address that may go into RCPT; what the settings say is checked where they are read (proxy/value_checks.h)
+// is_mailable - an address that may go into RCPT; what the settings say is checked where they are read (config/value_checks.h)
 bool is_mailable(std::string_view address) { return !mail::mailbox_complaint(address); }
 
 // Audience - administrators who are told of the same recipients share a notice

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "base/result.h"
-#include "proxy/settings.h"
+#include "config/settings.h"
 
 namespace tamis::proxy {
 

@@ -10,7 +10,7 @@
 #include "mail/message.h"
 #include "policy/judge.h"
 #include "policy/recipient_policy.h"
-#include "proxy/settings.h"
+#include "config/settings.h"
 
 namespace tamis::proxy {
 

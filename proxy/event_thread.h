@@ -15,7 +15,7 @@
 #include "base/async.h"
 #include "base/stream.h"
 #include "proxy/control/control_session.h"
-#include "proxy/deliver/reinject.h"
+#include "deliver/reinject.h"
 #include "proxy/listener.h"
 #include "proxy/pipeline.h"
 #include "proxy/services.h"

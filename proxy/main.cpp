@@ -11,9 +11,9 @@
 #include "base/text.h"
 #include "proxy/app.h"
 #include "proxy/daemonize.h"
-#include "proxy/snapshot.h"
-#include "proxy/start_checks.h"
-#include "proxy/tools/command_line.h"
+#include "config/snapshot.h"
+#include "config/start_checks.h"
+#include "config/command_line.h"
 
 namespace {
 

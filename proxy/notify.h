@@ -9,7 +9,7 @@
 #include "base/deadline.h"
 #include "policy/notices.h"
 #include "policy/people_notices.h"
-#include "proxy/deliver/reinject.h"
+#include "deliver/reinject.h"
 
 namespace tamis::proxy {
 

@@ -9,7 +9,7 @@
 #include "mail/address.h"
 #include "policy/marks.h"
 #include "policy/notices.h"
-#include "proxy/deliver/groups.h"
+#include "deliver/groups.h"
 #include "proxy/notify.h"
 #include "proxy/pipeline_state.h"
 

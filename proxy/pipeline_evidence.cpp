@@ -14,9 +14,9 @@
 #include "policy/bounce.h"
 #include "policy/notices.h"
 #include "proxy/content_checks.h"
-#include "proxy/look_up.h"
+#include "config/look_up.h"
 #include "proxy/pipeline_state.h"
-#include "proxy/value_checks.h"
+#include "config/value_checks.h"
 
 namespace tamis::proxy {
 

@@ -9,7 +9,7 @@
 
 #include "policy/judge.h"
 #include "policy/notices.h"
-#include "proxy/keep/quarantine.h"
+#include "quarantine/keep.h"
 #include "proxy/pipeline.h"
 #include "scanners/message_scan.h"
 

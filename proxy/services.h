@@ -9,12 +9,12 @@
 #include <mutex>
 
 #include "base/slots.h"
-#include "proxy/control/copy_reader.h"
-#include "proxy/deliver/reinject.h"
+#include "quarantine/copy_reader.h"
+#include "deliver/reinject.h"
 #include "proxy/delivered_journal.h"
-#include "proxy/keep/file_keeper.h"
+#include "quarantine/file_keeper.h"
 #include "proxy/seen_names.h"
-#include "proxy/snapshot.h"
+#include "config/snapshot.h"
 #include "scanners/scanner.h"
 #include "scanners/worker/spawner.h"
 #include "storage/lookup_store.h"

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "proxy/settings.h"
+#include "config/settings.h"
 
 namespace tamis::proxy {
 

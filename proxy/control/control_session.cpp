@@ -12,8 +12,8 @@
 #include "mail/ids.h"
 #include "mail/path.h"
 #include "proxy/control/policy_request.h"
-#include "proxy/control/release.h"
-#include "proxy/reinject_options.h"
+#include "quarantine/release.h"
+#include "config/options.h"
 #include "proxy/unclear_line.h"
 
 namespace tamis::proxy {

@@ -12,7 +12,7 @@
 #include "base/async.h"
 #include "mail/header_edit.h"
 #include "proxy/control/ampdp_dialog.h"
-#include "proxy/control/copy_reader.h"
+#include "quarantine/copy_reader.h"
 #include "proxy/pipeline.h"
 #include "proxy/services.h"
 

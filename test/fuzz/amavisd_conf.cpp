@@ -1,7 +1,7 @@
 #include <string>
 
 #include "base/setting.h"
-#include "proxy/tools/import/translation.h"
+#include "tools/import/translation.h"
 #include "test/fuzz/targets.h"
 
 namespace tamis::fuzz {

@@ -1,4 +1,4 @@
-#include "proxy/deliver/client_dialog.h"
+#include "deliver/client_dialog.h"
 
 #include "test/fuzz/targets.h"
 

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "proxy/deliver/data_writer.h"
+#include "deliver/data_writer.h"
 #include "test/fuzz/targets.h"
 
 namespace tamis::fuzz {

@@ -15,7 +15,7 @@ void header(std::string_view bytes);         // mail/header: fields, encoded wor
 void edits(std::string_view bytes);          // mail/header_edit: what strangers chose never breaks out of its field
 void smtp_dialog(std::string_view bytes);    // proxy/smtp/dialog: a whole conversation
 void data_receiver(std::string_view bytes);  // proxy/smtp/data_receiver, then the writer to the next hop: only CRLF leaves
-void client_dialog(std::string_view bytes);  // proxy/deliver/client_dialog: a hostile next hop
+void client_dialog(std::string_view bytes);  // deliver/client_dialog: a hostile next hop
 void clamd(std::string_view bytes);          // scanners/clamd
 void spamd(std::string_view bytes);          // scanners/spamd
 void rspamd(std::string_view bytes);         // scanners/rspamd
@@ -34,6 +34,6 @@ void opener(std::string_view bytes);         // a whole message through everythi
 void wire(std::string_view bytes);           // what a worker says, and what it is told
 void matches(std::string_view bytes);        // what a worker that matches YARA rules says, and what it is told
 void amavisd_conf(
-    std::string_view bytes);  // proxy/tools/import: the part of Perl that amavisd.conf is written in, and what becomes of it
+    std::string_view bytes);  // tools/import: the part of Perl that amavisd.conf is written in, and what becomes of it
 
 }  // namespace tamis::fuzz

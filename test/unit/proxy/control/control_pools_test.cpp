@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "proxy/settings.h"
+#include "config/settings.h"
 
 using tamis::proxy::ControlPools;
 

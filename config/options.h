@@ -1,0 +1,17 @@
+// reinject_options - how we speak to next hops and what leaves the quarantine, from the settings: for the daemon and for the
+// command line
+#pragma once
+
+#include "base/result.h"
+#include "quarantine/release.h"
+#include "deliver/reinject.h"
+#include "config/settings.h"
+
+namespace tamis::proxy {
+
+// reinject_options - reads the CA certificates; a Fault when these cannot be used
+Result<ReinjectOptions> reinject_options(const Settings& settings);
+
+ReleaseOptions release_options(const Settings& settings);
+
+}  // namespace tamis::proxy

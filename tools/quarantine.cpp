@@ -1,0 +1,484 @@
+// quarantine - `tamis quarantine list|show|raw|release|requeue|delete|stats`: reads the configuration as the daemon does
+//
+// Exit status: 0 done, 1 trouble, 2 wrong usage. Needs the rights to read the configuration and to reach the database; the
+// daemon need not run.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "mail/address.h"
+#include "mail/ids.h"
+#include "mail/path.h"
+#include "quarantine/release.h"
+#include "config/options.h"
+#include "tools/command.h"
+#include "tools/dsn_option.h"
+#include "tools/event_log.h"
+#include "tools/quarantine_view.h"
+#include "tools/time_text.h"
+
+namespace tamis::proxy::tools {
+namespace {
+
+constexpr int trouble = 1, usage = 2;
+constexpr std::chrono::minutes time_limit{8};  // for one command
+
+struct Options {
+    DsnOption database;
+    std::string file = "/etc/tamis/tamis.toml", since, until, after, by, mail_file;
+    std::vector<std::string> categories, ids, to;
+    storage::QuarantineFilter filter;
+    std::string state;
+    std::optional<std::int64_t> partition;
+    std::size_t limit = 50, text_limit = 4096;
+    bool json = false, again = false, message_only = false, no_text = false;
+};
+
+// Tool - what every command works with
+struct Tool {
+    std::shared_ptr<const Settings> settings;
+    std::shared_ptr<storage::QuarantineStore> store;
+    std::unique_ptr<Slots> memory = std::make_unique<Slots>(1ULL << 30);
+    std::unique_ptr<CopyReader> copies;
+    std::unique_ptr<Reinjector> reinjector;
+
+    Releaser releaser() const { return {release_options(*settings), store.get(), *copies, reinjector.get()}; }
+};
+
+int say(const Fault& fault) {
+    fmt::print(stderr, "tamis: {}\n", safe_text(describe(fault), 2000));
+    return trouble;
+}
+
+int wrong(std::string_view what) {
+    fmt::print(stderr, "tamis: {}\n", what);
+    return usage;
+}
+
+std::int64_t now_seconds() {
+    return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+Result<Tool> open_tool(const Options& options, bool must_write) {
+    open_quiet_log();
+    Problems problems(options.file);
+    Tool tool;
+    tool.settings = load_settings_file(options.file, problems);
+    if (!problems.none()) return fail(Errc::bad_input, join(problems.lines(), "\n"));
+    if (must_write) open_event_log(*tool.settings);
+    auto dsns = tool.settings->storage_dsns;
+    if (options.database.is_given()) {
+        auto dsn = dsn_of(options.database);
+        if (!dsn) return std::unexpected(std::move(dsn.error()));
+        dsns = {std::move(*dsn)};
+    }
+    // to look must not create the daemon's database, with an owner of its own
+    if (!dsns.empty() && dsns.front().kind == storage::Dsn::Kind::sqlite && !std::filesystem::exists(dsns.front().path))
+        return fail(Errc::not_found, fmt::format("{}: there is no database yet", dsns.front().named()));
+    auto store = storage::open_quarantine_store(
+        std::move(dsns), {.connections = 1, .patience = away_patience, .must_write = must_write, .round = away_round});
+    if (!store) return std::unexpected(std::move(store.error()));
+    tool.store = std::move(*store);
+    std::error_code ignored;
+    const auto& state_dir = tool.settings->server.state_dir;
+    const bool usable = std::filesystem::is_directory(state_dir, ignored) && ::access(state_dir.c_str(), W_OK) == 0;
+    tool.copies = std::make_unique<CopyReader>(SpoolOptions{usable ? state_dir : std::string("/tmp"), 64ULL << 20}, *tool.memory);
+    return tool;
+}
+
+// run - a command's coroutine to its end, on this thread
+int run(const std::function<Task<int>()>& command, Reinjector* reinjector = nullptr) {
+    std::signal(SIGPIPE, SIG_IGN);
+    asio::io_context loop(1);
+    int status = trouble;
+    std::string broken;
+    asio::co_spawn(loop, command(), [&](const std::exception_ptr& error, int code) {
+        status = code;
+        try {
+            if (error) std::rethrow_exception(error);
+        } catch (const std::exception& why) {
+            broken = why.what();
+            status = trouble;
+        }
+        if (reinjector != nullptr) reinjector->close_all();
+        loop.stop();
+    });
+    loop.run();
+    if (!broken.empty()) fmt::print(stderr, "tamis: bug: {}\n", broken);
+    return status;
+}
+
+Result<storage::QuarantineFilter> filter_of(const Options& options) {
+    auto filter = options.filter;
+    const auto now = now_seconds();
+    for (auto [text, into] : {std::pair{&options.since, &filter.since}, std::pair{&options.until, &filter.until}}) {
+        if (text->empty()) continue;
+        auto seconds = parse_time(*text, now);
+        if (!seconds) return std::unexpected(std::move(seconds.error()));
+        *into = *seconds;
+    }
+    for (const auto& word : options.categories) {
+        const auto letter = category_letter(word);
+        if (!letter)
+            return fail(
+                Errc::bad_input,
+                fmt::format("no category \"{}\"; there are virus, banned, unchecked, spam, spammy, bad-header, bad-header-8bit, "
+                            "oversized, mta and clean",
+                            safe_text(word, 40)));
+        filter.categories += *letter;
+    }
+    if (!options.state.empty()) {
+        filter.state = state_letter(options.state);
+        if (!filter.state)
+            return fail(
+                Errc::bad_input,
+                fmt::format("no state \"{}\"; there are new, seen, requested, released, deleted, or a letter of msgrcpt.rs",
+                            safe_text(options.state, 40)));
+    }
+    return filter;
+}
+
+Result<std::optional<storage::PageKey>> page_key(const std::string& text) {
+    if (text.empty()) return std::optional<storage::PageKey>();
+    const auto colon = text.find(':');
+    const auto time = parse_unsigned(std::string_view(text).substr(0, colon), 4'000'000'000);
+    if (colon == std::string::npos || !time)
+        return fail(Errc::bad_input, fmt::format("--after \"{}\" is not what list printed", safe_text(text, 60)));
+    return storage::PageKey{static_cast<std::int64_t>(*time), text.substr(colon + 1)};
+}
+
+Task<int> list(const Tool& tool, storage::QuarantineFilter filter, std::optional<storage::PageKey> after, std::size_t limit,
+               bool as_json) {
+    const auto deadline = Deadline::in(time_limit);
+    std::size_t shown = 0;
+    if (as_json) fmt::print("{{\"items\":[");
+    for (;;) {
+        auto page = co_await tool.store->list(filter, after, limit - shown, deadline);
+        if (!page) co_return say(page.error());
+        for (const auto& item : page->items) {
+            if (as_json) fmt::print("{}\n{}", shown == 0 ? "" : ",", json_of(item));
+            else fmt::print("{}", list_text(item));
+            ++shown;
+        }
+        after = page->next;
+        if (!after || shown >= limit) break;
+    }
+    const auto next = after ? fmt::format("{}:{}", after->time, after->mail_id) : std::string();
+    if (as_json) fmt::print("],\"next\":{}}}\n", after ? json_text(next) : "null");
+    else if (shown == 0) fmt::print("nothing found\n");
+    else if (after) fmt::print("more: --after {}\n", safe_text(next, 100));
+    co_return std::fflush(stdout) == 0 ? 0 : trouble;
+}
+
+// found_one - the message of that id, or a complaint
+Task<Result<storage::QuarantineItem>> found_one(const Tool& tool, std::string id, std::optional<std::int64_t> partition,
+                                                Deadline deadline) {
+    auto item = co_await tool.releaser().find(id, partition, deadline);
+    if (!item) {
+        if (item.error().is(Errc::conflict)) item.error().detail += " (--partition)";
+        co_return std::unexpected(std::move(item.error()));
+    }
+    if (!*item) co_return fail(Errc::not_found, fmt::format("there is no message with mail_id {}", id));
+    co_return std::move(**item);
+}
+
+Task<int> show(const Tool& tool, const Options& options) {
+    const auto deadline = Deadline::in(time_limit);
+    const auto& id = options.ids.front();
+    auto item = co_await found_one(tool, id, options.partition, deadline);
+    if (!item) co_return say(item.error());
+    std::optional<MailView> view;
+    int status = 0;
+    if (!options.no_text && item->type != "") {
+        auto text = co_await tool.releaser().read(*item, id, {}, deadline);
+        auto copy = text ? parse_stored_copy(text->spool, text->has_8bit) : Result<StoredCopy>(std::unexpected(text.error()));
+        auto seen = copy ? mail_view(*copy, options.text_limit) : Result<MailView>(std::unexpected(copy.error()));
+        if (seen) view = std::move(*seen);
+        else status = say(seen.error());
+    }
+    if (options.json) {
+        fmt::print("{}\n", view ? json_of(*item, *view) : json_of(*item));
+        co_return status;
+    }
+    fmt::print("{}", show_text(*item));
+    if (!view) co_return status;
+    fmt::print("\n");
+    for (const auto& [name, value] : view->fields) fmt::print("| {}: {}\n", name, value);
+    fmt::print("|\n");
+    for (const auto line : split(view->body, '\n')) fmt::print("| {}\n", line);
+    if (view->is_cut) fmt::print("| ... (cut; --text-limit shows more, `tamis quarantine raw` all of it)\n");
+    co_return status;
+}
+
+// write_out - the stored text with LF line ends, as it is kept
+Done write_out(const mail::SealedSpool& spool, std::uint64_t begin) {
+    std::string buffer(64 * 1024, '\0');
+    for (auto offset = begin; offset < spool.size();) {
+        auto piece = spool.view(offset, buffer);
+        if (!piece) return std::unexpected(std::move(piece.error()));
+        if (piece->empty()) break;
+        offset += piece->size();
+        std::string out(*piece);
+        std::erase(out, '\r');  // only in CRLF here
+        if (std::fwrite(out.data(), 1, out.size(), stdout) != out.size())
+            return fail(std::error_code(errno, std::system_category()), "writing to standard output");
+    }
+    if (std::fflush(stdout) != 0) return fail(std::error_code(errno, std::system_category()), "writing to standard output");
+    return {};
+}
+
+Task<int> raw(const Tool& tool, const Options& options) {
+    const auto deadline = Deadline::in(time_limit);
+    const auto& id = options.ids.front();
+    auto item = co_await found_one(tool, id, options.partition, deadline);
+    if (!item) co_return say(item.error());
+    auto text = co_await tool.releaser().read(*item, id, {}, deadline);
+    if (!text) co_return say(text.error());
+    std::uint64_t begin = 0;
+    if (options.message_only) {
+        auto copy = parse_stored_copy(text->spool, text->has_8bit);
+        if (!copy) co_return say(copy.error());
+        begin = copy->begin;
+    }
+    if (auto done = write_out(*text->spool, begin); !done) co_return say(done.error());
+    co_return 0;
+}
+
+Task<int> release(const Tool& tool, const Options& options, ReleaseRequest::Kind kind) {
+    int status = 0;
+    const auto by = who_asks(*tool.settings);
+    for (const auto& id : options.ids) {
+        ReleaseRequest request;
+        request.kind = kind;
+        request.mail_id = id;
+        request.partition_tag = options.partition;
+        for (const auto& to : options.to) request.recipients.push_back(mail::bare_address(to));
+        request.again = options.again;
+        request.mail_file = options.mail_file;
+        request.requested_by = options.by;
+        request.by = by;
+        auto results = co_await tool.releaser().release(std::move(request), Deadline::in(time_limit));
+        if (!results) {
+            if (results.error().is(Errc::conflict)) results.error().detail += " (--partition)";
+            if (options.json)
+                fmt::print("{{\"mail_id\":{},\"error\":{}}}\n", json_text(id), json_text(describe(results.error())));
+            log::warning({}, "quarantine: {} of {} by {} failed: {}", kind_word(kind), id, escaped(by),
+                         describe(results.error()));
+            status = say(results.error());
+            continue;
+        }
+        if (options.json) fmt::print("{}\n", json_of(id, *results));
+        else if (results->empty()) fmt::print("{}: it was kept from nobody; name a recipient with --to\n", id);
+        else fmt::print("{}", release_text(id, *results));
+        const auto is_done = [](const ReleaseResult& result) {
+            return (result.end == ReleaseResult::End::delivered || result.end == ReleaseResult::End::already) &&
+                   result.trouble.empty();
+        };
+        if (results->empty() || !std::ranges::all_of(*results, is_done)) status = trouble;
+    }
+    co_return status;
+}
+
+// remove_file - the quarantine file of a message; a mailbox file stays, it has others in it
+Done remove_file(const Settings& settings, const std::string& name) {
+    const auto file = open_beneath(settings.quarantine.directory, name);
+    if (!file) return std::unexpected(file.error());
+    std::string begin(5, '\0');
+    const bool is_mbox = ::read(*file, begin.data(), begin.size()) == 5 && begin == "From ";
+    ::close(*file);
+    if (is_mbox)
+        return fail(Errc::bad_input,
+                    fmt::format("the copy stays in the mailbox file {}: delete it there with a mail program", name));
+    const auto path = name.starts_with('/') ? name : settings.quarantine.directory + "/" + name;
+    if (::unlink(path.c_str()) != 0)
+        return fail(std::error_code(errno, std::system_category()), fmt::format("removing {}", path));
+    return {};
+}
+
+// note_removal - in the log, in the form of a release
+void note_removal(const Tool& tool, const storage::QuarantineItem& item) {
+    std::vector<std::string> shown;
+    for (const auto& to : item.recipients) shown.push_back(mail::smtp_form(to.address));
+    log::notice(item.key.mail_id, "Quarantined message delete: {} {} -> {} by {}", item.key.mail_id, mail::smtp_form(item.sender),
+                join(shown, ","), escaped(who_asks(*tool.settings)));
+}
+
+Task<int> remove(const Tool& tool, const Options& options) {
+    const auto deadline = Deadline::in(time_limit);
+    int status = 0;
+    for (const auto& id : options.ids) {
+        auto item = co_await found_one(tool, id, options.partition, deadline);
+        if (!item) {
+            status = say(item.error());
+            continue;
+        }
+        const auto located = locate(*item);
+        if (located && located->kind == Located::Kind::file && item->host != tool.settings->server.hostname) {
+            const auto here = open_beneath(tool.settings->quarantine.directory, located->name);
+            if (!here) {
+                status = say({make_error_code(Errc::not_found),
+                              fmt::format("the copy of {} is a file on the host {}: delete it there", id, item->host)});
+                continue;
+            }
+            ::close(*here);
+        }
+        if (auto done = co_await tool.store->remove(item->key, deadline); !done) {
+            log::warning({}, "quarantine: delete of {} by {} failed: {}", id, escaped(who_asks(*tool.settings)),
+                         describe(done.error()));
+            status = say(done.error());
+            continue;
+        }
+        note_removal(tool, *item);
+        if (located && located->kind == Located::Kind::file)
+            if (auto done = remove_file(*tool.settings, located->name); !done) status = say(done.error());
+        if (options.json) fmt::print("{{\"mail_id\":{},\"deleted\":true}}\n", json_text(id));
+        else fmt::print("{}: deleted\n", id);
+    }
+    co_return status;
+}
+
+Task<int> stats(const Tool& tool, std::int64_t since, std::int64_t until, bool as_json) {
+    auto found = co_await tool.store->stats(since, until, Deadline::in(time_limit));
+    if (!found) co_return say(found.error());
+    if (as_json) fmt::print("{}\n", json_of(*found));
+    else fmt::print("from {} to {}\n{}", time_text(since), time_text(until), stats_text(*found));
+    co_return 0;
+}
+
+using Given = std::shared_ptr<Options>;
+
+void add_common(CLI::App& command, const Given& given) {
+    command.add_option("-c,--config", given->file, "configuration file")->capture_default_str();
+    add_dsn_option(command, given->database, "another database than storage.storage_dsn", false);
+    command.add_flag("--json", given->json, "print JSON");
+}
+
+void add_id(CLI::App& command, const Given& given, bool many) {
+    auto* ids = command.add_option("MAIL_ID", given->ids, many ? "one or more messages" : "the message")->required();
+    if (!many) ids->expected(1);
+    command.add_option("--partition", given->partition, "partition_tag, when the mail_id exists in several");
+}
+
+void add_times(CLI::App& command, const Given& given) {
+    command.add_option("--since", given->since, "received at or after: 2026-11-22, 2026-11-22T20:05 (UTC), 12h, 3d, 2w ago");
+    command.add_option("--until", given->until, "received before");
+}
+
+int do_list(const Given& given) {
+    const auto filter = filter_of(*given);
+    if (!filter) return wrong(filter.error().detail);
+    const auto after = page_key(given->after);
+    if (!after) return wrong(after.error().detail);
+    const auto tool = open_tool(*given, false);
+    if (!tool) return say(tool.error());
+    return run([&] { return list(*tool, *filter, *after, given->limit, given->json); });
+}
+
+int do_stats(const Given& given) {
+    if (given->since.empty()) given->since = "7d";
+    const auto filter = filter_of(*given);
+    if (!filter) return wrong(filter.error().detail);
+    const auto tool = open_tool(*given, false);
+    if (!tool) return say(tool.error());
+    return run([&] { return stats(*tool, *filter->since, filter->until.value_or(now_seconds() + 1), given->json); });
+}
+
+int do_with_id(const Given& given, bool must_write, Task<int> (*action)(const Tool&, const Options&)) {
+    for (const auto& id : given->ids)
+        if (!mail::is_mail_id(id)) return wrong(fmt::format("\"{}\" is no mail_id", safe_text(id, 40)));
+    const auto tool = open_tool(*given, must_write);
+    if (!tool) return say(tool.error());
+    return run([&] { return action(*tool, *given); });
+}
+
+int do_release(const Given& given, ReleaseRequest::Kind kind) {
+    for (const auto& id : given->ids)
+        if (!mail::is_mail_id(id)) return wrong(fmt::format("\"{}\" is no mail_id", safe_text(id, 40)));
+    auto tool = open_tool(*given, true);
+    if (!tool) return say(tool.error());
+    auto options = reinject_options(*tool->settings);
+    if (!options) return say(options.error());
+    tool->reinjector = std::make_unique<Reinjector>(std::move(*options));
+    return run([&] { return release(*tool, *given, kind); }, tool->reinjector.get());
+}
+
+void add_release(CLI::App& options, const Given& given, const std::shared_ptr<std::function<int()>>& chosen,
+                 ReleaseRequest::Kind kind) {
+    const bool requeue = kind == ReleaseRequest::Kind::requeue;
+    auto* command = options.add_subcommand(requeue ? "requeue" : "release",
+                                           requeue ? "hand messages in again to be filtered anew (release.requeue)"
+                                                   : "deliver messages to those from whom they were kept");
+    add_common(*command, given);
+    add_id(*command, given, true);
+    command->add_option("--to", given->to, "a recipient; may be given again; instead of those from whom it was kept")
+        ->allow_extra_args(false);
+    command->add_option("--requested-by", given->by, "address of who asked for it, for Resent-From");
+    command->add_option("--file", given->mail_file, "file below policy.quarantine_dir, for a message that no database knows");
+    command->add_flag("--again", given->again, "also when it was released before");
+    command->callback([given, chosen, kind] { *chosen = [given, kind] { return do_release(given, kind); }; });
+}
+
+}  // namespace
+
+std::function<int()> configure_quarantine(CLI::App& options) {
+    const auto given = std::make_shared<Options>();
+    const auto chosen = std::make_shared<std::function<int()>>();
+    options.require_subcommand(1);
+    auto* list_it = options.add_subcommand("list", "list what is in the quarantine, newest first");
+    add_common(*list_it, given);
+    add_times(*list_it, given);
+    list_it->add_option("--recipient", given->filter.recipient, "an address, or @example.com");
+    list_it->add_option("--sender", given->filter.sender, "envelope sender: an address, @example.com, or <>");
+    list_it->add_option("--subject", given->filter.subject, "a part of the subject");
+    list_it->add_option("--category", given->categories, "virus, banned, spam, ... or a letter; may be given again")
+        ->delimiter(',');
+    list_it->add_option("--min-score", given->filter.min_score, "at least this score");
+    list_it->add_option("--max-score", given->filter.max_score, "at most this score");
+    list_it->add_option("--host", given->filter.host, "the filter host that received it");
+    list_it->add_option("--state", given->state, "new, seen, requested, released, deleted, or a letter of msgrcpt.rs");
+    list_it->add_option("--limit", given->limit, "how many")->capture_default_str()->check(CLI::Range(1, 100'000));
+    list_it->add_option("--after", given->after, "where the page before ended, as it was printed");
+    list_it->callback([given, chosen] { *chosen = [given] { return do_list(given); }; });
+
+    auto* show_it =
+        options.add_subcommand("show", "envelope, verdicts and states of a message, and its text made safe to look at");
+    add_common(*show_it, given);
+    add_id(*show_it, given, false);
+    show_it->add_option("--text-limit", given->text_limit, "octets of the body")
+        ->capture_default_str()
+        ->check(CLI::Range(0, 10'000'000));
+    show_it->add_flag("--no-text", given->no_text, "the record only");
+    show_it->callback([given, chosen] { *chosen = [given] { return do_with_id(given, false, show); }; });
+
+    auto* raw_it = options.add_subcommand("raw", "write the stored copy as it is to standard output");
+    add_common(*raw_it, given);
+    add_id(*raw_it, given, false);
+    raw_it->add_flag("--message", given->message_only, "without the fields that the filter put on top");
+    raw_it->callback([given, chosen] { *chosen = [given] { return do_with_id(given, false, raw); }; });
+
+    add_release(options, given, chosen, ReleaseRequest::Kind::release);
+    add_release(options, given, chosen, ReleaseRequest::Kind::requeue);
+
+    auto* delete_it = options.add_subcommand("delete", "remove the copies; the records stay until they expire");
+    add_common(*delete_it, given);
+    add_id(*delete_it, given, true);
+    delete_it->callback([given, chosen] { *chosen = [given] { return do_with_id(given, true, remove); }; });
+
+    auto* stats_it = options.add_subcommand("stats", "how much is there, by category, host and state");
+    add_common(*stats_it, given);
+    add_times(*stats_it, given);
+    stats_it->callback([given, chosen] { *chosen = [given] { return do_stats(given); }; });
+    return [chosen] { return (*chosen)(); };
+}
+
+}  // namespace tamis::proxy::tools
