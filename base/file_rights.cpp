@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-namespace tamis::proxy {
+namespace tamis {
 
 bool find_person(const std::string& name, Person& into) {
     const passwd* account = ::getpwnam(name.c_str());
@@ -47,4 +47,4 @@ std::vector<Step> steps_of(const std::string& path) {
     return out;
 }
 
-}  // namespace tamis::proxy
+}  // namespace tamis

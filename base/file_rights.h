@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-namespace tamis::proxy {
+namespace tamis {
 
 struct Person {
     std::string name;
@@ -27,4 +27,4 @@ std::string obstacle(const Person& person, const std::vector<Step>& steps, unsig
 // steps_of - of an absolute path, from "/" on; ends early where something is missing
 std::vector<Step> steps_of(const std::string& path);
 
-}  // namespace tamis::proxy
+}  // namespace tamis

@@ -10,7 +10,7 @@
 
 #include "base/text.h"
 
-namespace tamis::proxy {
+namespace tamis {
 
 std::vector<std::string> own_addresses() {
     std::vector<std::string> out;
@@ -54,4 +54,4 @@ bool is_same_place(const Endpoint& target, const Endpoint& listener, const std::
     return plain_host(target.host) == host || (is_every_address(host) && is_local_host(target.host, own));
 }
 
-}  // namespace tamis::proxy
+}  // namespace tamis

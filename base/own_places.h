@@ -7,7 +7,7 @@
 
 #include "base/endpoint.h"
 
-namespace tamis::proxy {
+namespace tamis {
 
 // own_addresses - of this host's interfaces, as text
 std::vector<std::string> own_addresses();
@@ -21,4 +21,4 @@ bool is_local_host(std::string_view host, const std::vector<std::string>& own);
 // is_same_place - what is handed to `target` arrives at `listener`
 bool is_same_place(const Endpoint& target, const Endpoint& listener, const std::vector<std::string>& own);
 
-}  // namespace tamis::proxy
+}  // namespace tamis

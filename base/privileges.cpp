@@ -15,7 +15,7 @@
 
 #include "base/text.h"
 
-namespace tamis::proxy {
+namespace tamis {
 namespace {
 
 std::error_code last_error() { return {errno, std::system_category()}; }
@@ -98,4 +98,4 @@ void notify_service_manager(const std::string& state) {
     ::close(socket);
 }
 
-}  // namespace tamis::proxy
+}  // namespace tamis

@@ -6,7 +6,7 @@
 
 #include "base/result.h"
 
-namespace tamis::proxy {
+namespace tamis {
 
 struct Identity {
     unsigned user = 0, group = 0;
@@ -28,4 +28,4 @@ std::optional<unsigned> user_number(const std::string& name);
 // notify_service_manager - sd_notify(3): "READY=1", "STOPPING=1", "RELOADING=1", "STATUS=..."; silent without one
 void notify_service_manager(const std::string& state);
 
-}  // namespace tamis::proxy
+}  // namespace tamis

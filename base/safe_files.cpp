@@ -13,7 +13,7 @@
 
 #include "base/text.h"
 
-namespace tamis::proxy {
+namespace tamis {
 namespace {
 
 std::error_code last_error() { return {errno, std::system_category()}; }
@@ -110,4 +110,4 @@ Done make_directory(const std::string& path, uid_t user, gid_t group) {
     return {};
 }
 
-}  // namespace tamis::proxy
+}  // namespace tamis

@@ -11,7 +11,7 @@
 
 #include "base/result.h"
 
-namespace tamis::proxy {
+namespace tamis {
 
 // only_root_writes - whether every directory on the way to the path, links on the way included, belongs to root and can be
 // written by root only; the last component need not exist
@@ -27,4 +27,4 @@ Done make_log_file(const std::string& path, uid_t user, gid_t group);
 // it are made as well, for ourselves.
 Done make_directory(const std::string& path, uid_t user, gid_t group);
 
-}  // namespace tamis::proxy
+}  // namespace tamis

@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::config {
 namespace {
 
 std::vector<const CLI::App*> commands_of(const CLI::App& app) {
@@ -131,4 +131,4 @@ std::optional<int> parse_command_line(CLI::App& app, int argc, const char* const
     }
 }
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::config

@@ -11,7 +11,7 @@ namespace CLI {
 class App;
 }
 
-namespace tamis::proxy::tools {
+namespace tamis::config {
 
 constexpr int wrong_usage = 2;  // exit status
 
@@ -22,4 +22,4 @@ std::optional<int> parse_command_line(CLI::App& app, int argc, const char* const
 // when each is one. `words`: without the program's name.
 std::optional<std::string> complaint_about(const CLI::App& app, const std::vector<std::string>& words);
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::config

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace tamis::proxy {
+namespace tamis::config {
 namespace {
 
 constexpr std::size_t reference_limit = 30;
@@ -96,4 +96,4 @@ std::vector<std::string> referenced_message_ids(const mail::Message& message) {
     return ids;
 }
 
-}  // namespace tamis::proxy
+}  // namespace tamis::config

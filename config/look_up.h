@@ -6,14 +6,14 @@
 #include <string>
 #include <vector>
 
+#include "config/settings.h"
 #include "mail/envelope.h"
 #include "mail/message.h"
 #include "policy/policy_layers.h"
 #include "policy/sender_lists.h"
-#include "config/settings.h"
 #include "storage/lookup_store.h"
 
-namespace tamis::proxy {
+namespace tamis::config {
 
 // choose_banks - by listener, original client and sender
 policy::LoadedBanks choose_banks(const Settings& settings, const mail::Envelope& envelope);
@@ -40,4 +40,4 @@ storage::LookupOptions lookup_options(const Settings& settings);
 // referenced_message_ids - the ids in References and In-Reply-To, with their angle brackets, the last 30
 std::vector<std::string> referenced_message_ids(const mail::Message& message);
 
-}  // namespace tamis::proxy
+}  // namespace tamis::config

@@ -1,9 +1,9 @@
 #include "config/options.h"
 
-namespace tamis::proxy {
+namespace tamis::config {
 
-Result<ReinjectOptions> reinject_options(const Settings& settings) {
-    ReinjectOptions out;
+Result<deliver::ReinjectOptions> reinject_options(const Settings& settings) {
+    deliver::ReinjectOptions out;
     out.ehlo_name = settings.server.localhost_name;
     if (settings.server.forward_tls == "none") return out;
     out.require_tls = settings.server.forward_tls == "encrypt";
@@ -13,12 +13,12 @@ Result<ReinjectOptions> reinject_options(const Settings& settings) {
     return out;
 }
 
-ReleaseOptions release_options(const Settings& settings) {
-    ReleaseOptions out;
+quarantine::ReleaseOptions release_options(const Settings& settings) {
+    quarantine::ReleaseOptions out;
     out.directory = settings.quarantine.directory;
     out.hostname = settings.server.hostname;
-    if (settings.release.format == "attach") out.format = ReleaseFormat::attach;
-    if (settings.release.format == "plain") out.format = ReleaseFormat::plain;
+    if (settings.release.format == "attach") out.format = quarantine::ReleaseFormat::attach;
+    if (settings.release.format == "plain") out.format = quarantine::ReleaseFormat::plain;
     out.from = settings.notices.from;
     out.sender = settings.notices.sender;
     out.to = settings.release_to;
@@ -26,4 +26,4 @@ ReleaseOptions release_options(const Settings& settings) {
     return out;
 }
 
-}  // namespace tamis::proxy
+}  // namespace tamis::config

@@ -3,15 +3,15 @@
 #pragma once
 
 #include "base/result.h"
-#include "quarantine/release.h"
-#include "deliver/reinject.h"
 #include "config/settings.h"
+#include "deliver/reinject.h"
+#include "quarantine/release.h"
 
-namespace tamis::proxy {
+namespace tamis::config {
 
 // reinject_options - reads the CA certificates; a Fault when these cannot be used
-Result<ReinjectOptions> reinject_options(const Settings& settings);
+Result<deliver::ReinjectOptions> reinject_options(const Settings& settings);
 
-ReleaseOptions release_options(const Settings& settings);
+quarantine::ReleaseOptions release_options(const Settings& settings);
 
-}  // namespace tamis::proxy
+}  // namespace tamis::config

@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 
-namespace tamis::proxy {
+namespace tamis::config {
 namespace {
 
 using Member = std::string RetentionSettings::*;
@@ -132,4 +132,4 @@ storage::ExpireOptions expire_options(const RetentionSettings& settings, const C
     return out;
 }
 
-}  // namespace tamis::proxy
+}  // namespace tamis::config

@@ -16,7 +16,7 @@
 #include "base/log.h"
 #include "base/text.h"
 
-namespace tamis::proxy {
+namespace tamis::config {
 namespace {
 
 // written - a value in one form, whatever the file looked like; lengths keep texts apart
@@ -114,4 +114,4 @@ std::optional<RunningSettings> read_running(const std::string& state_dir) {
     return running;
 }
 
-}  // namespace tamis::proxy
+}  // namespace tamis::config

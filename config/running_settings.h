@@ -11,7 +11,7 @@
 
 #include "base/setting.h"
 
-namespace tamis::proxy {
+namespace tamis::config {
 
 struct RunningSettings {
     std::int64_t pid = 0;
@@ -32,4 +32,4 @@ void note_running(const std::string& state_dir, const std::string& file, const C
 // read_running - nothing: there is none, or the process that wrote it is gone
 std::optional<RunningSettings> read_running(const std::string& state_dir);
 
-}  // namespace tamis::proxy
+}  // namespace tamis::config

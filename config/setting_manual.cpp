@@ -8,7 +8,7 @@
 #include "config/settings.h"
 #include "scanners/scanner.h"
 
-namespace tamis::proxy {
+namespace tamis::config {
 namespace {
 
 // bounds_text - ", 1 to 256" for a setting whose values have bounds worth telling
@@ -119,4 +119,4 @@ std::string settings_manual() {
     return out;
 }
 
-}  // namespace tamis::proxy
+}  // namespace tamis::config

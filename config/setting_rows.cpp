@@ -1,6 +1,6 @@
 #include "config/setting_rows.h"
 
-namespace tamis::proxy {
+namespace tamis::config {
 namespace {
 
 const std::vector<std::string> destinies = {"pass", "discard", "bounce", "reject", "tempfail"};
@@ -331,4 +331,4 @@ const std::vector<Setting<ControlSettings>>& control_rows() {
     return rows;
 }
 
-}  // namespace tamis::proxy
+}  // namespace tamis::config

@@ -4,10 +4,10 @@
 #include <vector>
 
 #include "base/setting.h"
-#include "policy/header_check.h"
 #include "config/settings.h"
+#include "policy/header_check.h"
 
-namespace tamis::proxy {
+namespace tamis::config {
 
 const std::vector<Setting<ServerSettings>>& server_rows();
 const std::vector<Setting<LimitSettings>>& limit_rows();
@@ -22,4 +22,4 @@ const std::vector<Setting<ControlSettings>>& control_rows();
 // takes_storage_dsn - [storage] names storage_dsn alone, and lookups go to the same databases
 bool takes_storage_dsn(const ConfigTable& config);
 
-}  // namespace tamis::proxy
+}  // namespace tamis::config

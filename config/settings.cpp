@@ -8,15 +8,15 @@
 #include <sstream>
 #include <tuple>
 
-#include "base/text.h"
-#include "policy/list_keys.h"
 #include "base/privileges.h"
+#include "base/text.h"
 #include "config/setting_rows.h"
 #include "config/start_checks.h"
 #include "config/value_checks.h"
+#include "policy/list_keys.h"
 #include "scanners/scanner.h"
 
-namespace tamis::proxy {
+namespace tamis::config {
 namespace {
 
 policy::Destiny destiny_of(const std::string& name) {
@@ -86,7 +86,7 @@ const ConfigTable* section(const ConfigTable& config, std::string_view name, Pro
 }
 
 // quarantine_options - checks every quarantine method, and what all copies have in common
-QuarantineOptions quarantine_options(const Settings& settings, const ConfigTable* table, Problems& problems) {
+quarantine::QuarantineOptions quarantine_options(const Settings& settings, const ConfigTable* table, Problems& problems) {
     const auto& from = settings.policy;
     const std::pair<std::string_view, const std::string*> methods[] = {{"virus_quarantine", &from.virus_quarantine},
                                                                        {"banned_quarantine", &from.banned_quarantine},
@@ -100,10 +100,10 @@ QuarantineOptions quarantine_options(const Settings& settings, const ConfigTable
         if (auto done = policy::check_quarantine_method(*method); !done)
             problems.add(position_of(table, key), fmt::format("policy.{}: {}", key, done.error().detail));
         else if (starts_with_fold(*method, "smtp:") || starts_with_fold(*method, "lmtp:"))
-            if (auto hop = parse_next_hop(*method); !hop)
+            if (auto hop = deliver::parse_next_hop(*method); !hop)
                 problems.add(position_of(table, key), fmt::format("policy.{}: {}", key, hop.error().detail));
     }
-    QuarantineOptions out;
+    quarantine::QuarantineOptions out;
     out.directory = from.quarantine_dir.empty() ? settings.server.state_dir + "/quarantine" : from.quarantine_dir;
     if (!out.directory.starts_with('/'))
         problems.add(position_of(table, "quarantine_dir"), "policy.quarantine_dir must be an absolute path");
@@ -130,7 +130,7 @@ void derive_release(Settings& settings, const ConfigTable* table, Problems& prob
     settings.release_to = settings.forward;
     const auto parse = [&](std::string_view key, const std::string& text, auto& into) {
         if (text.empty()) return;
-        auto hop = parse_next_hop(text);
+        auto hop = deliver::parse_next_hop(text);
         if (hop) into = std::move(*hop);
         else problems.add(position_of(table, key), fmt::format("release.{}: {}", key, hop.error().detail));
     };
@@ -164,7 +164,7 @@ void derive_notices(Settings& settings, const ConfigTable* table, Problems& prob
     auto& notices = settings.notices;
     settings.notify = settings.forward;
     if (!notices.method.empty()) {
-        auto hop = parse_next_hop(notices.method);
+        auto hop = deliver::parse_next_hop(notices.method);
         if (hop) settings.notify = std::move(*hop);
         else problems.add(position_of(table, "method"), "notices.method: " + hop.error().detail);
     }
@@ -192,7 +192,7 @@ void derive(Settings& settings, const ConfigTable* server, Problems& problems) {
         else problems.add(position_of(server, key), fmt::format("server.{}: {}", key, parsed.error().detail));
     };
     if (settings.server.hostname.empty()) settings.server.hostname = machine_name();
-    take("forward", parse_next_hop(settings.server.forward), settings.forward);
+    take("forward", deliver::parse_next_hop(settings.server.forward), settings.forward);
     take("allowed_peers", AddressList::parse(settings.server.allowed_peers), settings.allowed_peers);
     take("xforward_peers", AddressList::parse(settings.server.xforward_peers), settings.xforward_peers);
     take("mynetworks", AddressList::parse(settings.server.mynetworks), settings.mynetworks);
@@ -390,4 +390,4 @@ std::shared_ptr<const Settings> load_settings_file(const std::string& path, Prob
     return settings;
 }
 
-}  // namespace tamis::proxy
+}  // namespace tamis::config

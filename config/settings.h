@@ -11,6 +11,8 @@
 #include "base/endpoint.h"
 #include "base/log.h"
 #include "base/setting.h"
+#include "config/retention_settings.h"
+#include "deliver/next_hop.h"
 #include "policy/address_extension.h"
 #include "policy/banned.h"
 #include "policy/header_check.h"
@@ -20,13 +22,11 @@
 #include "policy/recipient_policy.h"
 #include "policy/sender_lists.h"
 #include "policy/spam_scores.h"
-#include "deliver/next_hop.h"
 #include "quarantine/keep.h"
-#include "config/retention_settings.h"
 #include "scanners/worker/open_settings.h"
 #include "storage/dsn.h"
 
-namespace tamis::proxy {
+namespace tamis::config {
 
 struct ServerSettings {
     std::vector<std::string> listen = {"127.0.0.1:10024"};
@@ -170,7 +170,7 @@ struct Settings {
     policy::HeaderChecks header_checks;
 
     // derived
-    NextHop forward;
+    deliver::NextHop forward;
     AddressList allowed_peers, xforward_peers, mynetworks;
     std::vector<storage::Dsn> lookup_dsns, storage_dsns;
     policy::RecipientPolicy site_policy;  // what every recipient starts from
@@ -180,12 +180,12 @@ struct Settings {
     policy::PenPalOptions pen_pals;
     policy::SpamScores spam_scores;  // what several spam engines say together
     bool asks_records() const { return pen_pals.is_on() || policy.bounce_killer_score > 0; }  // about mail that we sent
-    QuarantineOptions quarantine;
+    quarantine::QuarantineOptions quarantine;
     policy::ExtensionRules extension;
-    NextHop notify;  // for messages of our own
+    deliver::NextHop notify;  // for messages of our own
     policy::NoticeTexts notice_texts;
-    NextHop release_to;              // for mail that leaves the quarantine
-    std::optional<NextHop> requeue;  // for mail that shall be filtered again
+    deliver::NextHop release_to;              // for mail that leaves the quarantine
+    std::optional<deliver::NextHop> requeue;  // for mail that shall be filtered again
     AddressList control_peers;
     std::vector<unsigned> control_users;  // uids
     storage::ExpireOptions expiry;        // of [retention], without the time
@@ -200,4 +200,4 @@ std::vector<SettingLine> setting_lines(const Settings* settings);
 std::string print_config(const Settings& settings);  // --print-config
 std::string settings_manual();                       // docs/settings.md
 
-}  // namespace tamis::proxy
+}  // namespace tamis::config

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-namespace tamis::proxy {
+namespace tamis::config {
 namespace {
 
 Position position_in(const ConfigTable& config, std::string_view section, std::string_view key) {
@@ -40,4 +40,4 @@ std::shared_ptr<const Snapshot> make_snapshot(std::shared_ptr<const Settings> se
     return problems.none() ? out : nullptr;
 }
 
-}  // namespace tamis::proxy
+}  // namespace tamis::config

@@ -6,19 +6,19 @@
 #include <memory>
 
 #include "base/tls.h"
-#include "policy/marks.h"
 #include "config/settings.h"
 #include "deliver/spool.h"
+#include "policy/marks.h"
 #include "scanners/scanner.h"
 #include "scanners/worker/spawner.h"
 
-namespace tamis::proxy {
+namespace tamis::config {
 
 struct Snapshot {
     std::shared_ptr<const Settings> settings;
     scanners::ScannerList scanners;
     policy::Site site;
-    SpoolOptions spool;
+    deliver::SpoolOptions spool;
     std::shared_ptr<const TlsContext> tls;  // null: STARTTLS is not offered
 };
 
@@ -26,4 +26,4 @@ struct Snapshot {
 std::shared_ptr<const Snapshot> make_snapshot(std::shared_ptr<const Settings> settings, Problems& problems,
                                               open::Spawner* spawner = nullptr);
 
-}  // namespace tamis::proxy
+}  // namespace tamis::config

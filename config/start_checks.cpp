@@ -15,17 +15,17 @@
 #include <filesystem>
 #include <memory>
 
-#include "base/text.h"
 #include "base/file_rights.h"
 #include "base/own_places.h"
 #include "base/privileges.h"
-#include "config/options.h"
 #include "base/safe_files.h"
+#include "base/text.h"
+#include "config/options.h"
 #include "scanners/command/command.h"
 #include "scanners/worker/open_settings.h"
 #include "scanners/worker/spawner.h"
 
-namespace tamis::proxy {
+namespace tamis::config {
 namespace {
 
 namespace fs = std::filesystem;
@@ -136,7 +136,7 @@ private:
 
     void next_hop(std::string_view method, Position position, const std::string& name) {
         if (method.empty() || method.find('$') != std::string_view::npos) return;
-        const auto hop = parse_next_hop(method);
+        const auto hop = deliver::parse_next_hop(method);
         if (!hop) return;  // told when it was read
         for (const auto& text : settings_.server.listen)
             if (const auto listener = parse_endpoint(text); listener && is_same_place(hop->endpoint, *listener, own_))
@@ -336,4 +336,4 @@ void check_start(const Settings& settings, Problems& problems, Problems& warning
     StartChecks(settings, problems, warnings).run();
 }
 
-}  // namespace tamis::proxy
+}  // namespace tamis::config

@@ -11,7 +11,7 @@
 #include "config/settings.h"
 #include "config/unit_places.h"
 
-namespace tamis::proxy {
+namespace tamis::config {
 
 // check_texts - texts that must mean something: names, addresses, header fields, statements of the site's own. Pure.
 void check_texts(const Settings& settings, Problems& problems);
@@ -36,4 +36,4 @@ void check_unit_paths(const Settings& settings, const UnitPlaces& unit, Problems
 // unit_drop_in - the lines of a drop-in that lets the unit start tamisd with these settings; "" when it does already
 std::string unit_drop_in(const Settings& settings, const UnitPlaces& unit);
 
-}  // namespace tamis::proxy
+}  // namespace tamis::config

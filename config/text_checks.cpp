@@ -5,11 +5,11 @@
 #include <array>
 
 #include "base/text.h"
-#include "mail/mailbox.h"
 #include "config/start_checks.h"
+#include "mail/mailbox.h"
 #include "storage/custom_statement.h"
 
-namespace tamis::proxy {
+namespace tamis::config {
 namespace {
 
 constexpr std::size_t shown = 120;
@@ -181,4 +181,4 @@ void check_destinies(const Settings& settings, Problems& warnings) {
     }
 }
 
-}  // namespace tamis::proxy
+}  // namespace tamis::config

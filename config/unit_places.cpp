@@ -11,7 +11,7 @@
 
 #include "base/text.h"
 
-namespace tamis::proxy {
+namespace tamis::config {
 namespace {
 
 namespace fs = std::filesystem;
@@ -140,4 +140,4 @@ UnitPlaces unit_places() {
     return read_unit({std::string(shipped_unit())});
 }
 
-}  // namespace tamis::proxy
+}  // namespace tamis::config

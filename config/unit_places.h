@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace tamis::proxy {
+namespace tamis::config {
 
 struct UnitPlaces {
     std::string file;          // where it was found; "" for the one that comes with Tamis
@@ -32,4 +32,4 @@ std::string_view shipped_unit() noexcept;
 // unit_places - of the installed unit, else of the shipped one
 UnitPlaces unit_places();
 
-}  // namespace tamis::proxy
+}  // namespace tamis::config

@@ -6,14 +6,14 @@
 #include <array>
 
 #include "base/text.h"
+#include "deliver/next_hop.h"
 #include "mail/mailbox.h"
 #include "policy/fields.h"
 #include "policy/quarantine_target.h"
 #include "policy/size_limit.h"
-#include "deliver/next_hop.h"
 #include "scanners/spamd/spamd_dialog.h"
 
-namespace tamis::proxy {
+namespace tamis::config {
 namespace {
 
 constexpr std::size_t shown = 120;
@@ -27,7 +27,7 @@ struct Checked {
 
 Done check_forward_method(std::string_view text) {
     if (text.empty()) return {};
-    auto parsed = parse_next_hop(text);
+    auto parsed = deliver::parse_next_hop(text);
     return parsed ? Done{} : std::unexpected(std::move(parsed.error()));
 }
 
@@ -142,4 +142,4 @@ std::vector<std::string> complaints(const policy::EffectivePolicy& effective, co
     return out;
 }
 
-}  // namespace tamis::proxy
+}  // namespace tamis::config

@@ -12,7 +12,7 @@
 #include "base/setting.h"
 #include "policy/policy_layers.h"
 
-namespace tamis::proxy {
+namespace tamis::config {
 
 // check_value - whether the text can be used as that field; fields that may hold anything are always fine
 Done check_value(std::string_view field, std::string_view text);
@@ -25,4 +25,4 @@ void check_configured_values(const ConfigTable& config, Problems& problems, Prob
 std::vector<std::string> complaints(const policy::EffectivePolicy& effective, const policy::LoadedBanks& banks,
                                     const std::vector<policy::UserRow>& rows);
 
-}  // namespace tamis::proxy
+}  // namespace tamis::config

@@ -8,10 +8,10 @@
 #include <memory>
 
 #include "base/text.h"
-#include "mail/path.h"
 #include "deliver/data_writer.h"
+#include "mail/path.h"
 
-namespace tamis::proxy {
+namespace tamis::deliver {
 namespace {
 
 constexpr std::size_t longest_parameter = 1000;  // ENVID has 100 and ORCPT 500 in RFC 3461
@@ -246,4 +246,4 @@ std::optional<std::string> to_ascii_domain(const std::string& domain) {
     return std::string(out);
 }
 
-}  // namespace tamis::proxy
+}  // namespace tamis::deliver

@@ -12,11 +12,11 @@
 #include <string_view>
 #include <vector>
 
-#include "mail/envelope.h"
 #include "deliver/reinject.h"
 #include "deliver/remote_reply.h"
+#include "mail/envelope.h"
 
-namespace tamis::proxy {
+namespace tamis::deliver {
 
 // Extensions - what the reply to EHLO or LHLO announced
 struct Extensions {
@@ -55,4 +55,4 @@ std::vector<std::string> xforward_commands(const mail::Client& client, const Ext
 // to_ascii_domain - the A-label form of an internationalised domain (IDNA 2008); nothing when it has none
 std::optional<std::string> to_ascii_domain(const std::string& domain);
 
-}  // namespace tamis::proxy
+}  // namespace tamis::deliver

@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 
-namespace tamis::proxy {
+namespace tamis::deliver {
 namespace {
 
 // A server may stop reading commands while we do not read its replies (RFC 2920 section 3.1): so many questions, and
@@ -430,4 +430,4 @@ void ClientDialog::end_transaction() {
     want_ = Want::nothing;
 }
 
-}  // namespace tamis::proxy
+}  // namespace tamis::deliver

@@ -16,7 +16,7 @@
 #include "deliver/reinject.h"
 #include "deliver/remote_reply.h"
 
-namespace tamis::proxy {
+namespace tamis::deliver {
 
 class ClientDialog {
 public:
@@ -149,4 +149,4 @@ private:
     std::size_t verdicts_ = 0;  // LMTP: replies to the text so far
 };
 
-}  // namespace tamis::proxy
+}  // namespace tamis::deliver

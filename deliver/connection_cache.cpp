@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <string_view>
 
-namespace tamis::proxy {
+namespace tamis::deliver {
 
 void Connection::close() noexcept {
     constexpr std::string_view quit = "QUIT\r\n";
@@ -62,4 +62,4 @@ void ConnectionCache::stop() {
     close_all();
 }
 
-}  // namespace tamis::proxy
+}  // namespace tamis::deliver

@@ -14,7 +14,7 @@
 #include "deliver/next_hop.h"
 #include "deliver/reinject.h"
 
-namespace tamis::proxy {
+namespace tamis::deliver {
 
 // Connection - a stream, the dialogue on it and what was read and not yet used
 struct Connection {
@@ -59,4 +59,4 @@ private:
     bool stopped_ = false;
 };
 
-}  // namespace tamis::proxy
+}  // namespace tamis::deliver

@@ -6,7 +6,7 @@
 #include <cstring>
 #include <span>
 
-namespace tamis::proxy {
+namespace tamis::deliver {
 namespace {
 
 namespace asio = boost::asio;
@@ -134,4 +134,4 @@ Result<const LineGuard::Views*> DataWriter::next() {
     return &views_;
 }
 
-}  // namespace tamis::proxy
+}  // namespace tamis::deliver

@@ -16,7 +16,7 @@
 #include "base/result.h"
 #include "mail/edited_message.h"
 
-namespace tamis::proxy {
+namespace tamis::deliver {
 
 // LineGuard - the rule itself: bytes in, views out (into the input or into constants)
 class LineGuard {
@@ -60,4 +60,4 @@ private:
     bool finished_ = false;
 };
 
-}  // namespace tamis::proxy
+}  // namespace tamis::deliver

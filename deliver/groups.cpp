@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace tamis::proxy {
+namespace tamis::deliver {
 
 Result<NextHop> next_hop_of(const policy::RecipientPolicy& policy, const NextHop& site) {
     if (policy.forward_method.empty()) return site;
@@ -26,4 +26,4 @@ void join_group(std::vector<DeliveryGroup>& groups, mail::HeaderEdits edits, Nex
     group->recipients.push_back(std::move(recipient));
 }
 
-}  // namespace tamis::proxy
+}  // namespace tamis::deliver

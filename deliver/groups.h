@@ -5,13 +5,13 @@
 
 #include <vector>
 
+#include "deliver/next_hop.h"
 #include "mail/envelope.h"
 #include "mail/header_edit.h"
 #include "policy/address_extension.h"
 #include "policy/judge.h"
-#include "deliver/next_hop.h"
 
-namespace tamis::proxy {
+namespace tamis::deliver {
 
 struct DeliveryGroup {
     mail::HeaderEdits edits;
@@ -32,4 +32,4 @@ mail::Recipient addressed_as(const mail::Recipient& recipient, const policy::Rec
 void join_group(std::vector<DeliveryGroup>& groups, mail::HeaderEdits edits, NextHop to, std::size_t index,
                 mail::Recipient recipient);
 
-}  // namespace tamis::proxy
+}  // namespace tamis::deliver

@@ -4,7 +4,7 @@
 
 #include "base/text.h"
 
-namespace tamis::proxy {
+namespace tamis::deliver {
 
 Result<NextHop> parse_next_hop(std::string_view text) {
     const auto wrong = [&](std::string_view why) {
@@ -42,4 +42,4 @@ Result<NextHop> parse_next_hop(std::string_view text) {
     return hop;
 }
 
-}  // namespace tamis::proxy
+}  // namespace tamis::deliver

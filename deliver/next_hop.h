@@ -7,7 +7,7 @@
 #include "base/endpoint.h"
 #include "base/result.h"
 
-namespace tamis::proxy {
+namespace tamis::deliver {
 
 struct NextHop {
     enum class Protocol { smtp, lmtp };
@@ -22,4 +22,4 @@ struct NextHop {
 // ":options" at the end are tolerated
 Result<NextHop> parse_next_hop(std::string_view text);
 
-}  // namespace tamis::proxy
+}  // namespace tamis::deliver

@@ -12,7 +12,7 @@
 #include "deliver/connection_cache.h"
 #include "deliver/data_writer.h"
 
-namespace tamis::proxy {
+namespace tamis::deliver {
 namespace {
 
 // Counters - amavisd's OutConn* counters
@@ -230,4 +230,4 @@ Task<std::vector<SubmissionResult>> Reinjector::submit(NextHop to, Submission wh
     return Attempt::guarded(cache_, std::move(to), std::move(what), deadline);
 }
 
-}  // namespace tamis::proxy
+}  // namespace tamis::deliver

@@ -13,11 +13,11 @@
 #include "base/async.h"
 #include "base/deadline.h"
 #include "base/tls.h"
+#include "deliver/next_hop.h"
 #include "mail/edited_message.h"
 #include "mail/envelope.h"
-#include "deliver/next_hop.h"
 
-namespace tamis::proxy {
+namespace tamis::deliver {
 
 // SubmissionResult - for one recipient, in the order of Submission::recipients
 struct SubmissionResult {
@@ -86,4 +86,4 @@ private:
     std::shared_ptr<Cache> cache_;
 };
 
-}  // namespace tamis::proxy
+}  // namespace tamis::deliver

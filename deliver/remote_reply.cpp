@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 
-namespace tamis::proxy {
+namespace tamis::deliver {
 namespace {
 
 // enhanced_length - how long the enhanced status code at the start of the text is, 0 when there is none
@@ -72,4 +72,4 @@ RemoteReply ReplyParser::take() noexcept {
     return std::exchange(reply_, RemoteReply{});
 }
 
-}  // namespace tamis::proxy
+}  // namespace tamis::deliver

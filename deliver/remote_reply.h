@@ -11,7 +11,7 @@
 
 #include "base/result.h"
 
-namespace tamis::proxy {
+namespace tamis::deliver {
 
 struct RemoteReply {
     int code = 0;      // 200..599
@@ -38,4 +38,4 @@ private:
     std::size_t octets_ = 0;
 };
 
-}  // namespace tamis::proxy
+}  // namespace tamis::deliver

@@ -11,7 +11,7 @@
 
 #include "mail/header.h"
 
-namespace tamis::proxy {
+namespace tamis::deliver {
 namespace {
 
 constexpr std::size_t write_block = 64 * 1024;
@@ -150,4 +150,4 @@ Result<std::shared_ptr<const mail::SealedSpool>> SpoolWriter::seal() {
     return std::make_shared<HeldSpool>(std::exchange(descriptor_, -1), total, std::move(head_), std::move(units_));
 }
 
-}  // namespace tamis::proxy
+}  // namespace tamis::deliver

@@ -17,7 +17,7 @@
 #include "base/slots.h"
 #include "mail/message.h"
 
-namespace tamis::proxy {
+namespace tamis::deliver {
 
 // the first bytes of a message are kept in memory as well: a smaller message is written with one system call, and the
 // header section is at hand
@@ -67,4 +67,4 @@ private:
     Fault fault_;
 };
 
-}  // namespace tamis::proxy
+}  // namespace tamis::deliver

@@ -18,15 +18,15 @@
 
 #include "base/counted.h"
 #include "base/log.h"
+#include "base/privileges.h"
+#include "base/safe_files.h"
 #include "base/text.h"
+#include "config/look_up.h"
+#include "config/options.h"
+#include "config/running_settings.h"
 #include "proxy/event_thread.h"
 #include "proxy/listener.h"
-#include "config/look_up.h"
-#include "base/privileges.h"
-#include "config/options.h"
 #include "proxy/retention_timer.h"
-#include "config/running_settings.h"
-#include "base/safe_files.h"
 #include "proxy/services.h"
 #include "proxy/takeover.h"
 #include "scanners/command/command.h"
@@ -38,7 +38,7 @@ namespace tamis::proxy {
 enum class Rights : bool { of_root, of_user };
 
 struct App::Impl {
-    std::shared_ptr<const Settings> settings;
+    std::shared_ptr<const config::Settings> settings;
     bool is_activated = false;   // systemd holds our sockets
     std::set<std::string> made;  // files and sockets, by path
     std::unique_ptr<Services> services;
@@ -69,7 +69,7 @@ struct App::Impl {
     Done make_files(Rights rights);
     Done open_sockets(Rights rights);
     void log_start() const;
-    static Task<void> introduce(std::shared_ptr<const Snapshot> snapshot);
+    static Task<void> introduce(std::shared_ptr<const config::Snapshot> snapshot);
     void close_listeners() {
         for (auto* list : {&listeners, &control_listeners})
             for (const auto& listener : std::exchange(*list, {})) {
@@ -89,8 +89,8 @@ void raise_descriptor_limit() {
 }
 
 // open_lookups - the tables that say what recipients want, and the records that say who wrote to whom
-Done open_lookups(Services& services, const Settings& settings) {
-    const auto options = lookup_options(settings);
+Done open_lookups(Services& services, const config::Settings& settings) {
+    const auto options = config::lookup_options(settings);
     if (!settings.lookup_dsns.empty()) {
         auto store = storage::open_lookup_store(settings.lookup_dsns, options);
         if (!store) return std::unexpected(store.error());
@@ -106,7 +106,9 @@ Done open_lookups(Services& services, const Settings& settings) {
 
 }  // namespace
 
-App::App(std::shared_ptr<const Settings> settings) : impl_(std::make_unique<Impl>()) { impl_->settings = std::move(settings); }
+App::App(std::shared_ptr<const config::Settings> settings) : impl_(std::make_unique<Impl>()) {
+    impl_->settings = std::move(settings);
+}
 
 App::~App() {
     impl_->retention.reset();
@@ -168,7 +170,7 @@ Done App::start(Problems& problems, TakeOver take_over) {
         if (!spawner) return std::unexpected(spawner.error());
         in.services->spawner = std::move(*spawner);
     }
-    auto snapshot = make_snapshot(in.settings, problems, in.services->spawner.get());
+    auto snapshot = config::make_snapshot(in.settings, problems, in.services->spawner.get());
     if (!snapshot) return fail(Errc::bad_input, "the configuration has problems");
     in.services->swap(std::move(snapshot));
     if (!settings.storage_dsns.empty()) {
@@ -187,7 +189,7 @@ Done App::start(Problems& problems, TakeOver take_over) {
                      describe(done.error()));
     if (auto opened = open_lookups(*in.services, settings); !opened) return opened;
     if (!in.control_listeners.empty()) {
-        in.services->copies = std::make_unique<CopyReader>(in.services->snapshot()->spool, in.services->memory);
+        in.services->copies = std::make_unique<quarantine::CopyReader>(in.services->snapshot()->spool, in.services->memory);
         if (!settings.storage_dsns.empty()) {
             auto store =
                 storage::open_quarantine_store(settings.storage_dsns, {.connections = 2, .patience = settings.storage.wait});
@@ -195,7 +197,7 @@ Done App::start(Problems& problems, TakeOver take_over) {
             in.services->quarantine = std::move(*store);
         }
     }
-    auto reinject = reinject_options(settings);
+    auto reinject = config::reinject_options(settings);
     if (!reinject) return std::unexpected(reinject.error());
     const std::size_t count = settings.server.threads != 0 ? static_cast<std::size_t>(settings.server.threads)
                                                            : std::max(1U, std::thread::hardware_concurrency());
@@ -203,7 +205,7 @@ Done App::start(Problems& problems, TakeOver take_over) {
     for (auto& thread : in.threads) thread->start();
     in.retention = std::make_unique<RetentionTimer>(*in.services);
     in.retention->start();
-    note_running(settings.server.state_dir, settings.file, settings.config);
+    config::note_running(settings.server.state_dir, settings.file, settings.config);
     return {};
 }
 
@@ -315,7 +317,7 @@ void App::Impl::log_start() const {
 }
 
 // introduce - the engines' own limits; on the main thread, which serves nobody
-Task<void> App::Impl::introduce(std::shared_ptr<const Snapshot> snapshot) {
+Task<void> App::Impl::introduce(std::shared_ptr<const config::Snapshot> snapshot) {
     const Deadline deadline = Deadline::in(std::chrono::seconds(10));
     for (const auto& scanner : snapshot->scanners) co_await scanner->introduce(deadline);
 }
@@ -323,9 +325,9 @@ Task<void> App::Impl::introduce(std::shared_ptr<const Snapshot> snapshot) {
 void App::Impl::reload() {
     notify_service_manager("RELOADING=1");
     Problems problems(settings->file);
-    auto next = load_settings_file(settings->file, problems);
-    std::shared_ptr<const Snapshot> snapshot;
-    if (problems.none()) snapshot = make_snapshot(next, problems, services->spawner.get());
+    auto next = config::load_settings_file(settings->file, problems);
+    std::shared_ptr<const config::Snapshot> snapshot;
+    if (problems.none()) snapshot = config::make_snapshot(next, problems, services->spawner.get());
     if (!snapshot) {
         for (const auto& line : problems.lines()) log::error({}, "reload: {}", line);
         log::error({}, "reload refused, the settings in force stay as they are");
@@ -333,8 +335,8 @@ void App::Impl::reload() {
         for (const auto& line : next->warnings) log::warning({}, "reload: {}", line);
         const log::Options options{next->log.target, next->log.ident, static_cast<int>(next->log.level)};
         if (auto done = log::open(options); !done) log::error({}, "reload: {}", describe(done.error()));
-        const auto before = setting_lines(settings.get());
-        for (const auto& line : setting_lines(next.get()))
+        const auto before = config::setting_lines(settings.get());
+        for (const auto& line : config::setting_lines(next.get()))
             for (const auto& old : before)
                 if (!line.reloadable && old.section == line.section && old.name == line.name && old.value != line.value)
                     log::warning({}, "reload: {}.{} takes effect after a restart", line.section, line.name);
@@ -348,7 +350,7 @@ void App::Impl::reload() {
         if (services->lookups) services->lookups->forget();
         for (auto& thread : threads) thread->reload();
         if (retention) retention->wake();
-        note_running(settings->server.state_dir, settings->file, settings->config);
+        config::note_running(settings->server.state_dir, settings->file, settings->config);
         log::notice({}, "reloaded {}", settings->file);
     }
     notify_service_manager("READY=1");

@@ -12,7 +12,7 @@ namespace tamis::proxy {
 
 class App {
 public:
-    explicit App(std::shared_ptr<const Settings> settings);
+    explicit App(std::shared_ptr<const config::Settings> settings);
     ~App();
     App(const App&) = delete;
     App& operator=(const App&) = delete;

@@ -22,7 +22,7 @@ void log_hit(const std::string& log_id, const std::string& recipient, const poli
                   i == 0 ? hit.rule : "and more");
 }
 
-void check_banned(const Settings& settings, const mail::Envelope& envelope, const std::string& log_id,
+void check_banned(const config::Settings& settings, const mail::Envelope& envelope, const std::string& log_id,
                   const mail::Contents& contents, std::vector<policy::RecipientPolicy>& policies) {
     policy::BannedCheck check(settings.banned, contents);
     const policy::BannedHit* told = nullptr;
@@ -42,7 +42,7 @@ void check_banned(const Settings& settings, const mail::Envelope& envelope, cons
 
 }  // namespace
 
-void check_contents(const Settings& settings, const mail::Envelope& envelope, const mail::Message& message,
+void check_contents(const config::Settings& settings, const mail::Envelope& envelope, const mail::Message& message,
                     const mail::Contents& contents, std::vector<policy::RecipientPolicy>& policies, policy::Findings& findings) {
     const auto& log_id = message.log_id.get();
     check_banned(settings, envelope, log_id, contents, policies);

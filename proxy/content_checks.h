@@ -5,17 +5,17 @@
 
 #include <vector>
 
+#include "config/settings.h"
 #include "mail/envelope.h"
 #include "mail/evidence.h"
 #include "mail/message.h"
 #include "policy/judge.h"
 #include "policy/recipient_policy.h"
-#include "config/settings.h"
 
 namespace tamis::proxy {
 
 // check_contents - sets `banned` of each policy and the header problems of the findings, unless everybody bypasses them
-void check_contents(const Settings& settings, const mail::Envelope& envelope, const mail::Message& message,
+void check_contents(const config::Settings& settings, const mail::Envelope& envelope, const mail::Message& message,
                     const mail::Contents& contents, std::vector<policy::RecipientPolicy>& policies, policy::Findings& findings);
 
 }  // namespace tamis::proxy

@@ -43,7 +43,7 @@ struct EventThread::Listed {
     Session* one;
 };
 
-EventThread::EventThread(Services& shared, ReinjectOptions options)
+EventThread::EventThread(Services& shared, deliver::ReinjectOptions options)
     : services_(shared),
       reinjector_(std::move(options)),
       workers_(open_workers()),

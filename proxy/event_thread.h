@@ -14,8 +14,8 @@
 
 #include "base/async.h"
 #include "base/stream.h"
-#include "proxy/control/control_session.h"
 #include "deliver/reinject.h"
+#include "proxy/control/control_session.h"
 #include "proxy/listener.h"
 #include "proxy/pipeline.h"
 #include "proxy/services.h"
@@ -29,7 +29,7 @@ void run_loop(asio::io_context& context);
 
 class EventThread {
 public:
-    EventThread(Services& shared, ReinjectOptions options);
+    EventThread(Services& shared, deliver::ReinjectOptions options);
 
     void start();
     // reload - what a new snapshot changes for decoder processes; from any thread
@@ -59,7 +59,7 @@ public:
 
 private:
     asio::executor_work_guard<asio::io_context::executor_type> guard_{context.get_executor()};
-    Reinjector reinjector_;
+    deliver::Reinjector reinjector_;
     std::unique_ptr<open::WorkerPool> workers_;  // null: mail is not opened
     Pipeline pipeline_;
     asio::steady_timer sweep_timer_;

@@ -9,11 +9,11 @@
 
 #include "base/log.h"
 #include "base/text.h"
-#include "proxy/app.h"
-#include "proxy/daemonize.h"
+#include "config/command_line.h"
 #include "config/snapshot.h"
 #include "config/start_checks.h"
-#include "config/command_line.h"
+#include "proxy/app.h"
+#include "proxy/daemonize.h"
 
 namespace {
 
@@ -41,13 +41,13 @@ int run(int argc, char** argv) {
     cli.add_flag("--daemon", daemon, "go into the background once everything works; the exit status says whether it does");
     cli.add_option("--pid-file", pid_file, "with --daemon: write the process id there");
     cli.add_flag("-V,--version", version, "print the version");
-    if (const auto status = tamis::proxy::tools::parse_command_line(cli, argc, argv)) return *status;
+    if (const auto status = tamis::config::parse_command_line(cli, argc, argv)) return *status;
     if (version) {
         fmt::print("tamisd {}\n", TAMIS_VERSION);
         return 0;
     }
     if (manual) {
-        fmt::print("{}", tamis::proxy::settings_manual());
+        fmt::print("{}", tamis::config::settings_manual());
         return 0;
     }
     std::unique_ptr<tamis::proxy::Background> background;
@@ -61,22 +61,22 @@ int run(int argc, char** argv) {
         background = std::move(*entered);
     }
     tamis::Problems problems(file);
-    const auto settings = tamis::proxy::load_settings_file(file, problems);
+    const auto settings = tamis::config::load_settings_file(file, problems);
     if (!problems.none()) return report(problems);
     tamis::Problems warnings(file);
-    if (check) tamis::proxy::check_start(*settings, problems, warnings);
+    if (check) tamis::config::check_start(*settings, problems, warnings);
     const auto show_warnings = [&] {
         for (const auto* list : {&settings->warnings, &warnings.lines()})
             for (const auto& line : *list) fmt::print(stderr, "warning: {}\n", line);
     };
     if (check) show_warnings();
     if (check || print) {
-        if (!tamis::proxy::make_snapshot(settings, problems) || !problems.none()) return report(problems);
-        if (print) fmt::print("{}", tamis::proxy::print_config(*settings));
+        if (!tamis::config::make_snapshot(settings, problems) || !problems.none()) return report(problems);
+        if (print) fmt::print("{}", tamis::config::print_config(*settings));
         else fmt::print("{}: fine\n", file);
         return 0;
     }
-    tamis::proxy::check_start(*settings, problems, warnings);
+    tamis::config::check_start(*settings, problems, warnings);
     // a log file is opened by App::start(), when we are the user that goes on writing to it
     const auto& log = settings->log;
     const bool is_file = log.target.starts_with("file:");

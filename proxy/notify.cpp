@@ -21,11 +21,11 @@ metric::Counter& notices_refused() {
 
 }  // namespace
 
-Task<Result<bool>> submit_notice(policy::Notice notice, std::string what, NextHop to, Reinjector& reinjector, std::string log_id,
-                                 Deadline deadline) {
+Task<Result<bool>> submit_notice(policy::Notice notice, std::string what, deliver::NextHop to, deliver::Reinjector& reinjector,
+                                 std::string log_id, Deadline deadline) {
     mail::Envelope envelope;
     envelope.smtputf8 = notice.smtputf8;
-    Submission submission;
+    deliver::Submission submission;
     submission.envelope = &envelope;
     submission.sender = notice.sender;
     for (const auto& recipient : notice.recipients) submission.recipients.push_back({recipient, "NEVER", {}});
@@ -53,8 +53,8 @@ Task<Result<bool>> submit_notice(policy::Notice notice, std::string what, NextHo
     co_return taken;
 }
 
-Task<Done> submit_all(std::vector<policy::PeopleNotice> notices, NextHop to, Reinjector& reinjector, std::string log_id,
-                      Deadline deadline) {
+Task<Done> submit_all(std::vector<policy::PeopleNotice> notices, deliver::NextHop to, deliver::Reinjector& reinjector,
+                      std::string log_id, Deadline deadline) {
     for (auto& one : notices) {
         auto taken = co_await submit_notice(std::move(one.notice), fmt::format("{} notification", one.kind), to, reinjector,
                                             log_id, deadline);

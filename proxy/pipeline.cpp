@@ -145,15 +145,15 @@ mail::MessageRecord Pipeline::State::make_record() const {
 // keep - step 8: what is not handed over must be on disk before anybody is told
 Task<Done> Pipeline::keep(State& state, Deadline deadline) {
     const auto& options = state.shared.settings->quarantine;
-    auto plan = plan_quarantine(state.envelope, state.message, state.verdicts, state.policies, options);
+    auto plan = quarantine::plan_quarantine(state.envelope, state.message, state.verdicts, state.policies, options);
     if (!plan) co_return fail(plan.error().code, "temporarily unable to quarantine: " + describe(plan.error()));
     state.plan = std::move(*plan);
     std::string prefix;
     if (!state.plan.copies.empty()) {
         prefix = policy::quarantine_prefix(state.verdicts, state.policies, state.findings, state.envelope, state.message,
                                            state.shared.site);
-        auto done = co_await keep_copies(state.plan, state.envelope, state.message, prefix, options, services_.files, reinjector_,
-                                         deadline);
+        auto done = co_await quarantine::keep_copies(state.plan, state.envelope, state.message, prefix, options, services_.files,
+                                                     reinjector_, deadline);
         if (!done) co_return done;
     }
     if (!services_.records) co_return Done{};
@@ -166,7 +166,7 @@ Task<Done> Pipeline::keep(State& state, Deadline deadline) {
     if (state.plan.wants_sql()) copy = mail::QuarantineCopy{std::move(prefix), state.message.spool};
     auto done = co_await services_.records->keep(state.make_record(), std::move(copy), deadline);
     if (!done) {
-        withdraw_copies(state.plan, options, services_.files);
+        quarantine::withdraw_copies(state.plan, options, services_.files);
         co_return done;
     }
     state.kept = true;

@@ -11,12 +11,12 @@
 
 #include "base/async.h"
 #include "base/deadline.h"
+#include "deliver/groups.h"
+#include "deliver/reinject.h"
 #include "mail/envelope.h"
 #include "mail/message.h"
 #include "policy/judge.h"
 #include "policy/summary.h"
-#include "deliver/groups.h"
-#include "deliver/reinject.h"
 #include "proxy/services.h"
 #include "proxy/smtp/reply.h"
 #include "scanners/message_scan.h"
@@ -26,13 +26,14 @@ namespace tamis::proxy {
 
 // HandOver - stands in for the next hop when somebody else delivers (a milter): one result for each recipient of the group,
 // in order. The verdicts are those of all recipients; DeliveryGroup::members are indices into them.
-using HandOver = std::function<std::vector<SubmissionResult>(const DeliveryGroup&, const std::vector<policy::RecipientVerdict>&)>;
+using HandOver = std::function<std::vector<deliver::SubmissionResult>(const deliver::DeliveryGroup&,
+                                                                      const std::vector<policy::RecipientVerdict>&)>;
 
 // Job - a received message and what is needed to answer it
 struct Job {
     mail::Envelope envelope;
     mail::Message message;
-    std::shared_ptr<const Snapshot> snapshot;
+    std::shared_ptr<const config::Snapshot> snapshot;
     bool per_recipient_replies = false;                  // LMTP
     std::function<bool()> client_is_gone;                // asked once before anything is handed over
     HandOver hand_over;                                  // when set: asked instead of the next hop
@@ -47,7 +48,7 @@ struct Answer {
 class Pipeline {
 public:
     // `workers` null: mail is not opened
-    Pipeline(Services& services, Reinjector& reinjector, tamis::open::WorkerPool* workers)
+    Pipeline(Services& services, deliver::Reinjector& reinjector, tamis::open::WorkerPool* workers)
         : services_(services), reinjector_(reinjector), workers_(workers) {}
 
     // process - the job must stay alive until it returns
@@ -76,7 +77,7 @@ private:
     Answer failed(State& state, std::string_view section, const Fault& fault);
 
     Services& services_;
-    Reinjector& reinjector_;
+    deliver::Reinjector& reinjector_;
     tamis::open::WorkerPool* workers_;
 };
 

@@ -6,10 +6,10 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "base/text.h"
+#include "deliver/groups.h"
 #include "mail/address.h"
 #include "policy/marks.h"
 #include "policy/notices.h"
-#include "deliver/groups.h"
 #include "proxy/notify.h"
 #include "proxy/pipeline_state.h"
 
@@ -26,7 +26,8 @@ metric::Counter& duplicates_avoided() {
 }
 
 // relayed_outcome - what the next hop's 2xx means for one recipient
-policy::RecipientOutcome relayed_outcome(policy::RecipientOutcome outcome, const SubmissionResult& result, const NextHop& to) {
+policy::RecipientOutcome relayed_outcome(policy::RecipientOutcome outcome, const deliver::SubmissionResult& result,
+                                         const deliver::NextHop& to) {
     outcome.response = {result.code, result.enhanced, result.text};
     outcome.remote_reply = result.remote_reply;
     if (result.from_next_hop) outcome.remote_mta = to.endpoint.is_unix() ? "localhost" : to.endpoint.host;
@@ -41,7 +42,7 @@ policy::RecipientOutcome relayed_outcome(policy::RecipientOutcome outcome, const
 // deliver - step 9: recipients with equal edits and the same next hop form one transaction
 Task<void> Pipeline::deliver(State& state, Deadline deadline) {
     const auto& settings = *state.shared.settings;
-    std::vector<DeliveryGroup> groups;
+    std::vector<deliver::DeliveryGroup> groups;
     for (std::size_t i = 0; i < state.verdicts.size(); ++i) {
         if (state.settled[i]) continue;
         const auto& recipient = state.envelope.recipients[i].address;
@@ -53,7 +54,7 @@ Task<void> Pipeline::deliver(State& state, Deadline deadline) {
             state.settled[i] = true;
             continue;
         }
-        auto to = next_hop_of(state.policies[i], settings.forward);
+        auto to = deliver::next_hop_of(state.policies[i], settings.forward);
         if (!to) {
             log::error(state.log_id, "the forward_method of {} cannot be used: {}; the mail stays with the MTA",
                        mail::smtp_form(recipient), escaped(describe(to.error()), 300));
@@ -64,9 +65,10 @@ Task<void> Pipeline::deliver(State& state, Deadline deadline) {
         }
         auto edits = policy::edits_for(state.verdicts[i], state.policies[i], state.findings, state.envelope, state.message,
                                        state.shared.site, state.quarantined);
-        auto addressed = addressed_as(state.envelope.recipients[i], state.verdicts[i], state.policies[i], settings.extension);
+        auto addressed =
+            deliver::addressed_as(state.envelope.recipients[i], state.verdicts[i], state.policies[i], settings.extension);
         if (addressed.address != recipient) state.outcomes[i].final_address = addressed.address;
-        join_group(groups, std::move(edits), std::move(*to), i, std::move(addressed));
+        deliver::join_group(groups, std::move(edits), std::move(*to), i, std::move(addressed));
     }
     bool giving_up = false;
     for (auto& group : groups) {
@@ -78,7 +80,7 @@ Task<void> Pipeline::deliver(State& state, Deadline deadline) {
             }
             continue;
         }
-        Submission submission;
+        deliver::Submission submission;
         submission.envelope = &state.envelope;
         submission.sender = state.envelope.sender;
         submission.recipients = group.recipients;
@@ -89,12 +91,12 @@ Task<void> Pipeline::deliver(State& state, Deadline deadline) {
         submission.log_id = state.log_id;
         submission.abort_on_partial_refusal = !state.job.per_recipient_replies;
         // noted while the reply is still warm: a kill from now until our own answer must not make a second copy
-        submission.on_taken = [&state, &group, this](std::size_t k, const SubmissionResult& result) {
+        submission.on_taken = [&state, &group, this](std::size_t k, const deliver::SubmissionResult& result) {
             const std::size_t i = group.members[k];
             services_.delivered.remember(state.envelope, state.message, state.envelope.recipients[i].address,
                                          relayed_outcome(state.outcomes[i], result, group.to));
         };
-        std::vector<SubmissionResult> results;
+        std::vector<deliver::SubmissionResult> results;
         if (state.job.hand_over) results = state.job.hand_over(group, state.verdicts);
         else results = co_await reinjector_.submit(group.to, std::move(submission), deadline);
         for (std::size_t k = 0; k < group.members.size(); ++k) {

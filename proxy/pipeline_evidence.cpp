@@ -10,13 +10,13 @@
 #include "base/counted.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "config/look_up.h"
+#include "config/value_checks.h"
 #include "mail/address.h"
 #include "policy/bounce.h"
 #include "policy/notices.h"
 #include "proxy/content_checks.h"
-#include "config/look_up.h"
 #include "proxy/pipeline_state.h"
-#include "config/value_checks.h"
 
 namespace tamis::proxy {
 
@@ -33,7 +33,7 @@ scanners::ScannerList wanted_scanners(const scanners::ScannerList& all, const st
 }
 
 // local_case - how the records hold local parts
-storage::LocalCase local_case(const Settings& settings) {
+storage::LocalCase local_case(const config::Settings& settings) {
     return settings.policy.local_part_is_case_sensitive ? storage::LocalCase::kept : storage::LocalCase::lower;
 }
 
@@ -79,10 +79,10 @@ Task<Done> Pipeline::look_up(State& state, Deadline deadline) {
 // ask_wishes - policy banks, one lookup for the whole message, and each recipient's settings from all layers
 Task<Done> Pipeline::ask_wishes(State& state, Deadline deadline) {
     const auto& settings = *state.shared.settings;
-    const auto banks = choose_banks(settings, state.envelope);
+    const auto banks = config::choose_banks(settings, state.envelope);
     state.originating = banks.originating;
     state.policy_path = banks.path;
-    const auto request = make_lookup(settings, state.envelope, from_addresses(state.message));
+    const auto request = config::make_lookup(settings, state.envelope, config::from_addresses(state.message));
     storage::LookupAnswer found;
     if (services_.lookups) {
         auto answer = co_await services_.lookups->look_up(request, deadline);
@@ -91,9 +91,10 @@ Task<Done> Pipeline::ask_wishes(State& state, Deadline deadline) {
     }
     std::set<std::string> told;  // a row that serves many recipients is told of once
     static const std::vector<policy::UserRow> no_rows;
-    for (auto& wishes : resolve(settings, banks, request, found.rows)) {
+    for (auto& wishes : config::resolve(settings, banks, request, found.rows)) {
         const auto recipient = state.policies.size();
-        for (auto& line : complaints(wishes.effective, banks, recipient < found.rows.size() ? found.rows[recipient] : no_rows))
+        for (auto& line :
+             config::complaints(wishes.effective, banks, recipient < found.rows.size() ? found.rows[recipient] : no_rows))
             told.insert(std::move(line));
         for (const auto& ignored : wishes.effective.ignored) {
             if (!services_.told_columns.any_new({ignored.column})) continue;
@@ -193,7 +194,7 @@ Task<Done> Pipeline::ask_pen_pals(State& state, Deadline deadline) {
     const auto now = std::chrono::system_clock::now();
     question.sender = state.envelope.sender;
     question.local_case = local_case(settings);
-    question.references = referenced_message_ids(state.message);
+    question.references = config::referenced_message_ids(state.message);
     question.since = now - half_lives_asked * settings.pen_pals.half_life;
     auto times = co_await services_.pen_pals->last_written(std::move(question), deadline);
     if (!times) co_return std::unexpected(std::move(times.error()));

@@ -9,8 +9,8 @@
 
 #include "policy/judge.h"
 #include "policy/notices.h"
-#include "quarantine/keep.h"
 #include "proxy/pipeline.h"
+#include "quarantine/keep.h"
 #include "scanners/message_scan.h"
 
 namespace tamis::proxy {
@@ -19,7 +19,7 @@ struct Pipeline::State {
     Job& job;
     mail::Envelope& envelope;
     const mail::Message& message;
-    const Snapshot& shared;
+    const config::Snapshot& shared;
     const std::string& log_id;
     bool originating = false;
     std::string policy_path;
@@ -32,9 +32,9 @@ struct Pipeline::State {
     std::vector<policy::RecipientOutcome> outcomes;
     std::vector<bool> settled;  // the outcome of that recipient is final
     std::vector<policy::DsnKind> dsn;
-    bool quarantined = false;  // a copy because of what was found, not an archive
-    QuarantinePlan plan;       // which copies are kept
-    bool kept = false;         // the record is committed, finish() updates it
+    bool quarantined = false;         // a copy because of what was found, not an archive
+    quarantine::QuarantinePlan plan;  // which copies are kept
+    bool kept = false;                // the record is committed, finish() updates it
 
     explicit State(Job& from)
         : job(from),

@@ -84,7 +84,7 @@ Task<void> RetentionTimer::run() {
     }
 }
 
-Task<void> RetentionTimer::run_once(std::shared_ptr<const Settings> settings) {
+Task<void> RetentionTimer::run_once(std::shared_ptr<const config::Settings> settings) {
     auto options = settings->expiry;
     options.now = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
     const auto now = std::chrono::steady_clock::now();

@@ -28,7 +28,7 @@ public:
 
 private:
     Task<void> run();
-    Task<void> run_once(std::shared_ptr<const Settings> settings);
+    Task<void> run_once(std::shared_ptr<const config::Settings> settings);
 
     const Services& services_;
     std::atomic<bool> stopping_{false};

@@ -9,12 +9,12 @@
 #include <mutex>
 
 #include "base/slots.h"
-#include "quarantine/copy_reader.h"
+#include "config/snapshot.h"
 #include "deliver/reinject.h"
 #include "proxy/delivered_journal.h"
-#include "quarantine/file_keeper.h"
 #include "proxy/seen_names.h"
-#include "config/snapshot.h"
+#include "quarantine/copy_reader.h"
+#include "quarantine/file_keeper.h"
 #include "scanners/scanner.h"
 #include "scanners/worker/spawner.h"
 #include "storage/lookup_store.h"
@@ -40,11 +40,11 @@ class Services {
 public:
     Services(std::uint64_t memory_limit, std::uint64_t connection_limit) : memory(memory_limit), serving(connection_limit) {}
 
-    std::shared_ptr<const Snapshot> snapshot() const {
+    std::shared_ptr<const config::Snapshot> snapshot() const {
         const std::lock_guard lock(mutex_);
         return snapshot_;
     }
-    void swap(std::shared_ptr<const Snapshot> next) {
+    void swap(std::shared_ptr<const config::Snapshot> next) {
         const std::lock_guard lock(mutex_);
         snapshot_ = std::move(next);
     }
@@ -56,9 +56,9 @@ public:
     std::shared_ptr<storage::PenPalStore> pen_pals;  // null: off, or no storage_dsn
     std::unique_ptr<open::Spawner> spawner;          // null: mail is not opened, and no scanner program can be run
     DeliveredJournal delivered;
-    FileKeeper files;                                      // quarantine copies in files
+    quarantine::FileKeeper files;                          // quarantine copies in files
     std::shared_ptr<storage::QuarantineStore> quarantine;  // null: no storage_dsn, or nobody can ask
-    std::unique_ptr<CopyReader> copies;                    // null: nobody can ask
+    std::unique_ptr<quarantine::CopyReader> copies;        // null: nobody can ask
     Quiet told_waiting;                                    // that connections wait
     SeenNames seen_viruses;
     SeenNames told_columns;  // columns without effect that were told of
@@ -67,7 +67,7 @@ public:
 
 private:
     mutable std::mutex mutex_;
-    std::shared_ptr<const Snapshot> snapshot_;
+    std::shared_ptr<const config::Snapshot> snapshot_;
 };
 
 }  // namespace tamis::proxy

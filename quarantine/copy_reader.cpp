@@ -14,7 +14,7 @@
 #include "base/text.h"
 #include "storage/completion.h"
 
-namespace tamis::proxy {
+namespace tamis::quarantine {
 namespace {
 
 std::error_code last_error() { return {errno, std::system_category()}; }
@@ -41,7 +41,7 @@ private:
 // Intake - stored text on its way into a spool
 class Intake {
 public:
-    Intake(const SpoolOptions& options, Slots& memory, Slots::Units first)
+    Intake(const deliver::SpoolOptions& options, Slots& memory, Slots::Units first)
         : spool_(options, memory, std::move(first)), text_([this](std::string_view bytes) { return spool_.append(bytes); }) {}
 
     Done put(std::string_view bytes) {
@@ -58,7 +58,7 @@ public:
     }
 
 private:
-    SpoolWriter spool_;
+    deliver::SpoolWriter spool_;
     CrlfText text_;
     std::uint64_t total_ = 0;
 };
@@ -160,12 +160,12 @@ struct CopyReader::Threads {
     asio::thread_pool pool{1};
 };
 
-CopyReader::CopyReader(SpoolOptions spool, Slots& memory)
+CopyReader::CopyReader(deliver::SpoolOptions spool, Slots& memory)
     : spool_(std::move(spool)), memory_(memory), threads_(std::make_unique<Threads>()) {}
 CopyReader::~CopyReader() { threads_->pool.join(); }
 
 Task<Result<StoredText>> CopyReader::from_table(storage::QuarantineStore& store, storage::MessageKey key, Deadline deadline) {
-    auto units = co_await memory_.take(2 * spool_head_limit, deadline);
+    auto units = co_await memory_.take(2 * deliver::spool_head_limit, deadline);
     if (!units) co_return std::unexpected(std::move(units.error()));
     Intake intake(spool_, memory_, std::move(*units));
     std::int64_t last = -1;
@@ -192,7 +192,7 @@ Task<Result<StoredText>> CopyReader::from_file(std::string directory, std::strin
     auto file = open_beneath(directory, name);
     if (!file) co_return std::unexpected(std::move(file.error()));
     using Answer = storage::Completion<Result<StoredText>>;
-    auto units = co_await memory_.take(2 * spool_head_limit, deadline);
+    auto units = co_await memory_.take(2 * deliver::spool_head_limit, deadline);
     auto owned = std::make_shared<Descriptor>(*file);
     if (!units) co_return std::unexpected(std::move(units.error()));
     auto answer = std::make_shared<Answer>();
@@ -208,7 +208,7 @@ Task<Result<StoredText>> CopyReader::from_file(std::string directory, std::strin
 Task<Result<StoredText>> CopyReader::from_descriptor(int descriptor, std::string shown, Deadline deadline) {
     auto owned = std::make_shared<Descriptor>(descriptor);
     using Answer = storage::Completion<Result<StoredText>>;
-    auto units = co_await memory_.take(2 * spool_head_limit, deadline);
+    auto units = co_await memory_.take(2 * deliver::spool_head_limit, deadline);
     if (!units) co_return std::unexpected(std::move(units.error()));
     auto answer = std::make_shared<Answer>();
     auto intake = std::make_shared<Intake>(spool_, memory_, std::move(*units));
@@ -220,4 +220,4 @@ Task<Result<StoredText>> CopyReader::from_descriptor(int descriptor, std::string
     co_return fail(Errc::timeout, fmt::format("reading {} took too long", shown));
 }
 
-}  // namespace tamis::proxy
+}  // namespace tamis::quarantine

@@ -13,11 +13,11 @@
 #include "base/deadline.h"
 #include "base/result.h"
 #include "base/slots.h"
-#include "quarantine/crlf_text.h"
 #include "deliver/spool.h"
+#include "quarantine/crlf_text.h"
 #include "storage/quarantine_store.h"
 
-namespace tamis::proxy {
+namespace tamis::quarantine {
 
 // StoredText - a copy as it is kept, with CRLF line ends
 struct StoredText {
@@ -31,7 +31,7 @@ constexpr std::uint64_t copy_limit = 1ULL << 30;  // the largest copy we read, u
 class CopyReader {
 public:
     // `memory` must outlive what is read
-    CopyReader(SpoolOptions spool, Slots& memory);
+    CopyReader(deliver::SpoolOptions spool, Slots& memory);
     ~CopyReader();
     CopyReader(const CopyReader&) = delete;
     CopyReader& operator=(const CopyReader&) = delete;
@@ -45,7 +45,7 @@ public:
 
 private:
     struct Threads;
-    SpoolOptions spool_;
+    deliver::SpoolOptions spool_;
     Slots& memory_;
     std::unique_ptr<Threads> threads_;
 };
@@ -53,4 +53,4 @@ private:
 // open_beneath - a regular file below the directory, no symbolic link followed; the descriptor, or a Fault
 Result<int> open_beneath(const std::string& directory, const std::string& name);
 
-}  // namespace tamis::proxy
+}  // namespace tamis::quarantine

@@ -1,6 +1,6 @@
 #include "quarantine/crlf_text.h"
 
-namespace tamis::proxy {
+namespace tamis::quarantine {
 
 bool CrlfText::flush() {
     const bool taken = out_.empty() || sink_(out_);
@@ -43,4 +43,4 @@ bool CrlfText::finish() {
     return flush();
 }
 
-}  // namespace tamis::proxy
+}  // namespace tamis::quarantine

@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-namespace tamis::proxy {
+namespace tamis::quarantine {
 
 class CrlfText {
 public:
@@ -34,4 +34,4 @@ private:
     std::uint64_t normalised_ = 0;
 };
 
-}  // namespace tamis::proxy
+}  // namespace tamis::quarantine

@@ -18,7 +18,7 @@
 #include "quarantine/text_sink.h"
 #include "storage/completion.h"
 
-namespace tamis::proxy {
+namespace tamis::quarantine {
 namespace {
 
 constexpr mode_t file_mode = 0640;
@@ -215,4 +215,4 @@ void FileKeeper::withdraw(FileCopy copy) {
     });
 }
 
-}  // namespace tamis::proxy
+}  // namespace tamis::quarantine

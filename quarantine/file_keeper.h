@@ -18,7 +18,7 @@
 #include "base/result.h"
 #include "mail/message.h"
 
-namespace tamis::proxy {
+namespace tamis::quarantine {
 
 // FileCopy - one copy to be written; it shares the message's spool, so it may outlive the message
 struct FileCopy {
@@ -57,4 +57,4 @@ private:
     std::unique_ptr<Threads> threads_;
 };
 
-}  // namespace tamis::proxy
+}  // namespace tamis::quarantine

@@ -12,7 +12,7 @@
 #include "mail/path.h"
 #include "storage/week_tag.h"
 
-namespace tamis::proxy {
+namespace tamis::quarantine {
 
 using Kind = policy::QuarantineTarget::Kind;
 
@@ -49,7 +49,7 @@ PlannedCopy planned(policy::QuarantineTarget target, const mail::Message& messag
             copy.location = copy.target.place;
             break;
         case Kind::mail: {
-            const bool lmtp = copy.target.place.empty() ? options.notify.protocol == NextHop::Protocol::lmtp
+            const bool lmtp = copy.target.place.empty() ? options.notify.protocol == deliver::NextHop::Protocol::lmtp
                                                         : starts_with_fold(copy.target.place, "lmtp:");
             copy.type = lmtp ? 'L' : 'M';
             copy.location = copy.target.address;
@@ -86,10 +86,11 @@ std::string with_crlf(std::string_view text) {
 }
 
 Task<Done> mail_copy(const PlannedCopy& copy, const mail::Envelope& envelope, const mail::Message& message,
-                     const std::string& prefix, const QuarantineOptions& options, Reinjector& reinjector, Deadline deadline) {
-    NextHop to = options.notify;
+                     const std::string& prefix, const QuarantineOptions& options, deliver::Reinjector& reinjector,
+                     Deadline deadline) {
+    deliver::NextHop to = options.notify;
     if (!copy.target.place.empty()) {
-        auto parsed = parse_next_hop(copy.target.place);
+        auto parsed = deliver::parse_next_hop(copy.target.place);
         if (!parsed) co_return std::unexpected(std::move(parsed.error()));
         to = std::move(*parsed);
     }
@@ -97,7 +98,7 @@ Task<Done> mail_copy(const PlannedCopy& copy, const mail::Envelope& envelope, co
     own.body = envelope.body;
     own.smtputf8 = envelope.smtputf8;
     own.client = envelope.client;
-    Submission submission;
+    deliver::Submission submission;
     submission.envelope = &own;
     submission.sender = options.sender == "original" ? envelope.sender : options.sender;
     submission.recipients.push_back({copy.target.address, "NEVER", {}});
@@ -156,8 +157,8 @@ Result<QuarantinePlan> plan_quarantine(const mail::Envelope& envelope, const mai
 }
 
 Task<Done> keep_copies(const QuarantinePlan& plan, const mail::Envelope& envelope, const mail::Message& message,
-                       const std::string& prefix, const QuarantineOptions& options, FileKeeper& files, Reinjector& reinjector,
-                       Deadline deadline) {
+                       const std::string& prefix, const QuarantineOptions& options, FileKeeper& files,
+                       deliver::Reinjector& reinjector, Deadline deadline) {
     const auto is_last = [](const auto& copy) { return copy.target.kind == Kind::mail; };
     std::vector<const PlannedCopy*> in_order;  // what can be taken back first
     for (const auto& copy : plan.copies)
@@ -196,4 +197,4 @@ void withdraw_copies(const QuarantinePlan& plan, const QuarantineOptions& option
         if (copy.target.kind == Kind::file) files.withdraw(file_copy(copy, options));
 }
 
-}  // namespace tamis::proxy
+}  // namespace tamis::quarantine

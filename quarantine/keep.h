@@ -10,14 +10,14 @@
 
 #include "base/async.h"
 #include "base/deadline.h"
+#include "deliver/reinject.h"
 #include "mail/envelope.h"
 #include "mail/message.h"
 #include "policy/judge.h"
 #include "policy/quarantine_target.h"
-#include "deliver/reinject.h"
 #include "quarantine/file_keeper.h"
 
-namespace tamis::proxy {
+namespace tamis::quarantine {
 
 // QuarantineOptions - part of the settings
 struct QuarantineOptions {
@@ -25,7 +25,7 @@ struct QuarantineOptions {
     int subdir_levels = 0;
     std::string sender;  // reverse-path of mailed copies; "original": the message's own
     std::int64_t partition_tag = 0;
-    NextHop notify;  // for mailed copies whose method names no server
+    deliver::NextHop notify;  // for mailed copies whose method names no server
 };
 
 // PlannedCopy - a target with the name it gets in the records
@@ -54,10 +54,10 @@ Result<QuarantinePlan> plan_quarantine(const mail::Envelope& envelope, const mai
 // keep_copies - all copies but the one for "sql:". After a Fault no file of this message is left; what was mailed or
 // appended stays. The arguments must outlive it.
 Task<Done> keep_copies(const QuarantinePlan& plan, const mail::Envelope& envelope, const mail::Message& message,
-                       const std::string& prefix, const QuarantineOptions& options, FileKeeper& files, Reinjector& reinjector,
-                       Deadline deadline);
+                       const std::string& prefix, const QuarantineOptions& options, FileKeeper& files,
+                       deliver::Reinjector& reinjector, Deadline deadline);
 
 // withdraw_copies - the files of a plan whose message is not answered 250 after all
 void withdraw_copies(const QuarantinePlan& plan, const QuarantineOptions& options, FileKeeper& files);
 
-}  // namespace tamis::proxy
+}  // namespace tamis::quarantine

@@ -19,7 +19,7 @@
 #include "quarantine/released_message.h"
 #include "storage/retention.h"
 
-namespace tamis::proxy {
+namespace tamis::quarantine {
 namespace {
 
 using End = ReleaseResult::End;
@@ -231,7 +231,7 @@ Task<void> Releaser::settle(ReleaseRequest& request, Target& target) {
 
 // deliver - addresses that are no UTF-8 go in a transaction of their own: in one of SMTPUTF8 they would be refused, or spoil it
 Task<void> Releaser::deliver(ReleaseRequest& request, const StoredCopy& copy, const std::optional<storage::QuarantineItem>& item,
-                             std::vector<Target>& targets, NextHop to, Deadline deadline) {
+                             std::vector<Target>& targets, deliver::NextHop to, Deadline deadline) {
     std::vector<Target*> texts, octets;
     ReleaseFacts facts;
     for (auto& target : targets) {
@@ -254,7 +254,7 @@ Task<void> Releaser::deliver(ReleaseRequest& request, const StoredCopy& copy, co
 
 // submit - one transaction with the next hop
 Task<void> Releaser::submit(ReleaseRequest& request, const StoredCopy& copy, ReleaseFacts facts, std::vector<Target*> ours,
-                            NextHop to, Deadline deadline) {
+                            deliver::NextHop to, Deadline deadline) {
     const auto ids = mail::draw_message_ids();
     facts.new_id = ids.mail_id.get();
     facts.boundary = "=_" + ids.secret_id.get() + mail::draw_message_ids().secret_id.get();
@@ -262,7 +262,7 @@ Task<void> Releaser::submit(ReleaseRequest& request, const StoredCopy& copy, Rel
     envelope.sender = facts.format == ReleaseFormat::resend ? *copy.sender : options_.sender;
     if (request.sender) envelope.sender = mail::quoted_path(*request.sender);
     if (copy.has_8bit) envelope.body = mail::BodyType::eight_bit;
-    Submission submission;
+    deliver::Submission submission;
     submission.envelope = &envelope;
     submission.sender = envelope.sender;
     for (const auto* target : ours) submission.recipients.push_back({target->address, {}, {}});
@@ -289,7 +289,7 @@ Task<Result<std::vector<ReleaseResult>>> Releaser::release(ReleaseRequest reques
     if (request.kind == Kind::requeue && !options_.requeue)
         co_return fail(Errc::bad_input,
                        "release.requeue is not set: where mail is handed in to be filtered again, such as smtp:[127.0.0.1]:25");
-    const NextHop to = request.kind == Kind::requeue ? *options_.requeue : options_.to;
+    const deliver::NextHop to = request.kind == Kind::requeue ? *options_.requeue : options_.to;
     auto item = co_await find(request.mail_id, request.partition_tag, deadline);
     if (!item) co_return std::unexpected(std::move(item.error()));
     auto text = co_await read(*item, request.mail_id, request.mail_file, deadline);
@@ -323,4 +323,4 @@ Task<Result<std::vector<ReleaseResult>>> Releaser::release(ReleaseRequest reques
     co_return results;
 }
 
-}  // namespace tamis::proxy
+}  // namespace tamis::quarantine

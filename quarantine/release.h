@@ -14,13 +14,13 @@
 #include "base/async.h"
 #include "base/deadline.h"
 #include "base/result.h"
+#include "deliver/reinject.h"
 #include "quarantine/copy_reader.h"
 #include "quarantine/released_message.h"
 #include "quarantine/stored_copy.h"
-#include "deliver/reinject.h"
 #include "storage/quarantine_store.h"
 
-namespace tamis::proxy {
+namespace tamis::quarantine {
 
 struct ReleaseRequest {
     enum class Kind { release, requeue, report };
@@ -59,8 +59,8 @@ struct ReleaseOptions {
     std::string hostname;                          // ours: in fields and texts, and to know copies of other hosts by
     ReleaseFormat format = ReleaseFormat::resend;  // of a release; a report is always ARF
     std::string from, sender;                      // From and reverse-path of notes and reports
-    NextHop to;
-    std::optional<NextHop> requeue;  // where mail is handed in to be filtered again
+    deliver::NextHop to;
+    std::optional<deliver::NextHop> requeue;  // where mail is handed in to be filtered again
 };
 
 // kind_word - "release", "requeue" or "report"
@@ -78,7 +78,7 @@ Result<Located> locate(const storage::QuarantineItem& item);
 class Releaser {
 public:
     // `store` may be null: only files can be released then, and nothing is recorded
-    Releaser(ReleaseOptions options, storage::QuarantineStore* store, CopyReader& copies, Reinjector* reinjector)
+    Releaser(ReleaseOptions options, storage::QuarantineStore* store, CopyReader& copies, deliver::Reinjector* reinjector)
         : options_(std::move(options)), store_(store), copies_(copies), reinjector_(reinjector) {}
 
     // find - the one message of that id. Errc::conflict names the partitions when there are several.
@@ -97,15 +97,15 @@ private:
     std::vector<Target> targets(const ReleaseRequest& request, const StoredCopy& copy,
                                 const std::optional<storage::QuarantineItem>& item) const;
     Task<Done> claim_all(ReleaseRequest& request, std::vector<Target>& targets, Deadline deadline);
-    Task<void> submit(ReleaseRequest& request, const StoredCopy& copy, ReleaseFacts facts, std::vector<Target*> ours, NextHop to,
-                      Deadline deadline);
+    Task<void> submit(ReleaseRequest& request, const StoredCopy& copy, ReleaseFacts facts, std::vector<Target*> ours,
+                      deliver::NextHop to, Deadline deadline);
     Task<void> deliver(ReleaseRequest& request, const StoredCopy& copy, const std::optional<storage::QuarantineItem>& item,
-                       std::vector<Target>& targets, NextHop to, Deadline deadline);
+                       std::vector<Target>& targets, deliver::NextHop to, Deadline deadline);
 
     const ReleaseOptions options_;
     storage::QuarantineStore* store_;
     CopyReader& copies_;
-    Reinjector* reinjector_;
+    deliver::Reinjector* reinjector_;
 };
 
-}  // namespace tamis::proxy
+}  // namespace tamis::quarantine

@@ -12,7 +12,7 @@
 #include "storage/address_key.h"
 #include "storage/rows.h"
 
-namespace tamis::proxy {
+namespace tamis::quarantine {
 namespace {
 
 using Rows = std::vector<storage::RecipientState>;
@@ -242,4 +242,4 @@ std::string release_sender(const std::string& in_copy, const std::string& in_rec
     return octets && is_recorded(*octets) ? *octets : in_copy;
 }
 
-}  // namespace tamis::proxy
+}  // namespace tamis::quarantine

@@ -12,7 +12,7 @@
 #include "quarantine/stored_copy.h"
 #include "storage/quarantine_store.h"
 
-namespace tamis::proxy {
+namespace tamis::quarantine {
 
 struct ReleaseRecipient {
     std::string address;                         // as it goes to the next hop
@@ -32,4 +32,4 @@ std::string release_sender(const std::string& in_copy, const std::string& in_rec
 // recorded_forms - how an address may stand in maddr.email, the likeliest first
 std::vector<std::string> recorded_forms(std::string_view address);
 
-}  // namespace tamis::proxy
+}  // namespace tamis::quarantine

@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 
-namespace tamis::proxy {
+namespace tamis::quarantine {
 namespace {
 
 constexpr std::size_t width = 255;  // of smtp_resp
@@ -93,4 +93,4 @@ std::string state_words(std::string_view state) {
     }
 }
 
-}  // namespace tamis::proxy
+}  // namespace tamis::quarantine

@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-namespace tamis::proxy {
+namespace tamis::quarantine {
 
 struct ReleaseNote {
     bool finished = false;  // released; else: begun
@@ -43,4 +43,4 @@ std::string utc_text(std::chrono::system_clock::time_point when);
 // state_words - a letter of msgrcpt.rs as front ends write it: "new", "seen", "release requested", "released", ...
 std::string state_words(std::string_view state);
 
-}  // namespace tamis::proxy
+}  // namespace tamis::quarantine

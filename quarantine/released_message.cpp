@@ -8,7 +8,7 @@
 #include "mail/header_edit.h"
 #include "policy/marks.h"
 
-namespace tamis::proxy {
+namespace tamis::quarantine {
 namespace {
 
 using mail::field_text;
@@ -135,4 +135,4 @@ mail::EditedMessage released_message(const StoredCopy& copy, const ReleaseFacts&
     return out;
 }
 
-}  // namespace tamis::proxy
+}  // namespace tamis::quarantine

@@ -13,7 +13,7 @@
 #include "mail/edited_message.h"
 #include "quarantine/stored_copy.h"
 
-namespace tamis::proxy {
+namespace tamis::quarantine {
 
 enum class ReleaseFormat { resend, attach, plain, arf };
 
@@ -33,4 +33,4 @@ struct ReleaseFacts {
 
 mail::EditedMessage released_message(const StoredCopy& copy, const ReleaseFacts& facts);
 
-}  // namespace tamis::proxy
+}  // namespace tamis::quarantine

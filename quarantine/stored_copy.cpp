@@ -8,7 +8,7 @@
 #include "mail/header.h"
 #include "mail/path.h"
 
-namespace tamis::proxy {
+namespace tamis::quarantine {
 namespace {
 
 bool is_finding(std::string_view name) {
@@ -110,4 +110,4 @@ Result<StoredCopy> parse_stored_copy(std::shared_ptr<const mail::SealedSpool> sp
     return copy;
 }
 
-}  // namespace tamis::proxy
+}  // namespace tamis::quarantine

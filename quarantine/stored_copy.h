@@ -13,7 +13,7 @@
 #include "base/result.h"
 #include "mail/message.h"
 
-namespace tamis::proxy {
+namespace tamis::quarantine {
 
 struct StoredCopy {
     std::shared_ptr<const mail::SealedSpool> spool;   // all of it, CRLF line ends
@@ -37,4 +37,4 @@ Result<StoredCopy> parse_stored_copy(std::shared_ptr<const mail::SealedSpool> sp
 // field. One that never ends is given as it is: nobody is left out unsaid.
 std::vector<std::string> angle_addresses(std::string_view value);
 
-}  // namespace tamis::proxy
+}  // namespace tamis::quarantine

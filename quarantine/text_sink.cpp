@@ -9,7 +9,7 @@
 
 #include "storage/chunks.h"
 
-namespace tamis::proxy {
+namespace tamis::quarantine {
 
 Done FileSink::put(std::string_view bytes) {
     while (!bytes.empty()) {
@@ -124,4 +124,4 @@ Done write_text(std::string_view prefix, const mail::SealedSpool& spool, Sink& i
     return into.end();
 }
 
-}  // namespace tamis::proxy
+}  // namespace tamis::quarantine

@@ -12,7 +12,7 @@
 #include "base/result.h"
 #include "mail/message.h"
 
-namespace tamis::proxy {
+namespace tamis::quarantine {
 
 class Sink {
 public:
@@ -71,4 +71,4 @@ private:
 // Fault (Errc::timeout).
 Done write_text(std::string_view prefix, const mail::SealedSpool& spool, Sink& into, const std::function<bool()>& stop);
 
-}  // namespace tamis::proxy
+}  // namespace tamis::quarantine

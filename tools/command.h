@@ -8,7 +8,7 @@ namespace CLI {
 class App;
 }
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 
 struct Command {
     std::string_view name;
@@ -17,7 +17,6 @@ struct Command {
     std::function<int()> (*configure)(CLI::App& options);
 };
 
-std::function<int()> configure_doctor(CLI::App& options);
 std::function<int()> configure_expire(CLI::App& options);
 std::function<int()> configure_explain(CLI::App& options);
 std::function<int()> configure_import_amavisd(CLI::App& options);
@@ -25,4 +24,8 @@ std::function<int()> configure_open(CLI::App& options);
 std::function<int()> configure_quarantine(CLI::App& options);
 std::function<int()> configure_schema(CLI::App& options);
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools
+
+namespace tamis::doctor {
+std::function<int()> configure_doctor(CLI::App& options);
+}

@@ -13,7 +13,7 @@
 #include "base/text.h"
 #include "mail/category.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 namespace {
 
 using mail::PartFlag;
@@ -176,4 +176,4 @@ std::string tree_json(const OpenReport& report) {
     return boost::json::serialize(out) + "\n";
 }
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

@@ -10,7 +10,7 @@
 #include "mail/contents.h"
 #include "policy/unchecked_causes.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 
 // OpenReport - the contents, and what the rules say about them
 struct OpenReport {
@@ -28,4 +28,4 @@ std::string tree_text(const OpenReport& report);
 // tree_json - the same as one JSON object; docs/opening.md lists its fields
 std::string tree_json(const OpenReport& report);
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

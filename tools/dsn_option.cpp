@@ -9,7 +9,7 @@
 
 #include "base/text.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 namespace {
 
 constexpr std::size_t line_limit = 8192;
@@ -64,4 +64,4 @@ Result<storage::Dsn> dsn_of(const DsnOption& given) {
     return dsn;
 }
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

@@ -11,7 +11,7 @@ namespace CLI {
 class App;
 }
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 
 struct DsnOption {
     std::string dsn, user, password;
@@ -30,4 +30,4 @@ constexpr std::chrono::milliseconds away_round{3500};  // to try all DSNs of a l
 // everybody on the machine can read in the process list.
 Result<storage::Dsn> dsn_of(const DsnOption& given);
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

@@ -10,13 +10,13 @@
 #include "base/privileges.h"
 #include "base/safe_files.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 namespace {
 
 constexpr std::string_view file_prefix = "file:";
 
 // open_as_the_daemon - a file that is not there yet is made as the daemon would make it
-Done open_as_the_daemon(const Settings& settings) {
+Done open_as_the_daemon(const config::Settings& settings) {
     const auto& log = settings.log;
     const auto& server = settings.server;
     if (log.target.starts_with(file_prefix) && ::geteuid() == 0 && !server.user.empty()) {
@@ -33,7 +33,7 @@ void open_plain(int level) {
 
 }  // namespace
 
-void open_event_log(const Settings& settings) {
+void open_event_log(const config::Settings& settings) {
     const auto done = open_as_the_daemon(settings);
     if (done) return;
     fmt::print(stderr, "tamis: log.target: {}: what is done here is not in the log\n", describe(done.error()));
@@ -45,7 +45,7 @@ void open_quiet_log() {
     open_plain(nothing);
 }
 
-std::string who_asks(const Settings& settings) {
+std::string who_asks(const config::Settings& settings) {
     const char* sudo = std::getenv("SUDO_USER");
     const auto* account = ::getpwuid(::getuid());
     const std::string user = sudo != nullptr && ::getuid() == 0 ? sudo
@@ -54,4 +54,4 @@ std::string who_asks(const Settings& settings) {
     return user + "@" + settings.server.hostname;
 }
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

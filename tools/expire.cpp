@@ -18,14 +18,14 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "config/settings.h"
+#include "storage/expire.h"
 #include "tools/command.h"
 #include "tools/dsn_option.h"
 #include "tools/event_log.h"
 #include "tools/quarantine_view.h"
 #include "tools/time_text.h"
-#include "storage/expire.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 namespace {
 
 constexpr int trouble = 1, usage = 2;
@@ -53,7 +53,7 @@ Done narrow(const Options& options, storage::RetentionRules& rules) {
     for (const auto& [text, into] :
          {std::pair{&options.older_than, &ages.record}, std::pair{&options.copies_older_than, &ages.copy}}) {
         if (text->empty()) continue;
-        auto age = parse_age(*text);
+        auto age = config::parse_age(*text);
         if (!age) return std::unexpected(std::move(age.error()));
         *into = *age;
     }
@@ -160,7 +160,7 @@ int run(const Options& options) {
     std::error_code ignored;
     std::string by;  // whom the log names; empty: there is no log
     if (!options.database.is_given() || options.has_file || std::filesystem::exists(options.file, ignored)) {
-        const auto settings = load_settings_file(options.file, problems);
+        const auto settings = config::load_settings_file(options.file, problems);
         if (!problems.none()) return complain(join(problems.lines(), "\n"));
         if (!options.dry_run && settings->log.target != "stderr") {  // ours says it all already
             open_event_log(*settings);
@@ -169,7 +169,7 @@ int run(const Options& options) {
         how = settings->expiry;
         dsns = settings->storage_dsns;
     } else {
-        how = expire_options({}, nullptr, problems);
+        how = config::expire_options({}, nullptr, problems);
     }
     if (options.database.is_given()) {
         auto dsn = dsn_of(options.database);
@@ -240,4 +240,4 @@ std::function<int()> configure_expire(CLI::App& options) {
     };
 }
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

@@ -13,7 +13,7 @@
 #include "tools/event_log.h"
 #include "tools/explanation.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 namespace {
 
 struct Options {
@@ -23,7 +23,7 @@ struct Options {
 };
 
 // look_up - the rows of the one recipient; waits for the database at most five seconds
-Result<std::vector<policy::UserRow>> look_up(const Settings& settings, const storage::LookupRequest& request) {
+Result<std::vector<policy::UserRow>> look_up(const config::Settings& settings, const storage::LookupRequest& request) {
     if (settings.lookup_dsns.empty()) return std::vector<policy::UserRow>();
     const auto& first = settings.lookup_dsns.front();
     // to look must not create the daemon's database, with an owner of its own
@@ -31,7 +31,7 @@ Result<std::vector<policy::UserRow>> look_up(const Settings& settings, const sto
         fmt::print(stderr, "tamis: {}: there is no database yet: no rows\n", first.named());
         return std::vector<policy::UserRow>();
     }
-    auto options = lookup_options(settings);
+    auto options = config::lookup_options(settings);
     options.patience = away_patience;
     options.round = away_round;
     auto store = storage::open_lookup_store(settings.lookup_dsns, options);
@@ -50,7 +50,7 @@ Result<std::vector<policy::UserRow>> look_up(const Settings& settings, const sto
 int explain(const Options& options) {
     open_quiet_log();
     Problems problems(options.file);
-    const auto settings = load_settings_file(options.file, problems);
+    const auto settings = config::load_settings_file(options.file, problems);
     for (const auto& line : problems.lines()) fmt::print(stderr, "{}\n", line);
     if (!problems.none()) return 1;
     mail::Envelope envelope;
@@ -59,14 +59,14 @@ int explain(const Options& options) {
     envelope.listener = options.listener;
     if (!options.listener.starts_with('/')) envelope.socket_address = "127.0.0.1";
     if (!options.client.empty()) envelope.client.address = options.client;
-    const auto banks = choose_banks(*settings, envelope);
-    const auto request = make_lookup(*settings, envelope, {});
+    const auto banks = config::choose_banks(*settings, envelope);
+    const auto request = config::make_lookup(*settings, envelope, {});
     const auto rows = look_up(*settings, request);
     if (!rows) {
         fmt::print(stderr, "tamis: {}\n", describe(rows.error()));
         return 1;
     }
-    const auto wishes = resolve(*settings, banks, request, {*rows});
+    const auto wishes = config::resolve(*settings, banks, request, {*rows});
     const Explained explained{settings.get(), &envelope, &banks, &request, &*rows, &wishes.front()};
     fmt::print("{}", explain_settings(explained));
     if (!options.score && options.category.empty()) return 0;
@@ -93,4 +93,4 @@ std::function<int()> configure_explain(CLI::App& options) {
     return [given] { return explain(*given); };
 }
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

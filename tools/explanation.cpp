@@ -6,11 +6,11 @@
 #include <array>
 
 #include "base/text.h"
+#include "config/value_checks.h"
 #include "mail/address.h"
 #include "policy/size_limit.h"
-#include "config/value_checks.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 namespace {
 
 using mail::ContentCategory;
@@ -103,9 +103,10 @@ std::string explain_settings(const Explained& of) {
     for (const auto& text : of.wishes->senders.reasons) out += fmt::format("sender     {}\n", text);
     for (const auto& text : of.wishes->effective.problems) out += fmt::format("PROBLEM    {}\n", text);
     for (const auto& text : of.wishes->senders.problems) out += fmt::format("PROBLEM    {}\n", text);
-    for (const auto& text : complaints(of.wishes->effective, *of.banks, *of.rows)) out += fmt::format("PROBLEM    {}\n", text);
+    for (const auto& text : config::complaints(of.wishes->effective, *of.banks, *of.rows))
+        out += fmt::format("PROBLEM    {}\n", text);
     out += '\n';
-    const auto lines = setting_lines(of.settings);
+    const auto lines = config::setting_lines(of.settings);
     for (std::size_t field = 0; field < policy::fields().size(); ++field) {
         const auto& row = policy::fields()[field];
         const auto& origin = of.wishes->effective.origins[field];
@@ -157,4 +158,4 @@ std::string explain_outcome(const Explained& of, const Example& found) {
     return out;
 }
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

@@ -8,19 +8,19 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "config/look_up.h"
 #include "mail/envelope.h"
 #include "policy/judge.h"
-#include "config/look_up.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 
 struct Explained {
-    const Settings* settings = nullptr;
+    const config::Settings* settings = nullptr;
     const mail::Envelope* envelope = nullptr;  // one recipient
     const policy::LoadedBanks* banks = nullptr;
     const storage::LookupRequest* request = nullptr;
     const std::vector<policy::UserRow>* rows = nullptr;
-    const Wishes* wishes = nullptr;
+    const config::Wishes* wishes = nullptr;
 };
 
 // Example - what could be found in a message
@@ -39,4 +39,4 @@ std::string explain_settings(const Explained& of);
 // explain_outcome - what happens to such a message, category by category
 std::string explain_outcome(const Explained& of, const Example& found);
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

@@ -21,7 +21,7 @@
 #include "tools/command.h"
 #include "tools/import/translation.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 namespace {
 
 namespace fs = std::filesystem;
@@ -108,18 +108,18 @@ Checked check_result(const std::string& toml) {
     const int file = ::memfd_create("tamis.toml", MFD_CLOEXEC);
     if (file < 0) return {{fmt::format("the result could not be checked: {}", last_error())}, {}, {}, {}};
     const bool is_written = ::write(file, toml.data(), toml.size()) == static_cast<ssize_t>(toml.size());
-    const auto settings = load_settings_file(fmt::format("/proc/self/fd/{}", file), problems);
+    const auto settings = config::load_settings_file(fmt::format("/proc/self/fd/{}", file), problems);
     ::close(file);
     if (!is_written) return {{"the result could not be checked: no memory"}, {}, {}, {}};
-    if (problems.none()) make_snapshot(settings, problems);
+    if (problems.none()) config::make_snapshot(settings, problems);
     if (!problems.none()) return {problems.lines(), {}, {}, {}};
-    const auto unit = read_unit({std::string(shipped_unit())});
+    const auto unit = config::read_unit({std::string(config::shipped_unit())});
     Problems here("the result"), unit_paths("the result");  // the drop-in says what the unit needs
-    check_start(*settings, here, unit_paths);
+    config::check_start(*settings, here, unit_paths);
     std::vector<std::string> warnings;
     for (const auto& line : settings->warnings)
         warnings.push_back("the result" + line.substr(std::min(line.size(), settings->file.size())));
-    return {{}, here.lines(), warnings, unit_drop_in(*settings, unit)};
+    return {{}, here.lines(), warnings, config::unit_drop_in(*settings, unit)};
 }
 
 // write_output - the file is there complete or not at all; without `force` never in place of another
@@ -222,4 +222,4 @@ std::function<int()> configure_import_amavisd(CLI::App& options) {
     return [given] { return run(*given); };
 }
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

@@ -12,17 +12,17 @@
 #include <memory>
 
 #include "base/log.h"
+#include "base/privileges.h"
 #include "base/text.h"
+#include "config/settings.h"
 #include "policy/banned.h"
 #include "policy/header_check.h"
 #include "policy/notice_parts.h"
-#include "base/privileges.h"
-#include "config/settings.h"
+#include "scanners/worker/pool.h"
 #include "tools/command.h"
 #include "tools/contents_text.h"
-#include "scanners/worker/pool.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 namespace {
 
 struct Options {
@@ -65,17 +65,17 @@ Result<std::string> read_message(const std::string& path, std::vector<mail::Remo
     return policy::with_crlf(lines);
 }
 
-Result<std::shared_ptr<const Settings>> load_settings(const Options& options) {
-    if (options.config.empty() && !std::filesystem::exists(usual_config)) return std::make_shared<const Settings>();
+Result<std::shared_ptr<const config::Settings>> load_settings(const Options& options) {
+    if (options.config.empty() && !std::filesystem::exists(usual_config)) return std::make_shared<const config::Settings>();
     const std::string path = options.config.empty() ? usual_config : options.config;
     Problems problems(path);
-    auto settings = load_settings_file(path, problems);
+    auto settings = config::load_settings_file(path, problems);
     for (const auto& line : problems.lines()) fmt::print(stderr, "{}\n", line);
     if (!problems.none()) return fail(Errc::bad_input, path + " has problems");
     return settings;
 }
 
-Result<mail::Contents> open_in_worker(const Settings& settings, std::shared_ptr<const mail::SealedSpool> spool) {
+Result<mail::Contents> open_in_worker(const config::Settings& settings, std::shared_ptr<const mail::SealedSpool> spool) {
     auto spawning = open::spawner_options_of(settings.open);
     auto program = open::open_worker_program(spawning);
     if (!program) return std::unexpected(std::move(program.error()));
@@ -106,7 +106,7 @@ Result<mail::Contents> open_in_worker(const Settings& settings, std::shared_ptr<
 }
 
 // judge_parts - which rule would ban which part, for a recipient with the lists of --rules or of [policy]
-void judge_parts(const Settings& settings, const Options& options, const mail::Contents& contents, OpenReport& report) {
+void judge_parts(const config::Settings& settings, const Options& options, const mail::Contents& contents, OpenReport& report) {
     Problems own("banned rules");  // those of the file were told when it was loaded
     const auto rules = policy::BannedRules::load(settings.config, own);
     policy::BannedCheck check(rules, contents);
@@ -133,7 +133,7 @@ mail::Message message_of(std::string text, std::vector<mail::RemovedControl> rem
 }
 
 // header_problems_of - the envelope is taken for one of a sender without SMTPUTF8
-std::vector<policy::HeaderProblem> header_problems_of(const Settings& settings, const mail::Message& message,
+std::vector<policy::HeaderProblem> header_problems_of(const config::Settings& settings, const mail::Message& message,
                                                       const mail::Contents& contents) {
     mail::Envelope envelope;
     envelope.sender = "somebody";
@@ -179,4 +179,4 @@ std::function<int()> configure_open(CLI::App& options) {
     return [given] { return open_file(*given); };
 }
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

@@ -16,18 +16,18 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "config/options.h"
 #include "mail/address.h"
 #include "mail/ids.h"
 #include "mail/path.h"
 #include "quarantine/release.h"
-#include "config/options.h"
 #include "tools/command.h"
 #include "tools/dsn_option.h"
 #include "tools/event_log.h"
 #include "tools/quarantine_view.h"
 #include "tools/time_text.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 namespace {
 
 constexpr int trouble = 1, usage = 2;
@@ -46,13 +46,13 @@ struct Options {
 
 // Tool - what every command works with
 struct Tool {
-    std::shared_ptr<const Settings> settings;
+    std::shared_ptr<const config::Settings> settings;
     std::shared_ptr<storage::QuarantineStore> store;
     std::unique_ptr<Slots> memory = std::make_unique<Slots>(1ULL << 30);
-    std::unique_ptr<CopyReader> copies;
-    std::unique_ptr<Reinjector> reinjector;
+    std::unique_ptr<quarantine::CopyReader> copies;
+    std::unique_ptr<deliver::Reinjector> reinjector;
 
-    Releaser releaser() const { return {release_options(*settings), store.get(), *copies, reinjector.get()}; }
+    quarantine::Releaser releaser() const { return {config::release_options(*settings), store.get(), *copies, reinjector.get()}; }
 };
 
 int say(const Fault& fault) {
@@ -73,7 +73,7 @@ Result<Tool> open_tool(const Options& options, bool must_write) {
     open_quiet_log();
     Problems problems(options.file);
     Tool tool;
-    tool.settings = load_settings_file(options.file, problems);
+    tool.settings = config::load_settings_file(options.file, problems);
     if (!problems.none()) return fail(Errc::bad_input, join(problems.lines(), "\n"));
     if (must_write) open_event_log(*tool.settings);
     auto dsns = tool.settings->storage_dsns;
@@ -92,12 +92,13 @@ Result<Tool> open_tool(const Options& options, bool must_write) {
     std::error_code ignored;
     const auto& state_dir = tool.settings->server.state_dir;
     const bool usable = std::filesystem::is_directory(state_dir, ignored) && ::access(state_dir.c_str(), W_OK) == 0;
-    tool.copies = std::make_unique<CopyReader>(SpoolOptions{usable ? state_dir : std::string("/tmp"), 64ULL << 20}, *tool.memory);
+    tool.copies = std::make_unique<quarantine::CopyReader>(
+        deliver::SpoolOptions{usable ? state_dir : std::string("/tmp"), 64ULL << 20}, *tool.memory);
     return tool;
 }
 
 // run - a command's coroutine to its end, on this thread
-int run(const std::function<Task<int>()>& command, Reinjector* reinjector = nullptr) {
+int run(const std::function<Task<int>()>& command, deliver::Reinjector* reinjector = nullptr) {
     std::signal(SIGPIPE, SIG_IGN);
     asio::io_context loop(1);
     int status = trouble;
@@ -201,7 +202,8 @@ Task<int> show(const Tool& tool, const Options& options) {
     int status = 0;
     if (!options.no_text && item->type != "") {
         auto text = co_await tool.releaser().read(*item, id, {}, deadline);
-        auto copy = text ? parse_stored_copy(text->spool, text->has_8bit) : Result<StoredCopy>(std::unexpected(text.error()));
+        auto copy = text ? quarantine::parse_stored_copy(text->spool, text->has_8bit)
+                         : Result<quarantine::StoredCopy>(std::unexpected(text.error()));
         auto seen = copy ? mail_view(*copy, options.text_limit) : Result<MailView>(std::unexpected(copy.error()));
         if (seen) view = std::move(*seen);
         else status = say(seen.error());
@@ -246,7 +248,7 @@ Task<int> raw(const Tool& tool, const Options& options) {
     if (!text) co_return say(text.error());
     std::uint64_t begin = 0;
     if (options.message_only) {
-        auto copy = parse_stored_copy(text->spool, text->has_8bit);
+        auto copy = quarantine::parse_stored_copy(text->spool, text->has_8bit);
         if (!copy) co_return say(copy.error());
         begin = copy->begin;
     }
@@ -254,11 +256,11 @@ Task<int> raw(const Tool& tool, const Options& options) {
     co_return 0;
 }
 
-Task<int> release(const Tool& tool, const Options& options, ReleaseRequest::Kind kind) {
+Task<int> release(const Tool& tool, const Options& options, quarantine::ReleaseRequest::Kind kind) {
     int status = 0;
     const auto by = who_asks(*tool.settings);
     for (const auto& id : options.ids) {
-        ReleaseRequest request;
+        quarantine::ReleaseRequest request;
         request.kind = kind;
         request.mail_id = id;
         request.partition_tag = options.partition;
@@ -272,7 +274,7 @@ Task<int> release(const Tool& tool, const Options& options, ReleaseRequest::Kind
             if (results.error().is(Errc::conflict)) results.error().detail += " (--partition)";
             if (options.json)
                 fmt::print("{{\"mail_id\":{},\"error\":{}}}\n", json_text(id), json_text(describe(results.error())));
-            log::warning({}, "quarantine: {} of {} by {} failed: {}", kind_word(kind), id, escaped(by),
+            log::warning({}, "quarantine: {} of {} by {} failed: {}", quarantine::kind_word(kind), id, escaped(by),
                          describe(results.error()));
             status = say(results.error());
             continue;
@@ -280,8 +282,9 @@ Task<int> release(const Tool& tool, const Options& options, ReleaseRequest::Kind
         if (options.json) fmt::print("{}\n", json_of(id, *results));
         else if (results->empty()) fmt::print("{}: it was kept from nobody; name a recipient with --to\n", id);
         else fmt::print("{}", release_text(id, *results));
-        const auto is_done = [](const ReleaseResult& result) {
-            return (result.end == ReleaseResult::End::delivered || result.end == ReleaseResult::End::already) &&
+        const auto is_done = [](const quarantine::ReleaseResult& result) {
+            return (result.end == quarantine::ReleaseResult::End::delivered ||
+                    result.end == quarantine::ReleaseResult::End::already) &&
                    result.trouble.empty();
         };
         if (results->empty() || !std::ranges::all_of(*results, is_done)) status = trouble;
@@ -290,8 +293,8 @@ Task<int> release(const Tool& tool, const Options& options, ReleaseRequest::Kind
 }
 
 // remove_file - the quarantine file of a message; a mailbox file stays, it has others in it
-Done remove_file(const Settings& settings, const std::string& name) {
-    const auto file = open_beneath(settings.quarantine.directory, name);
+Done remove_file(const config::Settings& settings, const std::string& name) {
+    const auto file = quarantine::open_beneath(settings.quarantine.directory, name);
     if (!file) return std::unexpected(file.error());
     std::string begin(5, '\0');
     const bool is_mbox = ::read(*file, begin.data(), begin.size()) == 5 && begin == "From ";
@@ -322,9 +325,9 @@ Task<int> remove(const Tool& tool, const Options& options) {
             status = say(item.error());
             continue;
         }
-        const auto located = locate(*item);
-        if (located && located->kind == Located::Kind::file && item->host != tool.settings->server.hostname) {
-            const auto here = open_beneath(tool.settings->quarantine.directory, located->name);
+        const auto located = quarantine::locate(*item);
+        if (located && located->kind == quarantine::Located::Kind::file && item->host != tool.settings->server.hostname) {
+            const auto here = quarantine::open_beneath(tool.settings->quarantine.directory, located->name);
             if (!here) {
                 status = say({make_error_code(Errc::not_found),
                               fmt::format("the copy of {} is a file on the host {}: delete it there", id, item->host)});
@@ -339,7 +342,7 @@ Task<int> remove(const Tool& tool, const Options& options) {
             continue;
         }
         note_removal(tool, *item);
-        if (located && located->kind == Located::Kind::file)
+        if (located && located->kind == quarantine::Located::Kind::file)
             if (auto done = remove_file(*tool.settings, located->name); !done) status = say(done.error());
         if (options.json) fmt::print("{{\"mail_id\":{},\"deleted\":true}}\n", json_text(id));
         else fmt::print("{}: deleted\n", id);
@@ -401,20 +404,20 @@ int do_with_id(const Given& given, bool must_write, Task<int> (*action)(const To
     return run([&] { return action(*tool, *given); });
 }
 
-int do_release(const Given& given, ReleaseRequest::Kind kind) {
+int do_release(const Given& given, quarantine::ReleaseRequest::Kind kind) {
     for (const auto& id : given->ids)
         if (!mail::is_mail_id(id)) return wrong(fmt::format("\"{}\" is no mail_id", safe_text(id, 40)));
     auto tool = open_tool(*given, true);
     if (!tool) return say(tool.error());
-    auto options = reinject_options(*tool->settings);
+    auto options = config::reinject_options(*tool->settings);
     if (!options) return say(options.error());
-    tool->reinjector = std::make_unique<Reinjector>(std::move(*options));
+    tool->reinjector = std::make_unique<deliver::Reinjector>(std::move(*options));
     return run([&] { return release(*tool, *given, kind); }, tool->reinjector.get());
 }
 
 void add_release(CLI::App& options, const Given& given, const std::shared_ptr<std::function<int()>>& chosen,
-                 ReleaseRequest::Kind kind) {
-    const bool requeue = kind == ReleaseRequest::Kind::requeue;
+                 quarantine::ReleaseRequest::Kind kind) {
+    const bool requeue = kind == quarantine::ReleaseRequest::Kind::requeue;
     auto* command = options.add_subcommand(requeue ? "requeue" : "release",
                                            requeue ? "hand messages in again to be filtered anew (release.requeue)"
                                                    : "deliver messages to those from whom they were kept");
@@ -466,8 +469,8 @@ std::function<int()> configure_quarantine(CLI::App& options) {
     raw_it->add_flag("--message", given->message_only, "without the fields that the filter put on top");
     raw_it->callback([given, chosen] { *chosen = [given] { return do_with_id(given, false, raw); }; });
 
-    add_release(options, given, chosen, ReleaseRequest::Kind::release);
-    add_release(options, given, chosen, ReleaseRequest::Kind::requeue);
+    add_release(options, given, chosen, quarantine::ReleaseRequest::Kind::release);
+    add_release(options, given, chosen, quarantine::ReleaseRequest::Kind::requeue);
 
     auto* delete_it = options.add_subcommand("delete", "remove the copies; the records stay until they expire");
     add_common(*delete_it, given);
@@ -481,4 +484,4 @@ std::function<int()> configure_quarantine(CLI::App& options) {
     return [chosen] { return (*chosen)(); };
 }
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

@@ -15,10 +15,10 @@
 #include "mail/address.h"
 #include "mail/header.h"
 #include "quarantine/release_state.h"
-#include "tools/time_text.h"
 #include "storage/retention.h"
+#include "tools/time_text.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 namespace {
 
 namespace json = boost::json;
@@ -69,15 +69,15 @@ json::string named(std::string_view address) {
 json::object object_of(const storage::RecipientState& to) {
     json::object out;
     out["address"] = named(to.address);
-    out["state"] = utf8(state_words(to.state));
+    out["state"] = utf8(quarantine::state_words(to.state));
     out["rs"] = utf8(to.state);
     out["ds"] = utf8(std::string(1, to.disposition));
     out["category"] = utf8(category_word(to.content));
     out["score"] = to.score;
-    out["response"] = utf8(without_note(to.response));
-    const auto standing = standing_of(to.state, to.response);
-    if (standing.kind != Standing::Kind::free) {
-        out["release"] = utf8(describe_note(standing.note));
+    out["response"] = utf8(quarantine::without_note(to.response));
+    const auto standing = quarantine::standing_of(to.state, to.response);
+    if (standing.kind != quarantine::Standing::Kind::free) {
+        out["release"] = utf8(quarantine::describe_note(standing.note));
         out["release_time"] = utf8(standing.note.when);
         out["release_by"] = utf8(standing.note.by);
         out["queue_id"] = utf8(standing.note.queue_id);
@@ -112,14 +112,14 @@ json::object object_of(const storage::QuarantineItem& item) {
     return out;
 }
 
-std::string_view end_word(ReleaseResult::End end) {
+std::string_view end_word(quarantine::ReleaseResult::End end) {
     switch (end) {
-        case ReleaseResult::End::delivered: return "delivered";
-        case ReleaseResult::End::already: return "already";
-        case ReleaseResult::End::releasing: return "releasing";
-        case ReleaseResult::End::refused: return "refused";
-        case ReleaseResult::End::unknown: return "unknown";
-        case ReleaseResult::End::left_out: return "left out";
+        case quarantine::ReleaseResult::End::delivered: return "delivered";
+        case quarantine::ReleaseResult::End::already: return "already";
+        case quarantine::ReleaseResult::End::releasing: return "releasing";
+        case quarantine::ReleaseResult::End::refused: return "refused";
+        case quarantine::ReleaseResult::End::unknown: return "unknown";
+        case quarantine::ReleaseResult::End::left_out: return "left out";
     }
     return "unknown";
 }
@@ -190,7 +190,7 @@ std::optional<char> category_letter(std::string_view word) {
 
 std::optional<char> state_letter(std::string_view word) {
     for (const char letter : {' ', 'V', 'p', 'R', 't', 'D', 'S', 'H', 'M'})
-        if (equal_fold(word, state_words(std::string_view(&letter, 1)))) return letter;
+        if (equal_fold(word, quarantine::state_words(std::string_view(&letter, 1)))) return letter;
     if (word == "requested") return 'p';
     if (word.size() == 1 && word.front() > ' ' && word.front() < 0x7f) return word.front();
     return {};
@@ -200,7 +200,7 @@ std::string list_text(const storage::QuarantineItem& item) {
     std::string to, states;
     for (const auto& recipient : item.recipients) {
         to += (to.empty() ? "" : ", ") + safe_text(recipient.address, 100);
-        const auto words = state_words(recipient.state);
+        const auto words = quarantine::state_words(recipient.state);
         if (states.find(words) == std::string::npos) states += (states.empty() ? "" : ", ") + words;
     }
     if (item.has_more_recipients) to += ", ...";
@@ -229,27 +229,28 @@ std::string show_text(const storage::QuarantineItem& item) {
     line("message-id", safe_text(item.message_id, 300));
     line("copy", kept_in(item));
     for (const auto& to : item.recipients) {
-        out += fmt::format("recipient    <{}>: {}, {}, {}, score {:.3f}\n", safe_text(to.address, 300), state_words(to.state),
-                           category_word(to.content), disposition_word(to.disposition), to.score);
-        line("", safe_text(without_note(to.response), 300));
-        const auto standing = standing_of(to.state, to.response);
-        if (standing.kind != Standing::Kind::free) line("", safe_text(describe_note(standing.note), 300));
+        out +=
+            fmt::format("recipient    <{}>: {}, {}, {}, score {:.3f}\n", safe_text(to.address, 300),
+                        quarantine::state_words(to.state), category_word(to.content), disposition_word(to.disposition), to.score);
+        line("", safe_text(quarantine::without_note(to.response), 300));
+        const auto standing = quarantine::standing_of(to.state, to.response);
+        if (standing.kind != quarantine::Standing::Kind::free) line("", safe_text(quarantine::describe_note(standing.note), 300));
     }
     return out;
 }
 
-std::string release_text(const std::string& mail_id, const std::vector<ReleaseResult>& results) {
+std::string release_text(const std::string& mail_id, const std::vector<quarantine::ReleaseResult>& results) {
     std::string out;
     for (const auto& result : results) {
         const auto to = fmt::format("{} to <{}>: ", mail_id, safe_text(result.address, 300));
-        if (result.end == ReleaseResult::End::delivered)
+        if (result.end == quarantine::ReleaseResult::End::delivered)
             out += fmt::format("{}delivered, queue id {}\n", to, safe_text(result.queue_id, 100));
-        else if (result.end == ReleaseResult::End::already)
+        else if (result.end == quarantine::ReleaseResult::End::already)
             out += fmt::format("{}{} (--again delivers it once more)\n", to, safe_text(result.text, 300));
-        else if (result.end == ReleaseResult::End::releasing)
+        else if (result.end == quarantine::ReleaseResult::End::releasing)
             out += fmt::format("{}NOT delivered: {}; look into the log of the next hop, --again delivers it once more\n", to,
                                safe_text(result.text, 300));
-        else if (result.end == ReleaseResult::End::unknown)
+        else if (result.end == quarantine::ReleaseResult::End::unknown)
             out +=
                 fmt::format("{}UNKNOWN: the connection died after the message was sent: {}\n", to, safe_text(result.text, 300));
         else
@@ -280,12 +281,12 @@ std::string stats_text(const storage::QuarantineStats& stats) {
     for (const auto& [letter, sum] : kinds) line("category", category_word(letter), sum);
     for (const auto& [host, sum] : hosts) line("host", safe_text(host, 255), sum);
     for (const auto& [state, count] : stats.states)
-        out += fmt::format("{:<10} {:<30} {:>19}\n", "state", state_words(state), counted(count, "recipient"));
+        out += fmt::format("{:<10} {:<30} {:>19}\n", "state", quarantine::state_words(state), counted(count, "recipient"));
     line("all", "", all);
     return out;
 }
 
-Result<MailView> mail_view(const StoredCopy& copy, std::size_t limit) {
+Result<MailView> mail_view(const quarantine::StoredCopy& copy, std::size_t limit) {
     MailView view;
     const auto head = copy.spool->head().substr(copy.begin);
     const auto header = mail::parse_header(head);
@@ -317,7 +318,7 @@ std::string json_of(const storage::QuarantineItem& item, const MailView& view) {
     return json::serialize(out);
 }
 
-std::string json_of(const std::string& mail_id, const std::vector<ReleaseResult>& results) {
+std::string json_of(const std::string& mail_id, const std::vector<quarantine::ReleaseResult>& results) {
     json::array recipients;
     for (const auto& result : results)
         recipients.push_back(json::object{{"address", named(result.address)},
@@ -338,10 +339,11 @@ std::string json_of(const storage::QuarantineStats& stats) {
                                       {"messages", count.messages},
                                       {"octets", count.octets}});
     for (const auto& [state, count] : stats.states)
-        states.push_back(json::object{{"state", utf8(state_words(state))}, {"rs", utf8(state)}, {"recipients", count}});
+        states.push_back(
+            json::object{{"state", utf8(quarantine::state_words(state))}, {"rs", utf8(state)}, {"recipients", count}});
     return json::serialize(json::object{{"counts", std::move(counts)}, {"states", std::move(states)}});
 }
 
 std::string json_text(std::string_view text) { return json::serialize(utf8(text)); }
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

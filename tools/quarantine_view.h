@@ -12,7 +12,7 @@
 #include "quarantine/stored_copy.h"
 #include "storage/quarantine_store.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 
 enum class Lines : bool { one, many };
 
@@ -26,7 +26,7 @@ std::optional<char> state_letter(std::string_view word);
 
 std::string list_text(const storage::QuarantineItem& item);
 std::string show_text(const storage::QuarantineItem& item);
-std::string release_text(const std::string& mail_id, const std::vector<ReleaseResult>& results);
+std::string release_text(const std::string& mail_id, const std::vector<quarantine::ReleaseResult>& results);
 std::string stats_text(const storage::QuarantineStats& stats);
 
 // mail_view - the message as escaped text: header fields decoded, then the body as it is, cut at `limit` octets
@@ -35,12 +35,12 @@ struct MailView {
     std::string body;
     bool is_cut = false;
 };
-Result<MailView> mail_view(const StoredCopy& copy, std::size_t limit);
+Result<MailView> mail_view(const quarantine::StoredCopy& copy, std::size_t limit);
 
 std::string json_of(const storage::QuarantineItem& item);  // one object
 std::string json_of(const storage::QuarantineItem& item, const MailView& view);
-std::string json_of(const std::string& mail_id, const std::vector<ReleaseResult>& results);
+std::string json_of(const std::string& mail_id, const std::vector<quarantine::ReleaseResult>& results);
 std::string json_of(const storage::QuarantineStats& stats);
 std::string json_text(std::string_view text);  // a JSON string
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

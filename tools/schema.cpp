@@ -11,14 +11,14 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "config/settings.h"
-#include "tools/command.h"
-#include "tools/dsn_option.h"
-#include "tools/event_log.h"
 #include "storage/schema.h"
 #include "storage/schema_check.h"
 #include "storage/schema_tool.h"
+#include "tools/command.h"
+#include "tools/dsn_option.h"
+#include "tools/event_log.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 namespace {
 
 using storage::Dsn;
@@ -51,7 +51,7 @@ Result<std::vector<Place>> places(const Options& options) {
         return std::vector<Place>{{"", {std::move(*dsn)}, {}}};
     }
     Problems problems(options.file);
-    const auto settings = load_settings_file(options.file, problems);
+    const auto settings = config::load_settings_file(options.file, problems);
     for (const auto& line : problems.lines()) fmt::print(stderr, "{}\n", line);
     if (!problems.none()) return fail(Errc::bad_input, options.file + ": correct it first, or give --dsn");
     const auto same = std::ranges::equal(settings->storage_dsns, settings->lookup_dsns, {}, &Dsn::shown, &Dsn::shown);
@@ -290,4 +290,4 @@ std::function<int()> configure_schema(CLI::App& options) {
     return [given, command = &options] { return run(*command, *given); };
 }
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

@@ -5,26 +5,26 @@
 #include <array>
 #include <exception>
 
-#include "tools/command.h"
 #include "config/command_line.h"
+#include "tools/command.h"
 
 namespace {
 
-using tamis::proxy::tools::Command;
+using tamis::tools::Command;
 
 constexpr std::array commands = {
     Command{"doctor",
             "check the running set-up from outside: databases, engines, next hop, Postfix, rights; each finding with its fix",
-            tamis::proxy::tools::configure_doctor},
-    Command{"expire", "remove records and quarantined copies that are past their age", tamis::proxy::tools::configure_expire},
+            tamis::doctor::configure_doctor},
+    Command{"expire", "remove records and quarantined copies that are past their age", tamis::tools::configure_expire},
     Command{"explain", "print each effective setting of a recipient with where it comes from, and what would happen to a message",
-            tamis::proxy::tools::configure_explain},
+            tamis::tools::configure_explain},
     Command{"import-amavisd", "translate the configuration of an amavisd-new into one of Tamis",
-            tamis::proxy::tools::configure_import_amavisd},
-    Command{"open", "print the tree of parts of a message as the filter sees it", tamis::proxy::tools::configure_open},
-    Command{"quarantine", "list, show, release and delete what is in the quarantine", tamis::proxy::tools::configure_quarantine},
+            tamis::tools::configure_import_amavisd},
+    Command{"open", "print the tree of parts of a message as the filter sees it", tamis::tools::configure_open},
+    Command{"quarantine", "list, show, release and delete what is in the quarantine", tamis::tools::configure_quarantine},
     Command{"schema", "check a database, create the tables, or bring an amavisd's tables of any age up to date",
-            tamis::proxy::tools::configure_schema},
+            tamis::tools::configure_schema},
 };
 
 int run(int argc, char** argv) {
@@ -37,14 +37,14 @@ int run(int argc, char** argv) {
         auto* options = cli.add_subcommand(std::string(command.name), std::string(command.text));
         options->callback([&chosen, action = command.configure(*options)] { chosen = action; });
     }
-    if (const auto status = tamis::proxy::tools::parse_command_line(cli, argc, argv)) return *status;
+    if (const auto status = tamis::config::parse_command_line(cli, argc, argv)) return *status;
     if (version) {
         fmt::print("tamis {}\n", TAMIS_VERSION);
         return 0;
     }
     if (chosen) return chosen();
     fmt::print("{}", cli.help());
-    return tamis::proxy::tools::wrong_usage;
+    return tamis::config::wrong_usage;
 }
 
 }  // namespace

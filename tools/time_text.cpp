@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 namespace {
 
 std::unexpected<Fault> bad(std::string_view text) {
@@ -73,4 +73,4 @@ std::string time_text(std::int64_t seconds) {
                        clock.seconds().count());
 }
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

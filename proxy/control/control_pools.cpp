@@ -11,7 +11,7 @@
 
 namespace tamis::proxy {
 
-ControlPeer identify(int descriptor, bool is_unix, std::string address, std::string listener, const Settings& settings) {
+ControlPeer identify(int descriptor, bool is_unix, std::string address, std::string listener, const config::Settings& settings) {
     ControlPeer out{is_unix, std::move(address), std::move(listener), 0, ControlPools::strangers, {}};
     if (!is_unix) {
         if (settings.control_peers.contains(out.address)) out.pool = "peers";

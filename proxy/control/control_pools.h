@@ -15,9 +15,11 @@
 
 #include "base/deadline.h"
 
-namespace tamis::proxy {
-
+namespace tamis::config {
 struct Settings;
+}
+
+namespace tamis::proxy {
 
 // ControlPeer - who speaks AM.PDP with us
 struct ControlPeer {
@@ -30,7 +32,7 @@ struct ControlPeer {
 };
 
 // identify - asks the kernel who has connected, and the settings whether that may be
-ControlPeer identify(int descriptor, bool is_unix, std::string address, std::string listener, const Settings& settings);
+ControlPeer identify(int descriptor, bool is_unix, std::string address, std::string listener, const config::Settings& settings);
 
 class ControlPools {
     struct State;

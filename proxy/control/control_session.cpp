@@ -9,12 +9,12 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "base/text.h"
+#include "config/options.h"
 #include "mail/ids.h"
 #include "mail/path.h"
 #include "proxy/control/policy_request.h"
-#include "quarantine/release.h"
-#include "config/options.h"
 #include "proxy/unclear_line.h"
+#include "quarantine/release.h"
 
 namespace tamis::proxy {
 namespace {
@@ -45,7 +45,7 @@ AmpdpAnswer release_failure(const Fault& fault) {
 }  // namespace
 
 ControlSession::ControlSession(std::unique_ptr<Stream> stream, ControlPeer peer, std::shared_ptr<ControlPools::Place> place,
-                               Services& services, Pipeline& pipeline, Reinjector& reinjector)
+                               Services& services, Pipeline& pipeline, deliver::Reinjector& reinjector)
     : stream_(std::move(stream)),
       peer_(std::move(peer)),
       place_(std::move(place)),
@@ -173,7 +173,7 @@ Task<AmpdpAnswer> ControlSession::answer(AmpdpRequest request) {
     co_return co_await answer_policy_request(std::move(request), caller, services_, pipeline_);
 }
 
-Done ControlSession::check_secret(const AmpdpRequest& request, const Settings& settings) const {
+Done ControlSession::check_secret(const AmpdpRequest& request, const config::Settings& settings) const {
     const auto& secret = request.first("secret_id");
     const auto& rule = settings.control.secret_required;
     if (secret.empty()) {
@@ -187,10 +187,10 @@ Done ControlSession::check_secret(const AmpdpRequest& request, const Settings& s
 Task<AmpdpAnswer> ControlSession::answer_release(AmpdpRequest request, std::string kind) {
     const auto snapshot = services_.snapshot();
     const auto& settings = *snapshot->settings;
-    ReleaseRequest wanted;
-    wanted.kind = kind == "release"   ? ReleaseRequest::Kind::release
-                  : kind == "requeue" ? ReleaseRequest::Kind::requeue
-                                      : ReleaseRequest::Kind::report;
+    quarantine::ReleaseRequest wanted;
+    wanted.kind = kind == "release"   ? quarantine::ReleaseRequest::Kind::release
+                  : kind == "requeue" ? quarantine::ReleaseRequest::Kind::requeue
+                                      : quarantine::ReleaseRequest::Kind::report;
     wanted.mail_id = request.first("mail_id");
     if (!mail::is_mail_id(wanted.mail_id))
         co_return release_failure(
@@ -220,7 +220,7 @@ Task<AmpdpAnswer> ControlSession::answer_release(AmpdpRequest request, std::stri
     wanted.by = fmt::format("{}@{}", peer_.is_unix ? fmt::format("uid-{}", peer_.user) : "[" + peer_.address + "]",
                             settings.server.hostname);
     if (!wanted.requested_by.empty()) wanted.by = wanted.requested_by + "/" + wanted.by;
-    Releaser releaser(release_options(settings), services_.quarantine.get(), *services_.copies, &reinjector_);
+    quarantine::Releaser releaser(config::release_options(settings), services_.quarantine.get(), *services_.copies, &reinjector_);
     auto results = co_await releaser.release(std::move(wanted), Deadline::in(settings.limits.message));
     if (!results) {
         auto& why = results.error();
@@ -235,7 +235,7 @@ Task<AmpdpAnswer> ControlSession::answer_release(AmpdpRequest request, std::stri
     if (results->empty()) out.set_reply(250, "2.5.0", "Ok, no recipients, nothing to do");
     for (const auto& result : *results) {
         // front ends look for the "Ok" that amavisd says whenever a 250 is its own
-        const std::string_view own = result.end == ReleaseResult::End::already ? "Ok, " : "";
+        const std::string_view own = result.end == quarantine::ReleaseResult::End::already ? "Ok, " : "";
         out.set_reply(result.code, result.enhanced,
                       fmt::format("{}{}{}", own, result.text,
                                   result.trouble.empty() ? ""

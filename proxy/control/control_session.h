@@ -21,7 +21,7 @@ namespace tamis::proxy {
 class ControlSession {
 public:
     ControlSession(std::unique_ptr<Stream> stream, ControlPeer peer, std::shared_ptr<ControlPools::Place> place,
-                   Services& services, Pipeline& pipeline, Reinjector& reinjector);
+                   Services& services, Pipeline& pipeline, deliver::Reinjector& reinjector);
 
     Task<void> run();
     // stop - the daemon is shutting down: ends when no request is in hand
@@ -36,14 +36,14 @@ private:
     std::string peer_name() const;
     Task<AmpdpAnswer> answer(AmpdpRequest request);
     Task<AmpdpAnswer> answer_release(AmpdpRequest request, std::string kind);
-    Done check_secret(const AmpdpRequest& request, const Settings& settings) const;
+    Done check_secret(const AmpdpRequest& request, const config::Settings& settings) const;
 
     std::unique_ptr<Stream> stream_;
     ControlPeer peer_;
     std::shared_ptr<ControlPools::Place> place_;
     Services& services_;
     Pipeline& pipeline_;
-    Reinjector& reinjector_;
+    deliver::Reinjector& reinjector_;
     bool waiting_ = false;  // for the first line of a request
     bool answering_ = false;
     bool yields_ = false;        // its place is taken: it ends before it reads again

@@ -88,20 +88,20 @@ struct Chosen {
 };
 
 // take_over - stands in for the next hop: everything is taken, and the worst verdict's edits are kept
-std::vector<SubmissionResult> take_over(const DeliveryGroup& group, const std::vector<policy::RecipientVerdict>& verdicts,
-                                        Chosen& chosen) {
+std::vector<deliver::SubmissionResult> take_over(const deliver::DeliveryGroup& group,
+                                                 const std::vector<policy::RecipientVerdict>& verdicts, Chosen& chosen) {
     for (const auto member : group.members) {
         const auto category = verdicts[member].main();
         if (chosen.category && category <= *chosen.category) continue;
         chosen.category = category;
         chosen.edits = group.edits;
     }
-    SubmissionResult taken;
+    deliver::SubmissionResult taken;
     taken.code = 250;
     taken.enhanced = "2.0.0";
     taken.text = "Ok, left to the mail server";
     taken.takes_dsn = true;
-    return std::vector<SubmissionResult>(group.members.size(), taken);
+    return std::vector<deliver::SubmissionResult>(group.members.size(), taken);
 }
 
 AmpdpAnswer answer_of(const Answer& done, const Job& job, const Chosen& chosen, bool delivers_itself) {
@@ -230,7 +230,7 @@ Task<AmpdpAnswer> answer_about(File from, AmpdpRequest request, mail::Envelope e
     Chosen chosen;
     const bool delivers_itself = equal_fold(request.first("delivery_care_of"), "server");
     if (!delivers_itself)
-        job.hand_over = [&chosen](const DeliveryGroup& group, const std::vector<policy::RecipientVerdict>& verdicts) {
+        job.hand_over = [&chosen](const deliver::DeliveryGroup& group, const std::vector<policy::RecipientVerdict>& verdicts) {
             return take_over(group, verdicts, chosen);
         };
     const auto done = co_await pipeline.process(job, deadline);

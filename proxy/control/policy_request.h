@@ -12,9 +12,9 @@
 #include "base/async.h"
 #include "mail/header_edit.h"
 #include "proxy/control/ampdp_dialog.h"
-#include "quarantine/copy_reader.h"
 #include "proxy/pipeline.h"
 #include "proxy/services.h"
+#include "quarantine/copy_reader.h"
 
 namespace tamis::proxy {
 

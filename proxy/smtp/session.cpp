@@ -304,7 +304,7 @@ Task<bool> Session::receive_and_answer() {
     auto sent = co_await send(std::exchange(output_, {}));
     if (!sent) co_return false;
 
-    SpoolWriter spool(snapshot_->spool, services_.memory, std::move(*units));
+    deliver::SpoolWriter spool(snapshot_->spool, services_.memory, std::move(*units));
     BodyDigest digest;
     DataReceiver receiver(settings.limits.message_size.count, [&](std::string_view bytes) {
         digest.feed(bytes);

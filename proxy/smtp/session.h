@@ -52,7 +52,7 @@ private:
     Peer peer_;
     Services& services_;
     Pipeline& pipeline_;
-    std::shared_ptr<const Snapshot> snapshot_;
+    std::shared_ptr<const config::Snapshot> snapshot_;
     Dialog dialog_;
     InputBuffer input_;
     std::string output_;  // replies not sent yet (pipelining)

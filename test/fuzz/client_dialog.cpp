@@ -8,7 +8,7 @@ namespace tamis::fuzz {
 void client_dialog(std::string_view bytes) {
     mail::Envelope envelope;
     envelope.sender = "a@example.org";
-    proxy::Submission what;
+    deliver::Submission what;
     what.envelope = &envelope;
     what.sender = envelope.sender;
     for (const auto* address : {"b@example.com", "c@example.com"}) {
@@ -17,13 +17,13 @@ void client_dialog(std::string_view bytes) {
         envelope.recipients.push_back(recipient);
         what.recipients.push_back(recipient);
     }
-    proxy::NextHop to;
-    if (!bytes.empty() && (bytes.front() & 1) != 0) to.protocol = proxy::NextHop::Protocol::lmtp;
-    proxy::ClientDialog dialog(to, {});
-    dialog.begin(what, proxy::ClientDialog::Probe::no);
-    proxy::ReplyParser parser;
+    deliver::NextHop to;
+    if (!bytes.empty() && (bytes.front() & 1) != 0) to.protocol = deliver::NextHop::Protocol::lmtp;
+    deliver::ClientDialog dialog(to, {});
+    dialog.begin(what, deliver::ClientDialog::Probe::no);
+    deliver::ReplyParser parser;
     bool text_was_written = false;
-    using Want = proxy::ClientDialog::Want;
+    using Want = deliver::ClientDialog::Want;
     for (std::size_t steps = 0; dialog.want() != Want::nothing && steps < 10'000; ++steps) {
         if (dialog.want() == Want::write) {
             const auto out = dialog.take_output();

@@ -32,8 +32,8 @@ void data_receiver(std::string_view bytes) {
     }
     if (!receiver.finished()) return;
     must(message.empty() || message.ends_with("\r\n"), "the last line has its end");
-    proxy::LineGuard guard;
-    proxy::LineGuard::Views views;
+    deliver::LineGuard guard;
+    deliver::LineGuard::Views views;
     std::string_view rest = message;
     std::string wire;
     const auto drain = [&] {

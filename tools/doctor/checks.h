@@ -16,11 +16,11 @@
 #include "tools/doctor/finding.h"
 #include "tools/doctor/postfix_checks.h"
 
-namespace tamis::proxy::doctor {
+namespace tamis::doctor {
 
 // Viewpoint - what all checks know
 struct Viewpoint {
-    std::shared_ptr<const Settings> settings;
+    std::shared_ptr<const config::Settings> settings;
     bool is_daemon_user = false;  // we have the rights that tamisd has
     std::string user;             // its name, for the fixes; "" when not known
     std::optional<PostfixSetup> postfix;
@@ -28,7 +28,7 @@ struct Viewpoint {
 };
 
 // our_side - what Postfix has to fit
-OurSide our_side(const Settings& settings);
+OurSide our_side(const config::Settings& settings);
 
 void check_config(const Viewpoint& from, Report& report);    // the file: who can read and write it, what it forgets
 void check_snapshot(const Viewpoint& from, Report& report);  // everything that the daemon opens at start
@@ -40,4 +40,4 @@ Task<void> check_scanners(const Viewpoint& from, Report& report);   // engines a
 Task<void> check_next_hops(const Viewpoint& from, Report& report);  // server.forward and its like answer, and what they offer
 Task<void> check_storage(asio::io_context& loop, const Viewpoint& from, Report& report);  // every DSN
 
-}  // namespace tamis::proxy::doctor
+}  // namespace tamis::doctor

@@ -8,18 +8,18 @@
 #include <ctime>
 
 #include "base/counted.h"
-#include "base/text.h"
 #include "base/own_places.h"
 #include "base/privileges.h"
+#include "base/text.h"
 #include "config/running_settings.h"
 #include "config/snapshot.h"
 #include "tools/doctor/checks.h"
 
-namespace tamis::proxy::doctor {
+namespace tamis::doctor {
 namespace {
 
 // holds_password - of a database or an engine
-bool holds_password(const Settings& settings) {
+bool holds_password(const config::Settings& settings) {
     for (const auto* list : {&settings.lookup_dsns, &settings.storage_dsns})
         for (const auto& dsn : *list)
             if (!dsn.password.empty()) return true;
@@ -28,14 +28,14 @@ bool holds_password(const Settings& settings) {
     return rspamd != nullptr && rspamd->table() != nullptr && rspamd->table()->find("password") != nullptr;
 }
 
-std::string group_name(const Settings& settings) {
+std::string group_name(const config::Settings& settings) {
     if (!settings.server.group.empty()) return settings.server.group;
     const passwd* account = settings.server.user.empty() ? nullptr : ::getpwnam(settings.server.user.c_str());
     const group* own = account == nullptr ? nullptr : ::getgrgid(account->pw_gid);
     return own == nullptr ? std::string("tamis") : own->gr_name;
 }
 
-void check_file_rights(const Settings& settings, Report& report) {
+void check_file_rights(const config::Settings& settings, Report& report) {
     struct stat about{};
     if (::stat(settings.file.c_str(), &about) != 0) return;
     const auto mode = about.st_mode & 07777U;
@@ -63,7 +63,7 @@ void check_file_rights(const Settings& settings, Report& report) {
 
 }  // namespace
 
-OurSide our_side(const Settings& settings) {
+OurSide our_side(const config::Settings& settings) {
     OurSide out;
     for (const auto& text : settings.server.listen)
         if (auto place = parse_endpoint(text)) out.listeners.push_back(std::move(*place));
@@ -83,7 +83,7 @@ OurSide our_side(const Settings& settings) {
 namespace {
 
 // check_hostname - receivers look the name up; a short one stands in Received, Message-ID and notices as it is
-void check_hostname(const Settings& settings, Report& report) {
+void check_hostname(const config::Settings& settings, Report& report) {
     const auto& name = settings.server.hostname;
     const bool is_fqdn = name.find('.') != std::string::npos && !name.ends_with(".localdomain") && !name.starts_with('[') &&
                          normal_address(name).empty();
@@ -96,7 +96,7 @@ void check_hostname(const Settings& settings, Report& report) {
 }
 
 // check_spam_engines - two engines that look for the same things
-void check_spam_engines(const Settings& settings, Report& report) {
+void check_spam_engines(const config::Settings& settings, Report& report) {
     const auto* scanners = settings.config.find("scanners");
     const auto* table = scanners == nullptr ? nullptr : scanners->table();
     const auto* policy = settings.config.find("policy");
@@ -108,14 +108,14 @@ void check_spam_engines(const Settings& settings, Report& report) {
 }
 
 // check_running - whether the daemon that runs was told what the file says now
-void check_running(const Settings& settings, Report& report) {
-    const auto running = read_running(settings.server.state_dir);
+void check_running(const config::Settings& settings, Report& report) {
+    const auto running = config::read_running(settings.server.state_dir);
     if (!running) return;
     std::array<char, 32> when{};
     const std::time_t loaded = running->loaded_at;
     std::tm parts{};
     if (::localtime_r(&loaded, &parts) != nullptr) std::strftime(when.data(), when.size(), "%Y-%m-%d %H:%M:%S", &parts);
-    if (running->digest == settings_digest(settings.config))
+    if (running->digest == config::settings_digest(settings.config))
         report.ok(fmt::format("the tamisd that runs (pid {}) has these settings, since {}", running->pid, when.data()));
     else
         report.warning(fmt::format("the tamisd that runs (pid {}) has other settings than {}: it read {} at {}", running->pid,
@@ -155,7 +155,7 @@ void check_snapshot(const Viewpoint& from, Report& report) {
         report.warning(fmt::format("{} may not read {}: a reload (SIGHUP) fails", from.user, settings.file),
                        {fmt::format("chgrp {} {} && chmod g+r {}", group_name(settings), settings.file, settings.file)});
     Problems problems(settings.file);
-    const auto snapshot = make_snapshot(from.settings, problems);
+    const auto snapshot = config::make_snapshot(from.settings, problems);
     for (const auto& line : problems.lines())
         report.problem(line, {fmt::format("correct it, and see: tamisd -c {} --check", settings.file)});
     check_running(settings, report);
@@ -166,4 +166,4 @@ void check_snapshot(const Viewpoint& from, Report& report) {
     else report.ok(fmt::format("{}: no mistakes; {}", settings.file, counted(snapshot->scanners.size(), "scanner")));
 }
 
-}  // namespace tamis::proxy::doctor
+}  // namespace tamis::doctor

@@ -12,7 +12,7 @@
 #include "policy/list_keys.h"
 #include "storage/schema_check.h"
 
-namespace tamis::proxy::doctor {
+namespace tamis::doctor {
 namespace {
 
 using storage::Dsn;
@@ -239,4 +239,4 @@ void judge_databases(const std::vector<DatabaseFacts>& list, const DatabaseUse& 
     }
 }
 
-}  // namespace tamis::proxy::doctor
+}  // namespace tamis::doctor

@@ -7,11 +7,11 @@
 #include <utility>
 #include <vector>
 
-#include "tools/doctor/finding.h"
 #include "storage/catalogue.h"
 #include "storage/dsn.h"
+#include "tools/doctor/finding.h"
 
-namespace tamis::proxy::doctor {
+namespace tamis::doctor {
 
 struct DatabaseFacts {
     storage::Dsn dsn;
@@ -49,4 +49,4 @@ bool is_usable(const DatabaseFacts& facts, const DatabaseUse& use);
 // judge_databases - a list, in its order: what each entry lacks, and whether one of them will do
 void judge_databases(const std::vector<DatabaseFacts>& list, const DatabaseUse& use, Report& report);
 
-}  // namespace tamis::proxy::doctor
+}  // namespace tamis::doctor

@@ -20,17 +20,15 @@
 #include <set>
 
 #include "base/log.h"
-#include "base/text.h"
 #include "base/privileges.h"
+#include "base/text.h"
+#include "scanners/worker/packet.h"
 #include "tools/command.h"
 #include "tools/doctor/checks.h"
 #include "tools/doctor/together.h"
-#include "scanners/worker/packet.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::doctor {
 namespace {
-
-using namespace tamis::proxy::doctor;
 
 struct Options {
     std::string file = "/etc/tamis/tamis.toml", postfix;
@@ -191,7 +189,7 @@ Findings examine(const Options& options) {
     Viewpoint from;
     from.patience = std::chrono::seconds(options.patience);
     Problems problems(options.file);
-    from.settings = load_settings_file(options.file, problems);
+    from.settings = config::load_settings_file(options.file, problems);
     Findings findings;
     const bool may_not_read = ::geteuid() != 0 && ::access(options.file.c_str(), R_OK) != 0 && errno == EACCES;
     for (const auto& line : problems.lines())
@@ -258,4 +256,4 @@ std::function<int()> configure_doctor(CLI::App& options) {
     return [given] { return doctor_main(*given); };
 }
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::doctor

@@ -8,7 +8,7 @@
 #include "base/counted.h"
 #include "base/text.h"
 
-namespace tamis::proxy::doctor {
+namespace tamis::doctor {
 namespace {
 
 constexpr std::array<std::string_view, 12> months{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
@@ -81,4 +81,4 @@ bool is_spamd_pong(std::string_view line) {
     return parts.size() >= 3 && parts[0].starts_with("SPAMD/") && parts[1] == "0" && parts[2] == "PONG";
 }
 
-}  // namespace tamis::proxy::doctor
+}  // namespace tamis::doctor

@@ -10,7 +10,7 @@
 
 #include "tools/doctor/finding.h"
 
-namespace tamis::proxy::doctor {
+namespace tamis::doctor {
 
 // ClamdVersion - "ClamAV 1.0.7/27345/Thu Jul 25 08:28:55 2024"; without a daily database only the first part
 struct ClamdVersion {
@@ -24,4 +24,4 @@ void judge_clamd_age(const ClamdVersion& version, std::string_view shown, std::t
 // is_spamd_pong - "SPAMD/1.5 0 PONG"
 bool is_spamd_pong(std::string_view line);
 
-}  // namespace tamis::proxy::doctor
+}  // namespace tamis::doctor

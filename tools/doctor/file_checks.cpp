@@ -7,12 +7,12 @@
 #include <cerrno>
 #include <set>
 
+#include "base/file_rights.h"
 #include "base/text.h"
 #include "policy/quarantine_target.h"
-#include "base/file_rights.h"
 #include "tools/doctor/checks.h"
 
-namespace tamis::proxy::doctor {
+namespace tamis::doctor {
 namespace {
 
 constexpr std::uint64_t MiB = 1ULL << 20;
@@ -74,7 +74,7 @@ void check_directory(const Viewpoint& from, const std::string& path, std::string
 }
 
 // keeps_files - a quarantine that is written into quarantine_dir
-bool keeps_files(const Settings& settings) {
+bool keeps_files(const config::Settings& settings) {
     const auto& to = settings.site_policy.quarantine;
     for (const auto* method :
          {&to.virus, &to.banned, &to.spam, &to.unchecked, &to.unopened, &to.bad_header, &to.clean, &to.archive})
@@ -95,14 +95,14 @@ void check_database_file(const Viewpoint& from, const storage::Dsn& dsn, Report&
                        {fmt::format("chown {} {}*", owner_fix(from), dsn.path)});
 }
 
-std::string group_of_daemon(const Settings& settings) {
+std::string group_of_daemon(const config::Settings& settings) {
     if (!settings.server.group.empty()) return settings.server.group;
     return settings.server.user.empty() ? "tamis" : settings.server.user;
 }
 
 // check_socket - whether a user of ours can connect to it
-void check_socket(const std::string& path, const std::string& who, std::string_view mode_setting, const Settings& settings,
-                  Report& report) {
+void check_socket(const std::string& path, const std::string& who, std::string_view mode_setting,
+                  const config::Settings& settings, Report& report) {
     Person person;
     const auto steps = steps_of(path);
     if (steps.empty() || steps.back().path != path) return;  // not there: told where it is connected to
@@ -148,4 +148,4 @@ void check_files(const Viewpoint& from, Report& report) {
     }
 }
 
-}  // namespace tamis::proxy::doctor
+}  // namespace tamis::doctor

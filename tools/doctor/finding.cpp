@@ -11,7 +11,7 @@
 
 #include "base/counted.h"
 
-namespace tamis::proxy::doctor {
+namespace tamis::doctor {
 namespace {
 
 constexpr std::array<std::string_view, 4> level_names{"ok", "not checked", "warning", "problem"};
@@ -89,4 +89,4 @@ int exit_status(const Findings& findings, bool strict) {
     return strict && count(findings, Level::warning) != 0 ? 1 : 0;
 }
 
-}  // namespace tamis::proxy::doctor
+}  // namespace tamis::doctor

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-namespace tamis::proxy::doctor {
+namespace tamis::doctor {
 
 enum class Level { ok, not_checked, warning, problem };  // worst last
 
@@ -52,4 +52,4 @@ bool parse_one(std::string_view line, Finding& into);
 // exit_status - 2: a problem; 1: a warning and `strict`; else 0
 int exit_status(const Findings& findings, bool strict);
 
-}  // namespace tamis::proxy::doctor
+}  // namespace tamis::doctor

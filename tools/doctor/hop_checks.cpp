@@ -14,7 +14,7 @@
 #include "tools/doctor/mail_server.h"
 #include "tools/doctor/together.h"
 
-namespace tamis::proxy::doctor {
+namespace tamis::doctor {
 namespace {
 
 // reachable - the same place as we can connect to it
@@ -25,7 +25,8 @@ Endpoint reachable(Endpoint place) {
 }
 
 Task<void> check_listener(Endpoint place, std::string own_name, std::string config, Deadline deadline, Report& report) {
-    const auto seen = co_await meet(reachable(place), NextHop::Protocol::smtp, std::move(own_name), Probe::hello_only, deadline);
+    const auto seen =
+        co_await meet(reachable(place), deliver::NextHop::Protocol::smtp, std::move(own_name), Probe::hello_only, deadline);
     if (seen.is_forbidden) report.not_checked(fmt::format("{}: {}", place.text(), seen.trouble));
     else if (seen.greeting.code == 0)
         report.problem(fmt::format("tamisd does not answer at {}: {}", place.text(), seen.trouble),
@@ -65,7 +66,7 @@ Task<void> check_control(Endpoint place, Deadline deadline, Report& report) {
 }
 
 // pid_of - from the pid file, or from who listens on a unix socket; 0: not known
-Task<pid_t> pid_of(const Settings& settings, Deadline deadline) {
+Task<pid_t> pid_of(const config::Settings& settings, Deadline deadline) {
     if (!settings.server.pid_file.empty()) {
         std::ifstream file(settings.server.pid_file);
         pid_t pid = 0;
@@ -85,7 +86,7 @@ Task<pid_t> pid_of(const Settings& settings, Deadline deadline) {
 }
 
 // check_program - whether what runs is what is installed
-Task<void> check_program(const Settings& settings, Deadline deadline, Report& report) {
+Task<void> check_program(const config::Settings& settings, Deadline deadline, Report& report) {
     const auto pid = co_await pid_of(settings, deadline);
     if (pid <= 0) co_return;
     std::array<char, PATH_MAX> target{};
@@ -100,11 +101,11 @@ Task<void> check_program(const Settings& settings, Deadline deadline, Report& re
 
 struct Hop {
     std::string name;
-    NextHop to;
+    deliver::NextHop to;
 };
-std::vector<Hop> hops_of(const Settings& settings) {
+std::vector<Hop> hops_of(const config::Settings& settings) {
     std::vector<Hop> out;
-    const auto add = [&](std::string name, const NextHop& to) {
+    const auto add = [&](std::string name, const deliver::NextHop& to) {
         const auto same = std::ranges::find(out, to, &Hop::to);
         if (same != out.end()) same->name += ", " + name;
         else out.push_back({std::move(name), to});
@@ -133,9 +134,10 @@ Task<void> check_hop(Hop hop, HopWishes wishes, std::string own_name, std::optio
                      std::chrono::seconds patience, Report& report) {
     const auto seen =
         co_await meet(reachable(hop.to.endpoint), hop.to.protocol, own_name, Probe::recipient, Deadline::in(patience));
-    std::optional<Extensions> offered;
+    std::optional<deliver::Extensions> offered;
     if (front) {
-        const auto other = co_await meet(*front, NextHop::Protocol::smtp, own_name, Probe::hello_only, Deadline::in(patience));
+        const auto other =
+            co_await meet(*front, deliver::NextHop::Protocol::smtp, own_name, Probe::hello_only, Deadline::in(patience));
         if (other.hello.code == 250) offered = other.offered;
     }
     judge_hop(seen, wishes, offered ? &*offered : nullptr, report);
@@ -165,11 +167,11 @@ Task<void> check_next_hops(const Viewpoint& from, Report& report) {
         const bool is_forward = hop.to == settings.forward;
         const bool is_local = hop.to.endpoint.is_unix() || is_local_host(hop.to.endpoint.host, ours);
         HopWishes wishes{hop.name + " " + hop.to.shown, is_forward ? settings.server.forward_tls : "none",
-                         is_forward && hop.to.protocol == NextHop::Protocol::smtp, is_local};
+                         is_forward && hop.to.protocol == deliver::NextHop::Protocol::smtp, is_local};
         all.add(check_hop(std::move(hop), std::move(wishes), settings.server.localhost_name,
                           is_forward && is_local ? front : std::nullopt, from.patience, all.room()));
     }
     co_await all.ask_all();
 }
 
-}  // namespace tamis::proxy::doctor
+}  // namespace tamis::doctor

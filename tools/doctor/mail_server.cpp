@@ -5,13 +5,13 @@
 #include "base/stream.h"
 #include "base/text.h"
 
-namespace tamis::proxy::doctor {
+namespace tamis::doctor {
 namespace {
 
 constexpr std::size_t line_limit = 4096;
 
-Task<Result<RemoteReply>> read_reply(Stream& stream, InputBuffer& input, Deadline deadline) {
-    ReplyParser parser;
+Task<Result<deliver::RemoteReply>> read_reply(Stream& stream, InputBuffer& input, Deadline deadline) {
+    deliver::ReplyParser parser;
     for (;;) {
         auto line = co_await input.read_line(stream, deadline);
         if (!line) co_return std::unexpected(std::move(line.error()));
@@ -21,23 +21,24 @@ Task<Result<RemoteReply>> read_reply(Stream& stream, InputBuffer& input, Deadlin
     }
 }
 
-Task<Result<RemoteReply>> ask(Stream& stream, InputBuffer& input, std::string command, Deadline deadline) {
+Task<Result<deliver::RemoteReply>> ask(Stream& stream, InputBuffer& input, std::string command, Deadline deadline) {
     if (auto sent = co_await stream.write(command + "\r\n", deadline); !sent) co_return std::unexpected(std::move(sent.error()));
     co_return co_await read_reply(stream, input, deadline);
 }
 
 // talk - false when the server broke off; what it said until then is in `out`
-Task<Done> talk(Stream& stream, NextHop::Protocol protocol, std::string own_name, Probe probe, Deadline deadline,
+Task<Done> talk(Stream& stream, deliver::NextHop::Protocol protocol, std::string own_name, Probe probe, Deadline deadline,
                 MailServer& out) {
     InputBuffer input(line_limit);
     auto greeting = co_await read_reply(stream, input, deadline);
     if (!greeting) co_return std::unexpected(std::move(greeting.error()));
     out.greeting = std::move(*greeting);
     if (out.greeting.code != 220) co_return Done{};
-    auto hello = co_await ask(stream, input, (protocol == NextHop::Protocol::lmtp ? "LHLO " : "EHLO ") + own_name, deadline);
+    auto hello =
+        co_await ask(stream, input, (protocol == deliver::NextHop::Protocol::lmtp ? "LHLO " : "EHLO ") + own_name, deadline);
     if (!hello) co_return std::unexpected(std::move(hello.error()));
     out.hello = std::move(*hello);
-    if (out.hello.code == 250) out.offered = parse_extensions(out.hello);
+    if (out.hello.code == 250) out.offered = deliver::parse_extensions(out.hello);
     if (probe == Probe::recipient && out.hello.code == 250) {
         auto mail = co_await ask(stream, input, "MAIL FROM:<>", deadline);
         if (!mail) co_return std::unexpected(std::move(mail.error()));
@@ -55,7 +56,7 @@ Task<Done> talk(Stream& stream, NextHop::Protocol protocol, std::string own_name
     co_return Done{};
 }
 
-std::string said(const RemoteReply& reply) { return escaped(reply.one_line(), 200); }
+std::string said(const deliver::RemoteReply& reply) { return escaped(reply.one_line(), 200); }
 
 // check_trust - whether it would take a message from us
 bool check_trust(const MailServer& server, const HopWishes& wishes, Report& report) {
@@ -78,7 +79,7 @@ bool check_trust(const MailServer& server, const HopWishes& wishes, Report& repo
 
 }  // namespace
 
-Task<MailServer> meet(Endpoint where, NextHop::Protocol protocol, std::string own_name, Probe probe, Deadline deadline) {
+Task<MailServer> meet(Endpoint where, deliver::NextHop::Protocol protocol, std::string own_name, Probe probe, Deadline deadline) {
     MailServer out;
     auto stream = co_await connect(where, deadline);
     if (!stream) {
@@ -94,7 +95,7 @@ Task<MailServer> meet(Endpoint where, NextHop::Protocol protocol, std::string ow
     co_return out;
 }
 
-void judge_hop(const MailServer& server, const HopWishes& wishes, const Extensions* front, Report& report) {
+void judge_hop(const MailServer& server, const HopWishes& wishes, const deliver::Extensions* front, Report& report) {
     if (!server.trouble.empty() && server.greeting.code == 0) {
         if (server.is_forbidden) report.not_checked(fmt::format("{}: {}", wishes.shown, server.trouble));
         else
@@ -119,8 +120,8 @@ void judge_hop(const MailServer& server, const HopWishes& wishes, const Extensio
         std::string_view name, without;
     };
     const auto& has = server.offered;
-    const Extensions all = [] {
-        Extensions every;
+    const deliver::Extensions all = [] {
+        deliver::Extensions every;
         every.pipelining = every.eight_bit = every.smtputf8 = every.dsn = every.size = true;
         return every;
     }();
@@ -157,4 +158,4 @@ void judge_hop(const MailServer& server, const HopWishes& wishes, const Extensio
     if (is_good) report.ok(fmt::format("{} answers: {}", wishes.shown, said(server.greeting)));
 }
 
-}  // namespace tamis::proxy::doctor
+}  // namespace tamis::doctor

@@ -14,19 +14,19 @@
 #include "deliver/remote_reply.h"
 #include "tools/doctor/finding.h"
 
-namespace tamis::proxy::doctor {
+namespace tamis::doctor {
 
 struct MailServer {
     std::string trouble;        // no connection, no greeting, no SMTP; "": it spoke
     bool is_forbidden = false;  // the trouble is that we have no right to connect
-    RemoteReply greeting, hello;
-    Extensions offered;
-    std::optional<RemoteReply> mail, recipient;
+    deliver::RemoteReply greeting, hello;
+    deliver::Extensions offered;
+    std::optional<deliver::RemoteReply> mail, recipient;
 };
 
 enum class Probe : bool { hello_only, recipient };
 
-Task<MailServer> meet(Endpoint where, NextHop::Protocol protocol, std::string own_name, Probe probe, Deadline deadline);
+Task<MailServer> meet(Endpoint where, deliver::NextHop::Protocol protocol, std::string own_name, Probe probe, Deadline deadline);
 
 // HopWishes - how we use a next hop
 struct HopWishes {
@@ -36,6 +36,6 @@ struct HopWishes {
     bool is_local = true;
 };
 // judge_hop - what it lacks; `front` (null: not known) is what the same Postfix offers to those who hand mail in. Pure.
-void judge_hop(const MailServer& server, const HopWishes& wishes, const Extensions* front, Report& report);
+void judge_hop(const MailServer& server, const HopWishes& wishes, const deliver::Extensions* front, Report& report);
 
-}  // namespace tamis::proxy::doctor
+}  // namespace tamis::doctor

@@ -5,7 +5,7 @@
 
 #include "base/text.h"
 
-namespace tamis::proxy::doctor {
+namespace tamis::doctor {
 namespace {
 
 // logical_lines - continued lines as one, without comments (Postfix: a comment between continued lines does not end them)
@@ -95,4 +95,4 @@ Parameters parse_parameters(std::string_view text) {
     return out;
 }
 
-}  // namespace tamis::proxy::doctor
+}  // namespace tamis::doctor

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-namespace tamis::proxy::doctor {
+namespace tamis::doctor {
 
 using Parameters = std::map<std::string, std::string, std::less<>>;
 
@@ -37,4 +37,4 @@ MasterCf parse_master_cf(std::string_view text);
 // parse_parameters - "name = value" lines as postconf prints them, and main.cf itself (with continued lines)
 Parameters parse_parameters(std::string_view text);
 
-}  // namespace tamis::proxy::doctor
+}  // namespace tamis::doctor

@@ -14,12 +14,12 @@
 #include "tools/doctor/finding.h"
 #include "tools/doctor/postfix_setup.h"
 
-namespace tamis::proxy::doctor {
+namespace tamis::doctor {
 
 // OurSide - what of our own settings Postfix has to fit
 struct OurSide {
     std::vector<Endpoint> listeners;
-    NextHop forward;
+    deliver::NextHop forward;
     AddressList allowed_peers, xforward_peers;
     std::chrono::milliseconds message{480'000};  // limits.message
     std::uint64_t message_size = 0;              // limits.message_size
@@ -74,4 +74,4 @@ std::uint64_t process_limit(const PostfixSetup& setup, const Service& service);
 std::string set_in(const PostfixSetup& setup, const Service& service, std::string_view name, std::string_view value);
 std::string set_main(const PostfixSetup& setup, std::string_view name, std::string_view value);
 
-}  // namespace tamis::proxy::doctor
+}  // namespace tamis::doctor

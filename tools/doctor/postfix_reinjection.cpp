@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "tools/doctor/postfix_checks.h"
 
-namespace tamis::proxy::doctor {
+namespace tamis::doctor {
 namespace {
 
 constexpr std::string_view usual_overrides = "no_header_body_checks,no_unknown_recipient_checks,no_address_mappings,no_milters";
@@ -284,4 +284,4 @@ void judge_reinjection(const PostfixSetup& setup, const OurSide& ours, const std
                               back->entry(), setup.value(back, "smtpd_forbid_bare_newline")));
 }
 
-}  // namespace tamis::proxy::doctor
+}  // namespace tamis::doctor

@@ -4,11 +4,11 @@
 
 #include <algorithm>
 
-#include "base/text.h"
 #include "base/own_places.h"
+#include "base/text.h"
 #include "tools/doctor/postfix_checks.h"
 
-namespace tamis::proxy::doctor {
+namespace tamis::doctor {
 namespace {
 
 std::uint16_t port_of(std::string_view text) {
@@ -103,10 +103,10 @@ Destination parse_destination(std::string_view text) {
     return out;
 }
 
-bool is_local_host(std::string_view host, const OurSide& ours) { return proxy::is_local_host(host, ours.own_addresses); }
+bool is_local_host(std::string_view host, const OurSide& ours) { return tamis::is_local_host(host, ours.own_addresses); }
 
 bool is_same_place(const Endpoint& target, const Endpoint& listener, const OurSide& ours) {
-    return proxy::is_same_place(target, listener, ours.own_addresses);
+    return tamis::is_same_place(target, listener, ours.own_addresses);
 }
 
 Endpoint service_endpoint(const Service& service) {
@@ -232,4 +232,4 @@ void judge_postfix(const PostfixSetup& setup, const OurSide& ours, Report& repor
     judge_reinjection(setup, ours, routes, report);
 }
 
-}  // namespace tamis::proxy::doctor
+}  // namespace tamis::doctor

@@ -5,7 +5,7 @@
 #include "base/text.h"
 #include "tools/doctor/run_program.h"
 
-namespace tamis::proxy::doctor {
+namespace tamis::doctor {
 namespace {
 
 constexpr int deepest = 10;  // $name within $name
@@ -132,4 +132,4 @@ Result<PostfixSetup> read_postfix(const std::string& directory, Deadline deadlin
     return setup;
 }
 
-}  // namespace tamis::proxy::doctor
+}  // namespace tamis::doctor

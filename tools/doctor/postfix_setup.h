@@ -11,7 +11,7 @@
 #include "base/result.h"
 #include "tools/doctor/master_cf.h"
 
-namespace tamis::proxy::doctor {
+namespace tamis::doctor {
 
 struct PostfixSetup {
     std::string directory;  // of main.cf as the administrator named it; empty: Postfix's own
@@ -39,4 +39,4 @@ std::optional<std::chrono::seconds> time_of(std::string_view value, std::chrono:
 // there is no Postfix here.
 Result<PostfixSetup> read_postfix(const std::string& directory, Deadline deadline);
 
-}  // namespace tamis::proxy::doctor
+}  // namespace tamis::doctor

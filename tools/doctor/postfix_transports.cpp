@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "tools/doctor/postfix_checks.h"
 
-namespace tamis::proxy::doctor {
+namespace tamis::doctor {
 namespace {
 
 using std::chrono::seconds;
@@ -145,4 +145,4 @@ void judge_transports(const PostfixSetup& setup, const OurSide& ours, const std:
     }
 }
 
-}  // namespace tamis::proxy::doctor
+}  // namespace tamis::doctor

@@ -17,7 +17,7 @@
 
 extern char** environ;  // posix_spawn wants it, no header declares it everywhere
 
-namespace tamis::proxy::doctor {
+namespace tamis::doctor {
 namespace {
 
 using open::Descriptor;
@@ -116,4 +116,4 @@ Result<std::string> run_program(const std::string& name, const std::vector<std::
     return std::move(out.text);
 }
 
-}  // namespace tamis::proxy::doctor
+}  // namespace tamis::doctor

@@ -10,9 +10,6 @@
 #include "base/counted.h"
 #include "base/stream.h"
 #include "base/text.h"
-#include "tools/doctor/checks.h"
-#include "tools/doctor/engine_answers.h"
-#include "tools/doctor/together.h"
 #include "scanners/clamd/clamd.h"
 #include "scanners/clamd/clamd_dialog.h"
 #include "scanners/command/command.h"
@@ -20,8 +17,11 @@
 #include "scanners/rspamd/rspamd.h"
 #include "scanners/spamd/spamd.h"
 #include "scanners/yara/yara.h"
+#include "tools/doctor/checks.h"
+#include "tools/doctor/engine_answers.h"
+#include "tools/doctor/together.h"
 
-namespace tamis::proxy::doctor {
+namespace tamis::doctor {
 namespace {
 
 using namespace std::string_view_literals;
@@ -228,7 +228,7 @@ void check_yara(const sc::YaraSettings& settings, Report& report) {
 }
 
 // table_of - of [scanners.NAME]; null when there is none
-const ConfigTable* table_of(const Settings& settings, std::string_view name) {
+const ConfigTable* table_of(const config::Settings& settings, std::string_view name) {
     const auto* all = settings.config.find("scanners");
     const auto* value = all != nullptr && all->table() != nullptr ? all->table()->find(name) : nullptr;
     return value != nullptr ? value->table() : nullptr;
@@ -243,7 +243,7 @@ S load(const ConfigTable& table, std::string_view section, const std::vector<Set
     return settings;
 }
 
-void add_engines(const Settings& settings, Deadline deadline, Together& all, std::vector<EnginePtr>& engines) {
+void add_engines(const config::Settings& settings, Deadline deadline, Together& all, std::vector<EnginePtr>& engines) {
     if (const auto* table = table_of(settings, "clamd")) {
         const auto clamd = load(*table, "scanners.clamd", sc::clamd_settings());
         sc::ClamdUse use{clamd.max_size.count, settings.limits.message_size.count, clamd.max_scans, false, settings.open.enabled,
@@ -293,4 +293,4 @@ Task<void> check_scanners(const Viewpoint& from, Report& report) {
     if (const auto* table = table_of(settings, "command")) check_commands(*table, report);
 }
 
-}  // namespace tamis::proxy::doctor
+}  // namespace tamis::doctor

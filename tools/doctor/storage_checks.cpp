@@ -9,15 +9,15 @@
 #include <initializer_list>
 
 #include "base/text.h"
-#include "tools/doctor/checks.h"
-#include "tools/doctor/database_facts.h"
-#include "tools/doctor/together.h"
 #include "storage/pg/catalogue.h"
 #include "storage/pg/connection.h"
 #include "storage/sqlite/catalogue.h"
 #include "storage/sqlite/database.h"
+#include "tools/doctor/checks.h"
+#include "tools/doctor/database_facts.h"
+#include "tools/doctor/together.h"
 
-namespace tamis::proxy::doctor {
+namespace tamis::doctor {
 namespace {
 
 using storage::Dsn;
@@ -152,4 +152,4 @@ Task<void> check_storage(asio::io_context& loop, const Viewpoint& from, Report& 
     judge_databases(lookup, {"lookup_dsn", false, true, lookups, settings.file, from.user, use.no_at_means_domain}, report);
 }
 
-}  // namespace tamis::proxy::doctor
+}  // namespace tamis::doctor

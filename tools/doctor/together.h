@@ -11,7 +11,7 @@
 #include "base/async.h"
 #include "tools/doctor/finding.h"
 
-namespace tamis::proxy::doctor {
+namespace tamis::doctor {
 
 class Together {
 public:
@@ -41,4 +41,4 @@ private:
     std::vector<Task<void>> questions_;
 };
 
-}  // namespace tamis::proxy::doctor
+}  // namespace tamis::doctor

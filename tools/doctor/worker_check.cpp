@@ -5,14 +5,14 @@
 #include <array>
 
 #include "base/text.h"
-#include "tools/doctor/checks.h"
 #include "scanners/worker/match_wire.h"
 #include "scanners/worker/packet.h"
 #include "scanners/worker/spawner.h"
 #include "scanners/worker/wire.h"
 #include "scanners/yara/yara.h"
+#include "tools/doctor/checks.h"
 
-namespace tamis::proxy::doctor {
+namespace tamis::doctor {
 namespace {
 
 // first_packet - what the worker, or the spawner about its death, says first
@@ -31,7 +31,7 @@ Result<std::string> first_packet(const open::Descriptor& from, Deadline deadline
 }
 
 // confinement - what a worker says that was sent this first packet
-Result<std::string> confinement(const Settings& settings, std::string_view setup, std::span<const int> descriptors,
+Result<std::string> confinement(const config::Settings& settings, std::string_view setup, std::span<const int> descriptors,
                                 std::chrono::seconds patience) {
     auto spawner = open::Spawner::start(open::spawner_options_of(settings.open));
     if (!spawner) return std::unexpected(std::move(spawner.error()));
@@ -44,7 +44,7 @@ Result<std::string> confinement(const Settings& settings, std::string_view setup
     return first_packet(ends->first, Deadline::in(patience));
 }
 
-Result<std::string> opener_confinement(const Settings& settings, std::chrono::seconds patience) {
+Result<std::string> opener_confinement(const config::Settings& settings, std::chrono::seconds patience) {
     open::Setup setup;
     setup.memory = settings.open.memory.count;
     return confinement(settings, open::encode_setup(setup), {}, patience);
@@ -102,4 +102,4 @@ void check_worker(const Viewpoint& from, Report& report) {
     else report.ok(fmt::format("a decoder process starts, confined by {}", escaped(*said, 200)));
 }
 
-}  // namespace tamis::proxy::doctor
+}  // namespace tamis::doctor

@@ -4,7 +4,7 @@
 
 #include "tools/import/perl_reader.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 namespace {
 
 using Kind = PerlValue::Kind;
@@ -183,4 +183,4 @@ $penpals_threshold_low = 1.0;
     return text;
 }
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

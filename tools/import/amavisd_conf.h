@@ -13,7 +13,7 @@
 #include "base/result.h"
 #include "tools/import/perl_value.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 
 // Source - a file as it was found
 struct Source {
@@ -71,4 +71,4 @@ Result<AmavisdConf> read_amavisd_conf(const std::vector<Source>& sources, const 
 // amavisd_defaults - settings of amavisd-new 2.13 that have a value without being set, as far as they matter, in Perl
 std::string_view amavisd_defaults() noexcept;
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

@@ -10,7 +10,7 @@
 #include "tools/import/recipient_shapes.h"
 #include "tools/import/translation.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 namespace {
 
 using Kind = PerlValue::Kind;
@@ -208,4 +208,4 @@ void translate_banned(Translation& into) {
     maps(into, lists, has_paths);
 }
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

@@ -7,7 +7,7 @@
 #include "policy/quarantine_target.h"
 #include "tools/import/translation.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 namespace {
 
 using Kind = PerlValue::Kind;
@@ -104,4 +104,4 @@ void translate_by_category(Translation& into) {
     notice_senders(into);
 }
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

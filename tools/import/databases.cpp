@@ -5,10 +5,10 @@
 #include <array>
 
 #include "base/text.h"
-#include "tools/import/translation.h"
 #include "storage/dsn.h"
+#include "tools/import/translation.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 namespace {
 
 using Kind = PerlValue::Kind;
@@ -132,4 +132,4 @@ void translate_databases(Translation& into) {
     into.settle("%sql_clause", Outcome::translated);
 }
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

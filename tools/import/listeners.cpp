@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "tools/import/translation.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 namespace {
 
 using Kind = PerlValue::Kind;
@@ -284,4 +284,4 @@ void translate_listeners(Translation& into) {
     networks(into);
 }
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

@@ -9,7 +9,7 @@
 #include "policy/list_keys.h"
 #include "tools/import/perl_pattern.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 namespace {
 
 using Kind = PerlValue::Kind;
@@ -155,4 +155,4 @@ bool covers(std::string_view wide, std::string_view narrow) {
     return domain.ends_with(wide) || domain == wide.substr(1);
 }
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

@@ -10,7 +10,7 @@
 
 #include "tools/import/amavisd_conf.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 
 struct LookupEntry {
     enum class Kind { key, pattern, everything };
@@ -38,4 +38,4 @@ std::string key_pattern(std::string_view key);
 // covers - every address that `narrow` matches is matched by `wide`
 bool covers(std::string_view wide, std::string_view narrow);
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

@@ -5,7 +5,7 @@
 #include "base/text.h"
 #include "tools/import/perl_reader.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 namespace {
 
 using Kind = PerlValue::Kind;
@@ -112,4 +112,4 @@ void PerlReader::chomp_call() {
     });
 }
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

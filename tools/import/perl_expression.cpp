@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "tools/import/perl_reader.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 namespace {
 
 using Kind = PerlValue::Kind;
@@ -345,4 +345,4 @@ bool PerlReader::spend(std::size_t values, std::size_t bytes) {
 Place PerlReader::place_at(std::size_t position) const { return {file_, is_defaults_ ? 0 : text_.line_of(position)}; }
 Place PerlReader::place() const { return place_at(text_.position()); }
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "tools/import/perl_reader.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 namespace {
 
 using Kind = PerlValue::Kind;
@@ -298,4 +298,4 @@ PerlValue PerlReader::read_file_array(const PerlValues& values, Place at, bool f
     return list;
 }
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "policy/static_tables.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 namespace {
 
 // class_end - behind the "]" of the character class that begins at `at`
@@ -180,4 +180,4 @@ Result<std::string> re2_pattern(const PerlValue& pattern, PatternUse use) {
                 "RE2 does not know this: " + line.substr(line.rfind("): ") == std::string::npos ? 0 : line.rfind("): ") + 3));
 }
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

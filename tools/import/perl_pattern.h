@@ -6,7 +6,7 @@
 #include "base/result.h"
 #include "tools/import/perl_value.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 
 // where the pattern is used decides what Tamis takes for granted
 enum class PatternUse {
@@ -25,4 +25,4 @@ Result<std::string> re2_pattern(const PerlValue& pattern, PatternUse use);
 // without_blanks - of a pattern with the flag x: blanks and comments taken out
 std::string without_blanks(std::string_view pattern);
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

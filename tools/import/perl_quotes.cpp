@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "tools/import/perl_reader.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 namespace {
 
 using Kind = PerlValue::Kind;
@@ -221,4 +221,4 @@ PerlValue PerlReader::program_output(std::string_view command, Place at) {
     return text_value(is_head ? text->substr(0, text->find('\n')) : *text, at);
 }
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

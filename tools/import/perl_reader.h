@@ -12,7 +12,7 @@
 #include "tools/import/amavisd_conf.h"
 #include "tools/import/perl_text.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 
 using PerlValues = std::vector<PerlValue>;
 
@@ -137,4 +137,4 @@ std::optional<T> PerlReader::good(Result<T> result) {
     return {};
 }
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "tools/import/perl_reader.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 namespace {
 
 using Kind = PerlValue::Kind;
@@ -378,4 +378,4 @@ void PerlReader::store_part(const Lvalue& to, const PerlValue& value) {
     *at = value;
 }
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

@@ -8,7 +8,7 @@
 
 #include "base/text.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 namespace {
 
 bool is_word(char c) { return is_alpha(c) || is_digit(c) || c == '_'; }
@@ -239,4 +239,4 @@ Done PerlText::skip_code(bool one_block) {
     return {};
 }
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

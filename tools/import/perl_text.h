@@ -11,7 +11,7 @@
 
 #include "base/result.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 
 // Quoted - what stands between the delimiters, as written
 struct Quoted {
@@ -68,4 +68,4 @@ private:
     bool is_open_ = false;  // skip_code met the end of the file inside of brackets
 };
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 
 using Kind = PerlValue::Kind;
 
@@ -79,4 +79,4 @@ std::size_t weight(const PerlValue& value) {
     return sum;
 }
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 
 struct Place {
     std::size_t file = 0;  // index among the files that were read
@@ -61,4 +61,4 @@ std::optional<std::string> text_of(const PerlValue& value);
 // weight - how many values there are in it, itself counted
 std::size_t weight(const PerlValue& value);
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

@@ -4,7 +4,7 @@
 #include "base/text.h"
 #include "tools/import/perl_reader.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 
 using Kind = PerlValue::Kind;
 
@@ -127,4 +127,4 @@ PerlValues PerlReader::subscripts(PerlValue value) {
     return {std::move(value)};
 }
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

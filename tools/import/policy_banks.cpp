@@ -9,7 +9,7 @@
 #include "tools/import/recipient_shapes.h"
 #include "tools/import/translation.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 namespace {
 
 using Kind = PerlValue::Kind;
@@ -211,4 +211,4 @@ void translate_banks(Translation& into) {
     into.settle("%policy_bank", Outcome::translated);
 }
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

@@ -5,7 +5,7 @@
 #include "base/text.h"
 #include "tools/import/translation.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 namespace {
 
 using enum Outcome;
@@ -287,4 +287,4 @@ void translate_reasons(Translation& into) {
     }
 }
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

@@ -5,12 +5,12 @@
 #include <array>
 
 #include "base/text.h"
+#include "config/value_checks.h"
 #include "tools/import/lookup_list.h"
 #include "tools/import/recipient_shapes.h"
 #include "tools/import/translation.h"
-#include "config/value_checks.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 namespace {
 
 using Kind = LookupEntry::Kind;
@@ -169,7 +169,7 @@ std::string level_text(double level) {
     return perl_number(std::clamp(level, -most, most));
 }
 
-Done check_text(std::string_view field, std::string_view text) { return check_value(field, text); }
+Done check_text(std::string_view field, std::string_view text) { return config::check_value(field, text); }
 
 void settle_list(Translation& into, std::string_view maps, const LookupList& list) {
     for (const auto& trouble : list.troubles) into.remark(trouble.place, trouble.what, Outcome::missing, trouble.why);
@@ -183,4 +183,4 @@ void translate_recipients(Translation& into) {
     no_subject_tags(into);
 }
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

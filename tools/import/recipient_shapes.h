@@ -8,7 +8,7 @@
 #include "tools/import/lookup_list.h"
 #include "tools/import/translation.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 
 enum class FieldShape { yes_no, level, size, text, quarantine_to, hop };
 
@@ -30,4 +30,4 @@ Done check_text(std::string_view field, std::string_view text);
 // settle_list - all variables of a list are translated, what is trouble is remarked
 void settle_list(Translation& into, std::string_view maps, const LookupList& list);
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

@@ -6,7 +6,7 @@
 #include "tools/import/recipient_shapes.h"
 #include "tools/import/translation.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 namespace {
 
 using Kind = LookupEntry::Kind;
@@ -140,4 +140,4 @@ void translate_senders(Translation& into) {
     per_recipient(into, "$per_recip_blacklist_sender_lookup_tables", "blacklist");
 }
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

@@ -6,12 +6,12 @@
 
 #include "base/endpoint.h"
 #include "base/text.h"
-#include "policy/quarantine_target.h"
 #include "deliver/next_hop.h"
+#include "policy/quarantine_target.h"
 #include "tools/import/recipient_shapes.h"
 #include "tools/import/translation.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 namespace {
 
 using Kind = PerlValue::Kind;
@@ -137,7 +137,7 @@ Result<std::string> render(const SimpleRow& row, const PerlValue& value, std::st
             return fail(Errc::bad_input, "not one of D_PASS, D_DISCARD, D_BOUNCE, D_REJECT, D_TEMPFAIL");
         case Shape::hop: {
             if (text.empty()) return "\"\"";
-            auto hop = parse_next_hop(text);
+            auto hop = deliver::parse_next_hop(text);
             if (!hop)
                 return fail(Errc::bad_input, text.find('*') != std::string::npos
                                                  ? "a \"*\" (where the mail came from) is not known; give address and port"
@@ -359,4 +359,4 @@ void translate_simple(Translation& into) {
     transport_security(into);
 }
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

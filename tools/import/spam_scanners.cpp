@@ -5,7 +5,7 @@
 #include "tools/import/recipient_shapes.h"
 #include "tools/import/translation.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 namespace {
 
 using Kind = PerlValue::Kind;
@@ -73,4 +73,4 @@ void translate_spam_scanners(Translation& into) {
     }
 }
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

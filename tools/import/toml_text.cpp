@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 namespace {
 
 constexpr std::array<std::string_view, 20> order = {"[server]",
@@ -148,4 +148,4 @@ std::string TomlText::text(const std::function<std::string(Place)>& shown) const
     return out;
 }
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

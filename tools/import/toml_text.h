@@ -9,7 +9,7 @@
 
 #include "tools/import/perl_value.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 
 // toml_string - in single quotes where that keeps backslashes readable; bytes that are no UTF-8 are taken for ISO 8859-1
 std::string toml_string(std::string_view text);
@@ -51,4 +51,4 @@ private:
     std::deque<TomlTable> tables_;
 };
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

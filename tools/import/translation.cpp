@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "config/settings.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 namespace {
 
 using Kind = PerlValue::Kind;
@@ -87,7 +87,7 @@ bool Translation::is_unknown(std::string_view name, const PerlValue& value) {
 std::string Translation::fallback(std::string_view section, std::string_view key) const {
     static const auto fallbacks = [] {
         std::map<std::string, std::string, std::less<>> out;
-        for (const auto& line : setting_lines(nullptr)) out[line.section + "." + line.name] = line.fallback;
+        for (const auto& line : config::setting_lines(nullptr)) out[line.section + "." + line.name] = line.fallback;
         return out;
     }();
     const auto found = fallbacks.find(fmt::format("{}.{}", section, key));
@@ -253,4 +253,4 @@ std::optional<std::vector<std::string>> texts_of(const PerlValue& value) {
     return out;
 }
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

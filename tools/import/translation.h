@@ -14,7 +14,7 @@
 #include "tools/import/amavisd_conf.h"
 #include "tools/import/toml_text.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 
 enum class Outcome { translated, needless, missing };
 
@@ -114,4 +114,4 @@ std::optional<std::string> destiny_text(const PerlValue& value);
 // texts_of - of a text or a list of texts; nothing when something else is among them
 std::optional<std::vector<std::string>> texts_of(const PerlValue& value);
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

@@ -7,11 +7,11 @@
 
 #include "base/endpoint.h"
 #include "base/text.h"
+#include "scanners/command/command_rules.h"
 #include "tools/import/perl_pattern.h"
 #include "tools/import/translation.h"
-#include "scanners/command/command_rules.h"
 
-namespace tamis::proxy::tools {
+namespace tamis::tools {
 namespace {
 
 using Kind = PerlValue::Kind;
@@ -229,4 +229,4 @@ void translate_scanners(Translation& into) {
     scanners.list("@av_scanners_backup", true);
 }
 
-}  // namespace tamis::proxy::tools
+}  // namespace tamis::tools

@@ -8,7 +8,7 @@
 #include <fstream>
 #include <sstream>
 
-using namespace tamis::proxy;
+using namespace tamis;
 
 namespace {
 

@@ -7,36 +7,13 @@
 #include <filesystem>
 #include <fstream>
 
-#include "tools/explanation.h"
+#include "unit/config/fixture.h"
 
 using namespace tamis;
-using namespace tamis::proxy;
+using namespace tamis::config;
+using namespace tamis::test;
 
 namespace {
-
-std::shared_ptr<const Settings> configured(std::string_view toml) {
-    std::string path = (std::filesystem::temp_directory_path() / "tamis-look-up-XXXXXX").string();
-    const int descriptor = mkstemp(path.data());
-    REQUIRE(descriptor >= 0);
-    ::close(descriptor);
-    std::ofstream(path) << "[server]\nlocal_domains = [\".example.com\"]\nhostname = \"f.example.com\"\n" << toml;
-    Problems problems("t.toml");
-    auto settings = load_settings_file(path, problems);
-    std::filesystem::remove(path);
-    INFO((problems.none() ? "" : problems.lines().front()));
-    REQUIRE(problems.none());
-    return settings;
-}
-
-mail::Envelope envelope(std::string sender, std::vector<std::string> recipients, std::optional<std::string> client = {}) {
-    mail::Envelope out;
-    out.sender = std::move(sender);
-    for (auto& each : recipients) out.recipients.push_back({std::move(each), {}, {}});
-    out.listener = "10024";
-    out.socket_address = "127.0.0.1";
-    out.client.address = std::move(client);
-    return out;
-}
 
 mail::Message message(const std::string& text) {
     const int descriptor = memfd_create("message", MFD_CLOEXEC);
@@ -44,13 +21,6 @@ mail::Message message(const std::string& text) {
     out.spool = std::make_shared<mail::SealedSpool>(descriptor, text.size(), text);
     out.header = mail::parse_header(text);
     return out;
-}
-
-policy::UserRow row(std::string id, std::string email, std::optional<std::string> bypass) {
-    static const auto shape =
-        std::make_shared<const policy::RowShape>(std::vector<std::string>{"id", "email", "bypass_spam_checks"});
-    policy::UserRow::Values values = {std::move(id), std::move(email), std::move(bypass)};
-    return {shape, std::make_shared<const policy::UserRow::Values>(std::move(values)), {}};
 }
 
 }  // namespace
@@ -143,55 +113,4 @@ TEST_CASE("a table, a bank or a list that is wrong is a problem of the file") {
     CHECK_THAT(problems.lines()[0], Catch::Contains("unknown setting \"recipient\"") && Catch::Contains("recipients"));
     CHECK_THAT(problems.lines()[1], Catch::StartsWith("t.toml:3:1: unknown setting \"spam_kill\""));
     CHECK_THAT(problems.lines()[2], Catch::StartsWith("t.toml:5:1: unknown setting \"blacklists\""));
-}
-
-TEST_CASE("explain: settings with their origin, and the outcome with its reasons") {
-    const auto settings = configured(
-        "[policy]\nspam_kill_level = 8\n[recipients.\".example.com\"]\nspam_tag_level = 1\n"
-        "[banks.MYNETS]\nspam_tag2_level = 7\n");
-    const auto to = envelope("s@else.org", {"u@example.com"}, "10.0.0.1");
-    const auto banks = choose_banks(*settings, to);
-    const auto request = make_lookup(*settings, to, {});
-    const std::vector<policy::UserRow> rows = {row("7", "u@example.com", "N"), row("8", "@example.com", "what")};
-    const auto wishes = resolve(*settings, banks, request, {rows});
-    tools::Explained explained{settings.get(), &to, &banks, &request, &rows, &wishes.front()};
-    const auto text = tools::explain_settings(explained);
-    for (const auto* line :
-         {"banks      MYNETS (originating)\n", "rows       users row 8 (\"@example.com\")\n",
-          "bypass_spam_checks           false                    users row 7 (\"u@example.com\"), column bypass_spam_checks\n",
-          "spam_tag_level               1                        [recipients.\".example.com\"] line 6\n",
-          "spam_tag2_level              7                        [banks.MYNETS] line 8\n",
-          "spam_kill_level              8                        [policy] line 5\n",
-          "spam_lover                   false                    default\n"})
-        CHECK_THAT(text, Catch::Contains(line));
-
-    struct Row {
-        std::string_view category;
-        std::optional<double> score;
-        std::string_view want;
-    };
-    const auto outcome = GENERATE(
-        Row{"", 3, "category   CleanTag: never blocks\ncategory   Clean: never blocks\noutcome    passes"},
-        Row{"clean", {}, "score      none"}, Row{"spam", {}, "Spam: final_spam_destiny is \"discard\" -> blocks"},
-        Row{"spammy",
-            {},
-            "score      7\n           spam_tag_level 1: reached\n           spam_tag2_level 7: reached\n           spam_kill_level 8: not reached"},
-        Row{"virus",
-            {},
-            "outcome    discard: 250 2.7.0 Ok, discarded, id=LOG-ID - INFECTED: (example)\nquarantine sql: for virus-quarantine"},
-        Row{"banned", {}, "Banned: final_banned_destiny is \"discard\" -> blocks"},
-        Row{"unchecked", {}, "Unchecked: final_unchecked_destiny is \"pass\"\n"},
-        Row{"bad-header", {}, "final_bad_header_destiny is \"pass\""}, Row{"oversized", {}, "category   Clean: never blocks"});
-    INFO(outcome.category);
-    const auto example = tools::example_of(outcome.category, outcome.score, wishes.front().effective.policy);
-    REQUIRE(example);
-    CHECK_THAT(tools::explain_outcome(explained, *example), Catch::Contains(std::string(outcome.want)));
-    CHECK_FALSE(tools::example_of("vires", {}, wishes.front().effective.policy));
-    auto strict = wishes;  // what blocks is the category, and it is said of the problem that was found
-    strict.front().effective.policy.destinies.bad_header = policy::Destiny::reject;
-    explained.wishes = &strict.front();
-    const auto bad_header = tools::example_of("bad-header", {}, strict.front().effective.policy);
-    REQUIRE(bad_header);
-    CHECK_THAT(tools::explain_outcome(explained, *bad_header),
-               Catch::Contains("final_bad_header_destiny is \"reject\" -> blocks"));
 }

@@ -3,7 +3,7 @@
 #include <catch2/catch.hpp>
 
 using namespace tamis;
-using namespace tamis::proxy;
+using namespace tamis::config;
 using namespace std::chrono_literals;
 using storage::Age;
 

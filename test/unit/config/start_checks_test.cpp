@@ -9,12 +9,12 @@
 #include <fstream>
 #include <map>
 
-#include "base/text.h"
 #include "base/own_places.h"
+#include "base/text.h"
 #include "proxy/services.h"
 
 using namespace tamis;
-using namespace tamis::proxy;
+using namespace tamis::config;
 
 namespace {
 

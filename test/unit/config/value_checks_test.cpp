@@ -5,7 +5,7 @@
 #include "test/unit/policy/layers_fixture.h"
 
 using namespace tamis;
-using namespace tamis::proxy;
+using namespace tamis::config;
 
 namespace {
 

@@ -5,7 +5,7 @@
 
 #include "base/text.h"
 
-namespace tamis::proxy {
+namespace tamis::deliver {
 namespace {
 
 Extensions all() {
@@ -227,4 +227,4 @@ TEST_CASE("random client attributes never make a second line or parameter") {
     }
 }
 
-}  // namespace tamis::proxy
+}  // namespace tamis::deliver

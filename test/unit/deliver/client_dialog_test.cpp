@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 
-namespace tamis::proxy {
+namespace tamis::deliver {
 namespace {
 
 using Want = ClientDialog::Want;
@@ -469,4 +469,4 @@ TEST_CASE("a thousand recipients are asked in portions that fit into socket buff
     CHECK(std::ranges::all_of(results, [](const auto& result) { return result.code == 250; }));
 }
 
-}  // namespace tamis::proxy
+}  // namespace tamis::deliver

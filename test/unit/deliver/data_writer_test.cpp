@@ -7,7 +7,7 @@
 #include <random>
 #include <string>
 
-namespace tamis::proxy {
+namespace tamis::deliver {
 namespace {
 
 std::string text_of(const LineGuard::Views& views) {
@@ -201,4 +201,4 @@ TEST_CASE("a piece outside the spool is a fault and never a message cut short") 
     CHECK_FALSE(DataWriter(message).next());
 }
 
-}  // namespace tamis::proxy
+}  // namespace tamis::deliver

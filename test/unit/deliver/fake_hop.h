@@ -17,7 +17,7 @@
 #include "base/tls.h"
 #include "deliver/next_hop.h"
 
-namespace tamis::proxy {
+namespace tamis::deliver {
 
 class FakeHop {
 public:
@@ -149,4 +149,4 @@ private:
     }
 };
 
-}  // namespace tamis::proxy
+}  // namespace tamis::deliver

@@ -3,7 +3,7 @@
 
 #include <catch2/catch.hpp>
 
-namespace tamis::proxy {
+namespace tamis::deliver {
 namespace {
 
 NextHop hop(const char* text) { return parse_next_hop(text).value(); }
@@ -60,4 +60,4 @@ TEST_CASE("an extension brings an ORCPT with it, and leaves one that is there") 
 }
 
 }  // namespace
-}  // namespace tamis::proxy
+}  // namespace tamis::deliver

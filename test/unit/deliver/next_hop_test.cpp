@@ -2,7 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-namespace tamis::proxy {
+namespace tamis::deliver {
 
 TEST_CASE("delivery methods are understood in amavisd's forms") {
     struct Row {
@@ -36,4 +36,4 @@ TEST_CASE("what is no delivery method is refused with the form that is expected"
     CHECK(hop.error().detail.find("expected smtp:[HOST]:PORT") != std::string::npos);
 }
 
-}  // namespace tamis::proxy
+}  // namespace tamis::deliver

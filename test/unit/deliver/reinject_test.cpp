@@ -11,10 +11,10 @@
 #include <fstream>
 
 #include "base/log.h"
-#include "fake_hop.h"
 #include "deliver/connection_cache.h"
+#include "fake_hop.h"
 
-namespace tamis::proxy {
+namespace tamis::deliver {
 namespace {
 
 using namespace std::chrono_literals;
@@ -474,4 +474,4 @@ TEST_CASE("STARTTLS with a throw-away certificate; what was said before TLS is d
     std::filesystem::remove_all(directory);
 }
 
-}  // namespace tamis::proxy
+}  // namespace tamis::deliver

@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "lib/growth.h"
 
-namespace tamis::proxy {
+namespace tamis::deliver {
 namespace {
 
 // read - feeds lines until the reply is complete; a Fault's detail begins with "!"
@@ -71,14 +71,14 @@ TEST_CASE("a reply is bounded, and what is shown of it is cut") {
     CHECK(shown.ends_with("yyy..."));
 }
 
-}  // namespace tamis::proxy
+}  // namespace tamis::deliver
 
 TEST_CASE("the cost of a reply is linear in its octets") {
     for (const std::string& line : {std::string("250-"), std::string("250-2.1.5 x"), std::string("250-2.1."),
                                     std::string("250-\0", 5), "250-" + std::string(8000, '-'), "250-" + std::string(8000, ' ')}) {
         INFO(tamis::escaped(line, 20));
         CHECK(tamis::test::grows_linearly(line.size() > 1000 ? 1 : 64, [&](std::size_t count) {
-            tamis::proxy::ReplyParser parser;
+            tamis::deliver::ReplyParser parser;
             for (std::size_t i = 0; i < count; ++i)
                 if (!parser.on_line(line)) parser = {};
             auto done = parser.on_line("250 x");

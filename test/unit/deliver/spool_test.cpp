@@ -13,7 +13,7 @@
 #include <random>
 
 using namespace tamis;
-using namespace tamis::proxy;
+using namespace tamis::deliver;
 
 namespace {
 

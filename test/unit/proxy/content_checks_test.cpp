@@ -12,11 +12,11 @@
 namespace tamis::proxy {
 namespace {
 
-std::shared_ptr<const Settings> configured(const std::string& toml, Problems& problems) {
+std::shared_ptr<const config::Settings> configured(const std::string& toml, Problems& problems) {
     std::string path = (std::filesystem::temp_directory_path() / "tamis-content-checks-XXXXXX").string();
     ::close(mkstemp(path.data()));
     std::ofstream(path) << "[storage]\nlookup_dsn = []\nstorage_dsn = \"sqlite::memory:\"\n" << toml;
-    auto out = load_settings_file(path, problems);
+    auto out = config::load_settings_file(path, problems);
     std::filesystem::remove(path);
     return out;
 }

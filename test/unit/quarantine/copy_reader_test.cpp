@@ -9,11 +9,10 @@
 #include <fstream>
 #include <map>
 
-#include "proxy/control/policy_request.h"
 #include "unit/storage/fixture.h"
 
 using namespace tamis;
-using namespace tamis::proxy;
+using namespace tamis::quarantine;
 using test::run;
 using namespace std::chrono_literals;
 
@@ -148,39 +147,4 @@ TEST_CASE("a copy in the table must have all its chunks") {
     CHECK(read().error().detail.find("chunk 3 is missing") != std::string::npos);
     store.chunks.erase(1);
     CHECK(read().error().detail.find("chunk 1 is missing") != std::string::npos);
-}
-
-TEST_CASE("a milter's file must belong to whoever asks and be a plain file") {
-    Folder folder;
-    const auto file = folder.put("email.txt", "x\n");
-    std::filesystem::create_symlink(file, folder.path + "/link");
-    const auto user = ::geteuid();
-    const auto opened = open_mail_file(file, user);
-    REQUIRE(opened);
-    ::close(*opened);
-    CHECK(open_mail_file(file, user + 1).error().is(Errc::refused));
-    CHECK_FALSE(open_mail_file(folder.path + "/link", user));
-    CHECK_FALSE(open_mail_file(folder.path, user));
-    CHECK_FALSE(open_mail_file("email.txt", user));
-    CHECK_FALSE(open_mail_file(folder.path + "/missing", user));
-}
-
-TEST_CASE("header edits are told to a milter: delete from the last one up, the topmost field last") {
-    const std::string text = "X-Spam-Flag: NO\r\nSubject: x\r\nX-Spam-Flag: MAYBE\r\nSubject: y\r\n\r\nbody\r\n";
-    mail::Message message;
-    message.spool = std::make_shared<mail::SealedSpool>(-1, text.size(), text);
-    message.header = mail::parse_header(text);
-    mail::HeaderEdits edits;
-    edits.prepend("X-Virus-Scanned", "Tamis");
-    edits.prepend("Received", "by us");
-    edits.prepend("X-Spam-Status", "Yes,\n\tscore=9");
-    edits.remove("X-Spam-Flag");
-    edits.replace_next("Subject", "***SPAM*** x");
-    edits.replace_next("Subject", "***SPAM*** y");
-    AmpdpAnswer answer;
-    add_edits(answer, edits, message);
-    CHECK(answer.lines() == std::vector<std::string>{"delheader=2 X-Spam-Flag", "delheader=1 X-Spam-Flag",
-                                                     "chgheader=1 Subject ***SPAM***%20x", "chgheader=2 Subject ***SPAM***%20y",
-                                                     "insheader=0 X-Spam-Status Yes,%0a%09score=9",
-                                                     "insheader=0 X-Virus-Scanned Tamis"});
 }

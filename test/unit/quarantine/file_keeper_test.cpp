@@ -18,7 +18,7 @@
 
 #include "quarantine/text_sink.h"
 
-namespace tamis::proxy {
+namespace tamis::quarantine {
 namespace {
 
 namespace fs = std::filesystem;
@@ -315,4 +315,4 @@ TEST_CASE("the keeper writes off the loop, many at a time, and a late copy never
 }
 
 }  // namespace
-}  // namespace tamis::proxy
+}  // namespace tamis::quarantine

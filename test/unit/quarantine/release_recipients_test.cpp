@@ -13,7 +13,7 @@
 #include "storage/rows.h"
 
 using namespace tamis;
-using namespace tamis::proxy;
+using namespace tamis::quarantine;
 
 namespace {
 

@@ -8,7 +8,7 @@
 #include "quarantine/stored_copy.h"
 
 using namespace tamis;
-using namespace tamis::proxy;
+using namespace tamis::quarantine;
 
 namespace {
 

@@ -8,8 +8,8 @@
 #include <filesystem>
 #include <fstream>
 
-using tamis::proxy::tools::dsn_of;
-using tamis::proxy::tools::DsnOption;
+using tamis::tools::dsn_of;
+using tamis::tools::DsnOption;
 
 TEST_CASE("a DSN is read from a file, and a password too") {
     std::string name = (std::filesystem::temp_directory_path() / "tamis-dsn-XXXXXX").string();
@@ -35,7 +35,7 @@ TEST_CASE("without --dsn the environment is asked") {
     ::setenv("TAMIS_DSN", "sqlite:/nonexistent/tamis.db", 1);
     CLI::App app;
     DsnOption given;
-    tamis::proxy::tools::add_dsn_option(app, given, "a database", true);
+    tamis::tools::add_dsn_option(app, given, "a database", true);
     std::vector<std::string> none;
     app.parse(none);
     CHECK(given.is_given());
@@ -45,7 +45,7 @@ TEST_CASE("without --dsn the environment is asked") {
     ::unsetenv("TAMIS_DSN");
     DsnOption nothing;
     CLI::App other;
-    tamis::proxy::tools::add_dsn_option(other, nothing, "a database", true);
+    tamis::tools::add_dsn_option(other, nothing, "a database", true);
     other.parse(none);
     CHECK_FALSE(nothing.is_given());
 }

@@ -5,8 +5,8 @@
 #include "tools/time_text.h"
 
 using namespace tamis;
-using namespace tamis::proxy;
-using namespace tamis::proxy::tools;
+using namespace tamis::tools;
+using namespace tamis::tools;
 
 TEST_CASE("text of strangers is harmless on a terminal") {
     using namespace std::string_view_literals;
@@ -28,7 +28,7 @@ TEST_CASE("text of strangers is harmless on a terminal") {
 TEST_CASE("a message is shown with decoded header words and its body as text, cut") {
     const std::string text =
         "X-Envelope-From: <a@b>\r\nX-Quarantine-ID: <abc>\r\nSubject: =?utf-8?q?gr=C3=BC=1B=5B2J?=\r\nfolded: a\r\n b\r\n\r\n0123456789\r\n";
-    const auto copy = parse_stored_copy(std::make_shared<mail::SealedSpool>(-1, text.size(), text), false);
+    const auto copy = quarantine::parse_stored_copy(std::make_shared<mail::SealedSpool>(-1, text.size(), text), false);
     REQUIRE(copy);
     auto view = mail_view(*copy, 100);
     REQUIRE(view);
@@ -70,9 +70,9 @@ TEST_CASE("an address that is no UTF-8 is shown so that a command takes it; who 
     const auto object = json_of(item);
     CHECK(object.find(R"("sender":"a\\xFF@x")") != std::string::npos);
     CHECK(object.find(R"("address":"\\xE9u@x")") != std::string::npos);
-    ReleaseResult left;
+    quarantine::ReleaseResult left;
     left.address = "\xe9u@x";
-    left.end = ReleaseResult::End::left_out;
+    left.end = quarantine::ReleaseResult::End::left_out;
     left.code = 553;
     left.enhanced = "5.1.3";
     left.text = "left out: because";

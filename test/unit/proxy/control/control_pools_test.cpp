@@ -57,7 +57,7 @@ TEST_CASE("strangers do not push out one another") {
 TEST_CASE("the kernel and the settings say which pool it is") {
     std::array<int, 2> ends{};
     REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()) == 0);
-    tamis::proxy::Settings settings;
+    tamis::config::Settings settings;
     const auto self = tamis::proxy::identify(ends[0], true, "", "/s", settings);
     CHECK(self.pool == "root");
     CHECK(self.user == ::geteuid());

@@ -1,15 +1,15 @@
 // what databases, engines and mail servers said, and what doctor makes of it
 #include <catch2/catch.hpp>
 
-#include "base/text.h"
 #include "base/file_rights.h"
+#include "base/text.h"
 #include "tools/doctor/database_facts.h"
 #include "tools/doctor/engine_answers.h"
 #include "tools/doctor/mail_server.h"
 
 using namespace tamis;
-using namespace tamis::proxy;
-using namespace tamis::proxy::doctor;
+using namespace tamis::doctor;
+using namespace tamis::doctor;
 
 namespace {
 
@@ -102,10 +102,10 @@ TEST_CASE("a next hop that lacks something") {
     MailServer good;
     good.greeting = {220, "mta ESMTP"};
     good.hello = {250, "mta\nPIPELINING\nSIZE 1\n8BITMIME\nSMTPUTF8\nDSN\nXFORWARD NAME ADDR"};
-    good.offered = parse_extensions(good.hello);
-    good.mail = good.recipient = RemoteReply{250, "2.1.0 Ok"};
+    good.offered = deliver::parse_extensions(good.hello);
+    good.mail = good.recipient = deliver::RemoteReply{250, "2.1.0 Ok"};
     const HopWishes wishes{"server.forward smtp:[127.0.0.1]:10025"};
-    const auto judged = [](const MailServer& server, const HopWishes& with, const Extensions* front = nullptr) {
+    const auto judged = [](const MailServer& server, const HopWishes& with, const deliver::Extensions* front = nullptr) {
         Report report("nexthop");
         judge_hop(server, with, front, report);
         return report.take();
@@ -120,7 +120,7 @@ TEST_CASE("a next hop that lacks something") {
     closed.greeting = {554, "go away"};
     CHECK(tells(judged(closed, wishes), Level::problem, "does not want to talk: 554 go away"));
     auto refuses = good;
-    refuses.recipient = RemoteReply{554, "5.7.1 Relay access denied"};
+    refuses.recipient = deliver::RemoteReply{554, "5.7.1 Relay access denied"};
     CHECK(tells(judged(refuses, wishes), Level::problem, "takes no mail from us for <postmaster>: 554 5.7.1 Relay access denied",
                 "mynetworks"));
     auto plain = good;
@@ -130,7 +130,7 @@ TEST_CASE("a next hop that lacks something") {
         CHECK(tells(all, Level::warning, std::string("does not offer ") + name));
     CHECK(tells(all, Level::problem, "STARTTLS"));
     // what the same Postfix does not offer to others either is no surprise to it
-    Extensions front;
+    deliver::Extensions front;
     front.dsn = true;
     CHECK(judged(plain, {wishes.shown, "none", false}, &front).size() == 1);
 }

@@ -6,7 +6,7 @@
 #include "tools/doctor/run_program.h"
 
 using namespace tamis;
-using namespace tamis::proxy::doctor;
+using namespace tamis::doctor;
 
 TEST_CASE("master.cf is read as Postfix reads it") {
     const auto master = parse_master_cf(

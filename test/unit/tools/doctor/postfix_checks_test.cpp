@@ -5,8 +5,8 @@
 #include "base/text.h"
 
 using namespace tamis;
-using namespace tamis::proxy;
-using namespace tamis::proxy::doctor;
+using namespace tamis::doctor;
+using namespace tamis::doctor;
 
 namespace {
 
@@ -29,7 +29,7 @@ const std::string master_cf =
 OurSide our_side() {
     OurSide ours;
     ours.listeners = {*parse_endpoint("127.0.0.1:10024"), *parse_endpoint("unix:/var/spool/postfix/tamis.sock")};
-    ours.forward = *parse_next_hop("smtp:[127.0.0.1]:10025");
+    ours.forward = *deliver::parse_next_hop("smtp:[127.0.0.1]:10025");
     ours.allowed_peers = ours.xforward_peers = *AddressList::parse({"127.0.0.1", "[::1]"});
     ours.own_addresses = {"192.0.2.5"};
     ours.config_file = "/etc/tamis/tamis.toml";
@@ -194,7 +194,7 @@ TEST_CASE("before the queue: a proxy filter must wait longer than we may take") 
 
 TEST_CASE("another host's next hop is not judged here") {
     auto ours = our_side();
-    ours.forward = *parse_next_hop("smtp:[198.51.100.7]:25");
+    ours.forward = *deliver::parse_next_hop("smtp:[198.51.100.7]:25");
     CHECK(shown(judged(main_cf, master_cf, ours)).find("is on another host") != std::string::npos);
 }
 

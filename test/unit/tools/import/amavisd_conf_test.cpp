@@ -5,7 +5,7 @@
 #include <chrono>
 
 using namespace tamis;
-using namespace tamis::proxy::tools;
+using namespace tamis::tools;
 
 namespace {
 

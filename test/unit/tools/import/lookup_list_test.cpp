@@ -2,7 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-using namespace tamis::proxy::tools;
+using namespace tamis::tools;
 
 namespace {
 

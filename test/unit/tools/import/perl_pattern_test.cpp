@@ -4,7 +4,7 @@
 
 #include <catch2/catch.hpp>
 
-using namespace tamis::proxy::tools;
+using namespace tamis::tools;
 
 namespace {
 PerlValue pattern(std::string text, std::string flags = "") {

@@ -2,7 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-using namespace tamis::proxy::tools;
+using namespace tamis::tools;
 
 TEST_CASE("comments, POD and the end of the program are passed over") {
     const std::string text = " # one\n=pod\nsub {{{ '\n=cut\n  word # more\n__END__\n'";

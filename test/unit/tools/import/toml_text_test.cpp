@@ -5,7 +5,7 @@
 #include "base/setting.h"
 
 using namespace tamis;
-using namespace tamis::proxy::tools;
+using namespace tamis::tools;
 
 TEST_CASE("every text comes back from TOML as it was") {
     const auto text = GENERATE(as<std::string>{}, "", "plain", "a'b", "a\"b", "a\\b", "a'b\\c\"d", "tab\tnl\n\x01\x7f",

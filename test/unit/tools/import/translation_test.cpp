@@ -8,7 +8,7 @@
 #include "base/text.h"
 
 using namespace tamis;
-using namespace tamis::proxy::tools;
+using namespace tamis::tools;
 
 namespace {
 

@@ -6,7 +6,8 @@
 #include "base/text.h"
 #include "tools/command.h"
 
-using namespace tamis::proxy::tools;
+using namespace tamis::config;
+using namespace tamis::tools;
 
 namespace {
 
@@ -15,7 +16,7 @@ struct Programs {
     CLI::App tamis{"", "tamis"};
     Programs() {
         tamis.require_subcommand(0, 1);
-        configure_doctor(*tamis.add_subcommand("doctor"));
+        tamis::doctor::configure_doctor(*tamis.add_subcommand("doctor"));
         configure_expire(*tamis.add_subcommand("expire"));
         configure_explain(*tamis.add_subcommand("explain"));
         configure_import_amavisd(*tamis.add_subcommand("import-amavisd"));
