@@ -57,12 +57,8 @@ std::vector<Wishes> resolve(const Settings& settings, const policy::LoadedBanks&
     for (std::size_t i = 0; i < request.recipients.size(); ++i) {
         const auto& recipient = request.recipients[i].pieces;
         const auto& mine = i < rows.size() ? rows[i] : none;
-        Wishes wishes{policy::effective_policy(settings.tables, banks, recipient, mine),
-                      settings.sender_lists.decide(recipient, mine, senders)};
-        wishes.effective.policy.whitelisted = wishes.senders.whitelisted;
-        wishes.effective.policy.blacklisted = wishes.senders.blacklisted;
-        wishes.effective.policy.score_boost = wishes.senders.boost;
-        out.push_back(std::move(wishes));
+        out.push_back({policy::effective_policy(settings.tables, banks, recipient, mine),
+                       settings.sender_lists.decide(recipient, mine, senders)});
     }
     return out;
 }

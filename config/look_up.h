@@ -27,8 +27,8 @@ std::vector<std::string> from_addresses(const mail::Message& message);
 
 // Wishes - what one recipient wants of this message, and why
 struct Wishes {
-    policy::EffectivePolicy effective;  // its policy includes what the sender lists say
-    policy::SenderDecision senders;
+    policy::EffectivePolicy effective;
+    policy::SenderDecision senders;  // what the sender lists say is a finding, not a setting
 };
 
 // resolve - for each recipient of the request; `rows` has the database's rows of each, or is empty without a database

@@ -19,6 +19,7 @@ struct ContentCategory {
 };
 
 constexpr int bad_header_8bit = 2;
+constexpr int mta_tempfailed = 1, mta_rejected = 2;
 
 // Unchecked - the minors of Major::unchecked; amavisd knows those up to ambiguous
 enum Unchecked : int {

@@ -83,9 +83,9 @@ std::string_view enhanced_code(const Response& response) {
     return response.code / 100 == 5 ? "5.0.0" : "2.0.0";
 }
 
-std::string recipient_fields(const DsnInput& in, std::size_t i, DsnKind kind, bool utf8) {
-    const auto& recipient = in.envelope->recipients[i];
-    const auto& outcome = (*in.outcomes)[i];
+std::string recipient_fields(const Case& in, const DsnOptions& options, std::size_t i, DsnKind kind, bool utf8) {
+    const auto& recipient = in.envelope.recipients[i];
+    const auto& outcome = in.outcomes[i];
     const bool rewritten = !outcome.final_address.empty() && outcome.final_address != recipient.address &&
                            !outcome.remote_mta.empty() && recipient.original_recipient.empty();
     std::string out;
@@ -99,8 +99,8 @@ std::string recipient_fields(const DsnInput& in, std::size_t i, DsnKind kind, bo
     const bool remote = !outcome.remote_mta.empty() && !outcome.remote_reply.empty();
     if (remote) out += field("Remote-MTA", "dns; " + one_line(outcome.remote_mta, utf8));
     out += field("Diagnostic-Code", "smtp; " + one_line(remote ? outcome.remote_reply : outcome.response.line(), utf8));
-    out += field("Last-Attempt-Date", rfc5322_date(in.now));
-    out += field("Final-Log-ID", one_line(in.message->log_id.get() + "/" + in.message->mail_id.get(), utf8));
+    out += field("Last-Attempt-Date", rfc5322_date(options.now));
+    out += field("Final-Log-ID", one_line(in.message.log_id.get() + "/" + in.message.mail_id.get(), utf8));
     return out;
 }
 
@@ -146,14 +146,14 @@ std::string typed_original(std::string_view orcpt, bool utf8) {
     return one_line(type, false, 40) + ";" + one_line(*address, false);
 }
 
-std::string status_fields(const DsnInput& in, const std::vector<DsnDecision>& decisions, bool utf8) {
-    const auto& envelope = *in.envelope;
-    std::string out = field("Reporting-MTA", "dns; " + one_line(in.hostname, utf8));
+std::string status_fields(const Case& in, const DsnOptions& options, const std::vector<DsnDecision>& decisions, bool utf8) {
+    const auto& envelope = in.envelope;
+    std::string out = field("Reporting-MTA", "dns; " + one_line(options.hostname, utf8));
     if (!envelope.peer_helo.empty()) {
         const std::string address = envelope.peer_address.empty() ? "" : fmt::format(" ([{}])", envelope.peer_address);
         out += field("Received-From-MTA", "dns; " + one_line(envelope.peer_helo + address, utf8));
     }
-    out += field("Arrival-Date", rfc5322_date(in.message->received_at));
+    out += field("Arrival-Date", rfc5322_date(in.message.received_at));
     if (!envelope.envelope_id.empty()) {
         const auto id = xtext_decode(envelope.envelope_id);
         out += field("Original-Envelope-Id", one_line(id ? *id : envelope.envelope_id, utf8));
@@ -161,7 +161,7 @@ std::string status_fields(const DsnInput& in, const std::vector<DsnDecision>& de
     for (std::size_t i = 0; i < decisions.size(); ++i) {
         const auto kind = decisions[i].kind;
         if (kind != DsnKind::failed && kind != DsnKind::relayed) continue;
-        out += "\r\n" + recipient_fields(in, i, kind, utf8);
+        out += "\r\n" + recipient_fields(in, options, i, kind, utf8);
     }
     return out;
 }

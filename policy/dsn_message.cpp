@@ -26,22 +26,22 @@ struct Part {
 };
 
 // recipient_list - each reported recipient of that kind and why
-std::string recipient_list(const DsnInput& in, const std::vector<DsnDecision>& decisions, DsnKind kind) {
+std::string recipient_list(const Case& in, const std::vector<DsnDecision>& decisions, DsnKind kind) {
     std::string out;
     for (std::size_t i = 0; i < decisions.size(); ++i) {
         if (decisions[i].kind != kind) continue;
-        const auto& outcome = (*in.outcomes)[i];
-        out += fmt::format("  {}:\n    {}\n", one_line(mail::smtp_form(in.envelope->recipients[i].address), true),
+        const auto& outcome = in.outcomes[i];
+        out += fmt::format("  {}:\n    {}\n", one_line(mail::smtp_form(in.envelope.recipients[i].address), true),
                            one_line(outcome.response.line(), true));
     }
     return out;
 }
 
-TemplateValues template_values(const DsnInput& in, const std::vector<DsnDecision>& decisions) {
-    const auto& message = *in.message;
-    return {{"host", one_line(in.hostname, true)},
-            {"sender", one_line(mail::smtp_form(in.envelope->sender), true)},
-            {"client", client_words(in.envelope->client)},
+TemplateValues template_values(const Case& in, const DsnOptions& options, const std::vector<DsnDecision>& decisions) {
+    const auto& message = in.message;
+    return {{"host", one_line(options.hostname, true)},
+            {"sender", one_line(mail::smtp_form(in.envelope.sender), true)},
+            {"client", client_words(in.envelope.client)},
             {"subject", header_words(message, "Subject")},
             {"message_id", header_words(message, "Message-ID")},
             {"arrival", rfc5322_date(message.received_at)},
@@ -52,15 +52,15 @@ TemplateValues template_values(const DsnInput& in, const std::vector<DsnDecision
 }
 
 // returned_header - Return-Path and the header of the message, cut at a line end, never any byte of the body
-std::string returned_header(const DsnInput& in) {
-    const auto& block = in.message->header;
+std::string returned_header(const Case& in) {
+    const auto& block = in.message.header;
     const std::uint32_t fields_end = block.fields.empty() ? 0 : block.fields.back().end;
-    auto text = in.message->spool->head().substr(0, fields_end);
+    auto text = in.message.spool->head().substr(0, fields_end);
     if (text.size() > returned_header_limit) {
         text = text.substr(0, returned_header_limit);
         text = text.substr(0, text.rfind('\n') == std::string_view::npos ? 0 : text.rfind('\n') + 1);
     }
-    std::string out = mail::field_text("Return-Path", mail::smtp_form(in.envelope->sender));
+    std::string out = mail::field_text("Return-Path", mail::smtp_form(in.envelope.sender));
     // a first line that begins with a blank must not become a part of Return-Path
     if (!text.empty() && is_blank(text.front())) out += "X-Original-Header: damaged\r\n";
     return out + std::string(text);
@@ -78,15 +78,16 @@ std::string encoded_part(const Part& part, bool eight_bit) {
     return out + "\r\n" + (seven || eight ? part.text : mail::quoted_printable(part.text));
 }
 
-std::string top_header(const DsnInput& in, const NoticeTemplate& words, const TemplateValues& values, bool utf8) {
+std::string top_header(const Case& in, const DsnOptions& options, const NoticeTemplate& words, const TemplateValues& values,
+                       bool utf8) {
     NoticeFields fields;
-    fields.hostname = in.hostname;
-    fields.from = in.postmaster;
-    fields.to = {in.envelope->sender};
+    fields.hostname = options.hostname;
+    fields.from = options.postmaster;
+    fields.to = {in.envelope.sender};
     fields.subject = fill_template(words.subject, values);
-    fields.date = rfc5322_date(in.now);
+    fields.date = rfc5322_date(options.now);
     fields.id_prefix = "DSN";
-    fields.id = in.mail_id;
+    fields.id = options.mail_id;
     fields.auto_submitted = "auto-replied";
     fields.utf8 = utf8;
     return notice_fields(fields);
@@ -94,42 +95,44 @@ std::string top_header(const DsnInput& in, const NoticeTemplate& words, const Te
 
 }  // namespace
 
-std::optional<Notice> delivery_status_notification(const DsnInput& in, const std::vector<DsnDecision>& decisions) {
+std::optional<Notice> delivery_status_notification(const Case& in, const DsnOptions& options,
+                                                   const std::vector<DsnDecision>& decisions) {
     const auto any = [&](DsnKind kind) {
         return std::ranges::any_of(decisions, [&](const auto& decision) { return decision.kind == kind; });
     };
     const bool failed = any(DsnKind::failed);
     const bool relayed = any(DsnKind::relayed);
-    if ((!failed && !relayed) || in.envelope->sender.empty()) return {};
-    const bool global = in.envelope->smtputf8;
+    if ((!failed && !relayed) || in.envelope.sender.empty()) return {};
+    const bool global = in.envelope.smtputf8;
     const NoticeTemplate words = !relayed ? failure_template() : !failed ? relayed_template() : mixed_template();
-    const auto values = template_values(in, decisions);
+    const auto values = template_values(in, options, decisions);
 
     std::string text = with_crlf(fill_template(words.body, values));
     std::string charset = is_ascii(text) ? "us-ascii" : "utf-8";
     std::string header = returned_header(in);
     const bool global_header = global && is_utf8(header);
     const std::string_view subtype = global ? "global-delivery-status" : "delivery-status";
-    const std::vector<Part> parts = {{"text/plain; charset=" + charset, "Notification", "", std::move(text)},
-                                     {fmt::format("message/{}", subtype), failed ? "Delivery error report" : "Delivery report",
-                                      global ? "dsn_status.u8dsn" : "dsn_status.dsn", status_fields(in, decisions, global)},
-                                     {global_header ? "message/global-headers" : "text/rfc822-headers", "Header of the message",
-                                      global_header ? "header.u8hdr" : "header.hdr", std::move(header)}};
+    const std::vector<Part> parts = {
+        {"text/plain; charset=" + charset, "Notification", "", std::move(text)},
+        {fmt::format("message/{}", subtype), failed ? "Delivery error report" : "Delivery report",
+         global ? "dsn_status.u8dsn" : "dsn_status.dsn", status_fields(in, options, decisions, global)},
+        {global_header ? "message/global-headers" : "text/rfc822-headers", "Header of the message",
+         global_header ? "header.u8hdr" : "header.hdr", std::move(header)}};
 
     std::vector<std::string> bodies;
     for (const auto& part : parts) bodies.push_back(encoded_part(part, global));
-    const std::string boundary = mail::boundary_for(in.mail_id, {bodies.begin(), bodies.end()});
+    const std::string boundary = mail::boundary_for(options.mail_id, {bodies.begin(), bodies.end()});
     const bool eight_bit = std::ranges::any_of(bodies, [](const auto& body) { return !is_ascii(body); });
 
     Notice notice;
-    notice.recipients = {in.envelope->sender};
-    notice.text = top_header(in, words, values, global);
+    notice.recipients = {in.envelope.sender};
+    notice.text = top_header(in, options, words, values, global);
     notice.text += fmt::format("Content-Type: multipart/report; report-type={};\r\n boundary=\"{}\"\r\n", subtype, boundary);
     if (eight_bit) notice.text += "Content-Transfer-Encoding: 8bit\r\n";
     notice.text += "\r\nThis is a delivery status notification in MIME format.\r\n";
     for (const auto& body : bodies) notice.text += fmt::format("\r\n--{}\r\n{}", boundary, body);
     notice.text += fmt::format("\r\n--{}--\r\n", boundary);
-    notice.smtputf8 = global && (!is_ascii(notice.text) || !is_ascii(in.envelope->sender));
+    notice.smtputf8 = global && (!is_ascii(notice.text) || !is_ascii(in.envelope.sender));
     return notice;
 }
 

@@ -36,7 +36,7 @@ Destiny Destinies::of(ContentCategory category) const noexcept {
         case Major::spam: return spam;
         case Major::bad_header: return bad_header;
         case Major::oversized: return oversized;
-        case Major::mta: return category.minor == 2 ? mta_rejected : mta_tempfailed;
+        case Major::mta: return category.minor == mail::mta_rejected ? mta_rejected : mta_tempfailed;
         case Major::spammy:
         case Major::clean:
         case Major::catchall: return Destiny::pass;
@@ -44,8 +44,8 @@ Destiny Destinies::of(ContentCategory category) const noexcept {
     return Destiny::tempfail;
 }
 
-Findings findings_from(const mail::Evidence& evidence) {
-    Findings found;
+MessageFindings findings_from(const mail::Evidence& evidence) {
+    MessageFindings found;
     const auto& contents = evidence.contents;
     if (!contents.failure.empty()) {
         found.failed_engines.push_back("opening: " + contents.failure);
@@ -103,12 +103,13 @@ bool is_lover(const RecipientPolicy& policy, ContentCategory category) {
     }
 }
 
-void set_levels(const Findings& findings, const RecipientPolicy& policy, RecipientVerdict& verdict) {
+void set_levels(const MessageFindings& findings, const RecipientFindings& found, const RecipientPolicy& policy,
+                RecipientVerdict& verdict) {
     constexpr double whitelist_bonus = -10;
     // who bypasses has the score that others asked for, and no levels
     if (policy.bypass_spam_checks && !findings.score) return;
     const std::array<mail::SpamTest, 3> own = {
-        {{"AM.BOUNCE", policy.bounce_score}, {"AM.PENPAL", policy.pen_pal_bonus}, {"AM.WBL", policy.score_boost}}};
+        {{"AM.BOUNCE", found.bounce_score}, {"AM.PENPAL", found.pen_pal_bonus}, {"AM.WBL", found.score_boost}}};
     verdict.score = findings.score;
     for (const auto& test : own)
         if (test.score != 0) verdict.tests.push_back(test);
@@ -117,11 +118,11 @@ void set_levels(const Findings& findings, const RecipientPolicy& policy, Recipie
     if (policy.bypass_spam_checks) return;
     const double score = verdict.score.value_or(0);
     const auto reached = [&](const std::optional<double>& level) {
-        if (policy.whitelisted) return false;
-        return policy.blacklisted || (level && verdict.score && score >= *level);
+        if (found.whitelisted) return false;
+        return found.blacklisted || (level && verdict.score && score >= *level);
     };
-    const double tag_score = score + (policy.whitelisted ? whitelist_bonus : 0);
-    verdict.tag = policy.blacklisted || !policy.levels.tag || tag_score >= *policy.levels.tag;
+    const double tag_score = score + (found.whitelisted ? whitelist_bonus : 0);
+    verdict.tag = found.blacklisted || !policy.levels.tag || tag_score >= *policy.levels.tag;
     verdict.tag3 = reached(policy.levels.tag3);
     verdict.tag2 = reached(policy.levels.tag2) || verdict.tag3;
     verdict.kill = reached(policy.levels.kill);
@@ -133,13 +134,14 @@ bool is_oversized(std::uint64_t size, const RecipientPolicy& policy) {
     return limit != 0 && size > std::max(limit, size_limit_floor);
 }
 
-void set_categories(const Findings& findings, const RecipientPolicy& policy, RecipientVerdict& verdict) {
+void set_categories(const MessageFindings& findings, const RecipientFindings& found, const RecipientPolicy& policy,
+                    RecipientVerdict& verdict) {
     auto& list = verdict.categories;
     const auto add = [&](Major major, int minor = 0) { list.push_back({major, minor}); };
     if (!findings.viruses.empty() && !policy.bypass_virus_checks) add(Major::virus);
-    if (policy.banned && !policy.bypass_banned_checks) {
+    if (found.banned && !policy.bypass_banned_checks) {
         add(Major::banned);
-        verdict.banned = policy.banned;
+        verdict.banned = found.banned;
     }
     for (const int minor : findings.unchecked)  // ambiguous mail is told of even when nobody asked for virus checks
         if (!policy.bypass_virus_checks || minor == mail::unchecked_ambiguous) add(Major::unchecked, minor);
@@ -164,7 +166,7 @@ ContentCategory as_blocking(ContentCategory category, const RecipientPolicy& pol
     return has_own ? category : ContentCategory{Major::unchecked, 0};
 }
 
-void set_outcome(const Findings& findings, const RecipientPolicy& policy, RecipientVerdict& verdict) {
+void set_outcome(const MessageFindings& findings, const RecipientPolicy& policy, RecipientVerdict& verdict) {
     for (const auto category : verdict.categories) {
         const Destiny destiny = policy.destinies.of(category);
         if (destiny == Destiny::pass || is_lover(policy, category)) continue;
@@ -195,7 +197,7 @@ std::optional<std::pair<const std::string&, const std::string&>> quarantine_for(
 }
 
 // set_quarantine - the blocking category decides; of mail that passes the worst one that can be kept at all
-void set_quarantine(const RecipientPolicy& policy, RecipientVerdict& verdict) {
+void set_quarantine(const RecipientFindings& found, const RecipientPolicy& policy, RecipientVerdict& verdict) {
     const auto categories = verdict.blocking ? std::vector<ContentCategory>{*verdict.blocking} : verdict.categories;
     for (const auto category : categories) {
         const auto target = quarantine_for(category, policy);
@@ -208,7 +210,7 @@ void set_quarantine(const RecipientPolicy& policy, RecipientVerdict& verdict) {
     // without a cutoff everything is kept, from blacklisted senders as well
     const auto major = categories.front().major;
     const auto& cutoff = policy.levels.quarantine_cutoff;
-    const bool is_blacklisted = policy.blacklisted && !policy.whitelisted;
+    const bool is_blacklisted = found.blacklisted && !found.whitelisted;
     const bool above_cutoff = cutoff && (is_blacklisted || verdict.score.value_or(0) >= *cutoff);
     if ((major == Major::spam || major == Major::spammy) && above_cutoff) {
         verdict.quarantine.clear();
@@ -232,12 +234,12 @@ void set_subject_tag(const RecipientPolicy& policy, RecipientVerdict& verdict) {
 
 }  // namespace
 
-RecipientVerdict judge(const Findings& findings, const RecipientPolicy& policy) {
+RecipientVerdict judge(const MessageFindings& findings, const RecipientFindings& found, const RecipientPolicy& policy) {
     RecipientVerdict verdict;
-    set_levels(findings, policy, verdict);
-    set_categories(findings, policy, verdict);
+    set_levels(findings, found, policy, verdict);
+    set_categories(findings, found, policy, verdict);
     set_outcome(findings, policy, verdict);
-    set_quarantine(policy, verdict);
+    set_quarantine(found, policy, verdict);
     set_subject_tag(policy, verdict);
     return verdict;
 }
@@ -260,7 +262,8 @@ ContentCategory worst_main(const std::vector<RecipientVerdict>& verdicts) {
     return worst;
 }
 
-std::string blocked_reason(ContentCategory category, std::string_view log_id, const Findings& findings, const BannedHit* banned) {
+std::string blocked_reason(ContentCategory category, std::string_view log_id, const MessageFindings& findings,
+                           const BannedHit* banned) {
     static constexpr std::string_view bad_header[] = {"",
                                                       ": MIME error",
                                                       ": nonencoded 8-bit character",
@@ -297,7 +300,8 @@ std::string blocked_reason(ContentCategory category, std::string_view log_id, co
     return fmt::format("id={} - {}", log_id, what).substr(0, limit);
 }
 
-Response blocked_response(const RecipientVerdict& verdict, std::string_view log_id, const Findings& findings, bool soft_bounce) {
+Response blocked_response(const RecipientVerdict& verdict, std::string_view log_id, const MessageFindings& findings,
+                          bool soft_bounce) {
     const auto category = verdict.blocking.value_or(verdict.main());
     Response out{554, "5.7.0", {}};
     if (category.major == Major::bad_header) out.enhanced = category.minor == mail::bad_header_8bit ? "5.6.3" : "5.6.0";

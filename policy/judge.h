@@ -1,4 +1,4 @@
-// judge - from evidence and each recipient's policy to one verdict per recipient; pure, cannot fail
+// judge - from the evidence, and what was found for each recipient, and his settings, to one verdict per recipient; pure, cannot fail
 //
 // docs/amavis/policy.md 2 to 4, 7.3, 8 and 11.2: categories with minors, the walk over destinies and lovers, levels,
 // quarantine targets and subject tags. Everything that can be decided before delivery is decided here.
@@ -13,13 +13,15 @@
 
 #include "mail/category.h"
 #include "mail/evidence.h"
+#include "policy/recipient_findings.h"
+#include "policy/recipient_outcome.h"
 #include "policy/recipient_policy.h"
 #include "policy/unchecked_causes.h"
 
 namespace tamis::policy {
 
-// Findings - what is true of the whole message
-struct Findings {
+// MessageFindings - what was found that is true of the whole message
+struct MessageFindings {
     std::uint64_t size = 0;  // RFC 1870
     bool is_bulk = false;    // docs/amavis/policy.md 7.4
     bool null_sender = false;
@@ -37,7 +39,7 @@ struct Findings {
 };
 
 // findings_from - what opening and the scan reports say together
-Findings findings_from(const mail::Evidence& evidence);
+MessageFindings findings_from(const mail::Evidence& evidence);
 
 struct RecipientVerdict {
     std::vector<mail::ContentCategory> categories;  // worst first, always ends in clean
@@ -55,7 +57,8 @@ struct RecipientVerdict {
     bool passes() const { return !blocking.has_value(); }
 };
 
-RecipientVerdict judge(const Findings& findings, const RecipientPolicy& policy);
+// judge - `found`: what was found for this recipient, `policy`: his settings
+RecipientVerdict judge(const MessageFindings& findings, const RecipientFindings& found, const RecipientPolicy& policy);
 
 // first_banned - of the first recipient that has one; null: nobody has
 const BannedHit* first_banned(const std::vector<RecipientVerdict>& verdicts);
@@ -64,19 +67,11 @@ const BannedHit* first_banned(const std::vector<RecipientVerdict>& verdicts);
 std::optional<mail::ContentCategory> worst_blocking(const std::vector<RecipientVerdict>& verdicts);
 mail::ContentCategory worst_main(const std::vector<RecipientVerdict>& verdicts);
 
-// Response - what is said about one recipient
-struct Response {
-    int code = 250;
-    std::string enhanced = "2.0.0";
-    std::string text;
-    std::string line() const { return std::to_string(code) + " " + enhanced + " " + text; }
-};
-
 // blocked_reason - "id=<id> - INFECTED: Eicar-Test-Signature" (docs/amavis/smtp.md 2.11); `banned` may be null
-std::string blocked_reason(mail::ContentCategory category, std::string_view log_id, const Findings& findings,
+std::string blocked_reason(mail::ContentCategory category, std::string_view log_id, const MessageFindings& findings,
                            const BannedHit* banned);
 // blocked_response - code, enhanced code and text of a blocked recipient; with `soft_bounce` a 5xx or a discard is a 450
-Response blocked_response(const RecipientVerdict& verdict, std::string_view log_id, const Findings& findings,
+Response blocked_response(const RecipientVerdict& verdict, std::string_view log_id, const MessageFindings& findings,
                           bool soft_bounce = false);
 
 // format_score - 3 decimals, trailing zeros trimmed: "6.2", "-0.001", "1000"

@@ -62,13 +62,13 @@ void add_test_items(std::vector<std::string>& items, const std::vector<mail::Spa
     if (count == 0) items.push_back("tests=[]");
 }
 
-std::string status_body(const RecipientVerdict& verdict, const RecipientPolicy& policy) {
+std::string status_body(const RecipientVerdict& verdict, const RecipientFindings& found, const RecipientPolicy& policy) {
     std::vector<std::string> items = {verdict.tag2 ? "Yes," : "No,",
                                       "score=" + (verdict.score ? format_score(*verdict.score) : "x")};
     if (policy.levels.tag) items.push_back("tagged_above=" + format_score(*policy.levels.tag));
     if (policy.levels.tag2) items.push_back("required=" + format_score(*policy.levels.tag2));
-    if (policy.blacklisted) items.emplace_back("BLACKLISTED");
-    if (policy.whitelisted) items.emplace_back("WHITELISTED");
+    if (found.blacklisted) items.emplace_back("BLACKLISTED");
+    if (found.whitelisted) items.emplace_back("WHITELISTED");
     add_test_items(items, verdict.tests);
     items.emplace_back("autolearn=unavailable");  // amavisd's word when no scanner said anything
     return mail::fold_items("X-Spam-Status", items);
@@ -126,7 +126,7 @@ std::string alert(std::string_view text) {
 namespace {
 
 // ambiguity_body - "filter.example.com; duplicate-boundary part=1/2; ..." (draft-chen-email-mime-ambiguity-defense)
-std::string ambiguity_body(const Findings& findings, const Site& site) {
+std::string ambiguity_body(const MessageFindings& findings, const Site& site) {
     constexpr std::size_t most = 10;
     std::vector<std::string> items = {site.hostname + ";"};
     for (const auto& text : findings.ambiguities) {
@@ -139,7 +139,7 @@ std::string ambiguity_body(const Findings& findings, const Site& site) {
 
 }  // namespace
 
-std::vector<std::string> alert_texts(const std::vector<mail::ContentCategory>& categories, const Findings& findings,
+std::vector<std::string> alert_texts(const std::vector<mail::ContentCategory>& categories, const MessageFindings& findings,
                                      const BannedHit* banned) {
     std::vector<std::string> texts;
     const auto has = [&](Major major) {
@@ -242,29 +242,32 @@ void tag_subject(mail::HeaderEdits& edits, std::string_view tag, const std::stri
 
 }  // namespace
 
-mail::HeaderEdits edits_for(const RecipientVerdict& verdict, const RecipientPolicy& policy, const Findings& findings,
-                            const mail::Envelope& envelope, const mail::Message& message, const Site& site, bool quarantined) {
+mail::HeaderEdits edits_for(const Case& of, std::size_t recipient, const Site& site, bool quarantined) {
+    const auto& verdict = of.verdicts[recipient];
+    const auto& policy = of.policies[recipient];
+    const auto& found = of.found[recipient];
     mail::HeaderEdits edits;
-    if (policy.is_local && quarantined) edits.prepend("X-Quarantine-ID", "<" + message.mail_id.get() + ">");
-    if (findings.virus_check_done && !policy.bypass_virus_checks) edits.prepend(site.virus_header, site.virus_header_text);
-    for (const auto& text : alert_texts(verdict.categories, findings, verdict.banned.get()))
+    if (policy.is_local && quarantined) edits.prepend("X-Quarantine-ID", "<" + of.message.mail_id.get() + ">");
+    if (of.findings.virus_check_done && !policy.bypass_virus_checks) edits.prepend(site.virus_header, site.virus_header_text);
+    for (const auto& text : alert_texts(verdict.categories, of.findings, verdict.banned.get()))
         edits.prepend("X-Amavis-Alert", text);
     // without a score: the lists decided and no engine was asked
-    if (policy.is_local && verdict.tag && (verdict.score || policy.blacklisted || policy.whitelisted)) {
-        const double score = shown_score(verdict.score.value_or(0), policy.blacklisted, policy.whitelisted);
+    if (policy.is_local && verdict.tag && (verdict.score || found.blacklisted || found.whitelisted)) {
+        const double score = shown_score(verdict.score.value_or(0), found.blacklisted, found.whitelisted);
         edits.prepend("X-Spam-Flag", verdict.tag2 ? "YES" : "NO");
         edits.prepend("X-Spam-Score", format_score(score));
-        edits.prepend("X-Spam-Level", policy.whitelisted ? "" : level_bar(score, site.spam_level_character));
-        edits.prepend("X-Spam-Status", status_body(verdict, policy));
+        edits.prepend("X-Spam-Level", found.whitelisted ? "" : level_bar(score, site.spam_level_character));
+        edits.prepend("X-Spam-Status", status_body(verdict, found, policy));
     }
-    if (policy.pen_pal_age) edits.prepend("X-Amavis-PenPals", "age " + age_text(*policy.pen_pal_age));
+    if (found.pen_pal_age) edits.prepend("X-Amavis-PenPals", "age " + age_text(*found.pen_pal_age));
     if (!verdict.subject_tag.empty())
-        tag_subject(edits, verdict.subject_tag, fill_subject_tag(verdict.subject_tag, verdict, policy, message, site), message);
-    if (site.add_received) edits.prepend("Received", received_body(envelope, message, site));
-    if (!findings.hold.empty()) edits.prepend("X-Amavis-Hold", printable_or(findings.hold, '?').substr(0, 300));
-    if (site.ambiguity_header && !findings.ambiguities.empty())
-        edits.prepend("MIME-Ambiguity-Results", ambiguity_body(findings, site));
-    remove_claims(edits, message, site);
+        tag_subject(edits, verdict.subject_tag, fill_subject_tag(verdict.subject_tag, verdict, policy, of.message, site),
+                    of.message);
+    if (site.add_received) edits.prepend("Received", received_body(of.envelope, of.message, site));
+    if (!of.findings.hold.empty()) edits.prepend("X-Amavis-Hold", printable_or(of.findings.hold, '?').substr(0, 300));
+    if (site.ambiguity_header && !of.findings.ambiguities.empty())
+        edits.prepend("MIME-Ambiguity-Results", ambiguity_body(of.findings, site));
+    remove_claims(edits, of.message, site);
     edits.repair(site.repairs);
     return edits;
 }
@@ -279,19 +282,19 @@ struct CopyMarks {
     std::vector<mail::SpamTest> tests;
 };
 
-CopyMarks copy_marks(const std::vector<RecipientVerdict>& verdicts, const std::vector<RecipientPolicy>& policies) {
+CopyMarks copy_marks(const Case& of) {
     CopyMarks out;
     std::map<std::string, mail::SpamTest> tests;  // by what is shown of them
     const auto least = [](std::optional<double>& into, const std::optional<double>& value) {
         if (value && (!into || *value < *into)) into = value;
     };
-    for (std::size_t i = 0; i < verdicts.size(); ++i) {
-        const auto& verdict = verdicts[i];
-        const auto& levels = policies[i].levels;
+    for (std::size_t i = 0; i < of.verdicts.size(); ++i) {
+        const auto& verdict = of.verdicts[i];
+        const auto& levels = of.policies[i].levels;
         out.tag2 = out.tag2 || verdict.tag2;
         out.kill = out.kill || verdict.kill;
-        out.blacklisted = out.blacklisted || policies[i].blacklisted;
-        out.whitelisted = out.whitelisted || policies[i].whitelisted;
+        out.blacklisted = out.blacklisted || of.found[i].blacklisted;
+        out.whitelisted = out.whitelisted || of.found[i].whitelisted;
         if (verdict.tag || verdict.tag2 || verdict.kill) {
             least(out.levels.tag, levels.tag);
             least(out.levels.tag2, levels.tag2);
@@ -326,27 +329,25 @@ std::string copy_spam_fields(const CopyMarks& marks, const Site& site) {
 
 }  // namespace
 
-std::string quarantine_prefix(const std::vector<RecipientVerdict>& verdicts, const std::vector<RecipientPolicy>& policies,
-                              const Findings& findings, const mail::Envelope& envelope, const mail::Message& message,
-                              const Site& site) {
-    std::string out = mail::field_text("X-Envelope-From", mail::stored_path(envelope.sender));
+std::string quarantine_prefix(const Case& of, const Site& site) {
+    std::string out = mail::field_text("X-Envelope-From", mail::stored_path(of.envelope.sender));
     std::string all;
     std::string blocked;
     std::vector<mail::ContentCategory> categories;
-    for (std::size_t i = 0; i < verdicts.size(); ++i) {
-        const auto& verdict = verdicts[i];
-        const std::string shown = mail::stored_path(envelope.recipients[i].address);
+    for (std::size_t i = 0; i < of.verdicts.size(); ++i) {
+        const auto& verdict = of.verdicts[i];
+        const std::string shown = mail::stored_path(of.envelope.recipients[i].address);
         all += (all.empty() ? "" : ",\n ") + shown;
         if (!verdict.passes()) blocked += (blocked.empty() ? "" : ",\n ") + shown;
         categories.insert(categories.end(), verdict.categories.begin(), verdict.categories.end());
     }
     out += mail::field_text("X-Envelope-To", all);
     out += mail::field_text("X-Envelope-To-Blocked", blocked);
-    out += mail::field_text("X-Quarantine-ID", "<" + message.mail_id.get() + ">");
-    for (const auto& text : alert_texts(categories, findings, first_banned(verdicts)))
+    out += mail::field_text("X-Quarantine-ID", "<" + of.message.mail_id.get() + ">");
+    for (const auto& text : alert_texts(categories, of.findings, first_banned(of.verdicts)))
         out += mail::field_text("X-Amavis-Alert", text);
-    out += copy_spam_fields(copy_marks(verdicts, policies), site);
-    if (site.add_received) out += mail::field_text("Received", received_body(envelope, message, site));
+    out += copy_spam_fields(copy_marks(of), site);
+    if (site.add_received) out += mail::field_text("Received", received_body(of.envelope, of.message, site));
     std::erase(out, '\r');
     return out;
 }

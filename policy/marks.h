@@ -8,10 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "mail/envelope.h"
 #include "mail/header_edit.h"
-#include "mail/message.h"
-#include "policy/judge.h"
+#include "policy/case.h"
 
 namespace tamis::policy {
 
@@ -31,18 +29,15 @@ struct Site {
 // received_body - docs/amavis/smtp.md 5; `for` only with a single recipient
 std::string received_body(const mail::Envelope& envelope, const mail::Message& message, const Site& site);
 
-// edits_for - what changes in the message for this recipient. `quarantined`: a copy was kept.
-mail::HeaderEdits edits_for(const RecipientVerdict& verdict, const RecipientPolicy& policy, const Findings& findings,
-                            const mail::Envelope& envelope, const mail::Message& message, const Site& site, bool quarantined);
+// edits_for - what changes in the message for the recipient of that index. `quarantined`: a copy was kept.
+mail::HeaderEdits edits_for(const Case& of, std::size_t recipient, const Site& site, bool quarantined);
 
 // alert_texts - the X-Amavis-Alert bodies of these categories; `banned` may be null
-std::vector<std::string> alert_texts(const std::vector<mail::ContentCategory>& categories, const Findings& findings,
+std::vector<std::string> alert_texts(const std::vector<mail::ContentCategory>& categories, const MessageFindings& findings,
                                      const BannedHit* banned);
 
 // quarantine_prefix - the fields on top of the quarantined copy, LF line ends (docs/amavis/policy.md 8)
-std::string quarantine_prefix(const std::vector<RecipientVerdict>& verdicts, const std::vector<RecipientPolicy>& policies,
-                              const Findings& findings, const mail::Envelope& envelope, const mail::Message& message,
-                              const Site& site);
+std::string quarantine_prefix(const Case& of, const Site& site);
 
 // fill_subject_tag - the placeholders _SCORE_ _REQD_ _YESNO_ _YESNOCAPS_ _HOSTNAME_ _DATE_ _U_ _LOGID_
 // _MAILID_ _SUBJPREFIX_

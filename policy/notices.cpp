@@ -31,23 +31,22 @@ Notify notify_of(const mail::Recipient& recipient) {
     return wish;
 }
 
-// Case - one recipient, and the facts that the rules ask for
-struct Case {
+// Facts - what the rules ask about one recipient
+struct Facts {
     Destiny destiny = Destiny::pass;
     ContentCategory category;  // the worst that was found, or that the next hop refused it
     int reply_class = 0;
     Notify notify;
 };
 
-Case case_of(const DsnInput& in, std::size_t i) {
-    const auto& verdict = (*in.verdicts)[i];
-    const auto& outcome = (*in.outcomes)[i];
-    constexpr int minor_rejected = 2;
-    Case one{verdict.destiny, verdict.categories.empty() ? ContentCategory{} : verdict.main(), outcome.response.code / 100,
-             notify_of(in.envelope->recipients[i])};
+Facts facts_of(const Case& in, std::size_t i) {
+    const auto& verdict = in.verdicts[i];
+    const auto& outcome = in.outcomes[i];
+    Facts one{verdict.destiny, verdict.categories.empty() ? ContentCategory{} : verdict.main(), outcome.response.code / 100,
+              notify_of(in.envelope.recipients[i])};
     if (verdict.passes() && one.reply_class == 5) {
-        const ContentCategory refused{Major::mta, minor_rejected};
-        one.destiny = (*in.policies)[i].destinies.of(refused);
+        const ContentCategory refused{Major::mta, mail::mta_rejected};
+        one.destiny = in.policies[i].destinies.of(refused);
         one.category = std::max(one.category, refused);
     }
     return one;
@@ -56,29 +55,29 @@ Case case_of(const DsnInput& in, std::size_t i) {
 DsnDecision suppressed(std::string why) { return {DsnKind::suppressed, std::move(why)}; }
 
 // excuse - why the sender is not told although he should be; empty: no reason
-std::string excuse(const DsnInput& in, std::size_t i, const Case& one) {
-    const auto& verdict = (*in.verdicts)[i];
-    const auto& policy = (*in.policies)[i];
+std::string excuse(const Case& in, const DsnOptions& options, std::size_t i, const Facts& one) {
+    const auto& verdict = in.verdicts[i];
+    const auto& policy = in.policies[i];
     const auto found = [&](Major major) {
         return std::ranges::any_of(verdict.categories, [&](auto category) { return category.major == major; });
     };
     if (one.destiny == Destiny::discard) return "destiny DISCARD";
-    if (found(Major::virus) && in.sender_is_fake) return "INFECTED, the sender is probably faked";
+    if (found(Major::virus) && options.sender_is_fake) return "INFECTED, the sender is probably faked";
     if (verdict.banned && verdict.banned->suppresses_dsn) return "BANNED:DISCARD suggested by rule";
     if (const auto& cutoff = policy.levels.dsn_cutoff) {
         if (verdict.score && *verdict.score >= *cutoff)
             return fmt::format("score {} >= dsn cutoff {}", format_score(*verdict.score), format_score(*cutoff));
-        if (policy.blacklisted && !policy.whitelisted) return "blacklisted sender";
+        if (in.found[i].blacklisted && !in.found[i].whitelisted) return "blacklisted sender";
     }
-    if (in.findings->is_bulk && one.category.major > Major::clean) return "bulk mail";
+    if (in.findings.is_bulk && one.category.major > Major::clean) return "bulk mail";
     const bool unwanted = found(Major::virus) || found(Major::banned) || found(Major::spam) || found(Major::spammy);
-    if (unwanted && !in.originating && !in.bounces_outside_mail)
+    if (unwanted && !in.originating && !options.bounces_outside_mail)
         return fmt::format("{} from outside", mail::log_word(one.category));
     return {};
 }
 
-DsnDecision decide_one(const DsnInput& in, std::size_t i, const Case& one, bool all_rejected) {
-    const bool null_sender = in.envelope->sender.empty();
+DsnDecision decide_one(const Case& in, const DsnOptions& options, std::size_t i, const Facts& one, bool all_rejected) {
+    const bool null_sender = in.envelope.sender.empty();
     if (one.reply_class == 4) return {DsnKind::none, "temporary failure, the MTA tries again"};
     if (one.reply_class != 2 && one.reply_class != 5) return {DsnKind::none, "no final reply"};
     const bool failed = one.reply_class == 5;
@@ -87,33 +86,32 @@ DsnDecision decide_one(const DsnInput& in, std::size_t i, const Case& one, bool 
     if (failed && one.notify.never) return suppressed("NOTIFY=NEVER");
     if (failed && null_sender) return suppressed("null sender");
     if (failed && !one.notify.failure) return suppressed("NOTIFY without FAILURE");
-    const bool relayed = (*in.outcomes)[i].relayed;
+    const bool relayed = in.outcomes[i].relayed;
     if (!failed && (!one.notify.success || null_sender)) return {DsnKind::none, "success, not asked for"};
-    const bool passed_on = in.next_hop_takes_dsn || (*in.outcomes)[i].takes_dsn;
+    const bool passed_on = options.next_hop_takes_dsn || in.outcomes[i].takes_dsn;
     if (!failed && relayed && passed_on) return {DsnKind::none, "success, NOTIFY was passed on"};
-    if (auto why = excuse(in, i, one); !why.empty()) return suppressed(std::move(why));
+    if (auto why = excuse(in, options, i, one); !why.empty()) return suppressed(std::move(why));
     if (!failed && !relayed) return {DsnKind::none, "not relayed"};
     return failed ? DsnDecision{DsnKind::failed, "failed"} : DsnDecision{DsnKind::relayed, "NOTIFY=SUCCESS"};
 }
 
 }  // namespace
 
-std::vector<DsnDecision> decide_dsn(const DsnInput& in) {
-    std::vector<Case> cases;
-    for (std::size_t i = 0; i < in.outcomes->size(); ++i) cases.push_back(case_of(in, i));
+std::vector<DsnDecision> decide_dsn(const Case& in, const DsnOptions& options) {
+    std::vector<Facts> all;
+    for (std::size_t i = 0; i < in.outcomes.size(); ++i) all.push_back(facts_of(in, i));
     // over SMTP the one reply is then a 5xx, and the MTA tells the sender
-    const auto is_rejected = [](const Case& one) { return one.destiny == Destiny::reject && one.reply_class == 5; };
-    const bool all_rejected = std::ranges::any_of(cases, is_rejected) && std::ranges::all_of(cases, [&](const Case& one) {
+    const auto is_rejected = [](const Facts& one) { return one.destiny == Destiny::reject && one.reply_class == 5; };
+    const bool all_rejected = std::ranges::any_of(all, is_rejected) && std::ranges::all_of(all, [&](const Facts& one) {
                                   return is_rejected(one) || (one.destiny == Destiny::discard && one.reply_class == 2);
                               });
     // over SMTP one 4xx brings the whole message back, and a notice now would be sent again with every try
     const bool comes_back =
-        !in.per_recipient_replies && std::ranges::any_of(cases, [](const Case& one) { return one.reply_class == 4; });
+        !in.per_recipient_replies && std::ranges::any_of(all, [](const Facts& one) { return one.reply_class == 4; });
     std::vector<DsnDecision> decisions;
-    for (std::size_t i = 0; i < cases.size(); ++i) {
-        if (comes_back && cases[i].reply_class != 4)
-            decisions.push_back({DsnKind::none, "the MTA tries the whole message again"});
-        else decisions.push_back(decide_one(in, i, cases[i], all_rejected));
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        if (comes_back && all[i].reply_class != 4) decisions.push_back({DsnKind::none, "the MTA tries the whole message again"});
+        else decisions.push_back(decide_one(in, options, i, all[i], all_rejected));
     }
     return decisions;
 }

@@ -14,22 +14,13 @@
 
 #include "mail/envelope.h"
 #include "mail/message.h"
-#include "policy/judge.h"
-#include "policy/summary.h"
+#include "policy/case.h"
 
 namespace tamis::policy {
 
-// DsnInput - the finished message as a whole
-struct DsnInput {
-    const mail::Envelope* envelope = nullptr;
-    const mail::Message* message = nullptr;
-    const Findings* findings = nullptr;
-    const std::vector<RecipientVerdict>* verdicts = nullptr;
-    const std::vector<RecipientPolicy>* policies = nullptr;
-    const std::vector<RecipientOutcome>* outcomes = nullptr;  // response: before one-response-for-all
-    bool per_recipient_replies = false;                       // LMTP: a 5xx can be given back, the MTA bounces itself
+// DsnOptions - what a notification depends on besides the case
+struct DsnOptions {
     bool next_hop_takes_dsn = true;     // NOTIFY=SUCCESS was passed on for all; else see RecipientOutcome::takes_dsn
-    bool originating = false;           // from our own users
     bool bounces_outside_mail = false;  // amavisd's way: viruses and spam from outside may be bounced as well
     bool sender_is_fake = true;         // a virus that fakes senders (the default for all)
     std::string hostname;               // ours, for Reporting-MTA and From
@@ -47,10 +38,9 @@ struct DsnDecision {
     std::string why;  // for the log: "NOTIFY=NEVER", "null sender", "bulk mail", "score 15 >= dsn cutoff 10", ...
 };
 
-// decide_dsn - one decision per recipient, in their order; verdicts, policies and outcomes have one entry each. The
-// rules apply in the order of docs/amavis/policy.md 10. A recipient that was to pass and got a 5xx was refused by the
+// decide_dsn - one decision per recipient, in their order. The rules apply in the order of docs/amavis/policy.md 10. A recipient that was to pass and got a 5xx was refused by the
 // next hop: the destiny of that is Destinies::mta_rejected.
-std::vector<DsnDecision> decide_dsn(const DsnInput& input);
+std::vector<DsnDecision> decide_dsn(const Case& of, const DsnOptions& options);
 
 // Notice - a message of our own
 struct Notice {
@@ -64,7 +54,8 @@ struct Notice {
 // the null sender whatever the decisions say. multipart/report (RFC 6522) of a text, the status (RFC 3464; RFC 6533 when
 // the message came with SMTPUTF8) and the header of the message, at most 64 KiB of it; never its body. Pure ASCII unless
 // `smtputf8` is set: then it needs SMTPUTF8 and 8BITMIME.
-std::optional<Notice> delivery_status_notification(const DsnInput& input, const std::vector<DsnDecision>& decisions);
+std::optional<Notice> delivery_status_notification(const Case& of, const DsnOptions& options,
+                                                   const std::vector<DsnDecision>& decisions);
 
 // is_notice - an automatic message that nobody can answer (null sender, Auto-Submitted): nobody is notified about it
 bool is_notice(const mail::Envelope& envelope, const mail::Message& message);

@@ -68,10 +68,9 @@ struct Concern {
 };
 
 // concern_of - the blocking category or the main one, or the next below it that anybody can be told about
-std::optional<Concern> concern_of(const PeopleInput& in, std::size_t i) {
-    const auto& verdict = (*in.verdicts)[i];
-    const auto& policy = (*in.policies)[i];
-    const auto& texts = *in.texts;
+std::optional<Concern> concern_of(const Case& in, const NoticeTexts& texts, std::size_t i) {
+    const auto& verdict = in.verdicts[i];
+    const auto& policy = in.policies[i];
     for (const auto category : verdict.categories) {
         if (verdict.blocking && verdict.blocking->major != Major::mta && category.major > verdict.blocking->major) continue;
         switch (category.major) {
@@ -101,8 +100,8 @@ std::optional<Concern> concern_of(const PeopleInput& in, std::size_t i) {
 }
 
 // reason - "INFECTED: Eicar", what blocked_reason says behind the id
-std::string reason(const PeopleInput& in, ContentCategory category, const BannedHit* banned) {
-    const std::string full = blocked_reason(category, "", *in.findings, banned);
+std::string reason(const Case& in, ContentCategory category, const BannedHit* banned) {
+    const std::string full = blocked_reason(category, "", in.findings, banned);
     const auto dash = full.find(" - ");
     return one_line(dash == std::string::npos ? full : full.substr(dash + 3), true, 400);
 }
@@ -123,14 +122,14 @@ std::string header_lines(const mail::Message& message) {
     return out;
 }
 
-std::string recipient_lines(const PeopleInput& in, const std::vector<std::size_t>& about) {
+std::string recipient_lines(const Case& in, const std::vector<std::size_t>& about) {
     constexpr std::size_t limit = 100;
     std::string out;
     for (std::size_t k = 0; k < about.size(); ++k) {
         if (k == limit) return out + fmt::format("  and {} more\n", about.size() - limit);
         const auto i = about[k];
-        out += fmt::format("  {}:\n    {}\n", one_line(mail::smtp_form(in.envelope->recipients[i].address), true, 330),
-                           one_line((*in.outcomes)[i].response.line(), true, 400));
+        out += fmt::format("  {}:\n    {}\n", one_line(mail::smtp_form(in.envelope.recipients[i].address), true, 330),
+                           one_line(in.outcomes[i].response.line(), true, 400));
     }
     return out;
 }
@@ -146,53 +145,57 @@ std::string part_lines(const BannedHit& banned) {
     return out;
 }
 
-TemplateValues values_for(const PeopleInput& in, ContentCategory category, const std::vector<std::size_t>& about) {
-    const auto& message = *in.message;
+TemplateValues values_for(const Case& in, const PeopleOptions& options, ContentCategory category,
+                          const std::vector<std::size_t>& about) {
+    const auto& message = in.message;
     std::optional<double> score;
     for (const auto i : about)
-        if (const auto& one = (*in.verdicts)[i].score) score = std::max(score.value_or(*one), *one);
+        if (const auto& one = in.verdicts[i].score) score = std::max(score.value_or(*one), *one);
     const BannedHit* banned = nullptr;
     for (const auto i : about)
-        if (banned == nullptr) banned = (*in.verdicts)[i].banned.get();
+        if (banned == nullptr) banned = in.verdicts[i].banned.get();
+    std::vector<std::string> copies;
+    for (const auto& copy : in.copies) copies.push_back(copy.location);
+    const std::string quarantine = join(copies, ",");
     std::string bad_header;
-    if (!in.findings->header_problems.empty()) bad_header = in.findings->header_problems.front().second;
-    return {{"host", one_line(in.hostname, true)},
+    if (!in.findings.header_problems.empty()) bad_header = in.findings.header_problems.front().second;
+    return {{"host", one_line(options.hostname, true)},
             {"what", reason(in, category, banned)},
-            {"viruses", one_line(join(in.findings->viruses, ", "), true, 400)},
+            {"viruses", one_line(join(in.findings.viruses, ", "), true, 400)},
             {"banned", banned == nullptr ? "" : one_line(banned->reason, true, 400)},
             {"banned_rule", banned == nullptr ? "" : one_line(banned->rule, true)},
             {"banned_parts", banned == nullptr ? "" : part_lines(*banned)},
             {"bad_header", one_line(bad_header, true, 400)},
             {"score", score ? format_score(*score) : "-"},
-            {"sender", one_line(mail::smtp_form(in.envelope->sender), true)},
+            {"sender", one_line(mail::smtp_form(in.envelope.sender), true)},
             {"from", header_words(message, "From")},
             {"subject", header_words(message, "Subject")},
             {"message_id", header_words(message, "Message-ID")},
             {"arrival", rfc5322_date(message.received_at)},
-            {"client", client_words(in.envelope->client)},
+            {"client", client_words(in.envelope.client)},
             {"size", fmt::format("{}", message.size)},
-            {"quarantine", in.quarantine.empty() ? "none" : one_line(in.quarantine, true)},
+            {"quarantine", quarantine.empty() ? "none" : one_line(quarantine, true)},
             {"recipients", recipient_lines(in, about)},
             {"header", header_lines(message)},
             {"log_id", one_line(message.log_id.get(), true)},
             {"mail_id", one_line(message.mail_id.get(), true)}};
 }
 
-PeopleNotice notice_for(const PeopleInput& in, const NoticeText& words, ContentCategory category,
+PeopleNotice notice_for(const Case& in, const PeopleOptions& options, const NoticeText& words, ContentCategory category,
                         const std::vector<std::size_t>& about, std::vector<std::string> to, std::string id_prefix,
                         std::size_t number, std::string_view kind) {
-    const auto values = values_for(in, category, about);
-    PeopleNotice out{{in.sender, std::move(to), {}, false}, kind};
+    const auto values = values_for(in, options, category, about);
+    PeopleNotice out{{options.sender, std::move(to), {}, false}, kind};
     const auto& all = out.notice.recipients;
     out.notice.smtputf8 =
-        mail::needs_smtputf8(in.sender) || std::ranges::any_of(all, [](const auto& to) { return mail::needs_smtputf8(to); });
-    const std::string id = fmt::format("-{}-{}", in.message->mail_id.get(), number);
+        mail::needs_smtputf8(options.sender) || std::ranges::any_of(all, [](const auto& to) { return mail::needs_smtputf8(to); });
+    const std::string id = fmt::format("-{}-{}", in.message.mail_id.get(), number);
     NoticeFields fields;
-    fields.hostname = in.hostname;
-    fields.from = in.from;
+    fields.hostname = options.hostname;
+    fields.from = options.from;
     fields.to = out.notice.recipients;
     fields.subject = fill_template(words.subject, values);
-    fields.date = rfc5322_date(in.now);
+    fields.date = rfc5322_date(options.now);
     fields.id_prefix = id_prefix;
     fields.id = id;
     fields.auto_submitted = "auto-generated";
@@ -248,25 +251,26 @@ Result<NoticeText> parse_notice_text(std::string_view file) {
     return out;
 }
 
-std::vector<PeopleNotice> people_notices(const PeopleInput& in) {
+std::vector<PeopleNotice> people_notices(const Case& in, const PeopleOptions& options) {
     const auto tempfailed = [](const auto& outcome) { return outcome.tempfailed(); };
-    if (!in.per_recipient_replies && std::ranges::any_of(*in.outcomes, tempfailed)) return {};
+    if (!in.per_recipient_replies && std::ranges::any_of(in.outcomes, tempfailed)) return {};
     std::vector<Audience> audiences;
     std::vector<PeopleNotice> out;
     std::vector<std::pair<std::size_t, Concern>> warnings;
-    for (std::size_t i = 0; i < in.verdicts->size(); ++i) {
-        if ((*in.outcomes)[i].tempfailed()) continue;
-        const auto& policy = (*in.policies)[i];
-        const auto concern = concern_of(in, i);
+    for (std::size_t i = 0; i < in.verdicts.size(); ++i) {
+        if (in.outcomes[i].tempfailed()) continue;
+        const auto& policy = in.policies[i];
+        const auto concern = concern_of(in, *options.texts, i);
         if (!concern) continue;
         add_admin(audiences, concern->admin, i, *concern);
-        if (concern->category.major == Major::virus && in.is_new_virus) add_admin(audiences, policy.new_virus_admin, i, *concern);
-        const bool blocked = !(*in.verdicts)[i].passes() && !(*in.outcomes)[i].relayed;
-        const auto& address = in.envelope->recipients[i].address;
-        if (concern->warn && blocked && (policy.is_local || in.warn_offsite) && is_mailable(address))
+        if (concern->category.major == Major::virus && options.is_new_virus)
+            add_admin(audiences, policy.new_virus_admin, i, *concern);
+        const bool blocked = !in.verdicts[i].passes() && !in.outcomes[i].relayed;
+        const auto& address = in.envelope.recipients[i].address;
+        if (concern->warn && blocked && (policy.is_local || options.warn_offsite) && is_mailable(address))
             warnings.emplace_back(i, *concern);
     }
-    if ((audiences.empty() && warnings.empty()) || is_notice(*in.envelope, *in.message)) return {};
+    if ((audiences.empty() && warnings.empty()) || is_notice(in.envelope, in.message)) return {};
     std::vector<bool> done(audiences.size(), false);
     for (std::size_t a = 0; a < audiences.size(); ++a) {
         if (done[a]) continue;
@@ -279,12 +283,13 @@ std::vector<PeopleNotice> people_notices(const PeopleInput& in) {
             done[b] = true;
         }
         const auto& concern = audiences[a].concern;
-        out.push_back(notice_for(in, *concern.admin_words, concern.category, audiences[a].about, std::move(to),
+        out.push_back(notice_for(in, options, *concern.admin_words, concern.category, audiences[a].about, std::move(to),
                                  std::string(concern.id_prefix) + "A", out.size(), concern.admin_kind));
     }
     for (const auto& [i, concern] : warnings)
-        out.push_back(notice_for(in, *concern.recipient_words, concern.category, {i}, {in.envelope->recipients[i].address},
-                                 std::string(concern.id_prefix) + "R", out.size(), concern.recipient_kind));
+        out.push_back(notice_for(in, options, *concern.recipient_words, concern.category, {i},
+                                 {in.envelope.recipients[i].address}, std::string(concern.id_prefix) + "R", out.size(),
+                                 concern.recipient_kind));
     return out;
 }
 

@@ -32,21 +32,14 @@ struct NoticeTexts {
     NoticeText virus_recipient, banned_recipient, bad_header_recipient;
 };
 
-struct PeopleInput {
-    const mail::Envelope* envelope = nullptr;
-    const mail::Message* message = nullptr;
-    const Findings* findings = nullptr;
-    const std::vector<RecipientVerdict>* verdicts = nullptr;
-    const std::vector<RecipientPolicy>* policies = nullptr;
-    const std::vector<RecipientOutcome>* outcomes = nullptr;
+// PeopleOptions - what these notices depend on besides the case
+struct PeopleOptions {
     const NoticeTexts* texts = nullptr;
-    bool per_recipient_replies = false;
     bool is_new_virus = false;  // a virus name that was not seen before
     bool warn_offsite = false;  // recipients that are not local are told as well
     std::string hostname;
-    std::string from;        // address of the From field
-    std::string sender;      // reverse-path
-    std::string quarantine;  // where the copy is, empty: nowhere
+    std::string from;    // address of the From field
+    std::string sender;  // reverse-path
     std::chrono::system_clock::time_point now;
 };
 
@@ -58,6 +51,6 @@ struct PeopleNotice {
 
 // people_notices - all that are due. None when the MTA will bring the whole message again (SMTP and a temporary
 // failure).
-std::vector<PeopleNotice> people_notices(const PeopleInput& input);
+std::vector<PeopleNotice> people_notices(const Case& of, const PeopleOptions& options);
 
 }  // namespace tamis::policy

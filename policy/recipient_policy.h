@@ -1,18 +1,16 @@
 // recipient_policy - every setting that can differ from one recipient to the next (docs/amavis/policy.md 4)
 //
-// Site-wide values come from the configuration; SQL rows and static tables overlay them field by field. Pure data.
+// Site-wide values come from the configuration; SQL rows and static tables overlay them field by field. Settings only, and final
+// when they are merged: what is found for a recipient in a message is policy/recipient_findings.h. Pure data.
 #pragma once
 
 #include <array>
-#include <chrono>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "mail/category.h"
-#include "policy/banned_hit.h"
 
 namespace tamis::policy {
 
@@ -75,14 +73,8 @@ struct RecipientPolicy {
     std::string virus_admin, new_virus_admin, spam_admin, banned_admin, bad_header_admin;
     std::optional<std::uint64_t> size_limit;  // bytes; nothing or 0: no limit; below 64 KiB counts as 64 KiB
     std::vector<std::string> banned_rule_names = {"DEFAULT"};
-    std::string forward_method;               // empty: the site's
-    std::string sa_username;                  // whose preferences SpamAssassin applies; empty: as the site does it
-    std::shared_ptr<const BannedHit> banned;  // what those rules found in this message; null: nothing
-    bool blacklisted = false, whitelisted = false;
-    double score_boost = 0;                           // soft white/blacklisting
-    double pen_pal_bonus = 0;                         // 0 or less: the recipient wrote to the sender before
-    std::optional<std::chrono::seconds> pen_pal_age;  // how long ago that was
-    double bounce_score = 0;                          // 0 or more: a bounce of mail that we never sent
+    std::string forward_method;  // empty: the site's
+    std::string sa_username;     // whose preferences SpamAssassin applies; empty: as the site does it
 };
 
 }  // namespace tamis::policy

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "policy/lookup_keys.h"
+#include "policy/recipient_findings.h"
 #include "policy/static_tables.h"
 #include "policy/user_rows.h"
 
@@ -36,6 +37,8 @@ struct SenderDecision {
     std::vector<std::string> problems;  // one line each: table, row, column and what is wrong
 
     bool is_hard() const noexcept { return whitelisted || blacklisted; }
+    // findings - what is known of a recipient when only the lists were asked
+    RecipientFindings findings() const { return {.blacklisted = blacklisted, .whitelisted = whitelisted, .score_boost = boost}; }
 };
 
 class SenderLists {

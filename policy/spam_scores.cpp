@@ -12,7 +12,7 @@ SpamScores spam_scores_named(std::string_view text) {
     return {SpamScores::Rule::engine, std::string(text)};
 }
 
-void combine_scores(const mail::Evidence& evidence, const SpamScores& how, Findings& findings) {
+void combine_scores(const mail::Evidence& evidence, const SpamScores& how, MessageFindings& findings) {
     struct Answer {
         const mail::ScanReport* report;
         const mail::Scored* scored;

@@ -22,6 +22,6 @@ SpamScores spam_scores_named(std::string_view text);
 
 // combine_scores - sets the score of the findings, and tells tests with the engine they are of when several engines gave a score.
 // Engines that look for viruses (yara, whose rules may score) say something of their own: theirs is added in any case.
-void combine_scores(const mail::Evidence& evidence, const SpamScores& how, Findings& findings);
+void combine_scores(const mail::Evidence& evidence, const SpamScores& how, MessageFindings& findings);
 
 }  // namespace tamis::policy

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "mail/address.h"
+#include "policy/fields.h"
 
 namespace tamis::policy {
 namespace {
@@ -30,10 +31,10 @@ bool is_tagged(const RecipientOutcome& outcome, const RecipientVerdict& verdict,
 
 // the words of amavisd's actions: what happened, then in which direction. Over SMTP the one reply counts for all who did not
 // get the mail: a 4xx brings it back for all, and a rejection that hides behind a 250 is a bounce.
-std::string action_word(const SummaryInput& in, std::size_t i) {
-    const auto& outcome = (*in.outcomes)[i];
-    const auto& verdict = (*in.verdicts)[i];
-    if (outcome.relayed) return is_tagged(outcome, verdict, (*in.policies)[i].is_local) ? "RelayedTagged" : std::string(untagged);
+std::string action_word(const Case& in, std::size_t i) {
+    const auto& outcome = in.outcomes[i];
+    const auto& verdict = in.verdicts[i];
+    if (outcome.relayed) return is_tagged(outcome, verdict, in.policies[i].is_local) ? "RelayedTagged" : std::string(untagged);
     const int told = in.one_reply.value_or(outcome.response.code) / 100;
     const bool is_rejected = outcome.response.code / 100 == 5;
     if (told == 4 || outcome.tempfailed()) return "TempFailed";
@@ -48,15 +49,23 @@ std::string direction(bool originating, bool is_local) {
     return is_local ? "Inbound" : "OpenRelay";
 }
 
-std::string actions(const SummaryInput& in, std::string_view separator) {
+// quarantined_as - the names of the copies that are kept because of what was found
+std::vector<std::string> quarantined_as(const Case& in) {
+    std::vector<std::string> out;
+    for (const auto& copy : in.copies)
+        if (!copy.is_archive) out.push_back(copy.location);
+    return out;
+}
+
+std::string actions(const Case& in, std::string_view separator) {
     std::set<std::string> words;
-    for (std::size_t i = 0; i < in.outcomes->size(); ++i) {
-        words.insert(action_word(in, i) + direction(in.originating, (*in.policies)[i].is_local));
+    for (std::size_t i = 0; i < in.outcomes.size(); ++i) {
+        words.insert(action_word(in, i) + direction(in.originating, in.policies[i].is_local));
     }
     std::vector<std::string> list;
     for (const auto& word : words) list.push_back(word.starts_with(untagged) ? "Relayed" + word.substr(untagged.size()) : word);
-    if (!in.quarantine_locations.empty()) list.emplace_back("Quarantined");
-    if (in.archived) list.emplace_back("Archived");
+    if (!quarantined_as(in).empty()) list.emplace_back("Quarantined");
+    if (std::ranges::any_of(in.copies, &KeptCopy::is_archive)) list.emplace_back("Archived");
     return join(list, separator);
 }
 
@@ -84,7 +93,7 @@ std::string shortened_list(const std::vector<std::string>& items, std::size_t mo
                        items.size() - most);
 }
 
-std::string category_word(ContentCategory category, const Findings& findings, const BannedHit* banned) {
+std::string category_word(ContentCategory category, const MessageFindings& findings, const BannedHit* banned) {
     std::string word = mail::log_word(category);
     if (category.major == Major::banned && banned != nullptr) word += fmt::format(" ({})", banned->reason);
     if (category.major == Major::virus) word += fmt::format(" ({})", join(findings.viruses, ", "));
@@ -152,8 +161,8 @@ std::string log_text(std::string_view text, std::size_t limit) {
     return is_utf8(out) ? out : escaped(out, limit);
 }
 
-std::string client_part(const SummaryInput& in) {
-    const auto& client = in.envelope->client;
+std::string client_part(const Case& in) {
+    const auto& client = in.envelope.client;
     if (!client.address) return "";
     std::string out = in.originating ? " LOCAL" : "";
     out += fmt::format(" [{}]", printable_or(*client.address, '?'));
@@ -216,39 +225,40 @@ std::string oldest_public_address(const mail::Message& message) {
 namespace {
 
 // lines_of - with the values cut to these widths
-std::vector<std::string> lines_of(const SummaryInput& in, const Widths& width) {
+std::vector<std::string> lines_of(const Case& in, const Widths& width) {
     std::vector<std::string> passed;
     std::vector<std::string> blocked;
     std::vector<std::string> queued;
-    for (std::size_t i = 0; i < in.outcomes->size(); ++i) {
-        const auto& outcome = (*in.outcomes)[i];
+    for (std::size_t i = 0; i < in.outcomes.size(); ++i) {
+        const auto& outcome = in.outcomes[i];
         auto& side = outcome.relayed ? passed : blocked;
         side.push_back(side.size() < width.recipients
-                           ? log_text(mail::smtp_form(in.envelope->recipients[i].address), width.address)
+                           ? log_text(mail::smtp_form(in.envelope.recipients[i].address), width.address)
                            : std::string());
         if (outcome.relayed && !outcome.queued_as.empty() && std::ranges::find(queued, outcome.queued_as) == queued.end())
             queued.push_back(outcome.queued_as);
     }
-    const auto blocking = worst_blocking(*in.verdicts);
-    const auto main = worst_main(*in.verdicts);
+    const auto blocking = worst_blocking(in.verdicts);
+    const auto main = worst_main(in.verdicts);
     const auto word = [&](ContentCategory category) {
-        if (category.minor == 0 && category.major != Major::mta) category = told_in_full(category, *in.verdicts);
-        return shortened(category_word(category, *in.findings, first_banned(*in.verdicts)), width.word);
+        if (category.minor == 0 && category.major != Major::mta) category = told_in_full(category, in.verdicts);
+        return shortened(category_word(category, in.findings, first_banned(in.verdicts)), width.word);
     };
-    const std::string oldest = oldest_public_address(*in.message);
+    const std::string oldest = oldest_public_address(in.message);
     std::string middle = in.policy_path.empty() ? "" : " " + shortened(in.policy_path, width.bank);
     middle += client_part(in);
     if (!oldest.empty()) middle += fmt::format(" [{}]", oldest);
-    middle += " " + log_text(mail::smtp_form(in.envelope->sender), width.address);
+    middle += " " + log_text(mail::smtp_form(in.envelope.sender), width.address);
 
     std::string tail;
-    if (!in.quarantine_locations.empty()) tail += ", quarantine: " + shortened(join(in.quarantine_locations, ", "), width.queued);
-    if (in.envelope->client.ident)
-        tail += ", Queue-ID: " + log_text(*in.envelope->client.ident, std::min<std::size_t>(60, width.id));
-    if (const auto id = message_id(*in.message, "Message-ID"); !id.empty()) tail += ", Message-ID: " + log_text(id, width.id);
-    if (const auto id = message_id(*in.message, "Resent-Message-ID"); !id.empty())
+    if (const auto places = quarantined_as(in); !places.empty())
+        tail += ", quarantine: " + shortened(join(places, ", "), width.queued);
+    if (in.envelope.client.ident)
+        tail += ", Queue-ID: " + log_text(*in.envelope.client.ident, std::min<std::size_t>(60, width.id));
+    if (const auto id = message_id(in.message, "Message-ID"); !id.empty()) tail += ", Message-ID: " + log_text(id, width.id);
+    if (const auto id = message_id(in.message, "Resent-Message-ID"); !id.empty())
         tail += ", Resent-Message-ID: " + log_text(id, width.id);
-    tail += fmt::format(", mail_id: {}, Hits: {}, size: {}", in.message->mail_id.get(), hits(*in.verdicts), in.message->size);
+    tail += fmt::format(", mail_id: {}, Hits: {}, size: {}", in.message.mail_id.get(), hits(in.verdicts), in.message.size);
     const std::string end = fmt::format(", {} ms", in.elapsed.count());
     std::vector<std::string> lines;
     if (!passed.empty()) {
@@ -267,8 +277,8 @@ std::vector<std::string> lines_of(const SummaryInput& in, const Widths& width) {
 
 }  // namespace
 
-std::vector<std::string> summary_lines(const SummaryInput& in) {
-    const std::size_t room = log::line_limit - std::min<std::size_t>(in.message->log_id.get().size() + 3, 100);  // "(id) "
+std::vector<std::string> summary_lines(const Case& in) {
+    const std::size_t room = log::line_limit - std::min<std::size_t>(in.message.log_id.get().size() + 3, 100);  // "(id) "
     std::vector<std::string> lines;
     for (const auto& width : widths) {
         lines = lines_of(in, width);
@@ -307,18 +317,7 @@ std::string json_list(const std::vector<std::string>& items, const JsonRoom& roo
     return "[" + join(quoted, ",") + "]";
 }
 
-std::string_view destiny_word(Destiny destiny) {
-    switch (destiny) {
-        case Destiny::pass: return "PASS";
-        case Destiny::discard: return "DISCARD";
-        case Destiny::bounce: return "BOUNCE";
-        case Destiny::reject: return "REJECT";
-        case Destiny::tempfail: return "TEMPFAIL";
-    }
-    return "?";
-}
-
-std::string json_of(const SummaryInput& in, const JsonRoom& room) {
+std::string json_of(const Case& in, const JsonRoom& room) {
     std::vector<std::string> fields;
     const auto add = [&](std::string_view key, const std::string& value) {
         fields.push_back(fmt::format("\"{}\":{}", key, value));
@@ -329,17 +328,17 @@ std::string json_of(const SummaryInput& in, const JsonRoom& room) {
     std::vector<std::string> addresses;
     std::vector<std::string> recipients;
     std::vector<std::string> queued;
-    for (std::size_t i = 0; i < in.outcomes->size(); ++i) {
-        const auto& outcome = (*in.outcomes)[i];
-        const auto& verdict = (*in.verdicts)[i];
-        const auto& address = in.envelope->recipients[i].address;
+    for (std::size_t i = 0; i < in.outcomes.size(); ++i) {
+        const auto& outcome = in.outcomes[i];
+        const auto& verdict = in.verdicts[i];
+        const auto& address = in.envelope.recipients[i].address;
         addresses.push_back(address);
         if (outcome.relayed && !outcome.queued_as.empty()) queued.push_back(outcome.queued_as);
         if (recipients.size() == room.items) continue;
         std::vector<std::string> item = {
             "\"rcpt_to\":" + json_text(address, room),
-            fmt::format("\"rcpt_is_local\":{}", (*in.policies)[i].is_local),
-            fmt::format("\"action\":\"{}\"", destiny_word(verdict.destiny)),
+            fmt::format("\"rcpt_is_local\":{}", in.policies[i].is_local),
+            fmt::format("\"action\":\"{}\"", to_upper(destiny_name(verdict.destiny))),
             "\"smtp_response\":" + json_text(outcome.response.line(), room),
             fmt::format("\"smtp_code\":\"{}\"", outcome.response.code),
             fmt::format("\"ccat_main\":\"{}\"", mail::display_name(verdict.main())),
@@ -351,41 +350,41 @@ std::string json_of(const SummaryInput& in, const JsonRoom& room) {
         recipients.push_back("{" + join(item, ",") + "}");
     }
     add_text("type", "amavis");
-    add_text("log_id", in.message->log_id.get());
-    add_text("mail_id", in.message->mail_id.get());
-    if (in.envelope->client.address) add_text("client_ip", *in.envelope->client.address);
-    if (in.envelope->client.port) add_text("client_port", *in.envelope->client.port);
-    if (in.envelope->client.ident) add_text("queue_id", *in.envelope->client.ident);
-    add_text("protocol", in.envelope->protocol);
-    add("mail_from", json_text(in.envelope->sender, room));
+    add_text("log_id", in.message.log_id.get());
+    add_text("mail_id", in.message.mail_id.get());
+    if (in.envelope.client.address) add_text("client_ip", *in.envelope.client.address);
+    if (in.envelope.client.port) add_text("client_port", *in.envelope.client.port);
+    if (in.envelope.client.ident) add_text("queue_id", *in.envelope.client.ident);
+    add_text("protocol", in.envelope.protocol);
+    add("mail_from", json_text(in.envelope.sender, room));
     add("rcpt_to", json_list(addresses, room));
     add("rcpt_num", std::to_string(addresses.size()));
     if (addresses.size() > recipients.size()) add("rcpt_omitted", std::to_string(addresses.size() - recipients.size()));
     add("recipients", "[" + join(recipients, ",") + "]");
-    add_text("subject", mail::decode_words(header_text(*in.message, "Subject")));
-    add_text("message_id", message_id(*in.message, "Message-ID"));
+    add_text("subject", mail::decode_words(header_text(in.message, "Subject")));
+    add_text("message_id", message_id(in.message, "Message-ID"));
     if (!in.policy_path.empty()) {
         std::vector<std::string> banks;
         for (const auto bank : split(in.policy_path, '/')) banks.emplace_back(bank);
         add("policy_banks", json_list(banks, room));
     }
-    add("size", std::to_string(in.message->size));
-    add_text("digest_body", in.message->digest);
-    if (!in.quarantine_locations.empty()) add("quarantine", json_list(in.quarantine_locations, room));
+    add("size", std::to_string(in.message.size));
+    add_text("digest_body", in.message.digest);
+    if (const auto places = quarantined_as(in); !places.empty()) add("quarantine", json_list(places, room));
     std::vector<std::string> tests;
-    if (!in.verdicts->empty())
-        for (const auto& test : in.verdicts->front().tests) tests.push_back(test.name + "=" + format_score(test.score));
+    if (!in.verdicts.empty())
+        for (const auto& test : in.verdicts.front().tests) tests.push_back(test.name + "=" + format_score(test.score));
     if (!tests.empty()) add("tests", json_list(tests, room));
-    if (!in.findings->viruses.empty()) add("virusnames", json_list(in.findings->viruses, room));
+    if (!in.findings.viruses.empty()) add("virusnames", json_list(in.findings.viruses, room));
     std::vector<std::string> causes;
-    for (const auto& cause : in.findings->unchecked_causes) causes.push_back(cause.text);
+    for (const auto& cause : in.findings.unchecked_causes) causes.push_back(cause.text);
     if (!causes.empty()) add("unchecked_causes", json_list(causes, room));
     add("originating", in.originating ? "true" : "false");
     add_text("actions_performed", actions(in, " "));
     if (!queued.empty()) add("queued_as", json_list(queued, room));
-    const auto seconds = std::chrono::duration<double>(in.message->received_at.time_since_epoch()).count();
+    const auto seconds = std::chrono::duration<double>(in.message.received_at.time_since_epoch()).count();
     add("time_unix", fmt::format("{:.3f}", seconds));
-    const auto moment = std::chrono::time_point_cast<std::chrono::seconds>(in.message->received_at);
+    const auto moment = std::chrono::time_point_cast<std::chrono::seconds>(in.message.received_at);
     add_text("@timestamp", fmt::format("{:%Y-%m-%dT%H:%M:%S}Z", fmt::gmtime(std::chrono::system_clock::to_time_t(moment))));
     add("elapsed", fmt::format("{{\"Total\":{:.3f}}}", static_cast<double>(in.elapsed.count()) / 1000.0));
     return "{" + join(fields, ",") + "}";
@@ -393,7 +392,7 @@ std::string json_of(const SummaryInput& in, const JsonRoom& room) {
 
 }  // namespace
 
-std::string summary_json(const SummaryInput& in, std::size_t limit) {
+std::string summary_json(const Case& in, std::size_t limit) {
     std::string out;
     for (const auto& room : json_rooms) {
         out = json_of(in, room);

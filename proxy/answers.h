@@ -6,7 +6,7 @@
 
 #include "mail/envelope.h"
 #include "policy/notices.h"
-#include "policy/summary.h"
+#include "policy/recipient_outcome.h"
 #include "proxy/smtp/reply.h"
 
 namespace tamis::proxy {

@@ -23,13 +23,14 @@ void log_hit(const std::string& log_id, const std::string& recipient, const poli
 }
 
 void check_banned(const config::Settings& settings, const mail::Envelope& envelope, const std::string& log_id,
-                  const mail::Contents& contents, std::vector<policy::RecipientPolicy>& policies) {
+                  const mail::Contents& contents, const std::vector<policy::RecipientPolicy>& policies,
+                  std::vector<policy::RecipientFindings>& found) {
     policy::BannedCheck check(settings.banned, contents);
     const policy::BannedHit* told = nullptr;
     for (std::size_t i = 0; i < policies.size(); ++i) {
         if (policies[i].bypass_banned_checks) continue;
-        policies[i].banned = check.hit(policies[i].banned_rule_names);
-        const auto* hit = policies[i].banned.get();
+        found[i].banned = check.hit(policies[i].banned_rule_names);
+        const auto* hit = found[i].banned.get();
         if (hit == nullptr || hit == told) continue;
         if (told == nullptr) messages_banned().add();
         log_hit(log_id, envelope.recipients[i].address, *hit);
@@ -43,9 +44,10 @@ void check_banned(const config::Settings& settings, const mail::Envelope& envelo
 }  // namespace
 
 void check_contents(const config::Settings& settings, const mail::Envelope& envelope, const mail::Message& message,
-                    const mail::Contents& contents, std::vector<policy::RecipientPolicy>& policies, policy::Findings& findings) {
+                    const mail::Contents& contents, const std::vector<policy::RecipientPolicy>& policies,
+                    std::vector<policy::RecipientFindings>& found, policy::MessageFindings& findings) {
     const auto& log_id = message.log_id.get();
-    check_banned(settings, envelope, log_id, contents, policies);
+    check_banned(settings, envelope, log_id, contents, policies, found);
     if (std::ranges::all_of(policies, &policy::RecipientPolicy::bypass_header_checks)) return;
     findings.header_problems = policy::check_header(message, envelope, settings.header_checks);
     if (settings.header_checks.mime && !contents.mime_error.empty())

@@ -10,12 +10,15 @@
 #include "mail/evidence.h"
 #include "mail/message.h"
 #include "policy/judge.h"
+#include "policy/recipient_findings.h"
 #include "policy/recipient_policy.h"
 
 namespace tamis::proxy {
 
-// check_contents - sets `banned` of each policy and the header problems of the findings, unless everybody bypasses them
+// check_contents - sets `banned` of each recipient's findings, and the header problems of the message's unless everybody bypasses
+// them; `policies` and `found` have one entry per recipient
 void check_contents(const config::Settings& settings, const mail::Envelope& envelope, const mail::Message& message,
-                    const mail::Contents& contents, std::vector<policy::RecipientPolicy>& policies, policy::Findings& findings);
+                    const mail::Contents& contents, const std::vector<policy::RecipientPolicy>& policies,
+                    std::vector<policy::RecipientFindings>& found, policy::MessageFindings& findings);
 
 }  // namespace tamis::proxy

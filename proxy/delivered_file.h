@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "policy/summary.h"
+#include "policy/recipient_outcome.h"
 
 namespace tamis::proxy {
 

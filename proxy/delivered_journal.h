@@ -19,7 +19,7 @@
 
 #include "mail/envelope.h"
 #include "mail/message.h"
-#include "policy/summary.h"
+#include "policy/recipient_outcome.h"
 #include "proxy/delivered_file.h"
 
 namespace tamis::proxy {

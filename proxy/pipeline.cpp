@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "mail/address.h"
 #include "policy/marks.h"
+#include "policy/summary.h"
 #include "proxy/answers.h"
 #include "proxy/pipeline_state.h"
 
@@ -52,17 +53,19 @@ Task<Answer> Pipeline::process(Job& job, Deadline deadline) {
     messages_total().add();
     State state(job);
     if (auto loop = loop_refusal(state)) co_return std::move(*loop);
-    if (auto done = co_await look_up(state, deadline); !done) co_return failed(state, "lookup", done.error());
+    if (auto done = co_await look_up(state, deadline); !done) co_return nothing_sent(state, "lookup", done.error());
     co_await open(state, deadline);
-    if (auto done = co_await scan(state, deadline); !done) co_return failed(state, "scan", done.error());
-    if (auto done = co_await ask_pen_pals(state, deadline); !done) co_return failed(state, "pen pals", done.error());
-    if (auto done = co_await ask_about_bounce(state, deadline); !done) co_return failed(state, "bounce killer", done.error());
+    if (auto done = co_await scan(state, deadline); !done) co_return nothing_sent(state, "scan", done.error());
+    if (auto done = co_await ask_pen_pals(state, deadline); !done) co_return nothing_sent(state, "pen pals", done.error());
+    if (auto done = co_await ask_about_bounce(state, deadline); !done)
+        co_return nothing_sent(state, "bounce killer", done.error());
     judge(state);
-    if (auto done = co_await keep(state, deadline); !done) co_return failed(state, "storage", done.error());
+    if (auto done = co_await keep(state, deadline); !done) co_return nothing_sent(state, "storage", done.error());
     if (job.client_is_gone && job.client_is_gone())
-        co_return failed(state, "delivery", Fault{make_error_code(Errc::closed), "the client is gone, nothing was handed over"});
+        co_return nothing_sent(state, "delivery",
+                               Fault{make_error_code(Errc::closed), "the client is gone, nothing was handed over"});
     co_await deliver(state, deadline);
-    if (auto done = co_await notify(state, deadline); !done) co_return failed(state, "notification", done.error());
+    if (auto done = co_await notify(state, deadline); !done) co_return sent_in_part(state, "notification", done.error());
     co_await record(state, deadline);
     co_return answer(state);
 }
@@ -88,13 +91,23 @@ std::optional<Answer> Pipeline::loop_refusal(State& state) {
 void Pipeline::judge(State& state) {
     const bool soft = state.shared.settings->policy.soft_bounce;
     for (std::size_t i = 0; i < state.policies.size(); ++i) {
-        state.verdicts.push_back(policy::judge(state.findings, state.policies[i]));
+        state.verdicts.push_back(policy::judge(state.findings, state.found[i], state.policies[i]));
         const auto& verdict = state.verdicts.back();
         if (!verdict.quarantine.empty()) state.quarantined = true;
         if (verdict.passes()) continue;
         state.outcomes[i].response = policy::blocked_response(verdict, state.log_id, state.findings, soft);
         state.settled[i] = true;
     }
+}
+
+policy::Case Pipeline::State::as_case() const {
+    policy::Case out{envelope, message, findings, policies, found, verdicts, outcomes};
+    out.policy_path = policy_path;
+    out.originating = originating;
+    out.per_recipient_replies = job.per_recipient_replies;
+    for (const auto& copy : plan.copies) out.copies.push_back({copy.location, copy.is_archive});
+    out.dsn_sent = std::ranges::find(dsn, DsnKind::failed) != dsn.end();
+    return out;
 }
 
 mail::MessageRecord Pipeline::State::make_record() const {
@@ -131,8 +144,8 @@ mail::MessageRecord Pipeline::State::make_record() const {
         row.is_local = policies[i].is_local;
         row.content = mail::sql_letter(verdict.blocking.value_or(verdict.main()));
         row.disposition = settled[i] ? disposition_letter(verdict, outcome) : 'P';
-        row.blacklisted = policies[i].blacklisted;
-        row.whitelisted = policies[i].whitelisted;
+        row.blacklisted = found[i].blacklisted;
+        row.whitelisted = found[i].whitelisted;
         row.score = verdict.score.value_or(0);
         row.response = settled[i] ? outcome.response.line() : "";
         if (verdict.score) lowest = std::min(lowest.value_or(*verdict.score), *verdict.score);
@@ -150,8 +163,7 @@ Task<Done> Pipeline::keep(State& state, Deadline deadline) {
     state.plan = std::move(*plan);
     std::string prefix;
     if (!state.plan.copies.empty()) {
-        prefix = policy::quarantine_prefix(state.verdicts, state.policies, state.findings, state.envelope, state.message,
-                                           state.shared.site);
+        prefix = policy::quarantine_prefix(state.as_case(), state.shared.site);
         auto done = co_await quarantine::keep_copies(state.plan, state.envelope, state.message, prefix, options, services_.files,
                                                      reinjector_, deadline);
         if (!done) co_return done;
@@ -200,20 +212,8 @@ Answer Pipeline::answer(State& state) {
     out.outcomes = state.outcomes;
     if (state.job.per_recipient_replies) out.replies = one_each(state.envelope, state.outcomes, state.verdicts, state.dsn);
     else out.replies = {one_for_all(state.outcomes, state.verdicts, state.dsn, state.log_id)};
-    policy::SummaryInput summary;
+    auto summary = state.as_case();
     if (!state.job.per_recipient_replies) summary.one_reply = out.replies.front().code;
-    summary.envelope = &state.envelope;
-    summary.message = &state.message;
-    summary.findings = &state.findings;
-    summary.verdicts = &state.verdicts;
-    summary.policies = &state.policies;
-    summary.outcomes = &state.outcomes;
-    summary.policy_path = state.policy_path;
-    summary.originating = state.originating;
-    for (const auto& copy : state.plan.copies)
-        if (!copy.is_archive) summary.quarantine_locations.push_back(copy.location);
-    summary.archived = state.plan.is_archived();
-    summary.dsn_sent = std::ranges::any_of(state.dsn, [](auto kind) { return kind == DsnKind::failed; });
     summary.elapsed =
         std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - state.job.received_end);
     if (settings.log.format != "json")
@@ -245,22 +245,35 @@ std::string reason_for_outside(const Fault& fault) {
     return fault.code ? fault.code.message() : std::string("see the log");
 }
 
+// tempfail_all - 451 for everybody. Which host or database it was stays in the log: the text of the answer may travel to the sender.
+Answer tempfail_all(const Job& job, const std::vector<policy::RecipientOutcome>& outcomes, std::string_view section,
+                    const Fault& fault) {
+    messages_tempfailed().add();
+    const auto& log_id = job.message.log_id.get();
+    log::error(log_id, "TempFailed {} {} -> {}: {} FAILED: {}; the mail stays with the MTA", job.message.mail_id.get(),
+               mail::smtp_form(job.envelope.sender), counted(job.envelope.recipients.size(), "recipient"), section,
+               escaped(describe(fault), 600));
+    const Reply text =
+        reply(451, "4.5.0", fmt::format("Error in processing, id={}, {} FAILED: {}", log_id, section, reason_for_outside(fault)));
+    Answer out;
+    out.outcomes = outcomes;
+    out.replies.assign(job.per_recipient_replies ? job.envelope.recipients.size() : 1, text);
+    return out;
+}
+
 }  // namespace
 
-// failed - trouble of ours: 451 for everybody, the MTA keeps the mail. Who was handed it before (only a notice can fail after
-// that) stands in the journal, and does not get it twice. Which host or database it was stays in the log: the text of the answer
-// may travel to the sender.
-Answer Pipeline::failed(State& state, std::string_view section, const Fault& fault) {
-    messages_tempfailed().add();
-    log::error(state.log_id, "TempFailed {} {} -> {}: {} FAILED: {}; the mail stays with the MTA", state.message.mail_id.get(),
-               mail::smtp_form(state.envelope.sender), counted(state.envelope.recipients.size(), "recipient"), section,
-               escaped(describe(fault), 600));
-    const Reply text = reply(
-        451, "4.5.0", fmt::format("Error in processing, id={}, {} FAILED: {}", state.log_id, section, reason_for_outside(fault)));
-    Answer out;
-    out.outcomes = state.outcomes;
-    out.replies.assign(state.job.per_recipient_replies ? state.envelope.recipients.size() : 1, text);
-    return out;
+// nothing_sent - trouble before anybody was handed the message: 451 for all, and the MTA keeps it. At most a mailed copy of the
+// quarantine has left, and the next try sends that one again.
+Answer Pipeline::nothing_sent(State& state, std::string_view section, const Fault& fault) {
+    return tempfail_all(state.job, state.outcomes, section, fault);
+}
+
+// sent_in_part - trouble after the hand-over, so with a notice: 451 for all nevertheless, because nobody would repeat the notice
+// otherwise. Who was handed the message stands in the journal (reply_arrived() leaves him there after a 4xx), and the next try
+// does not give it to him twice.
+Answer Pipeline::sent_in_part(State& state, std::string_view section, const Fault& fault) {
+    return tempfail_all(state.job, state.outcomes, section, fault);
 }
 
 }  // namespace tamis::proxy

@@ -16,7 +16,7 @@
 #include "mail/envelope.h"
 #include "mail/message.h"
 #include "policy/judge.h"
-#include "policy/summary.h"
+#include "policy/recipient_outcome.h"
 #include "proxy/services.h"
 #include "proxy/smtp/reply.h"
 #include "scanners/message_scan.h"
@@ -70,11 +70,14 @@ private:
     void judge(State& state);
     Task<Done> keep(State& state, Deadline deadline);
     Task<void> deliver(State& state, Deadline deadline);
+    std::vector<deliver::DeliveryGroup> delivery_groups(State& state);
+    Task<bool> deliver_group(State& state, const deliver::DeliveryGroup& group, Deadline deadline);
     Task<Done> notify_people(State& state, Deadline deadline);
     Task<Done> notify(State& state, Deadline deadline);
     Task<void> record(State& state, Deadline deadline);
     Answer answer(State& state);
-    Answer failed(State& state, std::string_view section, const Fault& fault);
+    Answer nothing_sent(State& state, std::string_view section, const Fault& fault);
+    Answer sent_in_part(State& state, std::string_view section, const Fault& fault);
 
     Services& services_;
     deliver::Reinjector& reinjector_;

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "deliver/groups.h"
 #include "mail/address.h"
+#include "policy/after_relay.h"
 #include "policy/marks.h"
 #include "policy/notices.h"
 #include "proxy/notify.h"
@@ -15,7 +16,6 @@
 
 namespace tamis::proxy {
 
-using policy::Destiny;
 using policy::DsnKind;
 
 namespace {
@@ -25,23 +25,37 @@ metric::Counter& duplicates_avoided() {
     return counter;
 }
 
-// relayed_outcome - what the next hop's 2xx means for one recipient
-policy::RecipientOutcome relayed_outcome(policy::RecipientOutcome outcome, const deliver::SubmissionResult& result,
-                                         const deliver::NextHop& to) {
-    outcome.response = {result.code, result.enhanced, result.text};
-    outcome.remote_reply = result.remote_reply;
-    if (result.from_next_hop) outcome.remote_mta = to.endpoint.is_unix() ? "localhost" : to.endpoint.host;
-    outcome.takes_dsn = result.takes_dsn;
-    outcome.relayed = result.code / 100 == 2;
-    if (outcome.relayed) outcome.queued_as = policy::queue_id_of(result.remote_reply);
-    return outcome;
+// relay_reply - a result in the words of policy/after_relay.h
+policy::RelayReply relay_reply(const deliver::SubmissionResult& result, const deliver::NextHop& to) {
+    policy::RelayReply out{result.code, result.enhanced, result.text, result.remote_reply};
+    if (result.from_next_hop) out.remote_mta = to.endpoint.is_unix() ? "localhost" : to.endpoint.host;
+    out.takes_dsn = result.takes_dsn;
+    return out;
 }
 
 }  // namespace
 
 // deliver - step 9: recipients with equal edits and the same next hop form one transaction
 Task<void> Pipeline::deliver(State& state, Deadline deadline) {
+    const auto groups = delivery_groups(state);
+    bool giving_up = false;  // SMTP: one 4xx brings the whole message back, so nobody else is served in this try
+    for (const auto& group : groups) {
+        if (!giving_up) {
+            giving_up = co_await deliver_group(state, group, deadline) && !state.job.per_recipient_replies;
+            continue;
+        }
+        for (const auto i : group.members) {
+            state.outcomes[i].response = {451, "4.5.0",
+                                          fmt::format("Giving up due to previous temporary failures, id={}", state.log_id)};
+            state.settled[i] = true;
+        }
+    }
+}
+
+// delivery_groups - of those who shall get it now; who has it already, or can not be given it, is settled here
+std::vector<deliver::DeliveryGroup> Pipeline::delivery_groups(State& state) {
     const auto& settings = *state.shared.settings;
+    const auto whole = state.as_case();
     std::vector<deliver::DeliveryGroup> groups;
     for (std::size_t i = 0; i < state.verdicts.size(); ++i) {
         if (state.settled[i]) continue;
@@ -63,91 +77,67 @@ Task<void> Pipeline::deliver(State& state, Deadline deadline) {
             state.settled[i] = true;
             continue;
         }
-        auto edits = policy::edits_for(state.verdicts[i], state.policies[i], state.findings, state.envelope, state.message,
-                                       state.shared.site, state.quarantined);
+        auto edits = policy::edits_for(whole, i, state.shared.site, state.quarantined);
         auto addressed =
             deliver::addressed_as(state.envelope.recipients[i], state.verdicts[i], state.policies[i], settings.extension);
         if (addressed.address != recipient) state.outcomes[i].final_address = addressed.address;
         deliver::join_group(groups, std::move(edits), std::move(*to), i, std::move(addressed));
     }
-    bool giving_up = false;
-    for (auto& group : groups) {
-        if (giving_up) {
-            for (const auto i : group.members) {
-                state.outcomes[i].response = {451, "4.5.0",
-                                              fmt::format("Giving up due to previous temporary failures, id={}", state.log_id)};
-                state.settled[i] = true;
-            }
-            continue;
-        }
-        deliver::Submission submission;
-        submission.envelope = &state.envelope;
-        submission.sender = state.envelope.sender;
-        submission.recipients = group.recipients;
-        submission.text = group.edits.apply(state.message);
-        submission.has_8bit = state.message.has_8bit;
-        submission.has_8bit_header = state.message.has_8bit_header;
-        submission.needs_smtputf8 = state.envelope.smtputf8;
-        submission.log_id = state.log_id;
-        submission.abort_on_partial_refusal = !state.job.per_recipient_replies;
-        // noted while the reply is still warm: a kill from now until our own answer must not make a second copy
-        submission.on_taken = [&state, &group, this](std::size_t k, const deliver::SubmissionResult& result) {
-            const std::size_t i = group.members[k];
-            services_.delivered.remember(state.envelope, state.message, state.envelope.recipients[i].address,
-                                         relayed_outcome(state.outcomes[i], result, group.to));
-        };
-        std::vector<deliver::SubmissionResult> results;
-        if (state.job.hand_over) results = state.job.hand_over(group, state.verdicts);
-        else results = co_await reinjector_.submit(group.to, std::move(submission), deadline);
-        for (std::size_t k = 0; k < group.members.size(); ++k) {
-            const std::size_t i = group.members[k];
-            auto& outcome = state.outcomes[i];
-            auto& verdict = state.verdicts[i];
-            const auto& result = results[k];
-            outcome = relayed_outcome(std::move(outcome), result, group.to);
-            state.settled[i] = true;
-            if (outcome.relayed) continue;
-            const int minor = result.code / 100 == 4 ? 1 : 2;
-            verdict.categories.push_back({mail::Major::mta, minor});
-            std::ranges::sort(verdict.categories, std::greater<>());
-            verdict.blocking = mail::ContentCategory{mail::Major::mta, minor};
-            verdict.destiny = state.policies[i].destinies.of(*verdict.blocking);
-            if (minor == 1) giving_up = !state.job.per_recipient_replies;
-            const bool discards = minor == 2 && verdict.destiny == Destiny::discard;
-            outcome.response.text = fmt::format(
-                "{}id={} - {}, {}", discards ? "Discarded " : "", state.log_id,
-                minor == 1 ? "Temporary MTA failure on relaying" : "Rejected by next-hop MTA on relaying", result.text);
-            if (discards || (minor == 2 && settings.policy.soft_bounce)) {
-                outcome.response.code = discards ? 250 : 450;
-                if (!outcome.response.enhanced.empty()) outcome.response.enhanced[0] = discards ? '2' : '4';
-            }
+    return groups;
+}
+
+// deliver_group - one transaction, and what its answers mean; true: somebody got a 4xx
+Task<bool> Pipeline::deliver_group(State& state, const deliver::DeliveryGroup& group, Deadline deadline) {
+    deliver::Submission submission;
+    submission.envelope = &state.envelope;
+    submission.sender = state.envelope.sender;
+    submission.recipients = group.recipients;
+    submission.text = group.edits.apply(state.message);
+    submission.has_8bit = state.message.has_8bit;
+    submission.has_8bit_header = state.message.has_8bit_header;
+    submission.needs_smtputf8 = state.envelope.smtputf8;
+    submission.log_id = state.log_id;
+    submission.abort_on_partial_refusal = !state.job.per_recipient_replies;
+    // noted while the reply is still warm: a kill from now until our own answer must not make a second copy
+    submission.on_taken = [&state, &group, this](std::size_t k, const deliver::SubmissionResult& result) {
+        const std::size_t i = group.members[k];
+        services_.delivered.remember(state.envelope, state.message, state.envelope.recipients[i].address,
+                                     policy::outcome_of(state.outcomes[i], relay_reply(result, group.to)));
+    };
+    std::vector<deliver::SubmissionResult> results;
+    if (state.job.hand_over) results = state.job.hand_over(group, state.verdicts);
+    else results = co_await reinjector_.submit(group.to, std::move(submission), deadline);
+    const auto soft = policy::SoftBounce(state.shared.settings->policy.soft_bounce);
+    bool is_any_temporary = false;
+    for (std::size_t k = 0; k < group.members.size(); ++k) {
+        const std::size_t i = group.members[k];
+        auto after = policy::after_relay(std::move(state.verdicts[i]), std::move(state.outcomes[i]),
+                                         relay_reply(results[k], group.to), state.policies[i], state.log_id, soft);
+        state.verdicts[i] = std::move(after.verdict);
+        state.outcomes[i] = std::move(after.outcome);
+        state.settled[i] = true;
+        is_any_temporary = is_any_temporary || after.is_temporary;
+        if (!state.outcomes[i].relayed)
             log::warning(state.log_id, "not relayed: {} -> {}: {}", mail::smtp_form(state.envelope.sender),
-                         mail::smtp_form(state.envelope.recipients[i].address), escaped(outcome.response.line(), 400));
-        }
+                         mail::smtp_form(state.envelope.recipients[i].address), escaped(state.outcomes[i].response.line(), 400));
     }
+    co_return is_any_temporary;
 }
 
 // notify_people - step 9: administrators, and recipients from whom mail was kept
 Task<Done> Pipeline::notify_people(State& state, Deadline deadline) {
     const auto& settings = *state.shared.settings;
-    policy::PeopleInput input;
-    input.envelope = &state.envelope;
-    input.message = &state.message;
-    input.findings = &state.findings;
-    input.verdicts = &state.verdicts;
-    input.policies = &state.policies;
-    input.outcomes = &state.outcomes;
-    input.texts = &settings.notice_texts;
-    input.per_recipient_replies = state.job.per_recipient_replies;
-    input.is_new_virus = services_.seen_viruses.any_new(state.findings.viruses);
-    input.warn_offsite = settings.notices.warn_offsite;
-    input.hostname = state.shared.site.hostname;
-    input.from = settings.notices.from;
-    input.sender = settings.notices.sender;
-    input.quarantine = state.plan.location();
-    input.now = std::chrono::system_clock::now();
-    auto done = co_await submit_all(policy::people_notices(input), settings.notify, reinjector_, state.log_id, deadline);
-    if (done && input.is_new_virus) services_.seen_viruses.remember(state.findings.viruses);
+    policy::PeopleOptions options;
+    options.texts = &settings.notice_texts;
+    options.is_new_virus = services_.seen_viruses.any_new(state.findings.viruses);
+    options.warn_offsite = settings.notices.warn_offsite;
+    options.hostname = state.shared.site.hostname;
+    options.from = settings.notices.from;
+    options.sender = settings.notices.sender;
+    options.now = std::chrono::system_clock::now();
+    auto done = co_await submit_all(policy::people_notices(state.as_case(), options), settings.notify, reinjector_, state.log_id,
+                                    deadline);
+    if (done && options.is_new_virus) services_.seen_viruses.remember(state.findings.viruses);
     co_return done;
 }
 
@@ -158,28 +148,21 @@ Task<Done> Pipeline::notify(State& state, Deadline deadline) {
     const bool asked =
         std::ranges::any_of(state.envelope.recipients, [](const auto& recipient) { return !recipient.notify.empty(); });
     if (all_fine && !asked) co_return Done{};
-    policy::DsnInput input;
-    input.envelope = &state.envelope;
-    input.message = &state.message;
-    input.findings = &state.findings;
-    input.verdicts = &state.verdicts;
-    input.policies = &state.policies;
-    input.outcomes = &state.outcomes;
-    input.per_recipient_replies = state.job.per_recipient_replies;
-    input.originating = state.originating;
-    input.next_hop_takes_dsn = false;  // each outcome says it for itself
-    input.hostname = state.shared.site.hostname;
-    input.postmaster = "postmaster@" + state.shared.site.hostname;
-    input.mail_id = mail::draw_message_ids().mail_id.get();
-    input.now = std::chrono::system_clock::now();
-    const auto decisions = policy::decide_dsn(input);
+    const auto whole = state.as_case();
+    policy::DsnOptions options;
+    options.next_hop_takes_dsn = false;  // each outcome says it for itself
+    options.hostname = state.shared.site.hostname;
+    options.postmaster = "postmaster@" + state.shared.site.hostname;
+    options.mail_id = mail::draw_message_ids().mail_id.get();
+    options.now = std::chrono::system_clock::now();
+    const auto decisions = policy::decide_dsn(whole, options);
     for (std::size_t i = 0; i < decisions.size(); ++i) {
         state.dsn[i] = decisions[i].kind;
         if (decisions[i].kind == DsnKind::suppressed)
             log::info(state.log_id, "no notification about {}: {}", mail::smtp_form(state.envelope.recipients[i].address),
                       decisions[i].why);
     }
-    const auto notice = policy::delivery_status_notification(input, decisions);
+    const auto notice = policy::delivery_status_notification(whole, options, decisions);
     if (!notice) co_return Done{};
     if (state.envelope.ret == "FULL")
         log::info(state.log_id, "RET=FULL was asked for; a notification holds the header section only, never the body");

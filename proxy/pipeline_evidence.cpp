@@ -23,9 +23,11 @@ namespace tamis::proxy {
 namespace {
 
 // wanted_scanners - spam scanners rest when nobody wants to know: everybody bypasses, or the sender lists have decided
-scanners::ScannerList wanted_scanners(const scanners::ScannerList& all, const std::vector<policy::RecipientPolicy>& policies) {
-    const bool score_matters = std::ranges::any_of(
-        policies, [](const auto& wanted) { return !wanted.bypass_spam_checks && !wanted.whitelisted && !wanted.blacklisted; });
+scanners::ScannerList wanted_scanners(const scanners::ScannerList& all, const std::vector<policy::RecipientPolicy>& policies,
+                                      const std::vector<policy::RecipientFindings>& found) {
+    bool score_matters = false;
+    for (std::size_t i = 0; i < policies.size(); ++i)
+        score_matters = score_matters || (!policies[i].bypass_spam_checks && !found[i].whitelisted && !found[i].blacklisted);
     if (score_matters) return all;
     scanners::ScannerList out;
     std::ranges::copy_if(all, std::back_inserter(out), [](const auto& scanner) { return scanner->finds_viruses(); });
@@ -91,8 +93,10 @@ Task<Done> Pipeline::ask_wishes(State& state, Deadline deadline) {
     }
     std::set<std::string> told;  // a row that serves many recipients is told of once
     static const std::vector<policy::UserRow> no_rows;
+    std::vector<policy::RecipientPolicy> policies;
+    std::vector<policy::RecipientFindings> found_by_lists;
     for (auto& wishes : config::resolve(settings, banks, request, found.rows)) {
-        const auto recipient = state.policies.size();
+        const auto recipient = policies.size();
         for (auto& line :
              config::complaints(wishes.effective, banks, recipient < found.rows.size() ? found.rows[recipient] : no_rows))
             told.insert(std::move(line));
@@ -104,9 +108,11 @@ Task<Done> Pipeline::ask_wishes(State& state, Deadline deadline) {
         told.insert(wishes.effective.problems.begin(), wishes.effective.problems.end());
         told.insert(wishes.senders.problems.begin(), wishes.senders.problems.end());
         for (const auto& reason : wishes.senders.reasons)
-            log::info(state.log_id, "{}: {}", mail::smtp_form(state.envelope.recipients[state.policies.size()].address), reason);
-        state.policies.push_back(std::move(wishes.effective.policy));
+            log::info(state.log_id, "{}: {}", mail::smtp_form(state.envelope.recipients[recipient].address), reason);
+        found_by_lists.push_back(wishes.senders.findings());
+        policies.push_back(std::move(wishes.effective.policy));
     }
+    state.looked_up(std::move(policies), std::move(found_by_lists));
     for (const auto& problem : told) log::warning(state.log_id, "lookup: {}", problem);
     co_return Done{};
 }
@@ -141,7 +147,7 @@ scanners::MessageScan& Pipeline::begin_scan(State& state) {
         &state.message, &state.envelope, state.shared.site.hostname,
         state.envelope.client.address ? std::string_view(*state.envelope.client.address) : std::string_view()};
     request.user = state.scan_user;
-    return state.scan.emplace(wanted_scanners(state.shared.scanners, state.policies), request,
+    return state.scan.emplace(wanted_scanners(state.shared.scanners, state.policies, state.found), request,
                               state.shared.settings->limits.scan);
 }
 
@@ -157,7 +163,7 @@ Task<Done> Pipeline::scan(State& state, Deadline deadline) {
     state.findings.size = state.message.size;
     state.findings.null_sender = state.envelope.sender.empty();
     state.findings.is_bulk = policy::is_bulk_mail(state.envelope, state.message);
-    check_contents(settings, state.envelope, state.message, state.evidence.contents, state.policies, state.findings);
+    check_contents(settings, state.envelope, state.message, state.evidence.contents, state.policies, state.found, state.findings);
     for (const auto& engine : state.findings.failed_engines)
         log::warning(state.log_id, "scanner failed for this message: {}", escaped(engine, 300));
     const bool failed = state.findings.required_engine_failed && state.findings.viruses.empty();
@@ -180,12 +186,13 @@ Task<Done> Pipeline::ask_pen_pals(State& state, Deadline deadline) {
     std::vector<std::size_t> asked;
     for (std::size_t i = 0; i < state.policies.size(); ++i) {
         const auto& wanted = state.policies[i];
+        const auto& found = state.found[i];
         const auto& address = state.envelope.recipients[i].address;
         facts.is_local = wanted.is_local;
         facts.is_own_address = policy::address_pieces(address, settings.tables.keys).normal() == sender.normal();
         facts.score.reset();
-        if (state.findings.score && !wanted.bypass_spam_checks) facts.score = *state.findings.score + wanted.score_boost;
-        if (wanted.whitelisted || wanted.blacklisted || !policy::wants_pen_pals(facts, settings.pen_pals)) continue;
+        if (state.findings.score && !wanted.bypass_spam_checks) facts.score = *state.findings.score + found.score_boost;
+        if (found.whitelisted || found.blacklisted || !policy::wants_pen_pals(facts, settings.pen_pals)) continue;
         question.recipients.push_back(address);
         asked.push_back(i);
     }
@@ -201,8 +208,8 @@ Task<Done> Pipeline::ask_pen_pals(State& state, Deadline deadline) {
     for (std::size_t k = 0; k < asked.size(); ++k) {
         if (!(*times)[k]) continue;
         const auto age = std::chrono::duration_cast<std::chrono::seconds>(now - *(*times)[k]);
-        state.policies[asked[k]].pen_pal_bonus = policy::pen_pal_bonus(age, settings.pen_pals);
-        state.policies[asked[k]].pen_pal_age = std::max(age, std::chrono::seconds::zero());
+        state.found[asked[k]].pen_pal_bonus = policy::pen_pal_bonus(age, settings.pen_pals);
+        state.found[asked[k]].pen_pal_age = std::max(age, std::chrono::seconds::zero());
     }
     co_return Done{};
 }
@@ -236,7 +243,7 @@ Task<Done> Pipeline::ask_about_bounce(State& state, Deadline deadline) {
               score                     ? "not about mail of ours"
               : facts.is_original_known ? "about mail that we sent"
                                         : "let be");
-    for (auto& wanted : state.policies) wanted.bounce_score = score.value_or(0);
+    for (auto& found : state.found) found.bounce_score = score.value_or(0);
     co_return Done{};
 }
 

@@ -294,7 +294,8 @@ Task<Result<std::vector<ReleaseResult>>> Releaser::release(ReleaseRequest reques
     if (!item) co_return std::unexpected(std::move(item.error()));
     auto text = co_await read(*item, request.mail_id, request.mail_file, deadline);
     if (!text) co_return std::unexpected(std::move(text.error()));
-    auto copy = parse_stored_copy(text->spool, text->has_8bit, request.kind == Kind::report ? Findings::keep : Findings::strip);
+    auto copy =
+        parse_stored_copy(text->spool, text->has_8bit, request.kind == Kind::report ? FindingFields::keep : FindingFields::strip);
     if (!copy) co_return std::unexpected(std::move(copy.error()));
     if (copy->mail_id != request.mail_id)
         co_return fail(Errc::bad_input,

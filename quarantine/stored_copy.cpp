@@ -67,7 +67,7 @@ std::vector<std::string> angle_addresses(std::string_view value) {
     return out;
 }
 
-Result<StoredCopy> parse_stored_copy(std::shared_ptr<const mail::SealedSpool> spool, bool has_8bit, Findings findings) {
+Result<StoredCopy> parse_stored_copy(std::shared_ptr<const mail::SealedSpool> spool, bool has_8bit, FindingFields findings) {
     StoredCopy copy;
     const auto head = spool->head();
     if (head.starts_with("From "))
@@ -83,7 +83,7 @@ Result<StoredCopy> parse_stored_copy(std::shared_ptr<const mail::SealedSpool> sp
         const bool is_ours = equal_fold(name, "Return-Path") || equal_fold(name, "Delivered-To") ||
                              equal_fold(name, "X-Envelope-From") || equal_fold(name, "X-Envelope-To") ||
                              equal_fold(name, "X-Envelope-To-Blocked") || equal_fold(name, "X-Quarantine-ID");
-        if (!is_ours && (findings == Findings::keep || !is_finding(name))) break;
+        if (!is_ours && (findings == FindingFields::keep || !is_finding(name))) break;
         if (is_ours && !seen.insert(to_lower(name)).second) break;
         if (equal_fold(name, "X-Envelope-To")) copy.recipients = angle_addresses(value);
         else if (equal_fold(name, "X-Envelope-To-Blocked")) copy.blocked = angle_addresses(value);

@@ -27,11 +27,11 @@ struct StoredCopy {
 };
 
 // Keep - for a report the findings (X-Spam-*, X-Amavis-*) stay on the message
-enum class Findings : bool { strip, keep };
+enum class FindingFields : bool { strip, keep };
 
 // parse_stored_copy - a Fault (bad_input) when it is none: no X-Quarantine-ID, no X-Envelope-From
 Result<StoredCopy> parse_stored_copy(std::shared_ptr<const mail::SealedSpool> spool, bool has_8bit,
-                                     Findings findings = Findings::strip);
+                                     FindingFields findings = FindingFields::strip);
 
 // angle_addresses - the addresses in "<a@b>,\n <c@d>", octet by octet, quoted local parts understood; without "<" like a From
 // field. One that never ends is given as it is: nobody is left out unsaid.

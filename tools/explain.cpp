@@ -70,7 +70,7 @@ int explain(const Options& options) {
     const Explained explained{settings.get(), &envelope, &banks, &request, &*rows, &wishes.front()};
     fmt::print("{}", explain_settings(explained));
     if (!options.score && options.category.empty()) return 0;
-    const auto example = example_of(options.category, options.score, wishes.front().effective.policy);
+    const auto example = example_of(options.category, options.score, wishes.front());
     if (!example) {
         fmt::print(stderr, "tamis: {}\n", example.error().detail);
         return 2;

@@ -65,8 +65,9 @@ std::string level(std::string_view name, const std::optional<double>& value, std
 
 }  // namespace
 
-Result<Example> example_of(std::string_view category, std::optional<double> score, const policy::RecipientPolicy& policy) {
+Result<Example> example_of(std::string_view category, std::optional<double> score, const config::Wishes& wishes) {
     constexpr int minor_syntax = 6;
+    const auto& policy = wishes.effective.policy;
     Example out;
     auto& findings = out.findings;
     findings.virus_check_done = true;
@@ -78,8 +79,9 @@ Result<Example> example_of(std::string_view category, std::optional<double> scor
     else if (category == "unchecked") findings.unchecked.insert(mail::unchecked_engine);
     else if (category == "bad-header") findings.header_problems = {{minor_syntax, std::string(example)}};
     else if (category == "oversized") findings.size = std::max<std::uint64_t>(policy.size_limit.value_or(0), 65536) + 1;
-    else if (category == "spam") findings.score = score.value_or(policy.levels.kill.value_or(surely_spam) - policy.score_boost);
-    else if (category == "spammy") findings.score = score.value_or(policy.levels.tag2.value_or(surely_spam) - policy.score_boost);
+    else if (category == "spam") findings.score = score.value_or(policy.levels.kill.value_or(surely_spam) - wishes.senders.boost);
+    else if (category == "spammy")
+        findings.score = score.value_or(policy.levels.tag2.value_or(surely_spam) - wishes.senders.boost);
     else if (!category.empty() && category != "clean")
         return fail(Errc::bad_input, fmt::format("no category \"{}\"; there are virus, banned, unchecked, spam, spammy, "
                                                  "bad-header, oversized and clean",
@@ -123,15 +125,16 @@ std::string explain_settings(const Explained& of) {
 
 std::string explain_outcome(const Explained& of, const Example& found) {
     const auto& findings = found.findings;
-    auto wanted = of.wishes->effective.policy;
-    wanted.banned = found.banned;
-    const auto verdict = policy::judge(findings, wanted);
-    std::string out = fmt::format(
-        "score      {}{}\n", verdict.score ? policy::format_score(*verdict.score) : "none",
-        wanted.score_boost == 0 ? "" : fmt::format(" ({} by sender lists)", policy::format_score(wanted.score_boost)));
+    const auto& wanted = of.wishes->effective.policy;
+    auto own = of.wishes->senders.findings();
+    own.banned = found.banned;
+    const auto verdict = policy::judge(findings, own, wanted);
+    std::string out =
+        fmt::format("score      {}{}\n", verdict.score ? policy::format_score(*verdict.score) : "none",
+                    own.score_boost == 0 ? "" : fmt::format(" ({} by sender lists)", policy::format_score(own.score_boost)));
     if (wanted.bypass_spam_checks) out += "           bypass_spam_checks is set: no score counts\n";
-    else if (wanted.whitelisted) out += "           the sender is whitelisted: never spam\n";
-    else if (wanted.blacklisted) out += "           the sender is blacklisted: always spam\n";
+    else if (own.whitelisted) out += "           the sender is whitelisted: never spam\n";
+    else if (own.blacklisted) out += "           the sender is blacklisted: always spam\n";
     else
         out += fmt::format("           {}\n           {}\n           {}\n",
                            level("spam_tag_level", wanted.levels.tag, verdict.score),

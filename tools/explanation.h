@@ -25,13 +25,13 @@ struct Explained {
 
 // Example - what could be found in a message
 struct Example {
-    policy::Findings findings;
+    policy::MessageFindings findings;
     std::shared_ptr<const policy::BannedHit> banned;
 };
 
 // example_of - a message with that score that belongs to that category; "" is none. A spam or spammy category without a
-// score gets the recipient's own level. The Fault lists the categories.
-Result<Example> example_of(std::string_view category, std::optional<double> score, const policy::RecipientPolicy& policy);
+// score gets the recipient's own level, less what the sender lists add. The Fault lists the categories.
+Result<Example> example_of(std::string_view category, std::optional<double> score, const config::Wishes& wishes);
 
 // explain_settings - one line per setting: name, value, where from
 std::string explain_settings(const Explained& of);

@@ -37,10 +37,10 @@ TEST_CASE("two recipients of one message end up with settings of their own") {
     CHECK(wishes[2].effective.policy.levels.kill == 9.0);
     CHECK(wishes[2].effective.policy.is_local);
     CHECK_FALSE(wishes[3].effective.policy.is_local);
-    policy::Findings gtube;
+    policy::MessageFindings gtube;
     gtube.score = 1000;
-    CHECK(policy::judge(gtube, wishes[0].effective.policy).passes());
-    CHECK_FALSE(policy::judge(gtube, wishes[1].effective.policy).passes());
+    CHECK(policy::judge(gtube, {}, wishes[0].effective.policy).passes());
+    CHECK_FALSE(policy::judge(gtube, {}, wishes[1].effective.policy).passes());
 }
 
 TEST_CASE("only local addresses are asked for by their bare user name") {
@@ -70,7 +70,7 @@ TEST_CASE("mynetworks is originating by the original client, not by who connects
     CHECK_FALSE(choose_banks(*settings, envelope("u@example.com", {"x@y"})).originating);
 }
 
-TEST_CASE("what sender lists say becomes part of the recipient's policy") {
+TEST_CASE("what sender lists say is found for each recipient") {
     const auto settings = configured(
         "[[sender_lists]]\nrecipients = [\"a@example.com\"]\nblacklist = [\"spam.org\"]\nscores = { \".\" = 2 }\n"
         "[[sender_lists]]\nwhitelist = [\"friend@good.org\"]\n");
@@ -79,12 +79,12 @@ TEST_CASE("what sender lists say becomes part of the recipient's policy") {
         return resolve(*settings, choose_banks(*settings, to), make_lookup(*settings, to, from), {});
     };
     const auto spam = wishes("x@spam.org", {});
-    CHECK(spam[0].effective.policy.blacklisted);
-    CHECK(spam[0].effective.policy.score_boost == 2);
-    CHECK_FALSE(spam[1].effective.policy.blacklisted);
+    CHECK(spam[0].senders.findings().blacklisted);
+    CHECK(spam[0].senders.findings().score_boost == 2);
+    CHECK_FALSE(spam[1].senders.findings().blacklisted);
     const auto mixed = wishes("x@spam.org", {"friend@good.org"});
-    CHECK_FALSE(mixed[0].effective.policy.whitelisted);
-    CHECK(mixed[0].effective.policy.blacklisted);
+    CHECK_FALSE(mixed[0].senders.findings().whitelisted);
+    CHECK(mixed[0].senders.findings().blacklisted);
 }
 
 TEST_CASE("senders and references of a message's header") {

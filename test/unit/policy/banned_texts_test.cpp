@@ -5,6 +5,7 @@
 #include "policy/marks.h"
 #include "policy/notices.h"
 #include "policy/people_notices.h"
+#include "policy/summary.h"
 
 namespace tamis::policy {
 namespace {
@@ -18,43 +19,30 @@ std::shared_ptr<const BannedHit> hit(std::string text = std::string(reason), boo
     return std::make_shared<const BannedHit>(BannedHit{text, "DEFAULT rule 6", {"multipart/mixed | " + text}, suppresses});
 }
 
-// Case - bob0 has a hit and that destiny, bob1 has none
-struct Case : Story {
-    explicit Case(Destiny destiny, std::shared_ptr<const BannedHit> found = hit()) : Story(2) {
-        policies[0].banned = std::move(found);
+// Banned - bob0 has a hit and that destiny, bob1 has none
+struct Banned : Story {
+    explicit Banned(Destiny destiny, std::shared_ptr<const BannedHit> one = hit()) : Story(2) {
+        found[0].banned = std::move(one);
         for (std::size_t i = 0; i < 2; ++i) {
             policies[i].destinies.banned = destiny;
-            verdicts[i] = judge(findings, policies[i]);
+            judge_again(i);
             if (!verdicts[i].passes()) outcomes[i] = {blocked_response(verdicts[i], "1-01", findings), false, ""};
         }
     }
     std::vector<std::string> lines() const {
-        SummaryInput in;
-        in.envelope = &envelope;
-        in.message = &message;
-        in.findings = &findings;
-        in.verdicts = &verdicts;
-        in.policies = &policies;
-        in.outcomes = &outcomes;
-        json = summary_json(in);
-        return summary_lines(in);
+        json = summary_json(as_case());
+        return summary_lines(as_case());
     }
     DsnDecision dsn(bool originating) const {
-        DsnInput in;
-        in.envelope = &envelope;
-        in.message = &message;
-        in.findings = &findings;
-        in.verdicts = &verdicts;
-        in.policies = &policies;
-        in.outcomes = &outcomes;
-        in.originating = originating;
-        return decide_dsn(in).front();
+        auto of = as_case();
+        of.originating = originating;
+        return decide_dsn(of, {}).front();
     }
     mutable std::string json;
 };
 
 TEST_CASE("the log line, the JSON report and the reply name the part") {
-    const Case blocked(Destiny::reject);
+    const Banned blocked(Destiny::reject);
     CHECK(blocked.outcomes[0].response.line() ==
           "554 5.7.0 Reject, id=1-01 - BANNED: application/octet-stream,.exe,.exe-ms,setup.exe");
     const auto lines = blocked.lines();
@@ -73,15 +61,14 @@ TEST_CASE("the log line, the JSON report and the reply name the part") {
 }
 
 TEST_CASE("a name that is not ASCII is escaped in the reply and readable in the notice") {
-    const Case blocked(Destiny::reject, hit("pr\xc3\xa9sent\r\n.exe"));
+    const Banned blocked(Destiny::reject, hit("pr\xc3\xa9sent\r\n.exe"));
     CHECK(blocked.outcomes[0].response.line() == "554 5.7.0 Reject, id=1-01 - BANNED: pr\\xC3\\xA9sent\\x0D\\x0A.exe");
 }
 
 TEST_CASE("only the recipient with a hit gets the alert and the copy is marked with the first") {
-    const Case passed(Destiny::pass);
+    const Banned passed(Destiny::pass);
     const auto alerts = [&](std::size_t i) {
-        const auto edits =
-            edits_for(passed.verdicts[i], passed.policies[i], passed.findings, passed.envelope, passed.message, Site{}, false);
+        const auto edits = edits_for(passed.as_case(), i, Site{}, false);
         std::size_t count = 0;
         for (const auto& field : edits.prepended())
             count += field.starts_with(
@@ -90,48 +77,43 @@ TEST_CASE("only the recipient with a hit gets the alert and the copy is marked w
     };
     CHECK(alerts(0) == 1);
     CHECK(alerts(1) == 0);
-    CHECK_THAT(quarantine_prefix(passed.verdicts, passed.policies, passed.findings, passed.envelope, passed.message, Site{}),
+    CHECK_THAT(quarantine_prefix(passed.as_case(), Site{}),
                Catch::Contains("X-Amavis-Alert: BANNED, message contains\n\tapplication/octet-stream,.exe,.exe-ms,setup.exe\n"));
 }
 
 TEST_CASE("a bypass hides the hit, a lover gets the mail with the alert") {
-    Findings findings;
+    MessageFindings findings;
+    RecipientFindings found;
     RecipientPolicy policy;
-    policy.banned = hit();
-    CHECK(judge(findings, policy).blocking == mail::ContentCategory{Major::banned, 0});
-    CHECK(judge(findings, policy).banned == policy.banned);
+    found.banned = hit();
+    CHECK(judge(findings, found, policy).blocking == mail::ContentCategory{Major::banned, 0});
+    CHECK(judge(findings, found, policy).banned == found.banned);
     policy.banned_lover = true;
-    CHECK(judge(findings, policy).passes());
-    CHECK(judge(findings, policy).banned == policy.banned);
+    CHECK(judge(findings, found, policy).passes());
+    CHECK(judge(findings, found, policy).banned == found.banned);
     policy.bypass_banned_checks = true;
-    CHECK(judge(findings, policy).main() == mail::ContentCategory{Major::clean, 1});
-    CHECK(judge(findings, policy).banned == nullptr);
+    CHECK(judge(findings, found, policy).main() == mail::ContentCategory{Major::clean, 1});
+    CHECK(judge(findings, found, policy).banned == nullptr);
 }
 
 TEST_CASE("a rule that says discard stops the bounce to our own sender as well") {
-    CHECK(Case(Destiny::bounce).dsn(true).kind == DsnKind::failed);
-    const auto silent = Case(Destiny::bounce, hit(std::string(reason), true)).dsn(true);
+    CHECK(Banned(Destiny::bounce).dsn(true).kind == DsnKind::failed);
+    const auto silent = Banned(Destiny::bounce, hit(std::string(reason), true)).dsn(true);
     CHECK(silent.kind == DsnKind::suppressed);
     CHECK(silent.why == "BANNED:DISCARD suggested by rule");
 }
 
 TEST_CASE("the administrator reads which rule and every part, the recipient that something was kept") {
-    Case story(Destiny::discard);
+    Banned story(Destiny::discard);
     story.policies[0].banned_admin = "a@example.com";
     story.policies[0].warn_banned = true;
     NoticeTexts texts;
     texts.banned_admin.body = "{banned}|{banned_rule}|{banned_parts}|";
-    PeopleInput in;
-    in.envelope = &story.envelope;
-    in.message = &story.message;
-    in.findings = &story.findings;
-    in.verdicts = &story.verdicts;
-    in.policies = &story.policies;
-    in.outcomes = &story.outcomes;
+    PeopleOptions in;
     in.texts = &texts;
     in.hostname = "f.example.com";
     in.from = "postmaster@f.example.com";
-    const auto notices = people_notices(in);
+    const auto notices = people_notices(story.as_case(), in);
     REQUIRE(notices.size() == 2);
     CHECK_THAT(notices[0].notice.text,
                Catch::Contains("\r\n\r\napplication/octet-stream,.exe,.exe-ms,setup.exe|DEFAULT rule 6|  multipart/mixed | "

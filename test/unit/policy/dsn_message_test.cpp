@@ -18,19 +18,13 @@ using test::Story;
 
 constexpr mail::ContentCategory oversized{Major::oversized, 0};
 
-DsnInput input_of(Story& story) {
-    DsnInput input;
-    input.envelope = &story.envelope;
-    input.message = &story.message;
-    input.findings = &story.findings;
-    input.verdicts = &story.verdicts;
-    input.policies = &story.policies;
-    input.outcomes = &story.outcomes;
-    input.hostname = "mx.example.com";
-    input.postmaster = "postmaster@mx.example.com";
-    input.mail_id = "Zz12_-9hIjKl";
-    input.now = story.message.received_at + std::chrono::seconds(5);
-    return input;
+DsnOptions options_of(const Story& story) {
+    DsnOptions options;
+    options.hostname = "mx.example.com";
+    options.postmaster = "postmaster@mx.example.com";
+    options.mail_id = "Zz12_-9hIjKl";
+    options.now = story.message.received_at + std::chrono::seconds(5);
+    return options;
 }
 
 using Fields = std::vector<std::pair<std::string, std::string>>;
@@ -124,8 +118,8 @@ const std::vector<std::string> top_names = {"From",           "To",           "S
                                             "Auto-Submitted", "MIME-Version", "Content-Type"};
 
 Seen notice_of(Story& story) {
-    auto input = input_of(story);
-    const auto notice = delivery_status_notification(input, decide_dsn(input));
+    auto options = options_of(story);
+    const auto notice = delivery_status_notification(story.as_case(), options, decide_dsn(story.as_case(), options));
     REQUIRE(notice);
     return read_notice(notice->text);
 }
@@ -138,8 +132,8 @@ TEST_CASE("a failure notice has all its fields and parts") {
     story.envelope.envelope_id = "QQ+2B1";
     story.envelope.recipients[0].original_recipient = "rfc822;Bob+2Bold@example.org";
     story.envelope.client.address = "203.0.113.9";
-    auto input = input_of(story);
-    const auto notice = delivery_status_notification(input, decide_dsn(input));
+    auto options = options_of(story);
+    const auto notice = delivery_status_notification(story.as_case(), options, decide_dsn(story.as_case(), options));
     REQUIRE(notice);
     CHECK(notice->sender.empty());
     CHECK(notice->recipients == std::vector<std::string>{"ann@example.net"});
@@ -209,9 +203,10 @@ TEST_CASE("a success and a failure in one notice") {
     Story story(2);
     story.block(0, oversized, Destiny::bounce);
     story.envelope.recipients[1].notify = "SUCCESS";
-    auto input = input_of(story);
-    input.next_hop_takes_dsn = false;
-    const auto seen = read_notice(delivery_status_notification(input, decide_dsn(input)).value().text);
+    auto options = options_of(story);
+    options.next_hop_takes_dsn = false;
+    const auto seen =
+        read_notice(delivery_status_notification(story.as_case(), options, decide_dsn(story.as_case(), options)).value().text);
     const auto groups = groups_of(seen.parts[1].body);
     REQUIRE(groups.size() == 3);
     CHECK(value_of(groups[1], "Action") == "failed");
@@ -223,19 +218,20 @@ TEST_CASE("a success and a failure in one notice") {
 TEST_CASE("a notice about success alone") {
     Story story;
     story.envelope.recipients[0].notify = "SUCCESS";
-    auto input = input_of(story);
-    input.next_hop_takes_dsn = false;
-    const auto seen = read_notice(delivery_status_notification(input, decide_dsn(input)).value().text);
+    auto options = options_of(story);
+    options.next_hop_takes_dsn = false;
+    const auto seen =
+        read_notice(delivery_status_notification(story.as_case(), options, decide_dsn(story.as_case(), options)).value().text);
     CHECK(value_of(seen.header, "Subject") == "Your message was relayed");
     CHECK(value_of(seen.parts[1].header, "Content-Description") == "Delivery report");
 }
 
 TEST_CASE("nobody is told about nothing, and the null sender never is") {
     Story story;
-    auto input = input_of(story);
-    CHECK_FALSE(delivery_status_notification(input, decide_dsn(input)));
+    auto options = options_of(story);
+    CHECK_FALSE(delivery_status_notification(story.as_case(), options, decide_dsn(story.as_case(), options)));
     story.envelope.sender.clear();
-    CHECK_FALSE(delivery_status_notification(input, {{DsnKind::failed, ""}}));
+    CHECK_FALSE(delivery_status_notification(story.as_case(), options, {{DsnKind::failed, ""}}));
 }
 
 TEST_CASE("SMTPUTF8: the global types, addresses as they are") {
@@ -245,8 +241,8 @@ TEST_CASE("SMTPUTF8: the global types, addresses as they are") {
     story.envelope.recipients[0].address = "\xe4\xb8\xad@example.com";
     story.envelope.recipients[0].original_recipient = "utf-8;\\x{4E2D}@example.com";
     story.block(0, oversized, Destiny::bounce);
-    auto input = input_of(story);
-    const auto notice = delivery_status_notification(input, decide_dsn(input)).value();
+    auto options = options_of(story);
+    const auto notice = delivery_status_notification(story.as_case(), options, decide_dsn(story.as_case(), options)).value();
     CHECK(notice.smtputf8);
     const auto seen = read_notice(notice.text);
     CHECK(value_of(seen.header, "To") == "<jos\xc3\xa9@example.net>");
@@ -265,8 +261,8 @@ TEST_CASE("without SMTPUTF8 the notice is ASCII whatever the message was") {
     story.envelope.sender = "jos\xc3\xa9@example.net";
     story.envelope.recipients[0].address = "\xe4\xb8\xad@example.com";
     story.block(0, oversized, Destiny::bounce);
-    auto input = input_of(story);
-    const auto notice = delivery_status_notification(input, decide_dsn(input)).value();
+    auto options = options_of(story);
+    const auto notice = delivery_status_notification(story.as_case(), options, decide_dsn(story.as_case(), options)).value();
     CHECK_FALSE(notice.smtputf8);
     CHECK(is_ascii(notice.text));
     const auto seen = read_notice(notice.text);
@@ -352,9 +348,9 @@ TEST_CASE("S9: no bytes in any value make another field or another part") {
         }
         story.outcomes[0].response.text = noise(random, 2000);
         story.outcomes[0].response.enhanced = noise(random, 10);
-        auto input = input_of(story);
-        const auto notice =
-            delivery_status_notification(input, {{DsnKind::failed, ""}, {DsnKind::failed, ""}, {DsnKind::suppressed, ""}});
+        auto options = options_of(story);
+        const auto notice = delivery_status_notification(
+            story.as_case(), options, {{DsnKind::failed, ""}, {DsnKind::failed, ""}, {DsnKind::suppressed, ""}});
         REQUIRE(notice);
         CAPTURE(round, escaped(notice->text, 5000));
         CHECK(mail::is_eight_bit(notice->text));

@@ -7,8 +7,8 @@
 
 #include "mail/envelope.h"
 #include "mail/message.h"
+#include "policy/case.h"
 #include "policy/judge.h"
-#include "policy/summary.h"
 
 namespace tamis::policy::test {
 
@@ -37,6 +37,7 @@ struct Story {
             envelope.recipients.push_back({"bob" + std::to_string(i) + "@example.com", "", ""});
             policies.emplace_back();
             policies.back().is_local = true;
+            found.emplace_back();
             RecipientVerdict clean;
             clean.categories = {{mail::Major::clean, 0}};
             verdicts.push_back(clean);
@@ -52,11 +53,17 @@ struct Story {
         outcomes[i] = {blocked_response(verdicts[i], message.log_id.get(), findings), false, ""};
     }
 
+    // judge_again - the verdict of that recipient by what is found now
+    void judge_again(std::size_t i = 0) { verdicts[i] = judge(findings, found[i], policies[i]); }
+
+    Case as_case() const { return {envelope, message, findings, policies, found, verdicts, outcomes}; }
+
     mail::Envelope envelope;
     mail::Message message;
-    Findings findings;
+    MessageFindings findings;
     std::vector<RecipientVerdict> verdicts;
     std::vector<RecipientPolicy> policies;
+    std::vector<RecipientFindings> found;
     std::vector<RecipientOutcome> outcomes;
 };
 

@@ -18,11 +18,11 @@ const std::vector<Destiny> destinies = {Destiny::pass, Destiny::discard, Destiny
 
 constexpr std::uint64_t big = 100'000;
 
-void find(Major major, Findings& findings, RecipientPolicy& policy) {
+void find(Major major, MessageFindings& findings, RecipientFindings& found, RecipientPolicy& policy) {
     switch (major) {
         case Major::virus: findings.viruses = {"Eicar"}; break;
         case Major::banned:
-            policy.banned = std::make_shared<const BannedHit>(BannedHit{".exe", "DEFAULT rule 7", {".exe"}, false});
+            found.banned = std::make_shared<const BannedHit>(BannedHit{".exe", "DEFAULT rule 7", {".exe"}, false});
             break;
         case Major::unchecked: findings.unchecked = {mail::unchecked_encrypted}; break;
         case Major::spam:
@@ -73,18 +73,19 @@ TEST_CASE("every pair of categories, each destiny, each lover") {
                     for (int loved = 0; loved < 4; ++loved)
                         for (const bool bulk : {false, true}) {
                             if (first >= second && first != second) {
-                                Findings findings;
+                                MessageFindings findings;
+                                RecipientFindings found;
                                 RecipientPolicy policy;
                                 findings.is_bulk = bulk;
-                                find(first, findings, policy);
-                                find(second, findings, policy);
+                                find(first, findings, found, policy);
+                                find(second, findings, found, policy);
                                 set_destiny(policy, first, first_destiny);
                                 set_destiny(policy, second, second_destiny);
                                 const bool first_loved = (loved & 1) != 0;
                                 const bool second_loved = (loved & 2) != 0;
                                 if (first_loved) set_lover(policy, first);
                                 if (second_loved) set_lover(policy, second);
-                                const auto verdict = judge(findings, policy);
+                                const auto verdict = judge(findings, found, policy);
 
                                 // written down anew, from the reference's words
                                 const auto stops = [&](Major major, Destiny destiny, bool is_loved) {
@@ -120,14 +121,15 @@ TEST_CASE("every pair of categories, each destiny, each lover") {
 
 TEST_CASE("a bypass hides its own category and no other") {
     for (const auto major : majors) {
-        Findings findings;
+        MessageFindings findings;
+        RecipientFindings found;
         RecipientPolicy policy;
-        for (const auto each : majors) find(each, findings, policy);
+        for (const auto each : majors) find(each, findings, found, policy);
         if (major == Major::virus || major == Major::unchecked) policy.bypass_virus_checks = true;
         if (major == Major::banned) policy.bypass_banned_checks = true;
         if (major == Major::spam || major == Major::spammy) policy.bypass_spam_checks = true;
         if (major == Major::bad_header) policy.bypass_header_checks = true;
-        const auto verdict = judge(findings, policy);
+        const auto verdict = judge(findings, found, policy);
         const auto has = [&](Major wanted) {
             return std::ranges::any_of(verdict.categories, [&](auto category) { return category.major == wanted; });
         };
@@ -139,11 +141,12 @@ TEST_CASE("a bypass hides its own category and no other") {
             if (kin(other) != kin(major)) CHECK(has(other));
         }
     }
-    Findings ambiguous;
+    MessageFindings ambiguous;
     ambiguous.unchecked = {mail::unchecked_ambiguous};
+    RecipientFindings found;
     RecipientPolicy policy;
     policy.bypass_virus_checks = true;
-    CHECK(judge(ambiguous, policy).main() == ContentCategory{Major::unchecked, 3});
+    CHECK(judge(ambiguous, {}, policy).main() == ContentCategory{Major::unchecked, 3});
 }
 
 struct LevelRow {
@@ -165,14 +168,15 @@ TEST_CASE("levels: at least, and what white and black lists make of them") {
         LevelRow{99.0, true, true, false, true, false, false, false},
         LevelRow{99.0, false, false, true, false, false, false, false},
         LevelRow{std::nullopt, false, false, false, false, false, false, false});
-    Findings findings;
+    MessageFindings findings;
     findings.score = row.score;
+    RecipientFindings found;
     RecipientPolicy policy;
     policy.levels = {2, 6, 7, 8, {}, {}};
-    policy.whitelisted = row.white;
-    policy.blacklisted = row.black;
+    found.whitelisted = row.white;
+    found.blacklisted = row.black;
     policy.bypass_spam_checks = row.bypass;
-    const auto verdict = judge(findings, policy);
+    const auto verdict = judge(findings, found, policy);
     CAPTURE(row.score.value_or(-99), row.white, row.black);
     CHECK(verdict.tag == row.tag);
     CHECK(verdict.tag2 == row.tag2);
@@ -181,30 +185,32 @@ TEST_CASE("levels: at least, and what white and black lists make of them") {
 }
 
 TEST_CASE("a denied sender's mail has every degree, also without a level for it: the third subject tag counts") {
-    Findings findings;
+    MessageFindings findings;
+    RecipientFindings found;
     RecipientPolicy policy;
     policy.is_local = true;
-    policy.blacklisted = true;
+    found.blacklisted = true;
     policy.levels = {2, 6, {}, 8, {}, {}};
     policy.subject_tags = {"", "[spam] ", "[worse] "};
-    CHECK(judge(findings, policy).tag3);
-    CHECK(judge(findings, policy).subject_tag == "[worse] ");
+    CHECK(judge(findings, found, policy).tag3);
+    CHECK(judge(findings, found, policy).subject_tag == "[worse] ");
     policy.subject_tags.tag3 = "";
-    CHECK(judge(findings, policy).subject_tag == "[spam] ");
+    CHECK(judge(findings, found, policy).subject_tag == "[spam] ");
 }
 
 TEST_CASE("undefined levels: tag always, the others never; a boost counts and is named first") {
-    Findings findings;
+    MessageFindings findings;
     findings.score = 1000;
+    RecipientFindings found;
     RecipientPolicy policy;
-    auto verdict = judge(findings, policy);
+    auto verdict = judge(findings, found, policy);
     CHECK(verdict.tag);
     CHECK_FALSE((verdict.tag2 || verdict.tag3 || verdict.kill));
     findings.score = 5;
     findings.tests = {{"A", 5}};
-    policy.score_boost = 3;
+    found.score_boost = 3;
     policy.levels.kill = 8;
-    verdict = judge(findings, policy);
+    verdict = judge(findings, found, policy);
     CHECK(verdict.score == 8.0);
     CHECK(verdict.kill);
     REQUIRE(verdict.tests.size() == 2);
@@ -219,20 +225,21 @@ TEST_CASE("size limits: 0 is none, and none is below 64 KiB") {
     };
     const auto row = GENERATE(Row{{}, 1'000'000, false}, Row{0, 1'000'000, false}, Row{1000, 65536, false},
                               Row{1000, 65537, true}, Row{70'000, 70'000, false}, Row{70'000, 70'001, true});
-    Findings findings;
+    MessageFindings findings;
     findings.size = row.size;
     RecipientPolicy policy;
     policy.size_limit = row.limit;
-    CHECK((judge(findings, policy).main().major == Major::oversized) == row.over);
+    CHECK((judge(findings, {}, policy).main().major == Major::oversized) == row.over);
 }
 
 TEST_CASE("what is quarantined, and where to") {
+    RecipientFindings found;
     RecipientPolicy policy;
     policy.quarantine = {"v:", "b:", "s:", "u:", "o:", "h:", "c:", "a:"};
     policy.levels.kill = 8;
     policy.levels.tag2 = 6;
-    const auto of = [&](const Findings& findings) { return judge(findings, policy).quarantine; };
-    Findings clean, spammy, spam, infected, oversized;
+    const auto of = [&](const MessageFindings& findings) { return judge(findings, found, policy).quarantine; };
+    MessageFindings clean, spammy, spam, infected, oversized;
     clean.score = 0;
     spammy.score = 7;
     spam.score = 9;
@@ -242,11 +249,11 @@ TEST_CASE("what is quarantined, and where to") {
     CHECK(of(infected) == "v:");
     policy.spam_lover = true;
     CHECK(of(spam) == "s:");
-    policy.blacklisted = true;
+    found.blacklisted = true;
     CHECK(of(spam) == "s:");  // without a cutoff everything is kept
     policy.levels.quarantine_cutoff = 20;
     CHECK(of(spam).empty());
-    policy.blacklisted = false;
+    found.blacklisted = false;
     CHECK(of(spam) == "s:");
     spam.score = 20;
     CHECK(of(spam).empty());
@@ -264,61 +271,62 @@ TEST_CASE("spammy and oversized mail that passes is kept as the next lesser cate
     policy.levels.tag2 = 6;
     policy.size_limit = 70'000;
     policy.destinies.oversized = Destiny::pass;
-    Findings findings;
+    MessageFindings findings;
     findings.score = 7;
     findings.size = 100'000;
-    CHECK(judge(findings, policy).quarantine == "c:");
-    CHECK(judge(findings, policy).quarantine_to == "clean-quarantine");
+    CHECK(judge(findings, {}, policy).quarantine == "c:");
+    CHECK(judge(findings, {}, policy).quarantine_to == "clean-quarantine");
     findings.header_problems = {{8, "twice"}};
-    CHECK(judge(findings, policy).quarantine == "h:");
+    CHECK(judge(findings, {}, policy).quarantine == "h:");
     policy.levels.quarantine_cutoff = 7;  // also of a copy that is kept for another reason
-    CHECK(judge(findings, policy).quarantine.empty());
+    CHECK(judge(findings, {}, policy).quarantine.empty());
     policy.levels.quarantine_cutoff = {};
     policy.quarantine.bad_header.clear();  // the first that could be kept decides
-    CHECK(judge(findings, policy).quarantine.empty());
+    CHECK(judge(findings, {}, policy).quarantine.empty());
     findings.header_problems.clear();
     findings.score = 0;
-    CHECK(judge(findings, policy).quarantine == "c:");
+    CHECK(judge(findings, {}, policy).quarantine == "c:");
     policy.destinies.oversized = Destiny::bounce;
-    CHECK(judge(findings, policy).quarantine.empty());  // blocked: that category only
+    CHECK(judge(findings, {}, policy).quarantine.empty());  // blocked: that category only
 }
 
 TEST_CASE("what blocks is the category; which of its kinds counts only with a destiny of its own") {
-    Findings findings;
+    MessageFindings findings;
     RecipientPolicy policy;
     findings.header_problems = {{2, "8-bit"}};
     policy.destinies.bad_header = Destiny::reject;
-    auto verdict = judge(findings, policy);
+    auto verdict = judge(findings, {}, policy);
     CHECK(verdict.main() == ContentCategory{Major::bad_header, 2});
     CHECK(verdict.blocking == ContentCategory{Major::bad_header, 0});
     CHECK(mail::sql_letter(*verdict.blocking) == 'H');
     CHECK(blocked_response(verdict, "1-01", findings).line() == "554 5.6.0 Reject, id=1-01 - BAD HEADER");
     findings.unchecked = {mail::unchecked_encrypted};
     policy.destinies.unchecked = Destiny::reject;
-    verdict = judge(findings, policy);
+    verdict = judge(findings, {}, policy);
     CHECK(blocked_response(verdict, "1-01", findings).line() == "554 5.7.0 Reject, id=1-01 - UNCHECKED");
     policy.destinies.unchecked_by_minor[mail::unchecked_encrypted] = Destiny::reject;
-    verdict = judge(findings, policy);
+    verdict = judge(findings, {}, policy);
     CHECK(blocked_response(verdict, "1-01", findings).line() == "554 5.7.0 Reject, id=1-01 - UNCHECKED: encrypted");
     findings.unchecked = {mail::unchecked_unopened};
-    CHECK(judge(findings, policy).blocking == ContentCategory{Major::unchecked, mail::unchecked_unopened});
+    CHECK(judge(findings, {}, policy).blocking == ContentCategory{Major::unchecked, mail::unchecked_unopened});
 }
 
 TEST_CASE("who bypasses spam checks has the score that others asked for, and no level") {
-    Findings findings;
+    MessageFindings findings;
     findings.score = 9;
     findings.tests = {{"A", 9}};
+    RecipientFindings found;
     RecipientPolicy policy;
     policy.bypass_spam_checks = true;
-    policy.score_boost = 2;
+    found.score_boost = 2;
     policy.levels = {-99, 1, 2, 3, {}, {}};
-    const auto verdict = judge(findings, policy);
+    const auto verdict = judge(findings, found, policy);
     CHECK(verdict.score == 11.0);
     CHECK(verdict.tests.size() == 2);
     CHECK_FALSE((verdict.tag || verdict.tag2 || verdict.tag3 || verdict.kill));
     CHECK(verdict.main() == ContentCategory{Major::clean, 0});
     findings.score = {};
-    CHECK_FALSE(judge(findings, policy).score);  // nobody asked: nor do the lists
+    CHECK_FALSE(judge(findings, found, policy).score);  // nobody asked: nor do the lists
 }
 
 TEST_CASE("the subject tag is the first that is not empty, for local recipients") {
@@ -327,11 +335,11 @@ TEST_CASE("the subject tag is the first that is not empty, for local recipients"
     policy.subject_tags = {"T1 ", "T2 ", ""};
     policy.levels = {1, 6, 7, 8, {}, {}};
     const auto of = [&](double score, bool infected = false, std::optional<int> unchecked = {}) {
-        Findings findings;
+        MessageFindings findings;
         findings.score = score;
         if (infected) findings.viruses = {"x"};
         if (unchecked) findings.unchecked = {*unchecked};
-        return judge(findings, policy).subject_tag;
+        return judge(findings, {}, policy).subject_tag;
     };
     CHECK(of(0).empty());
     CHECK(of(1) == "T1 ");
@@ -420,23 +428,23 @@ TEST_CASE("what opening found becomes unchecked, each for its own reason") {
 }
 
 TEST_CASE("each kind of unchecked mail can have its own destiny and quarantine") {
-    Findings findings;
+    MessageFindings findings;
     findings.unchecked = {mail::unchecked_encrypted, mail::unchecked_unopened};
     RecipientPolicy policy;
     policy.destinies.unchecked_by_minor[mail::unchecked_unopened] = Destiny::discard;
     policy.quarantine.unchecked = "";
     policy.quarantine.unopened = "sql:";
-    auto verdict = judge(findings, policy);
+    auto verdict = judge(findings, {}, policy);
     CHECK(verdict.blocking == ContentCategory{Major::unchecked, mail::unchecked_unopened});
     CHECK(verdict.quarantine == "sql:");
     findings.unchecked = {mail::unchecked_encrypted};
-    verdict = judge(findings, policy);
+    verdict = judge(findings, {}, policy);
     CHECK(verdict.passes());
     CHECK(verdict.quarantine.empty());
     policy.destinies.unchecked_by_minor[mail::unchecked_encrypted] = Destiny::reject;
-    CHECK(judge(findings, policy).destiny == Destiny::reject);
+    CHECK(judge(findings, {}, policy).destiny == Destiny::reject);
     policy.unchecked_lover = true;
-    CHECK(judge(findings, policy).passes());
+    CHECK(judge(findings, {}, policy).passes());
 }
 
 TEST_CASE("the blocked response, by category and destiny") {
@@ -466,7 +474,7 @@ TEST_CASE("the blocked response, by category and destiny") {
         Row{{Major::unchecked, 3}, Destiny::reject, false, "554 5.7.0 Reject, id=1-01 - UNCHECKED: ambiguous content"},
         Row{{Major::mta, 2}, Destiny::reject, false, "550 5.3.5 Reject, id=1-01 - Rejected by next-hop MTA on relaying"},
         Row{{Major::spammy, 1}, Destiny::reject, false, "554 5.7.0 Reject, id=1-01 - spammy (tag3)"});
-    Findings findings;
+    MessageFindings findings;
     findings.viruses = {"Eicar-Test-Signature"};
     RecipientVerdict verdict;
     verdict.categories = {row.category};
@@ -502,40 +510,41 @@ TEST_CASE("the message's own categories are the worst of its recipients") {
 
 TEST_CASE("no name to keep it for, no quarantine") {
     RecipientPolicy policy;
-    Findings findings;
+    MessageFindings findings;
     findings.viruses = {"Eicar"};
-    CHECK(judge(findings, policy).quarantine == "sql:");
-    CHECK(judge(findings, policy).quarantine_to == "virus-quarantine");
+    CHECK(judge(findings, {}, policy).quarantine == "sql:");
+    CHECK(judge(findings, {}, policy).quarantine_to == "virus-quarantine");
     policy.quarantine_to.virus.clear();
-    CHECK(judge(findings, policy).quarantine.empty());
-    CHECK(judge(findings, policy).quarantine_to.empty());
+    CHECK(judge(findings, {}, policy).quarantine.empty());
+    CHECK(judge(findings, {}, policy).quarantine_to.empty());
     policy.quarantine_to.virus = "box";
     policy.quarantine.virus.clear();
-    CHECK(judge(findings, policy).quarantine_to.empty());
+    CHECK(judge(findings, {}, policy).quarantine_to.empty());
 }
 
 TEST_CASE("lists, pen pals and bounces change the score of one recipient and show as tests") {
+    RecipientFindings found;
     RecipientPolicy policy;
     policy.levels.kill = 6;
-    Findings findings;
+    MessageFindings findings;
     findings.score = 5;
     findings.tests = {{"SA_TEST", 5}};
-    policy.score_boost = 3;
-    policy.pen_pal_bonus = -1.5;
-    auto verdict = judge(findings, policy);
+    found.score_boost = 3;
+    found.pen_pal_bonus = -1.5;
+    auto verdict = judge(findings, found, policy);
     CHECK(verdict.score == 6.5);
     REQUIRE(verdict.tests.size() == 3);
     CHECK(verdict.tests[0].name == "AM.PENPAL");
     CHECK(verdict.tests[1].name == "AM.WBL");
     CHECK(verdict.kill);
-    policy.pen_pal_bonus = -4;
-    CHECK_FALSE(judge(findings, policy).kill);
-    policy.bounce_score = 100;
-    verdict = judge(findings, policy);
+    found.pen_pal_bonus = -4;
+    CHECK_FALSE(judge(findings, found, policy).kill);
+    found.bounce_score = 100;
+    verdict = judge(findings, found, policy);
     CHECK(verdict.score == 104.0);
     CHECK(verdict.tests[0].name == "AM.BOUNCE");
     policy.bypass_spam_checks = true;
-    verdict = judge(findings, policy);
+    verdict = judge(findings, found, policy);
     CHECK(verdict.score == 104.0);
     CHECK_FALSE(verdict.kill);
 }

@@ -28,9 +28,7 @@ Site quiet_site() {
 }
 
 std::string marked(const Story& story, bool quarantined = false, const Site& site = quiet_site()) {
-    return bytes_of(
-        edits_for(story.verdicts[0], story.policies[0], story.findings, story.envelope, story.message, site, quarantined)
-            .apply(story.message));
+    return bytes_of(edits_for(story.as_case(), 0, site, quarantined).apply(story.message));
 }
 
 Story scored(double score, std::string text = "Subject: old\r\n\r\nbody\r\n") {
@@ -39,7 +37,7 @@ Story scored(double score, std::string text = "Subject: old\r\n\r\nbody\r\n") {
     story.findings.tests = {{"A", 1}, {"B_C", score - 1}};
     story.findings.virus_check_done = true;
     story.policies[0].levels = {2, 6, {}, 100, {}, {}};
-    story.verdicts[0] = judge(story.findings, story.policies[0]);
+    story.judge_again();
     return story;
 }
 
@@ -59,32 +57,32 @@ TEST_CASE("tagged, spammy, and somebody else's recipient") {
                 "X-Quarantine-ID: <aB3dEf9hIjKl>\r\nX-Virus-Scanned: Tamis\r\nX-Spam-Flag: YES\r\nX-Spam-Score: 6.25\r\nX-Spam-Level: ******\r\n"));
     CHECK(marked(story).ends_with("Subject: ***SPAM*** old\r\n\r\nbody\r\n"));
     story.policies[0].is_local = false;
-    story.verdicts[0] = judge(story.findings, story.policies[0]);
+    story.judge_again();
     CHECK(marked(story, true) == "X-Virus-Scanned: Tamis\r\nSubject: old\r\n\r\nbody\r\n");
 }
 
 TEST_CASE("levels that are not set are not shown; lists bound the score") {
     auto story = scored(3);
     story.policies[0].levels = {};
-    story.verdicts[0] = judge(story.findings, story.policies[0]);
+    story.judge_again();
     CHECK(marked(story).find("X-Spam-Status: No, score=3 tests=[") != std::string::npos);
-    story.policies[0].blacklisted = true;
-    story.verdicts[0] = judge(story.findings, story.policies[0]);
+    story.found[0].blacklisted = true;
+    story.judge_again();
     CHECK(marked(story).find("X-Spam-Score: 64\r\nX-Spam-Level: " + std::string(64, '*') +
                              "\r\nX-Spam-Status: Yes, score=3 BLACKLISTED tests=") != std::string::npos);
     story.findings.score = {};
     story.findings.tests = {};
-    story.verdicts[0] = judge(story.findings, story.policies[0]);
+    story.judge_again();
     CHECK(marked(story).find("X-Spam-Flag: YES\r\nX-Spam-Score: 64\r\n") != std::string::npos);
     CHECK(marked(story).find("score=x BLACKLISTED tests=[]") != std::string::npos);
-    story.policies[0].blacklisted = false;
-    story.policies[0].whitelisted = true;
+    story.found[0].blacklisted = false;
+    story.found[0].whitelisted = true;
     story.findings.score = 30;
-    story.verdicts[0] = judge(story.findings, story.policies[0]);
+    story.judge_again();
     CHECK(marked(story).find("X-Spam-Score: 0\r\nX-Spam-Level:\r\nX-Spam-Status: No, score=30 WHITELISTED") != std::string::npos);
     story.findings.score = {};
     story.findings.tests = {};
-    story.verdicts[0] = judge(story.findings, story.policies[0]);
+    story.judge_again();
     CHECK(marked(story).find(
               "X-Spam-Flag: NO\r\nX-Spam-Score: 0\r\nX-Spam-Level:\r\nX-Spam-Status: No, score=x WHITELISTED tests=[]") !=
           std::string::npos);
@@ -95,10 +93,9 @@ TEST_CASE("levels that are not set are not shown; lists bound the score") {
 
 TEST_CASE("a pen pal is named with the time since he was written to") {
     auto story = scored(1);
-    story.policies[0].pen_pal_age =
-        std::chrono::days(2) + std::chrono::hours(3) + std::chrono::minutes(4) + std::chrono::seconds(5);
+    story.found[0].pen_pal_age = std::chrono::days(2) + std::chrono::hours(3) + std::chrono::minutes(4) + std::chrono::seconds(5);
     CHECK(marked(story).find("X-Amavis-PenPals: age 2 3:04:05\r\n") != std::string::npos);
-    story.policies[0].pen_pal_age = std::chrono::seconds(0);
+    story.found[0].pen_pal_age = std::chrono::seconds(0);
     CHECK(marked(story).find("X-Amavis-PenPals: age 0 0:00:00\r\n") != std::string::npos);
 }
 
@@ -106,7 +103,7 @@ namespace {
 
 // status_of_copy - the X-Spam fields of a copy kept of this story, its status unfolded
 std::string spam_fields_of_copy(const Story& story) {
-    auto prefix = quarantine_prefix(story.verdicts, story.policies, story.findings, story.envelope, story.message, quiet_site());
+    auto prefix = quarantine_prefix(story.as_case(), quiet_site());
     const auto at = prefix.find("X-Spam-Flag");
     if (at == std::string::npos) return {};
     prefix = prefix.substr(at);
@@ -126,7 +123,7 @@ TEST_CASE("the X-Spam fields of a copy, with and without a score") {
         story.findings.tests = {{"A", score}};
         for (std::size_t i = 0; i < 2; ++i) {
             story.policies[i].levels = levels;
-            story.verdicts[i] = judge(story.findings, story.policies[i]);
+            story.judge_again(i);
         }
         return spam_fields_of_copy(story);
     };
@@ -137,12 +134,12 @@ TEST_CASE("the X-Spam fields of a copy, with and without a score") {
     // nobody was tagged: no levels
     CHECK(judge_all(1, {2, 6, {}, 8, {}, {}})
               .ends_with("X-Spam-Status: No, score=1 tag=x tag2=x kill=x tests=[A=1] autolearn=unavailable\n"));
-    story.policies[1].blacklisted = true;  // the score is what was found, X-Spam-Score what the lists make of it
+    story.found[1].blacklisted = true;  // the score is what was found, X-Spam-Score what the lists make of it
     CHECK(judge_all(1, {2, 6, {}, 8, {}, {}}) ==
           "X-Spam-Flag: YES\nX-Spam-Score: 64\nX-Spam-Level: " + std::string(64, '*') +
               "\nX-Spam-Status: Yes, score=1 tag=2 tag2=6 kill=8 BLACKLISTED tests=[A=1] autolearn=unavailable\n");
-    story.policies[1].blacklisted = false;
-    story.policies[0].whitelisted = true;
+    story.found[1].blacklisted = false;
+    story.found[0].whitelisted = true;
     CHECK(
         judge_all(30, {2, 6, {}, 8, {}, {}}) ==
         "X-Spam-Flag: YES\nX-Spam-Score: 0\nX-Spam-Level:\nX-Spam-Status: Yes, score=30 tag=2 tag2=6 kill=8 WHITELISTED tests=[A=30] autolearn=unavailable\n");
@@ -203,14 +200,14 @@ TEST_CASE("subjects") {
         Row{"x\r\nX-Evil: y ", "Subject: old\r\n", "Subject: =?UTF-8?Q?x=0D=0AX-Evil=3A_y_?= old\r\n"});
     auto story = scored(7, std::string(row.header) + "\r\nbody\r\n");
     story.policies[0].subject_tags.tag2 = row.tag;
-    story.verdicts[0] = judge(story.findings, story.policies[0]);
+    story.judge_again();
     const auto out = marked(story);
     CAPTURE(out);
     CHECK(out.find(row.want) != std::string::npos);
 }
 
 TEST_CASE("alerts fit on lines whatever the engines say") {
-    Findings findings;
+    MessageFindings findings;
     for (int i = 0; i < 1000; ++i) findings.viruses.push_back(std::string(200, 'v'));
     const BannedHit hit{"a\r\nX: y", {}, {}, false};
     const auto texts = alert_texts({{Major::virus, 0}, {Major::banned, 0}}, findings, &hit);
@@ -231,11 +228,11 @@ TEST_CASE("Received, and the prefix of a quarantined copy") {
     story.findings.tests = {{"B", 5}, {"A", 4}};
     for (std::size_t i = 0; i < 2; ++i) {
         story.policies[i].levels = {1.0 + static_cast<double>(i), 6, {}, 8, {}, {}};
-        story.policies[i].score_boost = static_cast<double>(i);
-        story.verdicts[i] = judge(story.findings, story.policies[i]);
+        story.found[i].score_boost = static_cast<double>(i);
+        story.judge_again(i);
     }
     story.verdicts[1].blocking = {};
-    auto prefix = quarantine_prefix(story.verdicts, story.policies, story.findings, story.envelope, story.message, quiet_site());
+    auto prefix = quarantine_prefix(story.as_case(), quiet_site());
     CHECK(prefix ==
           "X-Envelope-From: <ann@example.net>\nX-Envelope-To: <bob0@example.com>,\n <bob1@example.com>\n"
           "X-Envelope-To-Blocked: <bob0@example.com>\nX-Quarantine-ID: <aB3dEf9hIjKl>\nX-Spam-Flag: YES\nX-Spam-Score: 10\n"
@@ -253,12 +250,11 @@ TEST_CASE("Received, and the prefix of a quarantined copy") {
 
 TEST_CASE("the prefix of a copy has the addresses octet by octet") {
     Story story(2);
-    for (std::size_t i = 0; i < 2; ++i) story.verdicts[i] = judge(story.findings, story.policies[i]);
+    for (std::size_t i = 0; i < 2; ++i) story.judge_again(i);
     story.envelope.sender = "a\xff@example.net";
     story.envelope.recipients[0].address = "\"a b@c >>=d\\\"\"@example.com";
     story.envelope.recipients[1].address = "\xe9u@example.com";
-    const auto prefix =
-        quarantine_prefix(story.verdicts, story.policies, story.findings, story.envelope, story.message, quiet_site());
+    const auto prefix = quarantine_prefix(story.as_case(), quiet_site());
     CHECK(prefix.starts_with(
         "X-Envelope-From: <a\xff@example.net>\nX-Envelope-To: <\"a b@c >>=d\\\"\"@example.com>,\n <\xe9u@example.com>\n"));
 }
@@ -278,12 +274,12 @@ TEST_CASE("S9: random bytes from strangers never make another field") {
         story.envelope.recipients[0].address = noise(300);
         story.envelope.peer_helo = noise(600);
         story.findings.viruses = {noise(300), noise(300)};
-        story.policies[0].banned = std::make_shared<const BannedHit>(BannedHit{"x" + noise(2000), {}, {}, false});
+        story.found[0].banned = std::make_shared<const BannedHit>(BannedHit{"x" + noise(2000), {}, {}, false});
         story.findings.header_problems = {{6, noise(2000)}};
         story.findings.tests = {{noise(100), 1}, {noise(100), 2}};
         story.policies[0].subject_tags.tag2 = noise(50);
         story.policies[0].virus_subject_tag = noise(50) + "x";
-        story.verdicts[0] = judge(story.findings, story.policies[0]);
+        story.judge_again();
         Site site;
         const auto out = marked(story, true, site);
         std::vector<std::string> names;
@@ -293,8 +289,7 @@ TEST_CASE("S9: random bytes from strangers never make another field") {
                                                 "X-Amavis-Alert", "X-Spam-Flag", "X-Spam-Score", "X-Spam-Level", "X-Spam-Status",
                                                 "Received", "Subject"});
         CHECK(out.ends_with("\r\n\r\nbody\r\n"));
-        const auto prefix =
-            quarantine_prefix(story.verdicts, story.policies, story.findings, story.envelope, story.message, site);
+        const auto prefix = quarantine_prefix(story.as_case(), site);
         names.clear();
         for (const auto& field : mail::parse_header(prefix).fields) names.emplace_back(mail::HeaderBlock::name(field, prefix));
         CHECK(names == std::vector<std::string>{"X-Envelope-From", "X-Envelope-To", "X-Envelope-To-Blocked", "X-Quarantine-ID",

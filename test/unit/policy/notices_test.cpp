@@ -15,15 +15,13 @@ using test::Story;
 
 struct Setup {
     Story story{1};
-    DsnInput input;
-    DsnInput finish() {
-        input.envelope = &story.envelope;
-        input.message = &story.message;
-        input.findings = &story.findings;
-        input.verdicts = &story.verdicts;
-        input.policies = &story.policies;
-        input.outcomes = &story.outcomes;
-        return input;
+    DsnOptions options;
+    bool per_recipient_replies = false, originating = false;
+    std::vector<DsnDecision> decide() const {
+        auto of = story.as_case();
+        of.per_recipient_replies = per_recipient_replies;
+        of.originating = originating;
+        return decide_dsn(of, options);
     }
 };
 
@@ -56,7 +54,7 @@ const std::vector<Row> rows = {
      "the rejection is passed back"},
     {"REJECT over LMTP",
      [](Setup& s) {
-         s.input.per_recipient_replies = true;
+         s.per_recipient_replies = true;
          s.story.block(0, spam, Destiny::reject);
      },
      DsnKind::none, "the rejection is passed back"},
@@ -77,7 +75,7 @@ const std::vector<Row> rows = {
     {"BOUNCE over SMTP", [](Setup& s) { s.story.block(0, oversized, Destiny::bounce); }, DsnKind::failed, "failed"},
     {"BOUNCE over LMTP",
      [](Setup& s) {
-         s.input.per_recipient_replies = true;
+         s.per_recipient_replies = true;
          s.story.block(0, oversized, Destiny::bounce);
      },
      DsnKind::failed, "failed"},
@@ -124,14 +122,14 @@ const std::vector<Row> rows = {
     {"delivered, SUCCESS asked for, the next hop does not know DSN",
      [](Setup& s) {
          s.story.envelope.recipients[0].notify = "SUCCESS";
-         s.input.next_hop_takes_dsn = false;
+         s.options.next_hop_takes_dsn = false;
      },
      DsnKind::relayed, "NOTIFY=SUCCESS"},
     {"delivered, SUCCESS asked for by the null sender",
      [](Setup& s) {
          s.story.envelope.recipients[0].notify = "SUCCESS";
          s.story.envelope.sender.clear();
-         s.input.next_hop_takes_dsn = false;
+         s.options.next_hop_takes_dsn = false;
      },
      DsnKind::none, "success, not asked for"},
     {"DISCARD", [](Setup& s) { s.story.block(0, spam, Destiny::discard); }, DsnKind::none, "success, not asked for"},
@@ -144,20 +142,20 @@ const std::vector<Row> rows = {
     {"virus that fakes its sender",
      [](Setup& s) {
          s.story.block(0, virus, Destiny::bounce);
-         s.input.originating = true;
+         s.originating = true;
      },
      DsnKind::suppressed, "INFECTED, the sender is probably faked"},
     {"virus that does not, from our own user",
      [](Setup& s) {
          s.story.block(0, virus, Destiny::bounce);
-         s.input.originating = true;
-         s.input.sender_is_fake = false;
+         s.originating = true;
+         s.options.sender_is_fake = false;
      },
      DsnKind::failed, "failed"},
     {"below the cutoff",
      [](Setup& s) {
          s.story.block(0, spam, Destiny::bounce);
-         s.input.originating = true;
+         s.originating = true;
          s.story.verdicts[0].score = 9.999;
          s.story.policies[0].levels.dsn_cutoff = 10;
      },
@@ -165,7 +163,7 @@ const std::vector<Row> rows = {
     {"at the cutoff",
      [](Setup& s) {
          s.story.block(0, spam, Destiny::bounce);
-         s.input.originating = true;
+         s.originating = true;
          s.story.verdicts[0].score = 10;
          s.story.policies[0].levels.dsn_cutoff = 10;
      },
@@ -179,22 +177,22 @@ const std::vector<Row> rows = {
     {"blacklisted",
      [](Setup& s) {
          s.story.block(0, spam, Destiny::bounce);
-         s.input.originating = true;
-         s.story.policies[0].blacklisted = true;
+         s.originating = true;
+         s.story.found[0].blacklisted = true;
          s.story.policies[0].levels.dsn_cutoff = 10;
      },
      DsnKind::suppressed, "blacklisted sender"},
     {"blacklisted and whitelisted",
      [](Setup& s) {
          s.story.block(0, oversized, Destiny::bounce);
-         s.story.policies[0].blacklisted = s.story.policies[0].whitelisted = true;
+         s.story.found[0].blacklisted = s.story.found[0].whitelisted = true;
          s.story.policies[0].levels.dsn_cutoff = 10;
      },
      DsnKind::failed, "failed"},
     {"blacklisted without a cutoff",
      [](Setup& s) {
          s.story.block(0, oversized, Destiny::bounce);
-         s.story.policies[0].blacklisted = true;
+         s.story.found[0].blacklisted = true;
      },
      DsnKind::failed, "failed"},
     {"bulk mail with a bad header",
@@ -213,7 +211,7 @@ const std::vector<Row> rows = {
     {"bulk mail that is clean and relayed",
      [](Setup& s) {
          s.story.envelope.recipients[0].notify = "SUCCESS";
-         s.input.next_hop_takes_dsn = false;
+         s.options.next_hop_takes_dsn = false;
          s.story.findings.is_bulk = true;
      },
      DsnKind::relayed, "NOTIFY=SUCCESS"},
@@ -225,19 +223,19 @@ const std::vector<Row> rows = {
     {"virus with an honest sender from outside",
      [](Setup& s) {
          s.story.block(0, virus, Destiny::bounce);
-         s.input.sender_is_fake = false;
+         s.options.sender_is_fake = false;
      },
      DsnKind::suppressed, "INFECTED from outside"},
     {"spam from outside where the site wants amavisd's way",
      [](Setup& s) {
          s.story.block(0, spam, Destiny::bounce);
-         s.input.bounces_outside_mail = true;
+         s.options.bounces_outside_mail = true;
      },
      DsnKind::failed, "failed"},
     {"spam from our own user",
      [](Setup& s) {
          s.story.block(0, spam, Destiny::bounce);
-         s.input.originating = true;
+         s.originating = true;
      },
      DsnKind::failed, "failed"},
     {"bad header from outside", [](Setup& s) { s.story.block(0, bad_header, Destiny::bounce); }, DsnKind::failed, "failed"},
@@ -248,7 +246,7 @@ TEST_CASE("each rule of the DSN decision") {
         CAPTURE(row.name);
         Setup setup;
         row.change(setup);
-        const auto decisions = decide_dsn(setup.finish());
+        const auto decisions = setup.decide();
         REQUIRE(decisions.size() == 1);
         CHECK(static_cast<int>(decisions[0].kind) == static_cast<int>(row.kind));
         CHECK(decisions[0].why == row.why);
@@ -271,10 +269,10 @@ TEST_CASE("a rejection among other answers can only be told by a DSN over SMTP")
                               Mixed{true, Destiny::tempfail, DsnKind::none, DsnKind::none});
     Setup setup;
     setup.story = Story(2);
-    setup.input.per_recipient_replies = row.lmtp;
+    setup.per_recipient_replies = row.lmtp;
     setup.story.block(0, oversized, Destiny::reject);
     if (row.other != Destiny::pass) setup.story.block(1, oversized, row.other);
-    const auto decisions = decide_dsn(setup.finish());
+    const auto decisions = setup.decide();
     REQUIRE(decisions.size() == 2);
     CAPTURE(row.lmtp, static_cast<int>(row.other));
     CHECK(decisions[0].kind == row.rejected);
@@ -285,10 +283,10 @@ TEST_CASE("a bounce beside a temporary failure waits for the last try over SMTP,
     const bool lmtp = GENERATE(false, true);
     Setup setup;
     setup.story = Story(2);
-    setup.input.per_recipient_replies = lmtp;
+    setup.per_recipient_replies = lmtp;
     setup.story.block(0, oversized, Destiny::bounce);
     setup.story.block(1, oversized, Destiny::tempfail);
-    const auto decisions = decide_dsn(setup.finish());
+    const auto decisions = setup.decide();
     CHECK(decisions[0].kind == (lmtp ? DsnKind::failed : DsnKind::none));
     CHECK(decisions[0].why == (lmtp ? "failed" : "the MTA tries the whole message again"));
     CHECK(decisions[1].kind == DsnKind::none);
@@ -303,14 +301,12 @@ TEST_CASE("S13: viruses, spam and banned mail from outside never make a notice, 
                     for (const char* notify : {"", "FAILURE", "SUCCESS,FAILURE,DELAY", "NEVER"}) {
                         Setup setup;
                         setup.story = Story(2);
-                        setup.input.per_recipient_replies = lmtp;
-                        setup.input.sender_is_fake = fake;
-                        setup.input.next_hop_takes_dsn = true;
+                        setup.per_recipient_replies = lmtp;
+                        setup.options.sender_is_fake = fake;
+                        setup.options.next_hop_takes_dsn = true;
                         for (auto& recipient : setup.story.envelope.recipients) recipient.notify = notify;
                         setup.story.block(0, category, destiny);
-                        const auto input = setup.finish();
-                        const auto decisions = decide_dsn(input);
-                        CHECK_FALSE(delivery_status_notification(input, decisions));
+                        CHECK_FALSE(delivery_status_notification(setup.story.as_case(), setup.options, setup.decide()));
                         ++decided;
                     }
     CHECK(decided == 4 * 4 * 2 * 2 * 4);

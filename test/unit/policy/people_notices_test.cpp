@@ -13,26 +13,21 @@ using mail::Major;
 
 constexpr mail::ContentCategory virus{Major::virus, 0};
 
-struct Case : test::Story {
-    explicit Case(std::size_t count = 1, std::string text = std::string(test::plain_text)) : Story(count, std::move(text)) {
+struct Told : test::Story {
+    explicit Told(std::size_t count = 1, std::string text = std::string(test::plain_text)) : Story(count, std::move(text)) {
         findings.viruses = {"Eicar-Test-Signature"};
     }
     std::vector<PeopleNotice> notices() {
-        PeopleInput in;
-        in.envelope = &envelope;
-        in.message = &message;
-        in.findings = &findings;
-        in.verdicts = &verdicts;
-        in.policies = &policies;
-        in.outcomes = &outcomes;
+        auto of = as_case();
+        of.per_recipient_replies = lmtp;
+        PeopleOptions in;
         in.texts = &texts;
-        in.per_recipient_replies = lmtp;
         in.is_new_virus = is_new_virus;
         in.warn_offsite = warn_offsite;
         in.hostname = "filter.example.com";
         in.from = "postmaster@filter.example.com";
         in.now = message.received_at;
-        return people_notices(in);
+        return people_notices(of, in);
     }
     NoticeTexts texts;
     bool lmtp = false, is_new_virus = false, warn_offsite = false;
@@ -41,7 +36,7 @@ struct Case : test::Story {
 bool holds(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 
 TEST_CASE("an administrator is told once, with the recipients he is responsible for and no others") {
-    Case story(3);
+    Told story(3);
     for (std::size_t i = 0; i < 3; ++i) story.block(i, virus, Destiny::discard);
     story.policies[0].virus_admin = story.policies[1].virus_admin = "a@example.com";
     story.policies[2].virus_admin = "c@example.org";
@@ -62,7 +57,7 @@ TEST_CASE("an administrator is told once, with the recipients he is responsible 
 }
 
 TEST_CASE("administrators with the same recipients share a notice; a new virus has one more of them") {
-    Case story;
+    Told story;
     story.block(0, virus, Destiny::discard);
     story.policies[0].virus_admin = "a@example.com";
     story.policies[0].new_virus_admin = "n@example.com";
@@ -84,7 +79,7 @@ TEST_CASE("each category has its administrator, also when the mail passes") {
                               Row{{Major::banned, 0}, "banned_admin"}, Row{{Major::spam, 0}, "spam_admin"},
                               Row{{Major::bad_header, 2}, "bad_header_admin"}, Row{{Major::spammy, 0}, ""},
                               Row{{Major::oversized, 0}, ""}, Row{{Major::clean, 0}, ""});
-    Case story;
+    Told story;
     auto& policy = story.policies[0];
     policy.virus_admin = "v@e";
     policy.banned_admin = "b@e";
@@ -105,7 +100,7 @@ TEST_CASE("recipients are told about what was kept from them, when they are ours
     const auto row =
         GENERATE(Row{true, true, false, false, 1}, Row{false, true, false, false, 0}, Row{true, false, false, false, 0},
                  Row{true, false, true, false, 1}, Row{true, true, false, true, 0});
-    Case story(2);
+    Told story(2);
     story.block(0, virus, Destiny::discard);
     story.block(1, virus, Destiny::discard);
     if (row.passes) {
@@ -124,7 +119,7 @@ TEST_CASE("recipients are told about what was kept from them, when they are ours
 }
 
 TEST_CASE("a local part in quotes is an address like any other") {
-    Case story(1);
+    Told story(1);
     story.block(0, virus, Destiny::discard);
     story.envelope.recipients[0].address = "\"bob \\\"b\\\" @\"@example.com";
     story.policies[0].warn_virus = true;
@@ -136,24 +131,24 @@ TEST_CASE("a local part in quotes is an address like any other") {
 }
 
 TEST_CASE("mail blocked for a bad header is told of by what it was") {
-    Case story(1);
+    Told story(1);
     story.findings.viruses.clear();
     story.findings.header_problems = {{8, "Duplicate header field"}};
     story.policies[0].bad_header_admin = "h@example.com";
     story.policies[0].destinies.bad_header = Destiny::discard;
-    story.verdicts[0] = judge(story.findings, story.policies[0]);
+    story.judge_again();
     REQUIRE(story.notices().size() == 1);
     CHECK(holds(story.notices()[0].notice.text, "BAD HEADER: duplicate header field"));
 }
 
 TEST_CASE("there is no notice about a notice, and none that every try would repeat") {
-    Case story(2, "Auto-Submitted: auto-generated\r\n" + std::string(test::plain_text));
+    Told story(2, "Auto-Submitted: auto-generated\r\n" + std::string(test::plain_text));
     story.block(0, virus, Destiny::discard);
     story.policies[0].virus_admin = "a@example.com";
     CHECK(story.notices().size() == 1);  // a stranger's header alone does not silence us
     story.envelope.sender.clear();
     CHECK(story.notices().empty());
-    Case again(2);
+    Told again(2);
     again.block(0, virus, Destiny::discard);
     again.policies[0].virus_admin = "a@example.com";
     again.outcomes[1].response = {450, "4.2.0", "later"};
@@ -163,7 +158,7 @@ TEST_CASE("there is no notice about a notice, and none that every try would repe
 }
 
 TEST_CASE("words of strangers stay where they belong") {
-    Case story(1,
+    Told story(1,
                "From: =?utf-8?q?J=C3=B6rg=0D=0AEvil=3A_x?= <j@e>\r\nSubject: =?utf-8?q?{sender}=0D=0A.=0D=0AX: y?=\r\n"
                "X-Long: \xff\x01" +
                    std::string(3000, 'x') + "\r\n\r\nbody\r\n");
@@ -188,7 +183,7 @@ TEST_CASE("words of strangers stay where they belong") {
 }
 
 TEST_CASE("a site's own template, in its own language") {
-    Case story;
+    Told story;
     const auto own = parse_notice_text(
         "Subject: Virus gefunden: {viruses} \xc3\xbc\r\n\r\nGr\xc3\xbc\xc3\x9f"
         "e an {host}, {unknown}");

@@ -15,7 +15,7 @@ mail::ScanReport scored(std::string engine, double score, bool finds_viruses = f
     return out;
 }
 
-Findings combined(std::vector<mail::ScanReport> reports, std::string_view how) {
+MessageFindings combined(std::vector<mail::ScanReport> reports, std::string_view how) {
     mail::Evidence evidence;
     evidence.scans = std::move(reports);
     auto findings = findings_from(evidence);

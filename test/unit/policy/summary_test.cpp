@@ -16,14 +16,8 @@ namespace {
 using mail::Major;
 using test::Story;
 
-SummaryInput input_of(Story& story) {
-    SummaryInput input;
-    input.envelope = &story.envelope;
-    input.message = &story.message;
-    input.findings = &story.findings;
-    input.verdicts = &story.verdicts;
-    input.policies = &story.policies;
-    input.outcomes = &story.outcomes;
+Case input_of(Story& story) {
+    auto input = story.as_case();
     input.elapsed = std::chrono::milliseconds(812);
     return input;
 }
@@ -43,7 +37,7 @@ TEST_CASE("the passed line of the reference") {
     auto input = input_of(story);
     input.policy_path = "MYNETS";
     input.originating = true;
-    input.quarantine_locations = {"spam-aB.gz"};
+    input.copies = {{"spam-aB.gz"}};
     CHECK(summary_lines(input) ==
           std::vector<std::string>{
               "Passed CLEAN {RelayedInternal,Quarantined}, MYNETS LOCAL [192.0.2.1]:51234 [203.0.113.9] <a@b.c> -> "
@@ -61,18 +55,30 @@ TEST_CASE("the blocked line of the reference") {
     story.envelope.client.port = "99";
     story.message.size = 900;
     auto input = input_of(story);
-    input.quarantine_locations = {"virus-1", "virus-2"};
+    input.copies = {{"virus-1"}, {"virus-2"}};
     CHECK(summary_lines(input) ==
           std::vector<std::string>{
               "Blocked INFECTED (Eicar-Test-Signature) {DiscardedInbound,Quarantined}, [1.2.3.4]:99 <> -> <u@d.e>, "
               "quarantine: virus-1, virus-2, mail_id: aB3dEf9hIjKl, Hits: -, size: 900, 812 ms"});
 }
 
+TEST_CASE("an archive is told of and not shown as the quarantine") {
+    Story story;
+    auto input = input_of(story);
+    input.copies = {{"spam-aB.gz"}, {"archive-aB.gz", true}};
+    const auto line = summary_lines(input).at(0);
+    CHECK(line.contains("{RelayedInbound,Quarantined,Archived}"));
+    CHECK(line.contains(", quarantine: spam-aB.gz, "));
+    input.copies = {{"archive-aB.gz", true}};
+    CHECK(summary_lines(input).at(0).contains("{RelayedInbound,Archived}"));
+    CHECK_FALSE(summary_lines(input).at(0).contains("quarantine"));
+}
+
 TEST_CASE("the line says which bad header it was, also of blocked mail") {
     Story story(1, "Subject: x\r\n\r\n");
     story.findings.header_problems = {{2, "8-bit"}, {7, "no Date"}};
     story.policies[0].destinies.bad_header = Destiny::reject;
-    story.verdicts[0] = judge(story.findings, story.policies[0]);
+    story.judge_again();
     story.outcomes[0] = {blocked_response(story.verdicts[0], "12345-01", story.findings), false, ""};
     CHECK(summary_lines(input_of(story)).at(0).starts_with("Blocked BAD-HEADER-7 {RejectedInbound}"));
 }
@@ -302,7 +308,7 @@ TEST_CASE("the JSON report") {
     Story story;
     auto input = input_of(story);
     input.policy_path = "MYNETS/X";
-    input.quarantine_locations = {"q"};
+    input.copies = {{"q"}};
     const auto json = summary_json(input);
     for (const char* part :
          {"\"type\":\"amavis\"", "\"log_id\":\"12345-01\"", "\"mail_from\":\"ann@example.net\"",

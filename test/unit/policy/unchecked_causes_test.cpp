@@ -111,13 +111,7 @@ TEST_CASE("causes are shown in the log line and in a field of the mail, and stra
     evidence.contents.parts[2].set(PartFlag::encrypted);
     story.findings = findings_from(evidence);
     story.verdicts[0].categories = {{mail::Major::unchecked, mail::unchecked_encrypted}, {mail::Major::clean, 0}};
-    SummaryInput input;
-    input.envelope = &story.envelope;
-    input.message = &story.message;
-    input.findings = &story.findings;
-    input.verdicts = &story.verdicts;
-    input.policies = &story.policies;
-    input.outcomes = &story.outcomes;
+    const auto input = story.as_case();
     const auto lines = summary_lines(input);
     REQUIRE(lines.size() == 1);
     CHECK(lines[0].starts_with("Passed UNCHECKED-ENCRYPTED (part 1/2/1 \"...nnn"));

@@ -44,14 +44,14 @@ TEST_CASE("each recipient's own lists, bypasses, and the header tests that are s
     story.policies[2].bypass_banned_checks = true;
     story.policies[3].banned_rule_names = {"NONE", "DEFAULT"};
     log::capture(true);
-    check_contents(*settings, story.envelope, story.message, with_program(), story.policies, story.findings);
+    check_contents(*settings, story.envelope, story.message, with_program(), story.policies, story.found, story.findings);
     const auto lines = join(log::captured(), "\n");
     log::capture(false);
-    REQUIRE(story.policies[0].banned);
-    CHECK(story.policies[0].banned->reason == "setup.exe");
-    CHECK_FALSE(story.policies[1].banned);
-    CHECK_FALSE(story.policies[2].banned);
-    CHECK(story.policies[3].banned == story.policies[0].banned);  // the same list, evaluated once
+    REQUIRE(story.found[0].banned);
+    CHECK(story.found[0].banned->reason == "setup.exe");
+    CHECK_FALSE(story.found[1].banned);
+    CHECK_FALSE(story.found[2].banned);
+    CHECK(story.found[3].banned == story.found[0].banned);  // the same list, evaluated once
     CHECK_THAT(lines, Catch::Contains("there is no list \"NONE\""));
     REQUIRE(story.findings.header_problems.size() == 2);
     CHECK(story.findings.header_problems[0].first == 2);
@@ -59,9 +59,9 @@ TEST_CASE("each recipient's own lists, bypasses, and the header tests that are s
 
     for (auto& each : story.policies) each.bypass_header_checks = true;
     story.findings = {};
-    check_contents(*settings, story.envelope, story.message, {}, story.policies, story.findings);
+    check_contents(*settings, story.envelope, story.message, {}, story.policies, story.found, story.findings);
     CHECK(story.findings.header_problems.empty());
-    CHECK_FALSE(story.policies[0].banned);
+    CHECK_FALSE(story.found[0].banned);
 }
 
 TEST_CASE("a list that does not exist is a problem of [policy]") {

@@ -32,7 +32,7 @@ const std::string prefix =
     "X-Quarantine-ID: <abcdefghijkl>\nX-Amavis-Alert: INFECTED\nX-Spam-Flag: YES\nX-Spam-Status: Yes,\n\tscore=9\n";
 const std::string message = "Received: by filter\nSubject: hello\n\nbody\n";
 
-StoredCopy copy_of(const std::string& text, Findings findings = Findings::strip) {
+StoredCopy copy_of(const std::string& text, FindingFields findings = FindingFields::strip) {
     auto copy = parse_stored_copy(spool_of(crlf(text)), false, findings);
     INFO((copy ? "" : copy.error().detail));
     REQUIRE(copy);
@@ -85,7 +85,7 @@ TEST_CASE("the fields put on top of a copy are read and end where the message be
     CHECK(original_of(copy) == crlf(message));
     CHECK(original_of(copy_of("Return-Path: <x@example.org>\nDelivered-To: virus-quarantine\n" + prefix + message)) ==
           crlf(message));
-    const auto report = copy_of(prefix + message, Findings::keep);
+    const auto report = copy_of(prefix + message, FindingFields::keep);
     CHECK(original_of(report) ==
           "X-Amavis-Alert: INFECTED\r\nX-Spam-Flag: YES\r\nX-Spam-Status: Yes,\r\n\tscore=9\r\n" + crlf(message));
     const auto old =
@@ -211,7 +211,7 @@ TEST_CASE("a released message is the original below Resent fields, or inside a m
     const auto plain = text_of(released_message(copy, facts(ReleaseFormat::plain)));
     CHECK(plain.find("Content-Type: text/plain; charset=us-ascii\r\n") != std::string::npos);
     CHECK(plain.ends_with("\r\n" + original));
-    const auto report = text_of(released_message(copy_of(prefix + message, Findings::keep), facts(ReleaseFormat::arf)));
+    const auto report = text_of(released_message(copy_of(prefix + message, FindingFields::keep), facts(ReleaseFormat::arf)));
     CHECK(report.find("Content-Type: multipart/report; report-type=feedback-report;\r\n") != std::string::npos);
     CHECK(report.find("Content-Type: message/feedback-report\r\n\r\nFeedback-Type: abuse\r\n") != std::string::npos);
     CHECK(report.find("Original-Mail-From: <a@example.org>\r\nOriginal-Rcpt-To: <b@example.com>\r\n") != std::string::npos);

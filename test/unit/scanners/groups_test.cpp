@@ -47,7 +47,7 @@ Task<std::vector<mail::ScanReport>> scan_both(const ScannerList& list, const Sca
     co_return reports;
 }
 
-policy::Findings findings_of(const ScannerList& list, std::size_t parts, std::vector<mail::ScanReport>* all = nullptr) {
+policy::MessageFindings findings_of(const ScannerList& list, std::size_t parts, std::vector<mail::ScanReport>* all = nullptr) {
     const auto message = make_message(clean_text);
     const auto envelope = make_envelope();
     mail::Evidence evidence;

@@ -46,14 +46,14 @@ TEST_CASE("explain: settings with their origin, and the outcome with its reasons
         Row{"unchecked", {}, "Unchecked: final_unchecked_destiny is \"pass\"\n"},
         Row{"bad-header", {}, "final_bad_header_destiny is \"pass\""}, Row{"oversized", {}, "category   Clean: never blocks"});
     INFO(outcome.category);
-    const auto example = tools::example_of(outcome.category, outcome.score, wishes.front().effective.policy);
+    const auto example = tools::example_of(outcome.category, outcome.score, wishes.front());
     REQUIRE(example);
     CHECK_THAT(tools::explain_outcome(explained, *example), Catch::Contains(std::string(outcome.want)));
-    CHECK_FALSE(tools::example_of("vires", {}, wishes.front().effective.policy));
+    CHECK_FALSE(tools::example_of("vires", {}, wishes.front()));
     auto strict = wishes;  // what blocks is the category, and it is said of the problem that was found
     strict.front().effective.policy.destinies.bad_header = policy::Destiny::reject;
     explained.wishes = &strict.front();
-    const auto bad_header = tools::example_of("bad-header", {}, strict.front().effective.policy);
+    const auto bad_header = tools::example_of("bad-header", {}, strict.front());
     REQUIRE(bad_header);
     CHECK_THAT(tools::explain_outcome(explained, *bad_header),
                Catch::Contains("final_bad_header_destiny is \"reject\" -> blocks"));
