@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/json/array.hpp>
@@ -16,14 +15,16 @@
 
 #include "base/counted.h"
 #include "base/log.h"
+#include "base/safe_text.h"
 #include "base/text.h"
+#include "base/time_text.h"
 #include "config/settings.h"
+#include "quarantine/words.h"
 #include "storage/expire.h"
 #include "tools/command.h"
 #include "tools/dsn_option.h"
 #include "tools/event_log.h"
-#include "tools/quarantine_view.h"
-#include "tools/time_text.h"
+#include "tools/run_task.h"
 
 namespace tamis::tools {
 namespace {
@@ -63,7 +64,7 @@ Done narrow(const Options& options, storage::RetentionRules& rules) {
     rules.general = {};
     rules.incomplete = rules.deleted = {};
     for (const auto& word : options.categories) {
-        const auto letter = category_letter(word);
+        const auto letter = quarantine::category_letter(word);
         if (!letter)
             return fail(
                 Errc::bad_input,
@@ -76,7 +77,7 @@ Done narrow(const Options& options, storage::RetentionRules& rules) {
 }
 
 std::string name_of(char content) {
-    return content == '\0' ? "incomplete" : content == ' ' ? "none" : std::string(category_word(content));
+    return content == '\0' ? "incomplete" : content == ' ' ? "none" : std::string(quarantine::category_word(content));
 }
 
 boost::json::object json_of(const storage::ExpireReport& report, bool dry_run) {
@@ -197,13 +198,7 @@ int run(const Options& options) {
     asio::signal_set signals(loop, SIGINT, SIGTERM);
     signals.async_wait([&](const boost::system::error_code& error, int) { stop = !error; });
     storage::Expiry expiry;
-    Result<storage::ExpireReport> report = fail(Errc::broken, "the run ended without a word");
-    asio::co_spawn(loop, expiry.run(loop, std::move(dsns), how, stop),
-                   [&](const std::exception_ptr&, Result<storage::ExpireReport> answer) {
-                       report = std::move(answer);
-                       loop.stop();
-                   });
-    loop.run();
+    const auto report = run_task<storage::ExpireReport>(loop, expiry.run(loop, std::move(dsns), how, stop));
     if (!report && !by.empty()) log::warning({}, "retention: by {}: {}", escaped(by), escaped(report.error().detail, 500));
     if (!report) return complain(describe(report.error()));
     if (!by.empty() && !report->is_elsewhere)

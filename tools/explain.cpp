@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <filesystem>
 #include <memory>
@@ -11,7 +10,8 @@
 #include "tools/command.h"
 #include "tools/dsn_option.h"
 #include "tools/event_log.h"
-#include "tools/explanation.h"
+#include "tools/explanation_text.h"
+#include "tools/run_task.h"
 
 namespace tamis::tools {
 namespace {
@@ -37,12 +37,7 @@ Result<std::vector<policy::UserRow>> look_up(const config::Settings& settings, c
     auto store = storage::open_lookup_store(settings.lookup_dsns, options);
     if (!store) return std::unexpected(std::move(store.error()));
     asio::io_context loop(1);
-    Result<storage::LookupAnswer> answer = fail(Errc::broken, "the lookup did not end");
-    asio::co_spawn(loop, (*store)->look_up(request, Deadline::in(std::chrono::seconds(5))),
-                   [&answer](const std::exception_ptr& trouble, Result<storage::LookupAnswer> found) {
-                       if (!trouble) answer = std::move(found);
-                   });
-    loop.run();
+    auto answer = run_task<storage::LookupAnswer>(loop, (*store)->look_up(request, Deadline::in(std::chrono::seconds(5))));
     if (!answer) return std::unexpected(std::move(answer.error()));
     return std::move(answer->rows.front());
 }
@@ -67,15 +62,15 @@ int explain(const Options& options) {
         return 1;
     }
     const auto wishes = config::resolve(*settings, banks, request, {*rows});
-    const Explained explained{settings.get(), &envelope, &banks, &request, &*rows, &wishes.front()};
-    fmt::print("{}", explain_settings(explained));
+    const config::Explained explained{settings.get(), &envelope, &banks, &request, &*rows, &wishes.front()};
+    fmt::print("{}", text_of(config::explain_settings(explained)));
     if (!options.score && options.category.empty()) return 0;
-    const auto example = example_of(options.category, options.score, wishes.front());
+    const auto example = config::example_of(options.category, options.score, wishes.front());
     if (!example) {
         fmt::print(stderr, "tamis: {}\n", example.error().detail);
         return 2;
     }
-    fmt::print("\n{}", explain_outcome(explained, *example));
+    fmt::print("\n{}", text_of(config::explain_outcome(explained, *example)));
     return 0;
 }
 

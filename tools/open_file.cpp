@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <filesystem>
 #include <fstream>
@@ -21,6 +20,7 @@
 #include "scanners/worker/pool.h"
 #include "tools/command.h"
 #include "tools/contents_text.h"
+#include "tools/run_task.h"
 
 namespace tamis::tools {
 namespace {
@@ -75,6 +75,10 @@ Result<std::shared_ptr<const config::Settings>> load_settings(const Options& opt
     return settings;
 }
 
+Task<Result<mail::Contents>> opened(open::WorkerPool& pool, std::shared_ptr<const mail::SealedSpool> spool, open::OpenJob job) {
+    co_return co_await pool.open(std::move(spool), job, Deadline::in(std::chrono::minutes(5)));
+}
+
 Result<mail::Contents> open_in_worker(const config::Settings& settings, std::shared_ptr<const mail::SealedSpool> spool) {
     auto spawning = open::spawner_options_of(settings.open);
     auto program = open::open_worker_program(spawning);
@@ -94,15 +98,7 @@ Result<mail::Contents> open_in_worker(const config::Settings& settings, std::sha
     open::OpenJob job;
     job.limits = open::limits_of(settings.open);
     job.extract = open::Extract::everything;  // so that the report says who is shown what
-    Result<mail::Contents> out = fail(Errc::broken, "the opening did not end");
-    asio::co_spawn(loop, pool.open(std::move(spool), job, Deadline::in(std::chrono::minutes(5))),
-                   [&](const std::exception_ptr& trouble, mail::Contents found) {
-                       if (!trouble) out = std::move(found);
-                       pool.stop();
-                       loop.stop();
-                   });
-    loop.run();
-    return out;
+    return run_task<mail::Contents>(loop, opened(pool, std::move(spool), job), [&pool] { pool.stop(); });
 }
 
 // judge_parts - which rule would ban which part, for a recipient with the lists of --rules or of [policy]

@@ -7,25 +7,28 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
 
 #include "base/log.h"
+#include "base/safe_text.h"
 #include "base/text.h"
+#include "base/time_text.h"
 #include "config/options.h"
 #include "mail/address.h"
 #include "mail/ids.h"
 #include "mail/path.h"
 #include "quarantine/release.h"
+#include "quarantine/remove.h"
+#include "quarantine/shown.h"
+#include "quarantine/words.h"
 #include "tools/command.h"
 #include "tools/dsn_option.h"
 #include "tools/event_log.h"
-#include "tools/quarantine_view.h"
-#include "tools/time_text.h"
+#include "tools/quarantine_text.h"
+#include "tools/run_task.h"
 
 namespace tamis::tools {
 namespace {
@@ -97,26 +100,16 @@ Result<Tool> open_tool(const Options& options, bool must_write) {
     return tool;
 }
 
+Task<Result<int>> as_result_of(std::function<Task<int>()> command) { co_return co_await command(); }
+
 // run - a command's coroutine to its end, on this thread
 int run(const std::function<Task<int>()>& command, deliver::Reinjector* reinjector = nullptr) {
     std::signal(SIGPIPE, SIG_IGN);
     asio::io_context loop(1);
-    int status = trouble;
-    std::string broken;
-    asio::co_spawn(loop, command(), [&](const std::exception_ptr& error, int code) {
-        status = code;
-        try {
-            if (error) std::rethrow_exception(error);
-        } catch (const std::exception& why) {
-            broken = why.what();
-            status = trouble;
-        }
+    const auto status = run_task<int>(loop, as_result_of(command), [reinjector] {
         if (reinjector != nullptr) reinjector->close_all();
-        loop.stop();
     });
-    loop.run();
-    if (!broken.empty()) fmt::print(stderr, "tamis: bug: {}\n", broken);
-    return status;
+    return status ? *status : say(status.error());
 }
 
 Result<storage::QuarantineFilter> filter_of(const Options& options) {
@@ -129,7 +122,7 @@ Result<storage::QuarantineFilter> filter_of(const Options& options) {
         *into = *seconds;
     }
     for (const auto& word : options.categories) {
-        const auto letter = category_letter(word);
+        const auto letter = quarantine::category_letter(word);
         if (!letter)
             return fail(
                 Errc::bad_input,
@@ -139,7 +132,7 @@ Result<storage::QuarantineFilter> filter_of(const Options& options) {
         filter.categories += *letter;
     }
     if (!options.state.empty()) {
-        filter.state = state_letter(options.state);
+        filter.state = quarantine::state_letter(options.state);
         if (!filter.state)
             return fail(
                 Errc::bad_input,
@@ -167,7 +160,7 @@ Task<int> list(const Tool& tool, storage::QuarantineFilter filter, std::optional
         auto page = co_await tool.store->list(filter, after, limit - shown, deadline);
         if (!page) co_return say(page.error());
         for (const auto& item : page->items) {
-            if (as_json) fmt::print("{}\n{}", shown == 0 ? "" : ",", json_of(item));
+            if (as_json) fmt::print("{}\n{}", shown == 0 ? "" : ",", quarantine::json_of(item));
             else fmt::print("{}", list_text(item));
             ++shown;
         }
@@ -175,7 +168,7 @@ Task<int> list(const Tool& tool, storage::QuarantineFilter filter, std::optional
         if (!after || shown >= limit) break;
     }
     const auto next = after ? fmt::format("{}:{}", after->time, after->mail_id) : std::string();
-    if (as_json) fmt::print("],\"next\":{}}}\n", after ? json_text(next) : "null");
+    if (as_json) fmt::print("],\"next\":{}}}\n", after ? quarantine::json_text(next) : "null");
     else if (shown == 0) fmt::print("nothing found\n");
     else if (after) fmt::print("more: --after {}\n", safe_text(next, 100));
     co_return std::fflush(stdout) == 0 ? 0 : trouble;
@@ -198,18 +191,19 @@ Task<int> show(const Tool& tool, const Options& options) {
     const auto& id = options.ids.front();
     auto item = co_await found_one(tool, id, options.partition, deadline);
     if (!item) co_return say(item.error());
-    std::optional<MailView> view;
+    std::optional<quarantine::MailView> view;
     int status = 0;
     if (!options.no_text && item->type != "") {
         auto text = co_await tool.releaser().read(*item, id, {}, deadline);
         auto copy = text ? quarantine::parse_stored_copy(text->spool, text->has_8bit)
                          : Result<quarantine::StoredCopy>(std::unexpected(text.error()));
-        auto seen = copy ? mail_view(*copy, options.text_limit) : Result<MailView>(std::unexpected(copy.error()));
+        auto seen =
+            copy ? quarantine::mail_view(*copy, options.text_limit) : Result<quarantine::MailView>(std::unexpected(copy.error()));
         if (seen) view = std::move(*seen);
         else status = say(seen.error());
     }
     if (options.json) {
-        fmt::print("{}\n", view ? json_of(*item, *view) : json_of(*item));
+        fmt::print("{}\n", view ? quarantine::json_of(*item, *view) : quarantine::json_of(*item));
         co_return status;
     }
     fmt::print("{}", show_text(*item));
@@ -273,13 +267,14 @@ Task<int> release(const Tool& tool, const Options& options, quarantine::ReleaseR
         if (!results) {
             if (results.error().is(Errc::conflict)) results.error().detail += " (--partition)";
             if (options.json)
-                fmt::print("{{\"mail_id\":{},\"error\":{}}}\n", json_text(id), json_text(describe(results.error())));
+                fmt::print("{{\"mail_id\":{},\"error\":{}}}\n", quarantine::json_text(id),
+                           quarantine::json_text(describe(results.error())));
             log::warning({}, "quarantine: {} of {} by {} failed: {}", quarantine::kind_word(kind), id, escaped(by),
                          describe(results.error()));
             status = say(results.error());
             continue;
         }
-        if (options.json) fmt::print("{}\n", json_of(id, *results));
+        if (options.json) fmt::print("{}\n", quarantine::json_of(id, *results));
         else if (results->empty()) fmt::print("{}: it was kept from nobody; name a recipient with --to\n", id);
         else fmt::print("{}", release_text(id, *results));
         const auto is_done = [](const quarantine::ReleaseResult& result) {
@@ -292,30 +287,6 @@ Task<int> release(const Tool& tool, const Options& options, quarantine::ReleaseR
     co_return status;
 }
 
-// remove_file - the quarantine file of a message; a mailbox file stays, it has others in it
-Done remove_file(const config::Settings& settings, const std::string& name) {
-    const auto file = quarantine::open_beneath(settings.quarantine.directory, name);
-    if (!file) return std::unexpected(file.error());
-    std::string begin(5, '\0');
-    const bool is_mbox = ::read(*file, begin.data(), begin.size()) == 5 && begin == "From ";
-    ::close(*file);
-    if (is_mbox)
-        return fail(Errc::bad_input,
-                    fmt::format("the copy stays in the mailbox file {}: delete it there with a mail program", name));
-    const auto path = name.starts_with('/') ? name : settings.quarantine.directory + "/" + name;
-    if (::unlink(path.c_str()) != 0)
-        return fail(std::error_code(errno, std::system_category()), fmt::format("removing {}", path));
-    return {};
-}
-
-// note_removal - in the log, in the form of a release
-void note_removal(const Tool& tool, const storage::QuarantineItem& item) {
-    std::vector<std::string> shown;
-    for (const auto& to : item.recipients) shown.push_back(mail::smtp_form(to.address));
-    log::notice(item.key.mail_id, "Quarantined message delete: {} {} -> {} by {}", item.key.mail_id, mail::smtp_form(item.sender),
-                join(shown, ","), escaped(who_asks(*tool.settings)));
-}
-
 Task<int> remove(const Tool& tool, const Options& options) {
     const auto deadline = Deadline::in(time_limit);
     int status = 0;
@@ -325,26 +296,15 @@ Task<int> remove(const Tool& tool, const Options& options) {
             status = say(item.error());
             continue;
         }
-        const auto located = quarantine::locate(*item);
-        if (located && located->kind == quarantine::Located::Kind::file && item->host != tool.settings->server.hostname) {
-            const auto here = quarantine::open_beneath(tool.settings->quarantine.directory, located->name);
-            if (!here) {
-                status = say({make_error_code(Errc::not_found),
-                              fmt::format("the copy of {} is a file on the host {}: delete it there", id, item->host)});
-                continue;
-            }
-            ::close(*here);
-        }
-        if (auto done = co_await tool.store->remove(item->key, deadline); !done) {
-            log::warning({}, "quarantine: delete of {} by {} failed: {}", id, escaped(who_asks(*tool.settings)),
-                         describe(done.error()));
-            status = say(done.error());
+        auto removed = co_await quarantine::remove(
+            *tool.store, std::move(*item),
+            {tool.settings->quarantine.directory, tool.settings->server.hostname, who_asks(*tool.settings)}, deadline);
+        if (!removed) {
+            status = say(removed.error());
             continue;
         }
-        note_removal(tool, *item);
-        if (located && located->kind == quarantine::Located::Kind::file)
-            if (auto done = remove_file(*tool.settings, located->name); !done) status = say(done.error());
-        if (options.json) fmt::print("{{\"mail_id\":{},\"deleted\":true}}\n", json_text(id));
+        if (!removed->file) status = say(removed->file.error());
+        if (options.json) fmt::print("{{\"mail_id\":{},\"deleted\":true}}\n", quarantine::json_text(id));
         else fmt::print("{}: deleted\n", id);
     }
     co_return status;
@@ -353,7 +313,7 @@ Task<int> remove(const Tool& tool, const Options& options) {
 Task<int> stats(const Tool& tool, std::int64_t since, std::int64_t until, bool as_json) {
     auto found = co_await tool.store->stats(since, until, Deadline::in(time_limit));
     if (!found) co_return say(found.error());
-    if (as_json) fmt::print("{}\n", json_of(*found));
+    if (as_json) fmt::print("{}\n", quarantine::json_of(*found));
     else fmt::print("from {} to {}\n{}", time_text(since), time_text(until), stats_text(*found));
     co_return 0;
 }

@@ -9,27 +9,16 @@
 #include <fstream>
 #include <map>
 
+#include "unit/quarantine/fixture.h"
 #include "unit/storage/fixture.h"
 
 using namespace tamis;
 using namespace tamis::quarantine;
+using test::Folder;
 using test::run;
 using namespace std::chrono_literals;
 
 namespace {
-
-struct Folder {
-    Folder() : path((std::filesystem::temp_directory_path() / "tamis-copies-XXXXXX").string()) {
-        if (mkdtemp(path.data()) == nullptr) throw std::runtime_error("mkdtemp");
-    }
-    ~Folder() { std::filesystem::remove_all(path); }
-    std::string put(const std::string& name, const std::string& text) const {
-        std::filesystem::create_directories(std::filesystem::path(path + "/" + name).parent_path());
-        std::ofstream(path + "/" + name, std::ios::binary) << text;
-        return path + "/" + name;
-    }
-    std::string path;
-};
 
 std::string gzip(const std::string& text) {
     std::string out(compressBound(text.size()) + 100, '\0');
@@ -57,30 +46,15 @@ struct Reader {
 };
 
 // Chunks - a store that has nothing but these chunks
-class Chunks final : public storage::QuarantineStore {
+class Chunks final : public test::EmptyStore {
 public:
     std::map<std::int64_t, std::string> chunks;
-    Task<Result<storage::QuarantinePage>> list(storage::QuarantineFilter, std::optional<storage::PageKey>, std::size_t,
-                                               Deadline) override {
-        co_return storage::QuarantinePage();
-    }
-    Task<Result<std::vector<storage::QuarantineItem>>> find(std::string, std::optional<std::int64_t>, Deadline) override {
-        co_return std::vector<storage::QuarantineItem>();
-    }
     Task<Result<std::vector<storage::Chunk>>> read_chunks(storage::MessageKey, std::int64_t after, Deadline) override {
         std::vector<storage::Chunk> out;
         for (auto next = chunks.upper_bound(after); next != chunks.end() && out.size() < 2; ++next)
             out.push_back({next->first, next->second});
         co_return out;
     }
-    Task<Result<storage::StateNow>> change_state(storage::StateChange, Deadline) override {
-        co_return fail(Errc::broken, "not here");
-    }
-    Task<Done> remove(storage::MessageKey, Deadline) override { co_return fail(Errc::broken, "not here"); }
-    Task<Result<storage::QuarantineStats>> stats(std::int64_t, std::int64_t, Deadline) override {
-        co_return storage::QuarantineStats();
-    }
-    std::string health() const override { return {}; }
 };
 
 std::string all(const StoredText& text) {

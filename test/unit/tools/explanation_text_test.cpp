@@ -1,4 +1,4 @@
-#include "tools/explanation.h"
+#include "tools/explanation_text.h"
 
 #include <catch2/catch.hpp>
 
@@ -17,8 +17,8 @@ TEST_CASE("explain: settings with their origin, and the outcome with its reasons
     const auto request = make_lookup(*settings, to, {});
     const std::vector<policy::UserRow> rows = {row("7", "u@example.com", "N"), row("8", "@example.com", "what")};
     const auto wishes = resolve(*settings, banks, request, {rows});
-    tools::Explained explained{settings.get(), &to, &banks, &request, &rows, &wishes.front()};
-    const auto text = tools::explain_settings(explained);
+    Explained explained{settings.get(), &to, &banks, &request, &rows, &wishes.front()};
+    const auto text = tools::text_of(explain_settings(explained));
     for (const auto* line :
          {"banks      MYNETS (originating)\n", "rows       users row 8 (\"@example.com\")\n",
           "bypass_spam_checks           false                    users row 7 (\"u@example.com\"), column bypass_spam_checks\n",
@@ -46,15 +46,15 @@ TEST_CASE("explain: settings with their origin, and the outcome with its reasons
         Row{"unchecked", {}, "Unchecked: final_unchecked_destiny is \"pass\"\n"},
         Row{"bad-header", {}, "final_bad_header_destiny is \"pass\""}, Row{"oversized", {}, "category   Clean: never blocks"});
     INFO(outcome.category);
-    const auto example = tools::example_of(outcome.category, outcome.score, wishes.front());
+    const auto example = example_of(outcome.category, outcome.score, wishes.front());
     REQUIRE(example);
-    CHECK_THAT(tools::explain_outcome(explained, *example), Catch::Contains(std::string(outcome.want)));
-    CHECK_FALSE(tools::example_of("vires", {}, wishes.front()));
+    CHECK_THAT(tools::text_of(explain_outcome(explained, *example)), Catch::Contains(std::string(outcome.want)));
+    CHECK_FALSE(example_of("vires", {}, wishes.front()));
     auto strict = wishes;  // what blocks is the category, and it is said of the problem that was found
     strict.front().effective.policy.destinies.bad_header = policy::Destiny::reject;
     explained.wishes = &strict.front();
-    const auto bad_header = tools::example_of("bad-header", {}, strict.front());
+    const auto bad_header = example_of("bad-header", {}, strict.front());
     REQUIRE(bad_header);
-    CHECK_THAT(tools::explain_outcome(explained, *bad_header),
+    CHECK_THAT(tools::text_of(explain_outcome(explained, *bad_header)),
                Catch::Contains("final_bad_header_destiny is \"reject\" -> blocks"));
 }

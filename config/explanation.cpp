@@ -1,4 +1,4 @@
-#include "tools/explanation.h"
+#include "config/explanation.h"
 
 #include <fmt/format.h>
 
@@ -10,7 +10,7 @@
 #include "mail/address.h"
 #include "policy/size_limit.h"
 
-namespace tamis::tools {
+namespace tamis::config {
 namespace {
 
 using mail::ContentCategory;
@@ -51,10 +51,10 @@ std::string reason(ContentCategory category, const policy::RecipientPolicy& want
     return fmt::format("{} is \"{}\"", words->destiny, policy::destiny_name(destiny));
 }
 
-// counts_as - what a size limit below the floor means
+// counts_as - what a size limit below the floor means; empty: itself
 std::string counts_as(std::string_view field, const policy::RecipientPolicy& policy) {
     const bool is_low = field == "message_size_limit" && policy.size_limit && *policy.size_limit < policy::size_limit_floor;
-    return is_low ? fmt::format(", counts as {}", policy::size_limit_floor) : std::string();
+    return is_low ? fmt::format("{}", policy::size_limit_floor) : std::string();
 }
 
 std::string level(std::string_view name, const std::optional<double>& value, std::optional<double> score) {
@@ -65,7 +65,7 @@ std::string level(std::string_view name, const std::optional<double>& value, std
 
 }  // namespace
 
-Result<Example> example_of(std::string_view category, std::optional<double> score, const config::Wishes& wishes) {
+Result<Example> example_of(std::string_view category, std::optional<double> score, const Wishes& wishes) {
     constexpr int minor_syntax = 6;
     const auto& policy = wishes.effective.policy;
     Example out;
@@ -89,76 +89,67 @@ Result<Example> example_of(std::string_view category, std::optional<double> scor
     return out;
 }
 
-std::string explain_settings(const Explained& of) {
-    const auto& recipient = of.request->recipients.front();
-    std::string out = fmt::format("recipient  {}\n", mail::smtp_form(of.envelope->recipients.front().address));
-    std::vector<std::string> keys;
-    for (const auto& key : recipient.keys) keys.push_back(escaped(key, 400));
-    out += fmt::format("sql keys   {}\n", join(keys, ", "));
-    std::vector<std::string> asked;
-    for (const auto& dsn : of.settings->lookup_dsns) asked.push_back(dsn.named());
-    out += fmt::format("database   {}\n", asked.empty() ? "none (storage.lookup_dsn = [])" : join(asked, ", "));
-    if (of.rows->empty()) out += "rows       none\n";
-    for (const auto& row : *of.rows) out += fmt::format("rows       {}\n", policy::describe_row(row));
-    out += fmt::format("banks      {}{}\n", of.banks->path.empty() ? "none" : of.banks->path,
-                       of.banks->originating ? " (originating)" : "");
-    for (const auto& text : of.wishes->senders.reasons) out += fmt::format("sender     {}\n", text);
-    for (const auto& text : of.wishes->effective.problems) out += fmt::format("PROBLEM    {}\n", text);
-    for (const auto& text : of.wishes->senders.problems) out += fmt::format("PROBLEM    {}\n", text);
-    for (const auto& text : config::complaints(of.wishes->effective, *of.banks, *of.rows))
-        out += fmt::format("PROBLEM    {}\n", text);
-    out += '\n';
-    const auto lines = config::setting_lines(of.settings);
+SettingsExplained explain_settings(const Explained& of) {
+    SettingsExplained out;
+    out.recipient = of.envelope->recipients.front().address;
+    out.keys = of.request->recipients.front().keys;
+    for (const auto& dsn : of.settings->lookup_dsns) out.databases.push_back(dsn.named());
+    for (const auto& row : *of.rows) out.rows.push_back(policy::describe_row(row));
+    out.banks = of.banks->path;
+    out.originating = of.banks->originating;
+    out.senders = of.wishes->senders.reasons;
+    for (const auto& texts :
+         {of.wishes->effective.problems, of.wishes->senders.problems, complaints(of.wishes->effective, *of.banks, *of.rows)})
+        out.problems.insert(out.problems.end(), texts.begin(), texts.end());
+    const auto lines = setting_lines(of.settings);
+    const auto& effective = of.wishes->effective;
     for (std::size_t field = 0; field < policy::fields().size(); ++field) {
         const auto& row = policy::fields()[field];
-        const auto& origin = of.wishes->effective.origins[field];
-        std::string from = policy::describe_origin(of.wishes->effective, field, *of.banks, *of.rows);
+        const auto& origin = effective.origins[field];
+        auto& into = out.settings.emplace_back();
+        into.name = row.name;
+        into.value = policy::show_value(policy::get_field(row, effective.policy));
+        into.counts = counts_as(row.name, effective.policy);
         if (origin.layer == policy::Origin::Layer::site)
-            from = (origin.is_virus_admin ? "as virus_admin: " : "") + site_origin(lines, row.name);
-        out += fmt::format("{:<29}{:<24} {}\n", row.name,
-                           escaped(policy::show_value(policy::get_field(row, of.wishes->effective.policy)), 200) +
-                               counts_as(row.name, of.wishes->effective.policy),
-                           from);
+            into.origin = (origin.is_virus_admin ? "as virus_admin: " : "") + site_origin(lines, row.name);
+        else into.origin = policy::describe_origin(effective, field, *of.banks, *of.rows);
     }
     return out;
 }
 
-std::string explain_outcome(const Explained& of, const Example& found) {
+OutcomeExplained explain_outcome(const Explained& of, const Example& found) {
     const auto& findings = found.findings;
     const auto& wanted = of.wishes->effective.policy;
     auto own = of.wishes->senders.findings();
     own.banned = found.banned;
     const auto verdict = policy::judge(findings, own, wanted);
-    std::string out =
-        fmt::format("score      {}{}\n", verdict.score ? policy::format_score(*verdict.score) : "none",
-                    own.score_boost == 0 ? "" : fmt::format(" ({} by sender lists)", policy::format_score(own.score_boost)));
-    if (wanted.bypass_spam_checks) out += "           bypass_spam_checks is set: no score counts\n";
-    else if (own.whitelisted) out += "           the sender is whitelisted: never spam\n";
-    else if (own.blacklisted) out += "           the sender is blacklisted: always spam\n";
+    OutcomeExplained out;
+    out.score = verdict.score;
+    out.boost = own.score_boost;
+    if (wanted.bypass_spam_checks) out.levels = {"bypass_spam_checks is set: no score counts"};
+    else if (own.whitelisted) out.levels = {"the sender is whitelisted: never spam"};
+    else if (own.blacklisted) out.levels = {"the sender is blacklisted: always spam"};
     else
-        out += fmt::format("           {}\n           {}\n           {}\n",
-                           level("spam_tag_level", wanted.levels.tag, verdict.score),
-                           level("spam_tag2_level", wanted.levels.tag2, verdict.score),
-                           level("spam_kill_level", wanted.levels.kill, verdict.score));
-    bool is_told = verdict.passes();  // of what blocks
+        out.levels = {level("spam_tag_level", wanted.levels.tag, verdict.score),
+                      level("spam_tag2_level", wanted.levels.tag2, verdict.score),
+                      level("spam_kill_level", wanted.levels.kill, verdict.score)};
+    out.passes = verdict.passes();
+    bool is_told = out.passes;  // of what blocks
     for (const auto category : verdict.categories) {
         const bool blocks = !is_told && verdict.blocking->major == category.major &&
                             (verdict.blocking->minor == 0 || verdict.blocking == category);
         is_told = is_told || blocks;
-        out += fmt::format("category   {}: {}{}\n", mail::display_name(category), reason(category, wanted),
-                           blocks ? " -> blocks" : "");
+        out.categories.push_back({std::string(mail::display_name(category)), reason(category, wanted), blocks});
     }
-    if (verdict.passes()) out += "outcome    passes\n";
-    else
-        out += fmt::format("outcome    {}: {}\n", policy::destiny_name(verdict.destiny),
-                           policy::blocked_response(verdict, "LOG-ID", findings, of.settings->policy.soft_bounce).line());
-    out +=
-        fmt::format("quarantine {}\n",
-                    verdict.quarantine.empty() ? "no copy" : fmt::format("{} for {}", verdict.quarantine, verdict.quarantine_to));
-    if (verdict.passes() && !verdict.subject_tag.empty())
-        out += fmt::format("subject    \"{}\" in front\n", escaped(verdict.subject_tag, 200));
-    if (verdict.passes() && !wanted.is_local) out += "subject    unchanged, and no spam headers: the recipient is not local\n";
+    if (!out.passes) {
+        out.destiny = policy::destiny_name(verdict.destiny);
+        out.response = policy::blocked_response(verdict, "LOG-ID", findings, of.settings->policy.soft_bounce).line();
+    }
+    out.quarantine = verdict.quarantine;
+    out.quarantine_to = verdict.quarantine_to;
+    out.subject_tag = verdict.subject_tag;
+    out.is_local = wanted.is_local;
     return out;
 }
 
-}  // namespace tamis::tools
+}  // namespace tamis::config

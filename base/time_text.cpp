@@ -1,4 +1,4 @@
-#include "tools/time_text.h"
+#include "base/time_text.h"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 
-namespace tamis::tools {
+namespace tamis {
 namespace {
 
 std::unexpected<Fault> bad(std::string_view text) {
@@ -73,4 +73,4 @@ std::string time_text(std::int64_t seconds) {
                        clock.seconds().count());
 }
 
-}  // namespace tamis::tools
+}  // namespace tamis
