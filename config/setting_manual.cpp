@@ -45,12 +45,12 @@ std::vector<SettingLine> setting_lines(const Settings* settings) {
     add("limits", limit_rows(), current.limits);
     add("log", log_rows(), current.log);
     add("policy", policy_rows(), current.policy);
-    add("header_checks", header_rows(), current.header_checks);
+    add("header_checks", policy::header_rows(), current.header_checks);
     add("notices", notice_rows(), current.notices);
-    add("release", release_rows(), current.release);
+    add("release", quarantine::release_rows(), current.release);
     add("control", control_rows(), current.control);
     add(open::open_section, open::open_rows(), current.open);
-    add("storage", storage_rows(), current.storage);
+    add("storage", storage::storage_rows(), current.storage);
     for (const auto* key : {"lookup_dsn", "storage_dsn"}) {
         const auto& dsns = std::string_view(key) == "lookup_dsn" ? current.lookup_dsns : current.storage_dsns;
         std::vector<std::string> shown;
@@ -66,7 +66,7 @@ std::vector<SettingLine> setting_lines(const Settings* settings) {
                  : "Databases with the tables maddr, msgs, msgrcpt and quarantine, tried in order at every connect; [] for none.",
              value != nullptr, false, value != nullptr ? value->position.line : 0});
     }
-    add("retention", retention_rows(), current.retention);
+    add("retention", storage::retention_rows(), current.retention);
     auto more = scanners::scanner_setting_lines(settings == nullptr ? nullptr : &settings->config);
     lines.insert(lines.end(), more.begin(), more.end());
     return lines;

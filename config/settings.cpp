@@ -365,24 +365,24 @@ std::shared_ptr<const Settings> load_settings_file(const std::string& path, Prob
     if (const auto* table = section(config, "policy", problems))
         load_settings(*table, "policy", policy_rows(), settings->policy, problems);
     if (storage != nullptr)
-        load_settings(*storage, "storage", storage_rows(), settings->storage, problems, {"lookup_dsn", "storage_dsn"});
+        load_settings(*storage, "storage", storage::storage_rows(), settings->storage, problems, {"lookup_dsn", "storage_dsn"});
     settings->open = open::load_open_settings(section(config, "open", problems), problems);
     if (const auto* table = section(config, "header_checks", problems))
-        load_settings(*table, "header_checks", header_rows(), settings->header_checks, problems);
+        load_settings(*table, "header_checks", policy::header_rows(), settings->header_checks, problems);
     const auto* notices = section(config, "notices", problems);
     if (notices != nullptr) load_settings(*notices, "notices", notice_rows(), settings->notices, problems);
     derive(*settings, server, problems);
     load_tables(*settings, problems);
     derive_notices(*settings, notices, problems);
     const auto* release = section(config, "release", problems);
-    if (release != nullptr) load_settings(*release, "release", release_rows(), settings->release, problems);
+    if (release != nullptr) load_settings(*release, "release", quarantine::release_rows(), settings->release, problems);
     derive_release(*settings, release, problems);
     const auto* control = section(config, "control", problems);
     if (control != nullptr) load_settings(*control, "control", control_rows(), settings->control, problems);
     derive_control(*settings, control, problems);
     const auto* retention = section(config, "retention", problems);
-    if (retention != nullptr) load_settings(*retention, "retention", retention_rows(), settings->retention, problems);
-    settings->expiry = expire_options(settings->retention, retention, problems);
+    if (retention != nullptr) load_settings(*retention, "retention", storage::retention_rows(), settings->retention, problems);
+    settings->expiry = storage::expire_options(settings->retention, retention, problems);
     const auto* policy = config.find("policy");
     settings->quarantine = quarantine_options(*settings, policy == nullptr ? nullptr : policy->table(), problems);
     load_storage(*settings, storage, problems);

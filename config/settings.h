@@ -9,13 +9,13 @@
 #include <vector>
 
 #include "base/endpoint.h"
-#include "base/log.h"
+#include "base/log_settings.h"
 #include "base/setting.h"
-#include "config/retention_settings.h"
+#include "config/daemon_settings.h"
 #include "deliver/next_hop.h"
 #include "policy/address_extension.h"
 #include "policy/banned.h"
-#include "policy/header_check.h"
+#include "policy/header_settings.h"
 #include "policy/pen_pals.h"
 #include "policy/people_notices.h"
 #include "policy/policy_layers.h"
@@ -23,57 +23,13 @@
 #include "policy/sender_lists.h"
 #include "policy/spam_scores.h"
 #include "quarantine/keep.h"
+#include "quarantine/release_settings.h"
 #include "scanners/worker/open_settings.h"
 #include "storage/dsn.h"
+#include "storage/retention_settings.h"
+#include "storage/storage_settings.h"
 
 namespace tamis::config {
-
-struct ServerSettings {
-    std::vector<std::string> listen = {"127.0.0.1:10024"};
-    std::string forward = "smtp:[127.0.0.1]:10025";
-    std::string hostname;  // empty: the machine's name
-    std::vector<std::string> local_domains;
-    std::vector<std::string> mynetworks = {"127.0.0.0/8",    "[::1]/128",      "10.0.0.0/8",  "172.16.0.0/12",
-                                           "192.168.0.0/16", "169.254.0.0/16", "[fe80::]/10", "[fc00::]/7"};
-    std::string state_dir = "/var/lib/tamis";
-    std::string user;
-    std::string group;
-    std::int64_t threads = 0;
-    std::string pid_file;
-    std::string socket_mode = "0660";
-    std::vector<std::string> allowed_peers = {"127.0.0.1", "[::1]"};
-    std::vector<std::string> xforward_peers = {"127.0.0.1", "[::1]"};
-    std::string tls_certificate;
-    std::string tls_key;
-    bool tls_required = false;
-    std::string forward_tls = "none";
-    std::string forward_ca;
-    std::string localhost_name = "localhost";
-    std::vector<std::string> before_queue;  // of listen: who hands in mail there still has its sender on the line
-};
-
-struct LimitSettings {
-    Bytes message_size{0};
-    std::int64_t recipients = 1100;
-    std::int64_t errors = 20;
-    std::int64_t connections = 2000;
-    Bytes line{4096};
-    Seconds idle{480'000};
-    Seconds session{3'600'000};
-    Seconds message{480'000};
-    Seconds scan{240'000};
-    Bytes memory{512ULL * 1024 * 1024};
-    Bytes spool_memory{8ULL * 1024 * 1024};
-    Seconds drain{60'000};
-    std::int64_t backlog = 1024;
-};
-
-struct LogSettings {
-    std::string target = "syslog";
-    std::string ident = "amavis";
-    std::int64_t level = 0;
-    std::string format = "amavis";
-};
 
 struct PolicySettings {
     std::optional<double> spam_tag_level = 2.0, spam_tag2_level = 6.2, spam_tag3_level, spam_kill_level = 6.9;
@@ -115,44 +71,6 @@ struct PolicySettings {
     bool ambiguity_header = true;
 };
 
-struct NoticeSettings {
-    std::string method;  // empty: server.forward
-    std::string from;    // empty: postmaster@HOSTNAME
-    std::string sender;
-    bool warn_offsite = false;
-    std::string virus_admin_template, spam_admin_template, banned_admin_template, bad_header_admin_template,
-        virus_recipient_template, banned_recipient_template, bad_header_recipient_template;
-};
-
-struct ReleaseSettings {
-    std::string forward;  // empty: server.forward
-    std::string requeue;
-    std::string format = "resend";
-};
-
-struct ControlSettings {
-    std::vector<std::string> listen;
-    std::string socket_mode = "0660";
-    std::vector<std::string> allowed_users;
-    std::vector<std::string> allowed_peers = {"127.0.0.1", "[::1]"};
-    std::string secret_required = "tcp";
-    std::int64_t connections = 100;
-    Seconds idle{300'000};
-};
-
-struct StorageSettings {
-    std::int64_t connections = 4;
-    std::int64_t partition_tag = 0;
-    bool record_all = true;
-    Seconds wait{10'000};
-    std::int64_t remembered = 100'000;
-    std::int64_t lookup_connections = 2;
-    Seconds lookup_cache{0};
-    std::string select_policy;
-    std::optional<std::string> select_wblist;
-    bool lookup_no_at_means_domain = false;
-};
-
 struct Settings {
     std::string file;
     std::vector<std::string> warnings;  // FILE:LINE:COL: what is no mistake, but hardly what is wanted
@@ -161,11 +79,11 @@ struct Settings {
     LimitSettings limits;
     LogSettings log;
     PolicySettings policy;
-    StorageSettings storage;
+    storage::StorageSettings storage;
     NoticeSettings notices;
-    ReleaseSettings release;
+    quarantine::ReleaseSettings release;
     ControlSettings control;
-    RetentionSettings retention;
+    storage::RetentionSettings retention;
     open::OpenSettings open;
     policy::HeaderChecks header_checks;
 

@@ -54,7 +54,7 @@ Done narrow(const Options& options, storage::RetentionRules& rules) {
     for (const auto& [text, into] :
          {std::pair{&options.older_than, &ages.record}, std::pair{&options.copies_older_than, &ages.copy}}) {
         if (text->empty()) continue;
-        auto age = config::parse_age(*text);
+        auto age = storage::parse_age(*text);
         if (!age) return std::unexpected(std::move(age.error()));
         *into = *age;
     }
@@ -170,7 +170,7 @@ int run(const Options& options) {
         how = settings->expiry;
         dsns = settings->storage_dsns;
     } else {
-        how = config::expire_options({}, nullptr, problems);
+        how = storage::expire_options({}, nullptr, problems);
     }
     if (options.database.is_given()) {
         auto dsn = dsn_of(options.database);

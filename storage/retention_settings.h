@@ -7,7 +7,7 @@
 #include "base/setting.h"
 #include "storage/expire.h"
 
-namespace tamis::config {
+namespace tamis::storage {
 
 struct RetentionSettings {
     bool enabled = false;
@@ -35,4 +35,4 @@ Result<storage::Age> parse_age(std::string_view text);
 // expire_options - the rules and the pace, without the time of day; what is wrong is added, at the position of its key
 storage::ExpireOptions expire_options(const RetentionSettings& settings, const ConfigTable* table, Problems& problems);
 
-}  // namespace tamis::config
+}  // namespace tamis::storage

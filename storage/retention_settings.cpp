@@ -1,4 +1,4 @@
-#include "config/retention_settings.h"
+#include "storage/retention_settings.h"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 
-namespace tamis::config {
+namespace tamis::storage {
 namespace {
 
 using Member = std::string RetentionSettings::*;
@@ -132,4 +132,4 @@ storage::ExpireOptions expire_options(const RetentionSettings& settings, const C
     return out;
 }
 
-}  // namespace tamis::config
+}  // namespace tamis::storage

@@ -1,9 +1,9 @@
-#include "config/retention_settings.h"
+#include "storage/retention_settings.h"
 
 #include <catch2/catch.hpp>
 
 using namespace tamis;
-using namespace tamis::config;
+using namespace tamis::storage;
 using namespace std::chrono_literals;
 using storage::Age;
 
