@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "base/log.h"
+
 #include <filesystem>
 #include <fstream>
 
