@@ -13,6 +13,7 @@
 #include "base/counted.h"
 #include "base/text.h"
 #include "mail/address.h"
+#include "mail/category.h"
 #include "mail/header.h"
 #include "proxy/control/release_state.h"
 #include "proxy/tools/time_text.h"
@@ -22,22 +23,6 @@ namespace tamis::proxy::tools {
 namespace {
 
 namespace json = boost::json;
-
-struct Category {
-    char letter;
-    std::string_view word;
-};
-constexpr std::array<Category, 11> categories = {{{'V', "virus"},
-                                                  {'B', "banned"},
-                                                  {'U', "unchecked"},
-                                                  {'S', "spam"},
-                                                  {'Y', "spammy"},
-                                                  {'M', "bad-header-8bit"},
-                                                  {'H', "bad-header"},
-                                                  {'O', "oversized"},
-                                                  {'T', "mta"},
-                                                  {'C', "clean"},
-                                                  {'?', "catchall"}}};
 
 // is_unsafe - a code point that does something to a terminal or to the order of text
 bool is_unsafe(char32_t point) {
@@ -175,15 +160,12 @@ std::string safe_text(std::string_view text, std::size_t limit, Lines lines) {
 }
 
 std::string category_word(char letter) {
-    const auto found = std::ranges::find(categories, letter, &Category::letter);
-    return found == categories.end()
-               ? letter == ' ' ? "unfinished" : fmt::format("category {}", escaped(std::string_view(&letter, 1)))
-               : std::string(found->word);
+    if (const auto* known = mail::category_lettered(letter)) return std::string(known->word);
+    return letter == ' ' ? "unfinished" : fmt::format("category {}", escaped(std::string_view(&letter, 1)));
 }
 
 std::optional<char> category_letter(std::string_view word) {
-    for (const auto& category : categories)
-        if (equal_fold(word, category.word)) return category.letter;
+    if (const auto* known = mail::category_called(word)) return known->letter;
     if (word.size() == 1 && word.front() > ' ' && word.front() < 0x7f) return word.front();
     return {};
 }
