@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "config/value_checks.h"
 #include "mail/address.h"
+#include "mail/category.h"
 #include "policy/size_limit.h"
 
 namespace tamis::config {
@@ -27,28 +28,30 @@ std::string site_origin(const std::vector<SettingLine>& lines, std::string_view 
     return fmt::format("[policy] line {}", found->line);
 }
 
-struct CategoryWords {
+// Blocker - a category that can block, and the setting by which a recipient gets it all the same
+struct Blocker {
     Major major;
-    std::string_view destiny, lover;  // the settings that decide
+    std::string_view lover;
     bool policy::RecipientPolicy::* loves;
 };
-constexpr std::array<CategoryWords, 6> category_words = {{
-    {Major::virus, "final_virus_destiny", "virus_lover", &policy::RecipientPolicy::virus_lover},
-    {Major::banned, "final_banned_destiny", "banned_files_lover", &policy::RecipientPolicy::banned_lover},
-    {Major::unchecked, "final_unchecked_destiny", "unchecked_lover", &policy::RecipientPolicy::unchecked_lover},
-    {Major::spam, "final_spam_destiny", "spam_lover", &policy::RecipientPolicy::spam_lover},
-    {Major::bad_header, "final_bad_header_destiny", "bad_header_lover", &policy::RecipientPolicy::bad_header_lover},
-    {Major::oversized, "final_oversized_destiny", "", nullptr},
+constexpr std::array<Blocker, 6> blockers = {{
+    {Major::virus, "virus_lover", &policy::RecipientPolicy::virus_lover},
+    {Major::banned, "banned_files_lover", &policy::RecipientPolicy::banned_lover},
+    {Major::unchecked, "unchecked_lover", &policy::RecipientPolicy::unchecked_lover},
+    {Major::spam, "spam_lover", &policy::RecipientPolicy::spam_lover},
+    {Major::bad_header, "bad_header_lover", &policy::RecipientPolicy::bad_header_lover},
+    {Major::oversized, "", nullptr},
 }};
 
 // reason - why this category does or does not block
 std::string reason(ContentCategory category, const policy::RecipientPolicy& wanted) {
-    const auto words = std::ranges::find(category_words, category.major, &CategoryWords::major);
-    if (words == category_words.end()) return "never blocks";
+    const auto* blocker = std::ranges::find(blockers, category.major, &Blocker::major);
+    if (blocker == blockers.end()) return "never blocks";
+    const auto setting = fmt::format("final_{}_destiny", mail::setting_word(category.major));
     const auto destiny = wanted.destinies.of(category);
-    if (destiny == policy::Destiny::pass) return fmt::format("{} is \"pass\"", words->destiny);
-    if (words->loves != nullptr && wanted.*(words->loves)) return fmt::format("{} is set", words->lover);
-    return fmt::format("{} is \"{}\"", words->destiny, policy::destiny_name(destiny));
+    if (destiny == policy::Destiny::pass) return fmt::format("{} is \"pass\"", setting);
+    if (blocker->loves != nullptr && wanted.*(blocker->loves)) return fmt::format("{} is set", blocker->lover);
+    return fmt::format("{} is \"{}\"", setting, policy::destiny_name(destiny));
 }
 
 // counts_as - what a size limit below the floor means; empty: itself
@@ -68,24 +71,30 @@ std::string level(std::string_view name, const std::optional<double>& value, std
 Result<Example> example_of(std::string_view category, std::optional<double> score, const Wishes& wishes) {
     constexpr int minor_syntax = 6;
     const auto& policy = wishes.effective.policy;
+    const double boost = wishes.senders.boost;
     Example out;
     auto& findings = out.findings;
     findings.virus_check_done = true;
     findings.size = 10'000;
     findings.score = score;
-    if (category == "virus") findings.viruses = {std::string(example)};
-    else if (category == "banned")
-        out.banned = std::make_shared<const policy::BannedHit>(policy::BannedHit{std::string(example), {}, {}, false});
-    else if (category == "unchecked") findings.unchecked.insert(mail::unchecked_engine);
-    else if (category == "bad-header") findings.header_problems = {{minor_syntax, std::string(example)}};
-    else if (category == "oversized") findings.size = std::max<std::uint64_t>(policy.size_limit.value_or(0), 65536) + 1;
-    else if (category == "spam") findings.score = score.value_or(policy.levels.kill.value_or(surely_spam) - wishes.senders.boost);
-    else if (category == "spammy")
-        findings.score = score.value_or(policy.levels.tag2.value_or(surely_spam) - wishes.senders.boost);
-    else if (!category.empty() && category != "clean")
-        return fail(Errc::bad_input, fmt::format("no category \"{}\"; there are virus, banned, unchecked, spam, spammy, "
-                                                 "bad-header, oversized and clean",
-                                                 escaped(category)));
+    if (category.empty()) return out;
+    const auto* known = mail::category_called(category);
+    switch (known == nullptr ? '\0' : known->letter) {
+        case 'V': findings.viruses = {std::string(example)}; break;
+        case 'B':
+            out.banned = std::make_shared<const policy::BannedHit>(policy::BannedHit{std::string(example), {}, {}, false});
+            break;
+        case 'U': findings.unchecked.insert(mail::unchecked_engine); break;
+        case 'S': findings.score = score.value_or(policy.levels.kill.value_or(surely_spam) - boost); break;
+        case 'Y': findings.score = score.value_or(policy.levels.tag2.value_or(surely_spam) - boost); break;
+        case 'H': findings.header_problems = {{minor_syntax, std::string(example)}}; break;
+        case 'O': findings.size = std::max<std::uint64_t>(policy.size_limit.value_or(0), 65536) + 1; break;
+        case 'C': break;
+        default:
+            return fail(Errc::bad_input, fmt::format("no category \"{}\"; there are virus, banned, unchecked, spam, spammy, "
+                                                     "bad-header, oversized and clean",
+                                                     escaped(category)));
+    }
     return out;
 }
 

@@ -1,10 +1,16 @@
 #include "config/setting_rows.h"
 
+#include "policy/fields.h"
+
 namespace tamis::config {
 namespace {
 
-const std::vector<std::string> destinies = {"pass", "discard", "bounce", "reject", "tempfail"};
-const std::vector<std::string> some_destinies = {"", "pass", "discard", "bounce", "reject", "tempfail"};
+// some_destinies - one of them, or "": as another setting says
+std::vector<std::string> some_destinies() {
+    auto names = policy::destiny_names();
+    names.insert(names.begin(), "");
+    return names;
+}
 
 }  // namespace
 
@@ -23,29 +29,29 @@ const std::vector<Setting<PolicySettings>>& policy_rows() {
          high},
         {"final_virus_destiny", &S::final_virus_destiny,
          "What happens to infected mail: \"pass\" delivers it, \"discard\" takes it (250) and delivers nothing, \"bounce\" does so and tells the sender (never for viruses and spam from outside), \"reject\" refuses it with a 5xx (right only before the queue, server.before_queue: behind it the mail server bounces to the sender, who is mostly forged), \"tempfail\" refuses it for now (4xx), so that it comes again. The quarantine is another matter: virus_quarantine.",
-         0, 0, true, destinies},
+         0, 0, true, policy::destiny_names()},
         {"final_banned_destiny", &S::final_banned_destiny,
-         "What happens to mail with banned contents. Words as for final_virus_destiny.", 0, 0, true, destinies},
+         "What happens to mail with banned contents. Words as for final_virus_destiny.", 0, 0, true, policy::destiny_names()},
         {"final_spam_destiny", &S::final_spam_destiny,
-         "What happens to mail at or above spam_kill_level. Words as for final_virus_destiny.", 0, 0, true, destinies},
+         "What happens to mail at or above spam_kill_level. Words as for final_virus_destiny.", 0, 0, true, policy::destiny_names()},
         {"final_unchecked_destiny", &S::final_unchecked_destiny,
          "What happens to mail a required scanner could not check, and to mail that could not be read wholly. Words as for final_virus_destiny.",
-         0, 0, true, destinies},
+         0, 0, true, policy::destiny_names()},
         {"final_encrypted_destiny", &S::final_encrypted_destiny,
-         "The same for mail with encrypted parts; \"\": as final_unchecked_destiny.", 0, 0, true, some_destinies},
+         "The same for mail with encrypted parts; \"\": as final_unchecked_destiny.", 0, 0, true, some_destinies()},
         {"final_over_limits_destiny", &S::final_over_limits_destiny,
          "The same for mail that was not opened to its end because a limit was met; \"\": as final_unchecked_destiny.", 0, 0,
-         true, some_destinies},
+         true, some_destinies()},
         {"final_ambiguous_destiny", &S::final_ambiguous_destiny,
          "The same for mail that two programs may read differently; \"\": as final_unchecked_destiny.", 0, 0, true,
-         some_destinies},
+         some_destinies()},
         {"final_unopened_destiny", &S::final_unopened_destiny,
          "The same for mail on which the decoder crashed or ran out of time twice; \"\": as final_unchecked_destiny.", 0, 0, true,
-         some_destinies},
+         some_destinies()},
         {"final_bad_header_destiny", &S::final_bad_header_destiny,
-         "What happens to mail with a bad header section. Words as for final_virus_destiny.", 0, 0, true, destinies},
+         "What happens to mail with a bad header section. Words as for final_virus_destiny.", 0, 0, true, policy::destiny_names()},
         {"final_oversized_destiny", &S::final_oversized_destiny,
-         "What happens to mail above a recipient's size limit. Words as for final_virus_destiny.", 0, 0, true, destinies},
+         "What happens to mail above a recipient's size limit. Words as for final_virus_destiny.", 0, 0, true, policy::destiny_names()},
         {"virus_quarantine", &S::virus_quarantine,
          "Where infected mail is kept: \"\" nowhere, \"sql:\" the record store, \"local:virus-%m\" a file each (\".gz\" at the end: compressed; %m mail_id, %b digest, %i time, %n log id, %P partition tag), \"mbox:/PATH\" appended, \"smtp:[HOST]:PORT\" or \"lmtp:...\" mailed to virus_quarantine_to, an address: mailed there."},
         {"banned_quarantine", &S::banned_quarantine, "Where banned mail is kept."},

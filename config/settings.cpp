@@ -19,13 +19,8 @@
 namespace tamis::config {
 namespace {
 
-policy::Destiny destiny_of(const std::string& name) {
-    if (name == "pass") return policy::Destiny::pass;
-    if (name == "discard") return policy::Destiny::discard;
-    if (name == "bounce") return policy::Destiny::bounce;
-    if (name == "reject") return policy::Destiny::reject;
-    return policy::Destiny::tempfail;
-}
+// destiny_of - of a setting that its row has checked already
+policy::Destiny destiny_of(const std::string& name) { return policy::destiny_named(name).value_or(policy::Destiny::tempfail); }
 
 policy::RecipientPolicy site_policy(const PolicySettings& from) {
     policy::RecipientPolicy out;

@@ -2,24 +2,64 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+
+#include "base/text.h"
 
 namespace tamis::mail {
 
-char sql_letter(ContentCategory category) noexcept {
-    switch (category.major) {
-        case Major::virus: return 'V';
-        case Major::banned: return 'B';
-        case Major::unchecked: return 'U';
-        case Major::spam: return 'S';
-        case Major::spammy: return 'Y';
-        case Major::bad_header: return category.minor == bad_header_8bit ? 'M' : 'H';
-        case Major::oversized: return 'O';
-        case Major::mta: return 'T';
-        case Major::clean: return 'C';
-        case Major::catchall: return '?';
+namespace {
+
+constexpr std::array<CategoryWord, 11> all_words = {{{'V', Major::virus, "virus"},
+                                                     {'B', Major::banned, "banned"},
+                                                     {'U', Major::unchecked, "unchecked"},
+                                                     {'S', Major::spam, "spam"},
+                                                     {'Y', Major::spammy, "spammy"},
+                                                     {'H', Major::bad_header, "bad-header"},
+                                                     {'M', Major::bad_header, "bad-header-8bit"},
+                                                     {'O', Major::oversized, "oversized"},
+                                                     {'T', Major::mta, "mta"},
+                                                     {'C', Major::clean, "clean"},
+                                                     {'?', Major::catchall, "catchall"}}};
+
+// row_of - the first one of that category; each has one
+const CategoryWord& row_of(Major major) noexcept { return *std::ranges::find(all_words, major, &CategoryWord::major); }
+
+}  // namespace
+
+std::span<const CategoryWord> category_words() noexcept { return all_words; }
+
+const CategoryWord* category_lettered(char letter) noexcept {
+    const auto* found = std::ranges::find(all_words, letter, &CategoryWord::letter);
+    return found == all_words.end() ? nullptr : found;
+}
+
+const CategoryWord* category_called(std::string_view word) noexcept {
+    const auto* found = std::ranges::find_if(all_words, [&](const auto& row) { return equal_fold(word, row.word); });
+    return found == all_words.end() ? nullptr : found;
+}
+
+std::string setting_word(Major major) {
+    std::string word(row_of(major).word);
+    std::ranges::replace(word, '-', '_');
+    return word;
+}
+
+std::string category_choices() {
+    std::string out;
+    for (const auto& row : all_words) {
+        if (row.major == Major::catchall) continue;
+        if (!out.empty()) out += row.major == Major::clean ? " and " : ", ";
+        out += row.word;
     }
-    return '?';
+    return out;
+}
+
+char sql_letter(ContentCategory category) noexcept {
+    constexpr char bad_header_8bit_letter = 'M';
+    const bool is_8bit = category.major == Major::bad_header && category.minor == bad_header_8bit;
+    return is_8bit ? bad_header_8bit_letter : row_of(category.major).letter;
 }
 
 std::string log_word(ContentCategory category) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <compare>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -30,7 +31,23 @@ enum Unchecked : int {
     unchecked_unopened = 4,     // the decoder crashed or ran out of time
 };
 
-// sql_letter - the letter in msgs.content and msgrcpt.content (docs/amavis/sql.md 5)
+// CategoryWord - what a category is called where people name it: by commands, in settings, in reports
+struct CategoryWord {
+    char letter;            // in msgs.content and msgrcpt.content (docs/amavis/sql.md 5)
+    Major major;            // bad_header has two letters, the second one for its 8-bit kind
+    std::string_view word;  // "bad-header"
+};
+// category_words - the one list of them, worst first
+std::span<const CategoryWord> category_words() noexcept;
+// category_lettered / category_called - the one with that letter, or with that word in any case; null: there is none
+const CategoryWord* category_lettered(char letter) noexcept;
+const CategoryWord* category_called(std::string_view word) noexcept;
+// setting_word - how it stands in names of settings: "bad_header" of bad_header_records and final_bad_header_destiny
+std::string setting_word(Major major);
+// category_choices - for people who wrote something else: "virus, banned, ..., mta and clean"
+std::string category_choices();
+
+// sql_letter - the letter of a category with this minor
 char sql_letter(ContentCategory category) noexcept;
 // log_word - the word in the summary line: "CLEAN", "SPAM", "BAD-HEADER-5", "UNCHECKED-ENCRYPTED", "MTA-BLOCKED"
 std::string log_word(ContentCategory category);

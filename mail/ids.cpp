@@ -1,8 +1,10 @@
 #include "mail/ids.h"
 
+#include <fmt/format.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -53,6 +55,14 @@ MessageIds draw_message_ids() {
         if (is_alphanumeric(id.front()) && is_alphanumeric(id.back()))
             return {MailId(std::move(id)), SecretId(base64url(secret))};
     }
+}
+
+LogId log_id_of(std::uint64_t connection, std::uint64_t transaction) {
+    static const pid_t process = ::getpid();
+    constexpr std::uint64_t shown_connections = 1'000'000;
+    std::string id = fmt::format("{:05}-{:02}", process, connection % shown_connections);
+    if (transaction > 1) id += fmt::format("-{}", transaction);
+    return LogId(std::move(id));
 }
 
 bool secret_matches(const MailId& mail_id, const SecretId& secret_id) {

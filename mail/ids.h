@@ -5,6 +5,7 @@
 // that he may release the message. Thread-safe.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -22,6 +23,10 @@ struct MessageIds {
 };
 
 MessageIds draw_message_ids();
+
+// log_id_of - what the log lines of a message begin with: the process, the connection it came by, and behind its first message
+// which of the connection it is: "12345-07", "12345-07-2"
+LogId log_id_of(std::uint64_t connection, std::uint64_t transaction = 1);
 
 // secret_matches - whether the secret belongs to the mail_id; takes the same time whatever the answer. Both the form
 // of amavisd 2.7 and later (base64url) and the older one (base64 of the MD5 of the text, "/" as "-") are accepted.

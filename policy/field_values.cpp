@@ -154,22 +154,28 @@ struct Shower {
     std::string operator()(Destiny value) const { return quoted(std::string(destiny_name(value))); }
 };
 
-constexpr std::array<std::pair<std::string_view, Destiny>, 5> destiny_names = {{{"pass", Destiny::pass},
-                                                                                {"discard", Destiny::discard},
-                                                                                {"bounce", Destiny::bounce},
-                                                                                {"reject", Destiny::reject},
-                                                                                {"tempfail", Destiny::tempfail}}};
+constexpr std::array<std::pair<std::string_view, Destiny>, 5> destinies = {{{"pass", Destiny::pass},
+                                                                            {"discard", Destiny::discard},
+                                                                            {"bounce", Destiny::bounce},
+                                                                            {"reject", Destiny::reject},
+                                                                            {"tempfail", Destiny::tempfail}}};
 
 }  // namespace
 
 std::optional<Destiny> destiny_named(std::string_view name) {
-    for (const auto& [known, destiny] : destiny_names)
+    for (const auto& [known, destiny] : destinies)
         if (known == name) return destiny;
     return {};
 }
 
+std::vector<std::string> destiny_names() {
+    std::vector<std::string> names;
+    for (const auto& row : destinies) names.emplace_back(row.first);
+    return names;
+}
+
 std::string_view destiny_name(Destiny destiny) {
-    for (const auto& [name, known] : destiny_names)
+    for (const auto& [name, known] : destinies)
         if (known == destiny) return name;
     return {};
 }

@@ -70,5 +70,7 @@ FieldValues load_field_values(const ConfigTable& from, std::string_view section,
 // destiny_named / destiny_name - "pass", "discard", "bounce", "reject", "tempfail"
 std::optional<Destiny> destiny_named(std::string_view name);
 std::string_view destiny_name(Destiny destiny);
+// destiny_names - all of them, for settings that take one
+std::vector<std::string> destiny_names();
 
 }  // namespace tamis::policy

@@ -5,33 +5,28 @@
 #include <array>
 
 #include "base/text.h"
+#include "mail/category.h"
 
 namespace tamis::storage {
 namespace {
 
 using Member = std::string RetentionSettings::*;
 
-// Category - its letters in msgs.content, and the settings that are about it
+// Category - the two settings that are about it
 struct Category {
-    std::string_view letters;
-    std::string_view records_name, quarantine_name;
+    mail::Major major;
     Member records, quarantine;
 };
 constexpr std::array categories = {
-    Category{"V", "virus_records", "virus_quarantine", &RetentionSettings::virus_records, &RetentionSettings::virus_quarantine},
-    Category{"B", "banned_records", "banned_quarantine", &RetentionSettings::banned_records,
-             &RetentionSettings::banned_quarantine},
-    Category{"U", "unchecked_records", "unchecked_quarantine", &RetentionSettings::unchecked_records,
-             &RetentionSettings::unchecked_quarantine},
-    Category{"S", "spam_records", "spam_quarantine", &RetentionSettings::spam_records, &RetentionSettings::spam_quarantine},
-    Category{"Y", "spammy_records", "spammy_quarantine", &RetentionSettings::spammy_records,
-             &RetentionSettings::spammy_quarantine},
-    Category{"HM", "bad_header_records", "bad_header_quarantine", &RetentionSettings::bad_header_records,
-             &RetentionSettings::bad_header_quarantine},
-    Category{"O", "oversized_records", "oversized_quarantine", &RetentionSettings::oversized_records,
-             &RetentionSettings::oversized_quarantine},
-    Category{"T", "mta_records", "mta_quarantine", &RetentionSettings::mta_records, &RetentionSettings::mta_quarantine},
-    Category{"C", "clean_records", "clean_quarantine", &RetentionSettings::clean_records, &RetentionSettings::clean_quarantine},
+    Category{mail::Major::virus, &RetentionSettings::virus_records, &RetentionSettings::virus_quarantine},
+    Category{mail::Major::banned, &RetentionSettings::banned_records, &RetentionSettings::banned_quarantine},
+    Category{mail::Major::unchecked, &RetentionSettings::unchecked_records, &RetentionSettings::unchecked_quarantine},
+    Category{mail::Major::spam, &RetentionSettings::spam_records, &RetentionSettings::spam_quarantine},
+    Category{mail::Major::spammy, &RetentionSettings::spammy_records, &RetentionSettings::spammy_quarantine},
+    Category{mail::Major::bad_header, &RetentionSettings::bad_header_records, &RetentionSettings::bad_header_quarantine},
+    Category{mail::Major::oversized, &RetentionSettings::oversized_records, &RetentionSettings::oversized_quarantine},
+    Category{mail::Major::mta, &RetentionSettings::mta_records, &RetentionSettings::mta_quarantine},
+    Category{mail::Major::clean, &RetentionSettings::clean_records, &RetentionSettings::clean_quarantine},
 };
 
 Position position_of(const ConfigTable* table, std::string_view key) {
@@ -113,10 +108,12 @@ storage::ExpireOptions expire_options(const RetentionSettings& settings, const C
     auto& rules = out.rules;
     rules.general = {age("records", settings.records, {}), age("quarantine", settings.quarantine, {})};
     for (const auto& category : categories) {
-        const storage::Ages ages{age(category.records_name, settings.*category.records, rules.general.record),
-                                 age(category.quarantine_name, settings.*category.quarantine, rules.general.copy)};
-        if (ages != rules.general)
-            for (const char letter : category.letters) rules.of_category[letter] = ages;
+        const auto word = mail::setting_word(category.major);
+        const storage::Ages ages{age(word + "_records", settings.*category.records, rules.general.record),
+                                 age(word + "_quarantine", settings.*category.quarantine, rules.general.copy)};
+        if (ages == rules.general) continue;
+        for (const auto& row : mail::category_words())
+            if (row.major == category.major) rules.of_category[row.letter] = ages;
     }
     rules.incomplete = age("incomplete", settings.incomplete, {});
     rules.deleted = age("deleted", settings.deleted, {});

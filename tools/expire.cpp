@@ -66,11 +66,8 @@ Done narrow(const Options& options, storage::RetentionRules& rules) {
     for (const auto& word : options.categories) {
         const auto letter = quarantine::category_letter(word);
         if (!letter)
-            return fail(
-                Errc::bad_input,
-                fmt::format("no category \"{}\"; there are virus, banned, unchecked, spam, spammy, bad-header, bad-header-8bit, "
-                            "oversized, mta and clean",
-                            safe_text(word, 40)));
+            return fail(Errc::bad_input,
+                        fmt::format("no category \"{}\"; there are {}", safe_text(word, 40), mail::category_choices()));
         rules.of_category[*letter] = ages;
     }
     return {};

@@ -124,11 +124,8 @@ Result<storage::QuarantineFilter> filter_of(const Options& options) {
     for (const auto& word : options.categories) {
         const auto letter = quarantine::category_letter(word);
         if (!letter)
-            return fail(
-                Errc::bad_input,
-                fmt::format("no category \"{}\"; there are virus, banned, unchecked, spam, spammy, bad-header, bad-header-8bit, "
-                            "oversized, mta and clean",
-                            safe_text(word, 40)));
+            return fail(Errc::bad_input,
+                        fmt::format("no category \"{}\"; there are {}", safe_text(word, 40), mail::category_choices()));
         filter.categories += *letter;
     }
     if (!options.state.empty()) {

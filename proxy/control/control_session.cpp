@@ -1,7 +1,6 @@
 #include "proxy/control/control_session.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -167,9 +166,7 @@ Task<AmpdpAnswer> ControlSession::answer(AmpdpRequest request) {
     if (kind != "am.pdp")
         co_return failure_answer(kind.empty() ? "Missing 'request' field" : fmt::format("unknown request \"{}\"", escaped(kind)));
     if (!peer_.is_unix) co_return failure_answer("request=AM.PDP is taken on a unix socket only");
-    static const pid_t process = ::getpid();
-    const PolicyCaller caller{peer_.listener, peer_.user,
-                              fmt::format("{:05}-{:02}", process, ++services_.connections % 1'000'000)};
+    const PolicyCaller caller{peer_.listener, peer_.user, mail::log_id_of(++services_.connections)};
     co_return co_await answer_policy_request(std::move(request), caller, services_, pipeline_);
 }
 

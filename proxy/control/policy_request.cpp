@@ -2,12 +2,10 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <openssl/evp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <map>
 
@@ -15,34 +13,12 @@
 #include "base/text.h"
 #include "mail/path.h"
 #include "proxy/control/work_directory.h"
+#include "proxy/received.h"
 
 namespace tamis::proxy {
 namespace {
 
 constexpr int exit_tempfail = 75, exit_reject = 69, exit_discard = 99;
-
-// body_digest - SHA-256 of what is behind the header section, as the SMTP session computes it
-Result<std::string> body_digest(const mail::SealedSpool& spool, std::uint64_t begin) {
-    struct Free {
-        void operator()(EVP_MD_CTX* context) const noexcept { EVP_MD_CTX_free(context); }
-    };
-    const std::unique_ptr<EVP_MD_CTX, Free> context(EVP_MD_CTX_new());
-    EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr);
-    std::array<char, 65536> buffer{};
-    for (auto offset = begin; offset < spool.size();) {
-        const auto piece = spool.view(offset, buffer);
-        if (!piece) return std::unexpected(piece.error());
-        if (piece->empty()) break;
-        EVP_DigestUpdate(context.get(), piece->data(), piece->size());
-        offset += piece->size();
-    }
-    std::string raw(EVP_MAX_MD_SIZE, '\0');
-    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-    unsigned size = 0;
-    EVP_DigestFinal_ex(context.get(), digest.data(), &size);
-    raw.assign(digest.begin(), digest.begin() + size);
-    return to_hex(raw);
-}
 
 std::optional<std::string> given(const AmpdpRequest& request, std::string_view name) {
     const auto& value = request.first(name);
@@ -210,22 +186,12 @@ Task<AmpdpAnswer> answer_about(File from, AmpdpRequest request, mail::Envelope e
         co_return out;
     }
     job.envelope = std::move(envelope);
-    auto& message = job.message;
-    auto ids = mail::draw_message_ids();
-    message.mail_id = std::move(ids.mail_id);
-    message.secret_id = std::move(ids.secret_id);
-    message.log_id = mail::LogId(caller.log_id);
-    message.spool = std::move(text->spool);
-    message.header = mail::parse_header(message.spool->head());
-    message.size = message.spool->size();
-    message.has_8bit = text->has_8bit;
-    message.has_8bit_header = text->has_8bit && !is_ascii(message.spool->head().substr(0, message.header.size));
-    message.normalised = text->normalised;
-    message.received_at = std::chrono::system_clock::now();
     if (text->has_8bit) job.envelope.body = mail::BodyType::eight_bit;
-    auto digest = body_digest(*message.spool, message.header.size);
+    auto digest = body_digest(*text->spool);
     if (!digest) co_return failure_answer(describe(digest.error()));
-    message.digest = std::move(*digest);
+    const auto size = text->spool->size();
+    job.message =
+        received_message({std::move(text->spool), size, text->has_8bit, text->normalised, {}, std::move(*digest)}, caller.log_id);
     job.received_end = began;
     Chosen chosen;
     const bool delivers_itself = equal_fold(request.first("delivery_care_of"), "server");

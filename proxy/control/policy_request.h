@@ -21,7 +21,7 @@ namespace tamis::proxy {
 struct PolicyCaller {
     std::string listener;  // socket path
     unsigned user = 0;     // by SO_PEERCRED
-    std::string log_id;
+    mail::LogId log_id;
 };
 
 Task<AmpdpAnswer> answer_policy_request(AmpdpRequest request, PolicyCaller caller, Services& services, Pipeline& pipeline);

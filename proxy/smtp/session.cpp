@@ -1,16 +1,13 @@
 #include "proxy/smtp/session.h"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
-#include <unistd.h>
-
-#include <array>
 
 #include "base/counted.h"
 #include "base/log.h"
 #include "base/metric.h"
 #include "base/text.h"
 #include "mail/address.h"
+#include "proxy/received.h"
 #include "proxy/smtp/data_receiver.h"
 #include "proxy/unclear_line.h"
 
@@ -26,57 +23,6 @@ metric::Counter& denied_total() {
     static metric::Counter counter("tamis_connections_denied_total", "connections from peers that are not allowed");
     return counter;
 }
-
-// BodyDigest - SHA-256 of everything behind the header section, as the bytes come in
-class BodyDigest {
-public:
-    BodyDigest() : context_(EVP_MD_CTX_new()) { EVP_DigestInit_ex(context_.get(), sha256(), nullptr); }
-
-    void feed(std::string_view bytes) {
-        if (!in_body_) {
-            bytes = skip_header(bytes);
-            if (!in_body_) return;
-        }
-        EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size());
-    }
-    std::string hex() {
-        std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-        unsigned size = 0;
-        EVP_DigestFinal_ex(context_.get(), digest.data(), &size);
-        std::string raw(size, '\0');
-        std::transform(digest.begin(), digest.begin() + size, raw.begin(), [](unsigned char c) { return static_cast<char>(c); });
-        return to_hex(raw);
-    }
-
-private:
-    struct Free {
-        void operator()(EVP_MD_CTX* context) const noexcept { EVP_MD_CTX_free(context); }
-    };
-    static const EVP_MD* sha256() {
-        static EVP_MD* const method = EVP_MD_fetch(nullptr, "SHA256", nullptr);  // fetching each time is slow
-        return method;
-    }
-    // skip_header - what is behind the empty line; lines here always end in CRLF
-    std::string_view skip_header(std::string_view bytes) {
-        while (!bytes.empty()) {
-            const auto newline = bytes.find('\n');
-            const auto line = bytes.substr(0, newline == std::string_view::npos ? bytes.size() : newline);
-            line_size_ += line.size() - (line.ends_with('\r') ? 1U : 0U);
-            if (newline == std::string_view::npos) return {};
-            bytes.remove_prefix(newline + 1);
-            if (line_size_ == 0) {
-                in_body_ = true;
-                return bytes;
-            }
-            line_size_ = 0;
-        }
-        return {};
-    }
-
-    std::unique_ptr<EVP_MD_CTX, Free> context_;
-    bool in_body_ = false;
-    std::size_t line_size_ = 0;
-};
 
 }  // namespace
 
@@ -288,15 +234,12 @@ Task<bool> Session::receive_and_answer() {
         for (std::size_t i = 0; i < count; ++i) output_ += text.wire();
     };
     ++transaction_;
-    static const pid_t process = ::getpid();
-    std::string id = fmt::format("{:05}-{:02}", process, connection_ % 1'000'000);
-    if (transaction_ > 1) id += fmt::format("-{}", transaction_);
-    job.message.log_id = mail::LogId(std::move(id));
+    const auto log_id = mail::log_id_of(connection_, transaction_);
 
     // memory is admitted before the client may send; it waits its turn, and Postfix keeps the mail meanwhile
     auto units = co_await services_.memory.take(message_cost, command_deadline());
     if (!units) {
-        log::error(job.message.log_id.get(), "no memory for another message: {} of {} octets of limits.memory are in use",
+        log::error(log_id.get(), "no memory for another message: {} of {} octets of limits.memory are in use",
                    services_.memory.used(), services_.memory.limit());
         output_ = reply(452, "4.3.1", "Insufficient memory, try again later").wire();  // instead of 354
         co_return true;
@@ -316,8 +259,7 @@ Task<bool> Session::receive_and_answer() {
         if (input_.unread().empty()) {
             auto got = co_await input_.fill(*stream_, command_deadline());
             if (!got) {
-                log::info(job.message.log_id.get(),
-                          "{} -> {}: connection lost or idle while receiving data, nothing was processed: {}",
+                log::info(log_id.get(), "{} -> {}: connection lost or idle while receiving data, nothing was processed: {}",
                           mail::smtp_form(job.envelope.sender), counted(job.envelope.recipients.size(), "recipient"),
                           describe(got.error()));
                 if (got.error().is(Errc::timeout))
@@ -326,7 +268,7 @@ Task<bool> Session::receive_and_answer() {
             }
         }
         if (auto room = co_await spool.make_room(input_.unread().size(), command_deadline()); !room)
-            log::error(job.message.log_id.get(), "waited for memory in vain: {} of {} octets of limits.memory are in use",
+            log::error(log_id.get(), "waited for memory in vain: {} of {} octets of limits.memory are in use",
                        services_.memory.used(), services_.memory.limit());  // read on to its end: append() fails
         input_.consume(receiver.feed(input_.unread()));
         if (receiver.size() > message_capacity && buffer_memory.amount() == 0) {
@@ -338,41 +280,29 @@ Task<bool> Session::receive_and_answer() {
     buffer_memory.release();
     job.received_end = std::chrono::steady_clock::now();
     if (receiver.too_big()) {
-        log::notice(job.message.log_id.get(), "Blocked OVERSIZED, {} -> {}, size: {}, limit: {}",
-                    mail::smtp_form(job.envelope.sender), counted(job.envelope.recipients.size(), "recipient"), receiver.size(),
-                    settings.limits.message_size.count);
+        log::notice(log_id.get(), "Blocked OVERSIZED, {} -> {}, size: {}, limit: {}", mail::smtp_form(job.envelope.sender),
+                    counted(job.envelope.recipients.size(), "recipient"), receiver.size(), settings.limits.message_size.count);
         say(reply(
             552, "5.3.4",
             fmt::format("Message size ({} B) exceeds size limit of {} B", receiver.size(), settings.limits.message_size.count)));
         co_return true;
     }
     if (receiver.sink_failed()) {
-        log::error(job.message.log_id.get(), "message of {} cannot be stored: {}", counted(receiver.size(), "octet"),
+        log::error(log_id.get(), "message of {} cannot be stored: {}", counted(receiver.size(), "octet"),
                    describe(spool.fault()));
-        say(reply(452, "4.3.1", fmt::format("Insufficient system storage, id={}", job.message.log_id.get())));
+        say(reply(452, "4.3.1", fmt::format("Insufficient system storage, id={}", log_id.get())));
         co_return true;
     }
     auto sealed = spool.seal();
     if (!sealed) {
-        log::error(job.message.log_id.get(), "message of {} cannot be stored: {}", counted(receiver.size(), "octet"),
+        log::error(log_id.get(), "message of {} cannot be stored: {}", counted(receiver.size(), "octet"),
                    describe(sealed.error()));
-        say(reply(452, "4.3.1", fmt::format("Insufficient system storage, id={}", job.message.log_id.get())));
+        say(reply(452, "4.3.1", fmt::format("Insufficient system storage, id={}", log_id.get())));
         co_return true;
     }
-    auto& message = job.message;
-    auto ids = mail::draw_message_ids();
-    message.mail_id = std::move(ids.mail_id);
-    message.secret_id = std::move(ids.secret_id);
-    message.spool = std::move(*sealed);
-    message.header = mail::parse_header(message.spool->head());
-    message.size = receiver.size();
-    message.has_8bit = receiver.has_8bit();
-    message.has_8bit_header = receiver.has_8bit() && !is_ascii(message.spool->head().substr(0, message.header.size));
-    message.normalised = receiver.normalised();
-    for (const auto& removed : receiver.removed())
-        if (removed.offset < message.header.size) message.header_controls.push_back(removed);
-    message.digest = digest.hex();
-    message.received_at = std::chrono::system_clock::now();
+    job.message = received_message(
+        {std::move(*sealed), receiver.size(), receiver.has_8bit(), receiver.normalised(), receiver.removed(), digest.hex()},
+        log_id);
     job.client_is_gone = [this] { return input_.unread().empty() && stream_->is_closed_by_peer(); };
 
     auto answer = co_await pipeline_.process(job, Deadline::in(settings.limits.message));
@@ -383,7 +313,7 @@ Task<bool> Session::receive_and_answer() {
         pipeline_.reply_arrived(job, answer);
         co_return true;
     }
-    log::info(message.log_id.get(), "the client was gone before it got our answer: {}",
+    log::info(log_id.get(), "the client was gone before it got our answer: {}",
               sent ? "connection closed" : describe(sent.error()));
     co_return false;
 }

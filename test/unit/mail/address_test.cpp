@@ -5,6 +5,7 @@
 
 #include <set>
 
+#include "base/text.h"
 #include "mail/category.h"
 #include "mail/ids.h"
 
@@ -91,8 +92,24 @@ TEST_CASE("category words") {
         Row{{Major::clean, 0}, 'C', "CLEAN", "Clean"}, Row{{Major::clean, 1}, 'C', "CLEAN", "CleanTag"},
         Row{{Major::catchall, 0}, '?', "OTHER", "CatchAll"});
     CHECK(sql_letter(row.category) == row.letter);
+    REQUIRE(category_lettered(row.letter) != nullptr);
+    CHECK(category_lettered(row.letter)->major == row.category.major);
     CHECK(log_word(row.category) == row.word);
     CHECK(display_name(row.category) == row.name);
+}
+
+TEST_CASE("every category has one word and one letter by which it is found again") {
+    for (const auto& row : category_words()) {
+        CAPTURE(row.word);
+        CHECK(category_called(row.word) == &row);
+        CHECK(category_called(to_upper(row.word)) == &row);
+        CHECK(category_lettered(row.letter) == &row);
+    }
+    for (const auto* none : {"", "V", "sapm", "bad_header"}) CHECK(category_called(none) == nullptr);
+    CHECK(category_lettered('X') == nullptr);
+    CHECK(setting_word(Major::bad_header) == "bad_header");
+    CHECK(setting_word(Major::virus) == "virus");
+    CHECK(category_choices() == "virus, banned, unchecked, spam, spammy, bad-header, bad-header-8bit, oversized, mta and clean");
 }
 
 }  // namespace
