@@ -1,11 +1,14 @@
 // setting_manual - what the settings are: for --print-config, and for docs/settings.md
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "base/text.h"
 #include "config/setting_rows.h"
 #include "config/settings.h"
+#include "policy/fields.h"
 #include "scanners/scanner.h"
 
 namespace tamis::config {
@@ -29,6 +32,24 @@ std::string bounds_text(std::string_view type, double minimum, double maximum) {
     return fmt::format(", {} to {}{}", shown(minimum), shown(maximum), type == "time" ? " s" : "");
 }
 
+// with_fields - the lines of [policy]'s own rows, and those of the fields where people look for them
+std::vector<SettingLine> with_fields(std::vector<SettingLine> own, std::vector<SettingLine> fields) {
+    std::vector<SettingLine> out;
+    const auto take = [&](std::string_view name) {
+        const auto found = std::ranges::find(fields, name, &SettingLine::name);
+        if (found == fields.end()) return;
+        out.push_back(std::move(*found));
+        fields.erase(found);
+    };
+    for (auto& line : own) {
+        for (const auto& place : field_places())
+            if (place.before == line.name) std::ranges::for_each(place.fields, take);
+        out.push_back(std::move(line));
+    }
+    std::ranges::move(fields, std::back_inserter(out));
+    return out;
+}
+
 }  // namespace
 
 std::vector<SettingLine> setting_lines(const Settings* settings) {
@@ -41,10 +62,24 @@ std::vector<SettingLine> setting_lines(const Settings* settings) {
         for (std::size_t i = 0; i < more.size(); ++i) more[i].type += bounds_text(more[i].type, rows[i].minimum, rows[i].maximum);
         lines.insert(lines.end(), more.begin(), more.end());
     };
+    // add_fields - behind the lines of the section's own rows, which are the last ones
+    const auto add_fields = [&](std::string_view name, const policy::RecipientPolicy& values) {
+        const auto* value = settings == nullptr ? nullptr : settings->config.find(name);
+        auto fields = policy::site_field_lines(name, values, value == nullptr ? nullptr : value->table());
+        for (auto& line : fields) {
+            const auto type = policy::field_type(policy::fields()[policy::field_index(line.name).value()]);
+            line.type += bounds_text(type.name, type.minimum, type.maximum);
+        }
+        const auto begin = std::ranges::find(lines, name, &SettingLine::section);
+        auto all = with_fields({begin, lines.end()}, std::move(fields));
+        lines.erase(begin, lines.end());
+        std::ranges::move(all, std::back_inserter(lines));
+    };
     add("server", server_rows(), current.server);
     add("limits", limit_rows(), current.limits);
     add("log", log_rows(), current.log);
     add("policy", policy_rows(), current.policy);
+    add_fields("policy", current.site_policy);
     add("header_checks", policy::header_rows(), current.header_checks);
     add("notices", notice_rows(), current.notices);
     add("release", quarantine::release_rows(), current.release);

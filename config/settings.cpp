@@ -22,43 +22,16 @@ namespace {
 // destiny_of - of a setting that its row has checked already
 policy::Destiny destiny_of(const std::string& name) { return policy::destiny_named(name).value_or(policy::Destiny::tempfail); }
 
-policy::RecipientPolicy site_policy(const PolicySettings& from) {
-    policy::RecipientPolicy out;
-    out.levels = {from.spam_tag_level,  from.spam_tag2_level,       from.spam_tag3_level,
-                  from.spam_kill_level, from.spam_dsn_cutoff_level, from.spam_quarantine_cutoff_level};
-    out.destinies.virus = destiny_of(from.final_virus_destiny);
-    out.destinies.banned = destiny_of(from.final_banned_destiny);
-    out.destinies.spam = destiny_of(from.final_spam_destiny);
-    out.destinies.unchecked = destiny_of(from.final_unchecked_destiny);
+// complete_site_policy - what is no field of its own: destinies of unchecked mail by its kind, and where copies go
+void complete_site_policy(const PolicySettings& from, policy::RecipientPolicy& site) {
     const std::pair<int, const std::string*> unchecked[] = {{mail::unchecked_encrypted, &from.final_encrypted_destiny},
                                                             {mail::unchecked_over_limits, &from.final_over_limits_destiny},
                                                             {mail::unchecked_ambiguous, &from.final_ambiguous_destiny},
                                                             {mail::unchecked_unopened, &from.final_unopened_destiny}};
     for (const auto& [minor, destiny] : unchecked)
-        if (!destiny->empty()) out.destinies.unchecked_by_minor[static_cast<std::size_t>(minor)] = destiny_of(*destiny);
-    out.destinies.bad_header = destiny_of(from.final_bad_header_destiny);
-    out.destinies.oversized = destiny_of(from.final_oversized_destiny);
-    out.quarantine = {from.virus_quarantine,    from.banned_quarantine,     from.spam_quarantine,  from.unchecked_quarantine,
-                      from.unopened_quarantine, from.bad_header_quarantine, from.clean_quarantine, from.archive_quarantine};
-    out.quarantine_to = {from.virus_quarantine_to,     from.banned_quarantine_to,     from.spam_quarantine_to,
-                         from.unchecked_quarantine_to, from.bad_header_quarantine_to, from.clean_quarantine_to,
-                         from.archive_quarantine_to};
-    out.address_extension = {from.addr_extension_virus, from.addr_extension_spam, from.addr_extension_banned,
-                             from.addr_extension_bad_header};
-    out.virus_admin = from.virus_admin;
-    out.new_virus_admin = from.newvirus_admin;
-    out.spam_admin = from.spam_admin;
-    out.banned_admin = from.banned_admin;
-    out.banned_rule_names = from.banned_rulenames;
-    out.bad_header_admin = from.bad_header_admin;
-    out.warn_virus = from.warnvirusrecip;
-    out.warn_banned = from.warnbannedrecip;
-    out.warn_bad_header = from.warnbadhrecip;
-    if (from.message_size_limit != 0) out.size_limit = static_cast<std::uint64_t>(from.message_size_limit);
-    out.subject_tags = {from.spam_subject_tag, from.spam_subject_tag2, from.spam_subject_tag3};
-    out.virus_subject_tag = from.virus_subject_tag;
-    out.unchecked_subject_tag = from.unchecked_subject_tag;
-    return out;
+        if (!destiny->empty()) site.destinies.unchecked_by_minor[static_cast<std::size_t>(minor)] = destiny_of(*destiny);
+    site.quarantine = {from.virus_quarantine,    from.banned_quarantine,     from.spam_quarantine,  from.unchecked_quarantine,
+                       from.unopened_quarantine, from.bad_header_quarantine, from.clean_quarantine, from.archive_quarantine};
 }
 
 std::string machine_name() {
@@ -220,14 +193,14 @@ void derive(Settings& settings, const ConfigTable* server, Problems& problems) {
     if (settings.limits.scan > settings.limits.message)
         problems.add({}, "limits.scan is longer than limits.message: the answer would come too late");
     if (settings.policy.virus_header_text.empty()) settings.policy.virus_header_text = "Tamis at " + settings.server.hostname;
-    settings.site_policy = site_policy(settings.policy);
+    complete_site_policy(settings.policy, settings.site_policy);
     settings.extension = {settings.policy.recipient_delimiter, settings.policy.replace_existing_extension};
 }
 
 // check_rule_names - a name in [policy] that means nothing is a typing error; in SQL it is only logged
 void check_rule_names(const Settings& settings, Problems& problems) {
     const auto* policy = settings.config.find("policy");
-    for (const auto& name : settings.policy.banned_rulenames) {
+    for (const auto& name : settings.site_policy.banned_rule_names) {
         if (settings.banned.find(name) != nullptr) continue;
         const auto close = nearest(name, settings.banned.names());
         problems.add(position_of(policy == nullptr ? nullptr : policy->table(), "banned_rulenames"),
@@ -357,8 +330,10 @@ std::shared_ptr<const Settings> load_settings_file(const std::string& path, Prob
     if (const auto* table = section(config, "limits", problems))
         load_settings(*table, "limits", limit_rows(), settings->limits, problems);
     if (const auto* table = section(config, "log", problems)) load_settings(*table, "log", log_rows(), settings->log, problems);
-    if (const auto* table = section(config, "policy", problems))
-        load_settings(*table, "policy", policy_rows(), settings->policy, problems);
+    if (const auto* table = section(config, "policy", problems)) {
+        load_settings(*table, "policy", policy_rows(), settings->policy, problems, policy::site_field_names());
+        policy::load_site_fields(*table, "policy", settings->site_policy, problems);
+    }
     if (storage != nullptr)
         load_settings(*storage, "storage", storage::storage_rows(), settings->storage, problems, {"lookup_dsn", "storage_dsn"});
     settings->open = open::load_open_settings(section(config, "open", problems), problems);

@@ -15,6 +15,7 @@
 #include "deliver/next_hop.h"
 #include "policy/address_extension.h"
 #include "policy/banned.h"
+#include "policy/fields.h"
 #include "policy/header_settings.h"
 #include "policy/pen_pals.h"
 #include "policy/people_notices.h"
@@ -31,20 +32,14 @@
 
 namespace tamis::config {
 
+// PolicySettings - what [policy] says besides the settings that can differ for each recipient (policy/fields.h): those are read
+// into Settings::site_policy
 struct PolicySettings {
-    std::optional<double> spam_tag_level = 2.0, spam_tag2_level = 6.2, spam_tag3_level, spam_kill_level = 6.9;
-    std::optional<double> spam_dsn_cutoff_level = 10.0, spam_quarantine_cutoff_level;
-    std::string final_virus_destiny = "discard", final_spam_destiny = "discard", final_unchecked_destiny = "pass",
-                final_oversized_destiny = "bounce", final_banned_destiny = "discard", final_bad_header_destiny = "pass",
-                final_unopened_destiny = "discard", final_encrypted_destiny, final_over_limits_destiny,
+    std::string final_unopened_destiny = "discard", final_encrypted_destiny, final_over_limits_destiny,
                 final_ambiguous_destiny;  // empty: as final_unchecked_destiny
     std::string virus_quarantine = "sql:", spam_quarantine = "sql:", unchecked_quarantine,
                 unopened_quarantine = "sql:", clean_quarantine, banned_quarantine = "sql:", bad_header_quarantine,
                 archive_quarantine;
-    std::string virus_quarantine_to = "virus-quarantine", banned_quarantine_to = "banned-quarantine",
-                spam_quarantine_to = "spam-quarantine", unchecked_quarantine_to = "unchecked-quarantine",
-                bad_header_quarantine_to = "bad-header-quarantine", clean_quarantine_to = "clean-quarantine",
-                archive_quarantine_to = "archive-quarantine";
     std::string quarantine_dir;  // empty: STATE_DIR/quarantine
     std::int64_t quarantine_subdir_levels = 0;
     std::string quarantine_sender;
@@ -54,13 +49,6 @@ struct PolicySettings {
     Seconds pen_pals_half_life{604'800'000};
     double bounce_killer_score = 0;
     bool replace_existing_extension = true;
-    std::string addr_extension_virus, addr_extension_spam, addr_extension_banned, addr_extension_bad_header;
-    std::int64_t message_size_limit = 0;
-    std::string virus_admin, newvirus_admin, spam_admin, banned_admin, bad_header_admin;
-    std::vector<std::string> banned_rulenames = {"DEFAULT"};
-    bool warnvirusrecip = false, warnbannedrecip = false, warnbadhrecip = false;
-    std::string spam_subject_tag, spam_subject_tag2 = "***SPAM*** ", spam_subject_tag3;
-    std::string virus_subject_tag = "***INFECTED*** ", unchecked_subject_tag = "***UNCHECKED*** ";
     std::string spam_scores = "sum";
     std::string scanner_failure = "unchecked";
     bool soft_bounce = false;
@@ -91,9 +79,9 @@ struct Settings {
     deliver::NextHop forward;
     AddressList allowed_peers, xforward_peers, mynetworks;
     std::vector<storage::Dsn> lookup_dsns, storage_dsns;
-    policy::RecipientPolicy site_policy;  // what every recipient starts from
-    policy::BannedRules banned;           // what is not wanted inside a message, by list
-    policy::PolicyTables tables;          // what can be different for each, in the configuration
+    policy::RecipientPolicy site_policy = policy::site_defaults();  // what every recipient starts from
+    policy::BannedRules banned;                                     // what is not wanted inside a message, by list
+    policy::PolicyTables tables;                                    // what can be different for each, in the configuration
     policy::SenderLists sender_lists;
     policy::PenPalOptions pen_pals;
     policy::SpamScores spam_scores;  // what several spam engines say together

@@ -95,10 +95,15 @@ std::optional<T> loaded(const ConfigValue& from, const std::string& name, double
     return problems.lines().size() == before ? std::optional<T>(std::move(value)) : std::nullopt;
 }
 
+enum class Controls : bool { told_elsewhere, told_here };  // control characters in a text
+
+constexpr double size_limit = 1e15;
+
 struct ConfigReader {
     const ConfigValue& from;
     std::string name;
     Problems& problems;
+    Controls controls = Controls::told_here;
 
     std::optional<FieldValue> operator()(AccessTo<bool>) const {
         const auto value = loaded<bool>(from, name, 0, 0, {}, problems);
@@ -109,14 +114,14 @@ struct ConfigReader {
         return value ? std::optional<FieldValue>(*value) : std::nullopt;
     }
     std::optional<FieldValue> operator()(AccessTo<std::optional<std::uint64_t>>) const {
-        const auto value = loaded<Bytes>(from, name, 0, 1e15, {}, problems);
+        const auto value = loaded<Bytes>(from, name, 0, size_limit, {}, problems);
         if (!value) return {};
         return FieldValue(value->count == 0 ? std::optional<std::uint64_t>() : std::optional(value->count));
     }
     std::optional<FieldValue> operator()(AccessTo<std::string>) const {
         auto value = loaded<std::string>(from, name, 0, 0, {}, problems);
         if (!value) return {};
-        if (has_control(*value)) {
+        if (controls == Controls::told_here && has_control(*value)) {
             problems.add(from.position, name + " must be a text of one line");
             return {};
         }
@@ -127,21 +132,31 @@ struct ConfigReader {
         return value ? std::optional<FieldValue>(std::move(*value)) : std::nullopt;
     }
     std::optional<FieldValue> operator()(AccessTo<Destiny>) const {
-        const auto value = loaded<std::string>(from, name, 0, 0, {"pass", "discard", "bounce", "reject", "tempfail"}, problems);
+        const auto value = loaded<std::string>(from, name, 0, 0, destiny_names(), problems);
         const auto destiny = value ? destiny_named(*value) : std::nullopt;
         return destiny ? std::optional<FieldValue>(*destiny) : std::nullopt;
     }
 };
 
-struct Shower {
-    static std::string quoted(const std::string& text) {
-        std::string out = "\"";
-        for (const char c : text) {
-            if (c == '"' || c == '\\') out += '\\';
-            out += c;
-        }
-        return out + '"';
+// TypeOf - the type as which load_value reads it, by its name in the manual
+struct TypeOf {
+    template <class T>
+    static FieldType named(double minimum = 0, double maximum = 0) {
+        T value{};
+        return {tamis::detail::type_name(&value), minimum, maximum};
     }
+    FieldType operator()(AccessTo<bool>) const { return named<bool>(); }
+    FieldType operator()(AccessTo<std::optional<double>>) const {
+        return named<std::optional<double>>(-level_limit, level_limit);
+    }
+    FieldType operator()(AccessTo<std::optional<std::uint64_t>>) const { return named<Bytes>(0, size_limit); }
+    FieldType operator()(AccessTo<std::vector<std::string>>) const { return named<std::vector<std::string>>(); }
+    FieldType operator()(AccessTo<std::string>) const { return named<std::string>(); }
+    FieldType operator()(AccessTo<Destiny>) const { return named<std::string>(); }
+};
+
+struct Shower {
+    static std::string quoted(std::string text) { return tamis::detail::show_value(&text); }
     std::string operator()(bool value) const { return value ? "true" : "false"; }
     std::string operator()(const std::optional<double>& value) const { return value ? fmt::format("{}", *value) : "\"none\""; }
     std::string operator()(const std::optional<std::uint64_t>& value) const { return value ? fmt::format("{}", *value) : "0"; }
@@ -189,6 +204,17 @@ Result<std::optional<FieldValue>> sql_value(const FieldRow& row, std::string_vie
 std::optional<FieldValue> config_value(const FieldRow& row, std::string_view section, const ConfigValue& from,
                                        Problems& problems) {
     return std::visit(ConfigReader{from, fmt::format("{}.{}", section, row.name), problems}, row.access);
+}
+
+FieldType field_type(const FieldRow& row) { return std::visit(TypeOf{}, row.access); }
+
+void load_site_fields(const ConfigTable& from, std::string_view section, RecipientPolicy& into, Problems& problems) {
+    for (const auto& row : fields()) {
+        const auto* given = row.for_site == ForSite::yes ? from.find(row.name) : nullptr;
+        if (given == nullptr) continue;
+        const ConfigReader reader{*given, fmt::format("{}.{}", section, row.name), problems, Controls::told_elsewhere};
+        if (const auto value = std::visit(reader, row.access)) set_field(row, into, *value);
+    }
 }
 
 FieldValues load_field_values(const ConfigTable& from, std::string_view section, Problems& problems,

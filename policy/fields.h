@@ -1,7 +1,8 @@
 // fields - every setting that a users/policy row, a table of the configuration or a policy bank can give a recipient
 //
-// One row per setting: its name (the SQL column and the TOML key are the same), where it lives in RecipientPolicy, and
-// whether SQL has it. Adding a setting is adding a row. Values of both sources are read strictly into the same types.
+// One row per setting: its name (the SQL column and the TOML key are the same), where it lives in RecipientPolicy, whether SQL
+// has it, and whether [policy] gives it to everybody. Adding a setting is adding a row: that alone makes it a key of [policy],
+// with its default and its line in docs/settings.md. Values of all sources are read strictly into the same types.
 #pragma once
 
 #include <cstdint>
@@ -26,11 +27,15 @@ using FieldAccess = std::variant<AccessTo<bool>, AccessTo<std::optional<double>>
 using FieldValue =
     std::variant<bool, std::optional<double>, std::optional<std::uint64_t>, std::string, std::vector<std::string>, Destiny>;
 
+enum class InSql : bool { no, yes };    // amavisd's schema has the column
+enum class ForSite : bool { no, yes };  // [policy] can say it for everybody
+
 struct FieldRow {
     std::string_view name;
     FieldAccess access;
-    std::string_view text;  // one sentence
-    bool in_sql = true;     // amavisd's schema has the column
+    std::string_view text;  // one sentence, for the manual
+    InSql in_sql = InSql::yes;
+    ForSite for_site = ForSite::yes;
 };
 
 // fields - all rows; a field is named by its index
@@ -66,6 +71,23 @@ using FieldValues = std::vector<std::optional<FieldValue>>;
 // load_field_values - every key of the table must be a field or one of `also`
 FieldValues load_field_values(const ConfigTable& from, std::string_view section, Problems& problems,
                               const std::vector<std::string>& also = {});
+
+// FieldType - how a value of the configuration is written, and what numbers lie in (0 and 0: no number)
+struct FieldType {
+    std::string name;
+    double minimum = 0, maximum = 0;
+};
+FieldType field_type(const FieldRow& row);
+
+// site_defaults - what a recipient has where nobody says anything: the initial values of RecipientPolicy, and levels for spam
+RecipientPolicy site_defaults();
+// site_field_names - of the fields that [policy] can give everybody
+std::vector<std::string> site_field_names();
+// load_site_fields - those that stand in the table, into `into`; the table's other keys are not looked at, and control characters
+// in texts are left to who checks the whole file
+void load_site_fields(const ConfigTable& from, std::string_view section, RecipientPolicy& into, Problems& problems);
+// site_field_lines - for the manual and --print-config; `from` null: nothing was given
+std::vector<SettingLine> site_field_lines(std::string_view section, const RecipientPolicy& current, const ConfigTable* from);
 
 // destiny_named / destiny_name - "pass", "discard", "bounce", "reject", "tempfail"
 std::optional<Destiny> destiny_named(std::string_view name);

@@ -263,8 +263,8 @@ Answer tempfail_all(const Job& job, const std::vector<policy::RecipientOutcome>&
 
 }  // namespace
 
-// nothing_sent - trouble before anybody was handed the message: 451 for all, and the MTA keeps it. At most a mailed copy of the
-// quarantine has left, and the next try sends that one again.
+// nothing_sent - trouble before anybody was handed the message: 451 for all, and the MTA keeps it. Copies for the quarantine may be
+// there already (mailed ones, and all of them when the client is gone): they stay, and the next try makes its own.
 Answer Pipeline::nothing_sent(State& state, std::string_view section, const Fault& fault) {
     return tempfail_all(state.job, state.outcomes, section, fault);
 }

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <clocale>
 #include <set>
+#include <type_traits>
 
 using namespace tamis;
 using namespace tamis::policy;
@@ -91,7 +92,7 @@ TEST_CASE("all columns of amavisd's policy table are fields") {
                                "local"}) {
         INFO(column);
         REQUIRE(field_index(column));
-        CHECK(row(column).in_sql);
+        CHECK(row(column).in_sql == InSql::yes);
     }
 }
 
@@ -213,4 +214,48 @@ TEST_CASE("values of the configuration, and what is said about wrong ones") {
     CHECK(text.find("t.toml:3:15: banks.X.virus_lover must be true or false") != std::string::npos);
     CHECK(text.find("did you mean \"bounce\"?") != std::string::npos);
     CHECK(text.find("banks.X.spam_admin must be a text of one line") != std::string::npos);
+}
+
+TEST_CASE("a field of the site is read from [policy] into what every recipient starts from, and nothing else is") {
+    for (const auto& field : fields()) {
+        INFO(field.name);
+        const auto initial = get_field(field, site_defaults());
+        const std::string text = std::visit(
+            []<class T>(const T& value) -> std::string {
+                if constexpr (std::is_same_v<T, bool>) return value ? "false" : "true";
+                else if constexpr (std::is_same_v<T, Destiny>) return value == Destiny::reject ? "\"pass\"" : "\"reject\"";
+                else if constexpr (std::is_same_v<T, std::string>) return "\"seventy\tseven\"";
+                else if constexpr (std::is_same_v<T, std::vector<std::string>>) return "[\"SEVENTY\", \"SEVEN\"]";
+                else return "77";
+            },
+            initial);
+        Problems problems("t.toml");
+        const auto table = parse_config(std::string(field.name) + " = " + text + "\n", problems);
+        auto site = site_defaults();
+        load_site_fields(table, "policy", site, problems);
+        CHECK(problems.lines() == std::vector<std::string>{});
+        const bool is_read = get_field(field, site) != initial;
+        CHECK(is_read == (field.for_site == ForSite::yes));
+        for (const auto& line : site_field_lines("policy", site, &table)) {
+            CHECK(line.from_file == (line.name == field.name));
+            CHECK((line.value != line.fallback) == (line.name == field.name && is_read));
+        }
+    }
+}
+
+TEST_CASE("what is wrong in [policy] is said with its name, and leaves the default") {
+    struct Row {
+        const char *text, *want;
+    };
+    const auto row = GENERATE(
+        Row{"spam_kill_level = 2e6", "t.toml:1:19: policy.spam_kill_level is 2000000; it must be from -1000000 to 1000000"},
+        Row{"final_spam_destiny = \"bonce\"",
+            "t.toml:1:22: policy.final_spam_destiny is \"bonce\"; it must be one of pass, discard, bounce, reject, tempfail (did you mean \"bounce\"?)"},
+        Row{"warnvirusrecip = 1", "t.toml:1:18: policy.warnvirusrecip must be true or false, not a number"});
+    Problems problems("t.toml");
+    auto site = site_defaults();
+    load_site_fields(parse_config(row.text, problems), "policy", site, problems);
+    REQUIRE(problems.lines().size() == 1);
+    CHECK(problems.lines()[0] == row.want);
+    for (const auto& field : fields()) CHECK(get_field(field, site) == get_field(field, site_defaults()));
 }
