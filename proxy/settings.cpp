@@ -283,7 +283,6 @@ void load_tables(Settings& settings, Problems& problems) {
 }
 
 void load_storage(Settings& settings, const ConfigTable* table, Problems& problems) {
-    const std::string embedded = "sqlite:" + settings.server.state_dir + "/tamis.db";
     const auto load = [&](std::string_view key, std::vector<storage::Dsn>& into) {
         const auto* value = table == nullptr ? nullptr : table->find(key);
         const bool none = value != nullptr && value->array() != nullptr && value->array()->empty();
@@ -292,7 +291,7 @@ void load_storage(Settings& settings, const ConfigTable* table, Problems& proble
             into = storage::load_dsns(*value, fmt::format("storage.{}", key), problems);
             return;
         }
-        if (auto dsn = storage::parse_dsn(embedded)) into = {std::move(*dsn)};
+        if (auto dsn = storage::default_dsn(settings.server.state_dir)) into = {std::move(*dsn)};
         storage::name_entries(into, key);
     };
     load("storage_dsn", settings.storage_dsns);

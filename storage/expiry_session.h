@@ -44,15 +44,9 @@ public:
     virtual Task<Done> run_alone(std::string sql, std::chrono::milliseconds limit) = 0;
 };
 
-// open_expiry_session - on the first database of the list that answers and can be written. The Fault names all that do not.
+// open_expiry_session - on the first database of the list that answers and can be written. The Fault names all that do not;
+// Errc::not_found: there is nothing yet at the place that is used.
 Task<Result<std::unique_ptr<ExpirySession>>> open_expiry_session(asio::io_context& loop, std::vector<Dsn> dsns,
                                                                  Deadline deadline);
-
-namespace pg {
-Task<Result<std::unique_ptr<ExpirySession>>> open_expiry_session(asio::io_context& loop, Dsn dsn, Deadline deadline);
-}
-namespace sqlite {
-Result<std::unique_ptr<ExpirySession>> open_expiry_session(const Dsn& dsn);
-}
 
 }  // namespace tamis::storage

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "storage/backend.h"
 #include "storage/quarantine_sql.h"
 #include "storage/sql_runner.h"
 
@@ -193,11 +194,14 @@ Done check_shape(const SqlShape& shape, std::string_view shown) {
 Result<std::shared_ptr<QuarantineStore>> open_quarantine_store(std::vector<Dsn> dsns, QuarantineStoreOptions options) {
     if (dsns.empty())
         return fail(Errc::bad_input, "storage.storage_dsn: no DSN is given, so there is no quarantine to look into");
-    const auto kind = dsns.front().kind;
-    if (!std::ranges::all_of(dsns, [&](const Dsn& dsn) { return dsn.kind == kind; }))
-        return fail(Errc::bad_input, "storage.storage_dsn: all DSNs of a list must be of the same kind of database");
-    auto runner =
-        kind == Dsn::Kind::postgresql ? pg::open_runner(std::move(dsns), options) : sqlite::open_runner(std::move(dsns), options);
+    if (auto same = same_kind(dsns, "storage.storage_dsn"); !same) return std::unexpected(std::move(same.error()));
+    const Backend& backend = *dsns.front().backend;
+    if (backend.open.quarantine == nullptr)
+        return fail(Errc::bad_input, fmt::format("storage.storage_dsn: {} cannot keep a quarantine", backend.name));
+    return backend.open.quarantine(std::move(dsns), options);
+}
+
+std::shared_ptr<QuarantineStore> quarantine_over(std::shared_ptr<SqlRunner> runner) {
     return std::make_shared<Store>(std::move(runner));
 }
 

@@ -55,11 +55,7 @@ public:
 // check_shape - a Fault that says what is missing and what to do when the tables cannot be a quarantine
 Done check_shape(const SqlShape& shape, std::string_view shown);
 
-namespace pg {
-std::shared_ptr<SqlRunner> open_runner(std::vector<Dsn> dsns, const QuarantineStoreOptions& options);
-}
-namespace sqlite {
-std::shared_ptr<SqlRunner> open_runner(std::vector<Dsn> dsns, const QuarantineStoreOptions& options);
-}
+// quarantine_over - the quarantine of a backend whose runner this is
+std::shared_ptr<QuarantineStore> quarantine_over(std::shared_ptr<SqlRunner> runner);
 
 }  // namespace tamis::storage

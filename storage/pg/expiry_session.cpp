@@ -1,5 +1,5 @@
 // expiry_session - PostgreSQL: statements in pipeline mode, those that come again and again prepared; the turn is an advisory lock
-#include "storage/expiry_session.h"
+#include "storage/pg/expiry_session.h"
 
 #include <fmt/format.h>
 

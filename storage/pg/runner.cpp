@@ -1,11 +1,12 @@
 // runner - the quarantine's statements on PostgreSQL: unnamed statements in pipeline mode, one transaction for each run()
+#include "storage/pg/runner.h"
+
 #include <fmt/format.h>
 
 #include "storage/completion.h"
 #include "storage/pg/dialect.h"
 #include "storage/pg/questions.h"
 #include "storage/pg/reading_session.h"
-#include "storage/sql_runner.h"
 
 namespace tamis::storage::pg {
 namespace {

@@ -1,9 +1,7 @@
 // expiry_session - SQLite: every transaction takes the file's one write lock for itself, so hosts need no turn
-#include "storage/expiry_session.h"
+#include "storage/sqlite/expiry_session.h"
 
 #include <fmt/format.h>
-
-#include <filesystem>
 
 #include "storage/sqlite/catalogue.h"
 #include "storage/sqlite/database.h"
@@ -63,17 +61,15 @@ private:
 
 }  // namespace
 
-Result<std::unique_ptr<ExpirySession>> open_expiry_session(const Dsn& dsn) {
-    std::error_code ignored;
-    if (!std::filesystem::exists(dsn.path, ignored))
-        return fail(Errc::not_found, fmt::format("there is no database {} yet", dsn.path));
-    auto database = Database::open(dsn.path, dsn.named());
-    if (!database) return std::unexpected(std::move(database.error()));
+Task<Result<std::unique_ptr<ExpirySession>>> open_expiry_session(asio::io_context&, Dsn dsn, Deadline) {
+    if (is_absent(dsn)) co_return fail(Errc::not_found, fmt::format("there is no database {} yet", dsn.place));
+    auto database = Database::open(dsn.place, dsn.named());
+    if (!database) co_return std::unexpected(std::move(database.error()));
     auto catalogue = catalogue_of(**database);
-    if (!catalogue) return std::unexpected(std::move(catalogue.error()));
+    if (!catalogue) co_return std::unexpected(std::move(catalogue.error()));
     if (catalogue->table("msgs") == nullptr)
-        return fail(Errc::not_found, fmt::format("{}: there is no table msgs yet", dsn.named()));
-    return std::make_unique<Session>(std::move(*database), std::move(*catalogue), dsn.named());
+        co_return fail(Errc::not_found, fmt::format("{}: there is no table msgs yet", dsn.named()));
+    co_return std::make_unique<Session>(std::move(*database), std::move(*catalogue), dsn.named());
 }
 
 }  // namespace tamis::storage::sqlite

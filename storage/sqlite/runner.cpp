@@ -1,9 +1,10 @@
 // runner - the quarantine's statements on SQLite, on a thread of their own; a run() of several is one transaction
+#include "storage/sqlite/runner.h"
+
 #include <fmt/format.h>
 
 #include "storage/completion.h"
 #include "storage/no_room.h"
-#include "storage/sql_runner.h"
 #include "storage/sqlite/reader_thread.h"
 
 namespace tamis::storage::sqlite {

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "storage/pg/backend.h"
 #include "storage/quarantine_sql.h"
 #include "storage/schema.h"
 #include "storage/sqlite/database.h"
@@ -288,7 +289,7 @@ TEST_CASE("no page of a large quarantine scans a table, and pages fit together")
     if (!PgServer::is_wanted()) return;
     const auto database = server().make_database();
     const auto dsn = *parse_dsn(server().url(database));
-    server().query(database, std::string(schema_steps(Dsn::Kind::postgresql).front().sql));
+    server().query(database, std::string(schema_steps(pg::backend).front().sql));
     constexpr long long messages = 200'000;
     for (const auto& sql : quarantine_addresses()) server().query(database, sql);
     for (const auto& sql : quarantine_messages(1, messages)) server().query(database, sql);
