@@ -30,6 +30,7 @@
 namespace tamis::storage {
 
 class SchemaRules;  // storage/schema_rules.h
+class SqlDialect;   // storage/sql_dialect.h
 
 // DsnForms - the texts that a backend takes for a database of its kind
 struct DsnForms {
@@ -97,6 +98,7 @@ struct Backend {
     StoreOpeners open;
     SchemaTools schema;
     Diagnosis doctor;
+    const SqlDialect& (*sql)() = nullptr;  // for the statements that all share; null: its stores use none
 };
 
 // backends - every row there is

@@ -8,6 +8,7 @@
 #include "storage/pg/runner.h"
 #include "storage/pg/schema.h"
 #include "storage/pg/schema_rules.h"
+#include "storage/pg/sql_dialect.h"
 
 namespace tamis::storage::pg {
 namespace {
@@ -54,6 +55,7 @@ constinit const Backend backend{
                .grant = grant,
                .allow_connections = allow_connections,
                .make_writable = "SELECT pg_promote(), or ALTER SYSTEM RESET default_transaction_read_only"},
+    .sql = sql_dialect,
 };
 
 }  // namespace tamis::storage::pg

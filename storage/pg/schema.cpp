@@ -6,10 +6,10 @@
 #include <cstdlib>
 
 #include "base/text.h"
-#include "storage/partitions.h"
 #include "storage/pg/backend.h"
 #include "storage/pg/blocking.h"
 #include "storage/pg/catalogue.h"
+#include "storage/pg/partitions.h"
 #include "storage/schema_tool.h"
 
 namespace tamis::storage::pg {

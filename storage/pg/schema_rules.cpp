@@ -115,12 +115,11 @@ private:
             }
         }
         if (is_text(work.type("quarantine", "mail_text"))) {
-            Dialect dialect;
-            dialect.catalogue = work.catalogue;
             work.report.works.push_back(
                 "quarantine.mail_text is text: mail is stored as it is where the encoding allows, else escaped");
-            work.change("any byte of any mail is stored as it is, at half the work",
-                        {fmt::format("ALTER TABLE quarantine ALTER mail_text TYPE bytea USING {}", dialect.mail_text(""))});
+            work.change(
+                "any byte of any mail is stored as it is, at half the work",
+                {fmt::format("ALTER TABLE quarantine ALTER mail_text TYPE bytea USING {}", mail_text(work.catalogue, ""))});
         }
         const auto time = work.type("msgs", "time_iso");
         if (is_text(time) || time == "timestamp") {

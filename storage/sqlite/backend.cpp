@@ -8,6 +8,7 @@
 #include "storage/sqlite/runner.h"
 #include "storage/sqlite/schema.h"
 #include "storage/sqlite/schema_rules.h"
+#include "storage/sqlite/sql_dialect.h"
 
 namespace tamis::storage::sqlite {
 namespace {
@@ -49,6 +50,7 @@ constinit const Backend backend{
                .grants = nullptr,
                .instead_of_grants = "give the file to the user instead"},
     .doctor = {.probe = probe, .reach = reach, .grant = nullptr, .allow_connections = nullptr, .make_writable = {}},
+    .sql = sql_dialect,
 };
 
 }  // namespace tamis::storage::sqlite
