@@ -51,7 +51,7 @@ struct DsnForms {
 };
 
 // StoreOpeners - all return at once and keep trying: a database that is away is no failure of opening it. The lists are not
-// empty and all of this backend.
+// empty and all of this backend. Each may be null: who wants such a store is then told that there is none of this kind.
 struct StoreOpeners {
     std::shared_ptr<RecordStore> (*records)(std::vector<Dsn> dsns, const StoreOptions& options) = nullptr;
     // `changed` (may be empty) is called, on any thread, when the tables of policies may have changed

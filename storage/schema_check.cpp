@@ -89,6 +89,7 @@ void create(SchemaWork& work, const Backend& backend, const Names& names, std::s
         work.change(fmt::format("the table {} for {}", name, what), table_statements(backend, name), is_new);
     }
 }
+
 void find_groups(SchemaWork& work, const Backend& backend, Needed needed) {
     const auto missing = [&](const auto& names) {
         Names out;
