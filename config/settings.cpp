@@ -251,7 +251,6 @@ void load_tables(Settings& settings, Problems& problems) {
 }
 
 void load_storage(Settings& settings, const ConfigTable* table, Problems& problems) {
-    const std::string embedded = "sqlite:" + settings.server.state_dir + "/tamis.db";
     const auto load = [&](std::string_view key, std::vector<storage::Dsn>& into) {
         const auto* value = table == nullptr ? nullptr : table->find(key);
         const bool none = value != nullptr && value->array() != nullptr && value->array()->empty();
@@ -260,7 +259,7 @@ void load_storage(Settings& settings, const ConfigTable* table, Problems& proble
             into = storage::load_dsns(*value, fmt::format("storage.{}", key), problems);
             return;
         }
-        if (auto dsn = storage::parse_dsn(embedded)) into = {std::move(*dsn)};
+        if (auto dsn = storage::default_dsn(settings.server.state_dir)) into = {std::move(*dsn)};
         storage::name_entries(into, key);
     };
     load("storage_dsn", settings.storage_dsns);
@@ -288,73 +287,86 @@ bool takes_storage_dsn(const ConfigTable& config) {
     return table != nullptr && table->find("lookup_dsn") == nullptr && table->find("storage_dsn") != nullptr;
 }
 
-std::shared_ptr<const Settings> load_settings_file(const std::string& path, Problems& problems) {
-    auto settings = std::make_shared<Settings>();
-    settings->file = path;
+namespace {
+
+// read_config - the file as tables; nothing when a problem was added
+std::optional<ConfigTable> read_config(const std::string& path, Problems& problems) {
     std::ifstream stream(path, std::ios::binary);
     if (!stream) {
         problems.add({}, fmt::format("cannot be read: {}", std::error_code(errno, std::generic_category()).message()));
-        return settings;
+        return {};
     }
     std::ostringstream text;
     text << stream.rdbuf();
-    settings->config = parse_config(text.str(), problems);
-    const auto& config = settings->config;
+    auto config = parse_config(text.str(), problems);
     if (problems.none() && config.entries.empty())  // most likely half-written; all defaults are no configuration
         problems.add({}, "holds no settings at all");
-    if (!problems.none()) return settings;
-    const std::vector<std::string> sections = {"server",
-                                               "limits",
-                                               "log",
-                                               "policy",
-                                               "storage",
-                                               "open",
-                                               "notices",
-                                               "scanners",
-                                               "banks",
-                                               "bank_rules",
-                                               "sender_lists",
-                                               "recipients",
-                                               "recipient_patterns",
-                                               "banned",
-                                               "header_checks",
-                                               "release",
-                                               "control",
-                                               "retention"};
+    if (!problems.none()) return {};
+    return config;
+}
+
+void check_section_names(const ConfigTable& config, Problems& problems) {
+    static const std::vector<std::string> sections = {"server",
+                                                      "limits",
+                                                      "log",
+                                                      "policy",
+                                                      "storage",
+                                                      "open",
+                                                      "notices",
+                                                      "scanners",
+                                                      "banks",
+                                                      "bank_rules",
+                                                      "sender_lists",
+                                                      "recipients",
+                                                      "recipient_patterns",
+                                                      "banned",
+                                                      "header_checks",
+                                                      "release",
+                                                      "control",
+                                                      "retention"};
     for (const auto& [key, at] : config.keys)
-        if (std::find(sections.begin(), sections.end(), key) == sections.end())
-            detail::unknown_key("", key, at, sections, problems);
-    const auto* server = section(config, "server", problems);
-    const auto* storage = section(config, "storage", problems);
-    if (server != nullptr) load_settings(*server, "server", server_rows(), settings->server, problems);
-    if (const auto* table = section(config, "limits", problems))
-        load_settings(*table, "limits", limit_rows(), settings->limits, problems);
-    if (const auto* table = section(config, "log", problems)) load_settings(*table, "log", log_rows(), settings->log, problems);
-    if (const auto* table = section(config, "policy", problems)) {
-        load_settings(*table, "policy", policy_rows(), settings->policy, problems, policy::site_field_names());
-        policy::load_site_fields(*table, "policy", settings->site_policy, problems);
-    }
-    if (storage != nullptr)
-        load_settings(*storage, "storage", storage::storage_rows(), settings->storage, problems, {"lookup_dsn", "storage_dsn"});
+        if (std::ranges::find(sections, key) == sections.end()) detail::unknown_key("", key, at, sections, problems);
+}
+
+// load_rows - a section that is nothing but its rows; the section, or null when the file has none
+template <class Section>
+const ConfigTable* load_rows(const ConfigTable& config, std::string_view name, const std::vector<Setting<Section>>& rows,
+                             Section& into, Problems& problems, const std::vector<std::string>& others = {}) {
+    const auto* table = section(config, name, problems);
+    if (table != nullptr) load_settings(*table, name, rows, into, problems, others);
+    return table;
+}
+
+}  // namespace
+
+// The order counts for what is derived: notices and releases go where mail goes, copies where [policy] says, and the storage is
+// asked for only when something is kept there.
+std::shared_ptr<const Settings> load_settings_file(const std::string& path, Problems& problems) {
+    auto settings = std::make_shared<Settings>();
+    settings->file = path;
+    auto read = read_config(path, problems);
+    if (!read) return settings;
+    settings->config = std::move(*read);
+    const auto& config = settings->config;
+    check_section_names(config, problems);
+    const auto* server = load_rows(config, "server", server_rows(), settings->server, problems);
+    load_rows(config, "limits", limit_rows(), settings->limits, problems);
+    load_rows(config, "log", log_rows(), settings->log, problems);
+    const auto* policy = load_rows(config, "policy", policy_rows(), settings->policy, problems, policy::site_field_names());
+    if (policy != nullptr) policy::load_site_fields(*policy, "policy", settings->site_policy, problems);
+    const auto* storage =
+        load_rows(config, "storage", storage::storage_rows(), settings->storage, problems, {"lookup_dsn", "storage_dsn"});
     settings->open = open::load_open_settings(section(config, "open", problems), problems);
-    if (const auto* table = section(config, "header_checks", problems))
-        load_settings(*table, "header_checks", policy::header_rows(), settings->header_checks, problems);
-    const auto* notices = section(config, "notices", problems);
-    if (notices != nullptr) load_settings(*notices, "notices", notice_rows(), settings->notices, problems);
+    load_rows(config, "header_checks", policy::header_rows(), settings->header_checks, problems);
+    const auto* notices = load_rows(config, "notices", notice_rows(), settings->notices, problems);
     derive(*settings, server, problems);
     load_tables(*settings, problems);
     derive_notices(*settings, notices, problems);
-    const auto* release = section(config, "release", problems);
-    if (release != nullptr) load_settings(*release, "release", quarantine::release_rows(), settings->release, problems);
-    derive_release(*settings, release, problems);
-    const auto* control = section(config, "control", problems);
-    if (control != nullptr) load_settings(*control, "control", control_rows(), settings->control, problems);
-    derive_control(*settings, control, problems);
-    const auto* retention = section(config, "retention", problems);
-    if (retention != nullptr) load_settings(*retention, "retention", storage::retention_rows(), settings->retention, problems);
+    derive_release(*settings, load_rows(config, "release", quarantine::release_rows(), settings->release, problems), problems);
+    derive_control(*settings, load_rows(config, "control", control_rows(), settings->control, problems), problems);
+    const auto* retention = load_rows(config, "retention", storage::retention_rows(), settings->retention, problems);
     settings->expiry = storage::expire_options(settings->retention, retention, problems);
-    const auto* policy = config.find("policy");
-    settings->quarantine = quarantine_options(*settings, policy == nullptr ? nullptr : policy->table(), problems);
+    settings->quarantine = quarantine_options(*settings, policy, problems);
     load_storage(*settings, storage, problems);
     check_texts(*settings, problems);
     return settings;

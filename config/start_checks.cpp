@@ -272,7 +272,7 @@ std::vector<UsedPath> used_paths(const Settings& settings) {
     for (const auto& [key, dsns] :
          {std::pair{"lookup_dsn", &settings.lookup_dsns}, std::pair{"storage_dsn", &settings.storage_dsns}})
         for (const auto& dsn : *dsns)
-            if (dsn.kind == storage::Dsn::Kind::sqlite && value("storage", key) != nullptr) add("storage", key, dsn.path, true);
+            if (value("storage", key) != nullptr) add("storage", key, dsn.file, true);
     add("server", "tls_certificate", server.tls_certificate, false);
     add("server", "tls_key", server.tls_key, false);
     add("server", "forward_ca", server.forward_ca, false);

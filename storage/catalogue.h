@@ -10,7 +10,7 @@ namespace tamis::storage {
 
 struct Column {
     std::string name;
-    std::string type;  // PostgreSQL's typname (varchar, bpchar, bytea, text, int4, timestamptz), SQLite's declared type
+    std::string type;  // as the backend names it: PostgreSQL's typname (varchar, bpchar, bytea, ...), SQLite's declared type
     int width = 0;     // of varchar(n) and char(n); 0: no limit
     bool is_not_null = false;
     bool has_default = false;  // or fills itself (serial, identity, generated)
@@ -48,9 +48,9 @@ struct Catalogue {
     std::vector<Table> tables;  // those of amavisd that are there
     std::string encoding;       // UTF8, SQL_ASCII, LATIN1, ...
     bool is_writable = true;    // false: a standby, or default_transaction_read_only
-    int server_version = 0;     // 150004
-    bool has_steps = false;     // PostgreSQL: the table tamis_schema is there
-    int last_step = 0;          // of schema/, as it or PRAGMA user_version says; read by read_catalogue() only
+    int server_version = 0;     // as the backend numbers it: 150004; 0: it has none
+    bool has_steps = false;     // it remembers the steps of schema/
+    int last_step = 0;          // of schema/, as it remembers; read by read_catalogue() and for `tamis doctor` only
 
     const Table* table(std::string_view wanted) const {
         const auto found = std::ranges::find(tables, wanted, &Table::name);

@@ -39,9 +39,6 @@ private:
     std::vector<Piece> pieces_;
 };
 
-// same_kind - all DSNs of one list lead to databases of the same kind; an empty list is a Fault
-Done same_kind(const std::vector<Dsn>& dsns, std::string_view setting);
-
 // CustomLookups - the site's own statements; nothing is ours
 struct CustomLookups {
     std::optional<CustomStatement> policy, wblist;

@@ -6,6 +6,7 @@
 
 #include "base/counted.h"
 #include "base/text.h"
+#include "storage/backend.h"
 #include "storage/expire_run.h"
 
 namespace tamis::storage {
@@ -22,10 +23,11 @@ Task<Result<std::unique_ptr<ExpirySession>>> open_expiry_session(asio::io_contex
     auto code = make_error_code(Errc::unavailable);
     for (std::size_t i = 0; i < dsns.size(); ++i) {
         const auto& dsn = dsns[i];
-        if (dsn.kind == Dsn::Kind::sqlite) co_return sqlite::open_expiry_session(dsn);
+        if (dsn.backend->open.expiry == nullptr)
+            co_return fail(Errc::bad_input, fmt::format("{}: nothing expires in {}", dsn.named(), dsn.backend->name));
         auto session =
-            co_await pg::open_expiry_session(loop, dsn, deadline.sooner(deadline.left() / static_cast<int>(dsns.size() - i)));
-        if (session) co_return session;
+            co_await dsn.backend->open.expiry(loop, dsn, deadline.sooner(deadline.left() / static_cast<int>(dsns.size() - i)));
+        if (session || session.error().is(Errc::not_found)) co_return session;
         troubles += (troubles.empty() ? "" : "; ") + session.error().detail;
         code = session.error().code;
     }

@@ -1,4 +1,4 @@
-// expire_partitions - the part of a run that makes and drops partitions (PostgreSQL)
+// expire_partitions - the part of a run that makes and drops partitions
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,9 +10,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds detach_limit{10'000};
+constexpr milliseconds alone_limit{10'000};
 constexpr int tries = 30;
-constexpr int detach_concurrently = 140'000;  // server version
 
 const PartitionedTable* table_of(const std::vector<PartitionedTable>& tables, std::string_view name) {
     const auto found = std::ranges::find(tables, name, &PartitionedTable::name);
@@ -30,10 +29,10 @@ const Partition* same_in(const std::vector<PartitionedTable>& tables, std::strin
 }  // namespace
 
 Task<Done> ExpireRun::keep_partitions() {
-    if (!is_postgresql()) co_return Done{};
-    auto rows = co_await read_one(partitions_query());
+    if (session_->partitions() == nullptr) co_return Done{};
+    auto rows = co_await read_one(session_->partitions()->query());
     if (!rows) co_return std::unexpected(std::move(rows.error()));
-    auto tables = partitioned_tables(*rows);
+    auto tables = session_->partitions()->tables(*rows);
     if (tables.empty()) co_return Done{};
     if (auto made = co_await make_partitions(tables); !made) co_return made;
     if (!options_.removes || !options_.drops_partitions) co_return Done{};
@@ -54,26 +53,34 @@ Task<Done> ExpireRun::make_partitions(const std::vector<PartitionedTable>& table
         }
         for (const auto& one : missing) {
             if (!options_.dry_run) {
-                std::vector<SqlQuery> queries;
-                for (const auto& statement : one.statements) queries.emplace_back().sql = statement;
-                Result<std::vector<SqlRows>> made = std::vector<SqlRows>{};
-                for (int i = 0; i < tries; ++i) {
-                    Pace pace{2, 1, 2};
-                    made = co_await write(queries, pace, false);
-                    if (made || !made.error().is(Errc::timeout)) break;
-                }
+                auto made = co_await patiently(session_->partitions()->make(one), false);
                 if (!made && made.error().is(Errc::unavailable)) {
                     report_.remarks.push_back(
                         fmt::format("the partition {} could not be made, without it mail of its week cannot be recorded: {}",
                                     one.name, made.error().detail));
                     break;
                 }
-                if (!made) co_return std::unexpected(std::move(made.error()));
+                if (!made) co_return made;
             }
             report_.created.push_back(one.name);
         }
     }
     co_return Done{};
+}
+
+// patiently - all of them in one transaction, tried again while somebody's lock is in the way; `may_stop`: not when
+// the run is over
+Task<Done> ExpireRun::patiently(std::vector<std::string> statements, bool may_stop) {
+    std::vector<SqlQuery> queries;
+    for (auto& statement : statements) queries.push_back({std::move(statement)});
+    Done done;
+    for (int i = 0; i < tries; ++i) {
+        Pace pace{2, 1, 2};
+        auto answers = co_await write(queries, pace, false);
+        done = answers ? Done{} : Done(std::unexpected(answers.error()));
+        if (done || !done.error().is(Errc::timeout) || (may_stop && is_over())) break;
+    }
+    co_return done;
 }
 
 // is_past - nothing in the partition, and nothing that may still come into it, is younger than the age
@@ -83,7 +90,7 @@ Task<Result<bool>> ExpireRun::is_past(Partition partition, Age age) {
     const auto end = partition.end();
     if (end && end->time_since_epoch().count() > *before) co_return false;
     SqlQuery query;
-    query.sql = fmt::format("SELECT max(time_num) FROM {}", partition.name);
+    query.sql = fmt::format("SELECT max(time_num) FROM {}", partition.rows);
     auto newest = co_await read_one(std::move(query));
     if (!newest) co_return std::unexpected(std::move(newest.error()));
     const auto time = newest->empty() || !newest->front().front() ? std::nullopt : newest->front().front();
@@ -131,7 +138,7 @@ Task<Done> ExpireRun::find_past_copies(const std::vector<PartitionedTable>& tabl
         query.sql = fmt::format(
             "SELECT 1 FROM {} m JOIN msgrcpt w ON w.mail_id = m.mail_id AND w.partition_tag = m.partition_tag "
             "WHERE m.quar_type <> ' ' AND w.rs IN ('p', 't') LIMIT 1",
-            records->name);
+            records->rows);
         auto wanted = co_await read_one(std::move(query));
         if (!wanted) co_return std::unexpected(std::move(wanted.error()));
         if (wanted->empty()) past_copies_.push_back(partition);
@@ -153,41 +160,19 @@ Task<Done> ExpireRun::drop_copies() {
     co_return Done{};
 }
 
-// drop - detached first: that locks nobody out (PostgreSQL 14 and later), or only for a moment that is tried again
 Task<bool> ExpireRun::drop(Partition partition, bool has_default) {
     if (options_.dry_run) {
         report_.dropped.push_back(partition.name);
         co_return true;
     }
-    Done detached;
-    const auto begin = fmt::format("ALTER TABLE {} DETACH PARTITION {}", partition.table, partition.name);
-    if (partition.is_detaching) {
-        detached = co_await session_->run_alone(begin + " FINALIZE", detach_limit);
-    } else if (!has_default && session_->catalogue().server_version >= detach_concurrently) {
-        detached = co_await session_->run_alone(begin + " CONCURRENTLY", detach_limit);
-    } else {
-        for (int i = 0; i < tries; ++i) {
-            std::vector<SqlQuery> queries(1);
-            queries.front().sql = begin;
-            Pace pace{2, 1, 2};
-            auto answers = co_await write(std::move(queries), pace, false);
-            detached = answers ? Done{} : Done(std::unexpected(answers.error()));
-            if (detached || !detached.error().is(Errc::timeout) || is_over()) break;
-        }
+    Done done;
+    for (auto& step : session_->partitions()->drop(partition, has_default)) {
+        done = step.is_alone ? co_await session_->run_alone(std::move(step.sql), alone_limit)
+                             : co_await patiently({std::move(step.sql)}, true);
+        if (!done) break;
     }
-    if (detached) {
-        for (int i = 0; i < tries; ++i) {
-            std::vector<SqlQuery> queries(1);
-            queries.front().sql = fmt::format("DROP TABLE {}", partition.name);
-            Pace pace{2, 1, 2};
-            auto answers = co_await write(std::move(queries), pace, false);
-            detached = answers ? Done{} : Done(std::unexpected(answers.error()));
-            if (detached || !detached.error().is(Errc::timeout) || is_over()) break;
-        }
-    }
-    if (!detached) {
-        report_.remarks.push_back(
-            fmt::format("the partition {} could not be dropped: {}", partition.name, detached.error().detail));
+    if (!done) {
+        report_.remarks.push_back(fmt::format("the partition {} could not be dropped: {}", partition.name, done.error().detail));
         co_return false;
     }
     report_.dropped.push_back(partition.name);

@@ -21,19 +21,18 @@ constexpr milliseconds read_limit{20'000};
 constexpr std::size_t window_limit = 20'000;  // candidates at once; more come in one second only when somebody imported them
 constexpr double large = 400;                 // cost from which a copy is taken in pieces
 constexpr int tries = 60;                     // of one transaction that is broken off again and again
-constexpr milliseconds horizon_wait{30'000};
 
 double cost_of(const Candidate& message) {
     return message.has_stored_copy() ? 1.5 + static_cast<double>(message.size) / 16'384 : 1;
 }
 
-std::int64_t time_of(const SqlRows& rows, std::int64_t otherwise) {
+}  // namespace
+
+std::int64_t ExpireRun::time_of(const SqlRows& rows, std::int64_t otherwise) {
     if (rows.empty() || rows.front().empty() || !rows.front().front()) return otherwise;
     return static_cast<std::int64_t>(
         parse_unsigned(*rows.front().front(), INT64_MAX).value_or(static_cast<std::uint64_t>(otherwise)));
 }
-
-}  // namespace
 
 void ExpireRun::Pace::learn(Clock::duration took, bool was_full) {
     const double factor =
@@ -57,7 +56,7 @@ Task<Done> ExpireRun::open() {
     auto session = co_await open_expiry_session(loop_, dsns_, Deadline::in(options_.connect_limit));
     if (!session) co_return std::unexpected(std::move(session.error()));
     session_ = std::move(*session);
-    sql_ = std::make_unique<ExpirySql>(session_->catalogue(), session_->is_postgresql());
+    sql_ = &session_->statements();
     if (auto fine = sql_->check(); !fine && options_.removes)
         co_return fail(fine.error().code, fmt::format("{}: {}", session_->shown(), fine.error().detail));
     if (options_.dry_run) co_return Done{};
@@ -87,7 +86,7 @@ Task<ExpireRun::Answers> ExpireRun::read(std::vector<SqlQuery> queries) {
     const auto begin = Clock::now();
     auto answers = co_await session_->run(std::move(queries), read_limit, Access::read);
     read_for_ = Clock::now() - begin;
-    co_await rest(read_for_, answers && !answers->empty() ? std::max<std::size_t>(1, answers->back().size()) : 0);
+    co_await rest(read_for_, answers && !answers->empty() ? std::max<std::size_t>(1, answers->back().rows.size()) : 0);
     co_return answers;
 }
 
@@ -96,7 +95,7 @@ Task<Result<SqlRows>> ExpireRun::read_one(SqlQuery query) {
     queries.push_back(std::move(query));
     auto answers = co_await read(std::move(queries));
     if (!answers) co_return std::unexpected(std::move(answers.error()));
-    co_return std::move(answers->front());
+    co_return std::move(answers->front().rows);
 }
 
 // write - one transaction; Errc::timeout when it was too much at once
@@ -199,7 +198,7 @@ Task<Done> ExpireRun::take_batch(const Walk& walk, Due what, std::vector<Candida
         const auto now = left.first(size);
         double cost = 0;
         for (const auto& message : now) cost += cost_of(message);
-        Answers answers = std::vector<SqlRows>{};
+        Answers answers = std::vector<SqlAnswer>{};
         const auto asked = options_.dry_run ? Asked::counted : what == Due::copy ? Asked::expired_copies : Asked::deleted_records;
         if (options_.dry_run) {
             answers = co_await read(sql_->count_rows(now));
@@ -246,8 +245,8 @@ Task<Done> ExpireRun::take_large(const Walk& walk, Due what, Candidate message) 
         auto answers = co_await write(std::move(queries), pieces, true);
         if (!answers && answers.error().is(Errc::timeout) && ++attempt < tries) continue;
         if (!answers) co_return std::unexpected(std::move(answers.error()));
-        gone += answers->front().size();
-        if (answers->front().size() < most) break;
+        gone += answers->front().changed;
+        if (answers->front().changed < most) break;
     }
     if (is_over()) co_return Done{};
     if (what != Due::copy) {
@@ -275,130 +274,6 @@ void ExpireRun::note(const Walk& walk, Due what, std::span<const Candidate> mess
     (walk.kind == Walk::Kind::incomplete ? report_.incomplete : report_.records) += done;
 }
 
-// remove_orphans - rows of msgrcpt or quarantine without their message, along the primary key
-Task<Done> ExpireRun::remove_orphans(std::string table) {
-    if (!sql_->can_walk(table)) {
-        report_.remarks.push_back(fmt::format(
-            "{} has no index that begins with mail_id or partition_tag: rows without a message were not looked for", table));
-        co_return Done{};
-    }
-    std::uint64_t& count = table == "quarantine" ? report_.orphan_chunks : report_.orphan_recipients;
-    std::optional<ExpirySql::Piece> after;
-    Pace window{2000, 200, 20'000};
-    while (!is_over()) {
-        auto rows = co_await read_one(sql_->pieces(table, after, window.size()));
-        if (!rows) co_return std::unexpected(std::move(rows.error()));
-        if (rows->empty()) co_return Done{};
-        window.learn(read_for_, true);
-        std::vector<ExpirySql::Piece> orphans;
-        for (const auto& row : *rows) {
-            after = ExpirySql::piece_of(row);
-            if (after->is_orphan) orphans.push_back(*after);
-        }
-        std::span<const ExpirySql::Piece> left(orphans);
-        for (int attempt = 0; !left.empty() && !is_over();) {
-            const auto size = std::min(left.size(), small_.size());
-            if (options_.dry_run) {
-                count += left.size();
-                break;
-            }
-            std::vector<SqlQuery> queries;
-            queries.push_back(sql_->delete_orphans(table, left.first(size)));
-            auto answers = co_await write(std::move(queries), small_, size == small_.size(), size);
-            if (!answers && answers.error().is(Errc::timeout) && ++attempt < tries) continue;
-            if (!answers) co_return std::unexpected(std::move(answers.error()));
-            count += answers->front().size();
-            left = left.subspan(size);
-        }
-    }
-    report_.is_complete = false;
-    co_return Done{};
-}
-
-// remove_addresses - that nobody refers to. New ones are left alone for an hour: amavisd writes an address long before the
-// record that refers to it.
-Task<Done> ExpireRun::remove_addresses() {
-    if (!sql_->can_find_users()) {
-        report_.remarks.emplace_back(
-            "without indexes on msgs.sid and msgrcpt.rid, addresses that nobody refers to were not looked for");
-        co_return Done{};
-    }
-    auto newest = co_await read_one(sql_->newest_address(options_.now - 3600));
-    if (!newest) co_return std::unexpected(std::move(newest.error()));
-    const auto last = time_of(*newest, 0);
-    Pace window{1000, 100, 10'000};
-    for (std::int64_t after = 0; after < last && !is_over();) {
-        auto rows = co_await read_one(sql_->unused_addresses(after, last, window.size()));
-        if (!rows) co_return std::unexpected(std::move(rows.error()));
-        if (rows->empty()) co_return Done{};
-        window.learn(read_for_, true);
-        std::vector<std::int64_t> unused;
-        for (const auto& row : *rows) {
-            after = time_of({row}, after);
-            const auto alone = row.at(1).value_or("");
-            if (alone == "t" || alone == "1") unused.push_back(after);
-        }
-        if (auto done = co_await delete_addresses(std::move(unused)); !done) co_return done;
-    }
-    if (is_over()) report_.is_complete = false;
-    co_return Done{};
-}
-
-Task<Done> ExpireRun::delete_addresses(std::vector<std::int64_t> ids) {
-    if (options_.dry_run) {
-        report_.addresses += ids.size();
-        co_return Done{};
-    }
-    std::span<const std::int64_t> left(ids);
-    for (int attempt = 0; !left.empty() && !is_over();) {
-        const auto size = std::min(left.size(), small_.size());
-        auto answers = co_await write(sql_->delete_addresses(left.first(size)), small_, size == small_.size(), size);
-        if (!answers && answers.error().is(Errc::timeout) && ++attempt < tries) continue;
-        if (!answers &&
-            answers.error().is(Errc::refused)) {  // a foreign key saw a new message that our statement could not see yet
-            small_.shrink();
-            if (size == 1) left = left.subspan(1);
-            continue;
-        }
-        if (!answers) co_return std::unexpected(std::move(answers.error()));
-        left = left.subspan(size);
-        std::vector<ExpirySql::Address> deleted;
-        for (const auto& row : answers->front()) deleted.push_back(ExpirySql::address_of(row));
-        report_.addresses += deleted.size();
-        if (answers->size() < 2 || deleted.empty()) continue;  // SQLite: nobody wrote meanwhile
-        if (auto done = co_await restore_used(std::move(deleted), static_cast<std::uint64_t>(time_of(answers->at(1), 0))); !done)
-            co_return done;
-    }
-    co_return Done{};
-}
-
-// restore_used - a message may have been written at the same moment with the number of an address that was going. When all
-// transactions of that time are over, addresses that are used after all come back.
-Task<Done> ExpireRun::restore_used(std::vector<ExpirySql::Address> deleted, std::uint64_t transaction) {
-    const auto patience = Deadline::in(horizon_wait);
-    for (;;) {
-        std::vector<SqlQuery> queries;
-        queries.push_back(sql_->oldest_transaction());
-        auto oldest = co_await session_->run(std::move(queries), read_limit, Access::read);
-        if (!oldest) co_return std::unexpected(std::move(oldest.error()));
-        if (static_cast<std::uint64_t>(time_of(oldest->front(), 0)) > transaction || patience.passed()) break;
-        pause_.expires_after(milliseconds(10));
-        co_await pause_.async_wait(as_result);
-    }
-    auto used = co_await read_one(sql_->used_addresses(deleted));
-    if (!used) co_return std::unexpected(std::move(used.error()));
-    for (const auto& row : *used) {
-        const auto id = time_of({row}, 0);
-        const auto address = std::ranges::find(deleted, id, &ExpirySql::Address::id);
-        if (address == deleted.end()) continue;
-        auto restored = co_await write_small([&] { return sql_->restore_address(*address); });
-        if (!restored) co_return std::unexpected(std::move(restored.error()));
-        ++report_.restored_addresses;
-        --report_.addresses;
-    }
-    co_return Done{};
-}
-
 Task<Done> ExpireRun::find_oldest(const std::vector<Walk>& walks) {
     for (const auto& [kind, into] :
          {std::pair{Walk::Kind::records, &report_.oldest_record}, std::pair{Walk::Kind::copies, &report_.oldest_copy}}) {
@@ -419,26 +294,27 @@ Task<Result<std::int64_t>> ExpireRun::number(std::string sql) {
     co_return time_of(*rows, 0);
 }
 
-// free_pages - SQLite: what became free goes back to the disk
+// free_pages - what became free goes back to the disk, where it does not do so by itself
 Task<Done> ExpireRun::free_pages() {
-    if (is_postgresql() || options_.dry_run) co_return Done{};
-    if (options_.vacuums) co_return co_await session_->run_alone("PRAGMA auto_vacuum = INCREMENTAL; VACUUM", read_limit);
-    auto mode = co_await number("PRAGMA auto_vacuum");
-    if (!mode) co_return std::unexpected(std::move(mode.error()));
-    if (*mode != 2 || !options_.frees_pages) co_return Done{};
-    Pace pages{100, 10, 5000};
+    const auto* pages = session_->free_pages();
+    if (pages == nullptr || options_.dry_run) co_return Done{};
+    if (options_.vacuums) co_return co_await session_->run_alone(pages->vacuum, read_limit);
+    auto can_release = co_await number(pages->can_release);
+    if (!can_release) co_return std::unexpected(std::move(can_release.error()));
+    if (*can_release != 1 || !options_.frees_pages) co_return Done{};
+    Pace pace{100, 10, 5000};
     while (!is_over()) {
-        auto free = co_await number("PRAGMA freelist_count");
+        auto free = co_await number(pages->count);
         if (!free) co_return std::unexpected(std::move(free.error()));
         if (*free == 0) co_return Done{};
         const auto begin = Clock::now();
-        auto done = co_await session_->run_alone(fmt::format("PRAGMA incremental_vacuum({})", pages.size()), limit);
+        auto done = co_await session_->run_alone(pages->release(pace.size()), limit);
         const auto took = Clock::now() - begin;
         if (!done) co_return done;
         report_.longest_transaction =
             std::max(report_.longest_transaction, std::chrono::duration_cast<std::chrono::microseconds>(took));
-        report_.pages += std::min(static_cast<std::uint64_t>(*free), static_cast<std::uint64_t>(pages.size()));
-        pages.learn(took, true);
+        report_.pages += std::min(static_cast<std::uint64_t>(*free), static_cast<std::uint64_t>(pace.size()));
+        pace.learn(took, true);
         co_await rest(took, 0);
     }
     co_return Done{};

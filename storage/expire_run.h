@@ -36,12 +36,11 @@ public:
 
     bool is_over() const { return stop_ || until_.passed(); }
     ExpireReport& report() { return report_; }
-    bool is_postgresql() const { return session_->is_postgresql(); }
 
 private:
     using Clock = std::chrono::steady_clock;
     using Access = ExpirySession::Access;
-    using Answers = Result<std::vector<SqlRows>>;
+    using Answers = Result<std::vector<SqlAnswer>>;
 
     // Pace - of one kind of work: how much of it fits into the time aimed at
     struct Pace {
@@ -54,6 +53,9 @@ private:
         bool is_least() const { return amount <= least; }
         std::size_t size() const { return static_cast<std::size_t>(amount); }
     };
+
+    // time_of - the first value of the rows
+    static std::int64_t time_of(const SqlRows& rows, std::int64_t otherwise);
 
     Task<Answers> read(std::vector<SqlQuery> queries);
     Task<Answers> write(std::vector<SqlQuery> queries, Pace& pace, bool was_full, std::size_t messages = 0);
@@ -71,6 +73,7 @@ private:
     Task<Done> make_partitions(const std::vector<PartitionedTable>& tables);
     Task<Done> drop_records(std::vector<PartitionedTable>& tables);
     Task<Done> find_past_copies(const std::vector<PartitionedTable>& tables);
+    Task<Done> patiently(std::vector<std::string> statements, bool may_stop);
     Task<bool> drop(Partition partition, bool has_default);
     Task<Result<bool>> is_past(Partition partition, Age age);
 
@@ -82,7 +85,7 @@ private:
     const Deadline until_;
     asio::steady_timer pause_;
     Session session_;
-    std::unique_ptr<ExpirySql> sql_;
+    const ExpirySql* sql_ = nullptr;  // the session's
     ExpireReport report_;
     Clock::duration read_for_{};          // what the last read took
     int misses_ = 0;                      // transactions in a row that were broken off

@@ -1,6 +1,7 @@
 // expiry_session - one connection of its own for `tamis expire` and the daemon's timer: short transactions, one host at a time
 //
-// Everything on the io_context it was opened for. SQLite blocks that thread for the length of a transaction.
+// Everything on the io_context it was opened for. A database that is a file may block that thread for the length of a
+// transaction.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -12,19 +13,29 @@
 #include "base/async.h"
 #include "base/deadline.h"
 #include "base/result.h"
-#include "storage/catalogue.h"
 #include "storage/dsn.h"
-#include "storage/sql_runner.h"
+#include "storage/expiry_sql.h"
+#include "storage/partitions.h"
 
 namespace tamis::storage {
+
+// FreePages - for a database whose free space does not go back to the disk by itself; the first and the last cannot be in a
+// transaction
+struct FreePages {
+    std::string vacuum;       // the whole of it anew: nobody can write meanwhile
+    std::string can_release;  // 1 when that can be done in small steps
+    std::string count;        // how many pages are free
+    std::string (*release)(std::size_t most) = nullptr;
+};
 
 class ExpirySession {
 public:
     enum class Access { read, write };
     virtual ~ExpirySession() = default;
 
-    virtual const Catalogue& catalogue() const = 0;
-    virtual bool is_postgresql() const = 0;
+    virtual const ExpirySql& statements() const = 0;
+    virtual const PartitionSql* partitions() const { return nullptr; }  // null: tables are never divided here
+    virtual const FreePages* free_pages() const { return nullptr; }
     virtual const std::string& shown() const = 0;  // the DSN
 
     // take_turn - whether this host may work now; false: another one is at it. Holds as long as the session. Behind a pooler
@@ -34,25 +45,19 @@ public:
     // matter, the session ends anyway.
     virtual Task<void> give_turn_back() = 0;
 
-    // run - all of them as one transaction; the rows of each. What takes longer than the limit, or waits for somebody's lock,
+    // run - all of them as one transaction; the answer to each. What takes longer than the limit, or waits for somebody's lock,
     // is rolled back: Errc::timeout, try with less. Errc::closed: the connection or the primary is gone, open a new session.
     // Errc::refused: a foreign key stands against it. Errc::unavailable: anything else that the server says.
-    virtual Task<Result<std::vector<SqlRows>>> run(std::vector<SqlQuery> queries, std::chrono::milliseconds limit,
-                                                   Access access) = 0;
+    virtual Task<Result<std::vector<SqlAnswer>>> run(std::vector<SqlQuery> queries, std::chrono::milliseconds limit,
+                                                     Access access) = 0;
 
     // run_alone - a statement that must not be in a transaction; the same faults
     virtual Task<Done> run_alone(std::string sql, std::chrono::milliseconds limit) = 0;
 };
 
-// open_expiry_session - on the first database of the list that answers and can be written. The Fault names all that do not.
+// open_expiry_session - on the first database of the list that answers and can be written. The Fault names all that do not;
+// Errc::not_found: there is nothing yet at the place that is used.
 Task<Result<std::unique_ptr<ExpirySession>>> open_expiry_session(asio::io_context& loop, std::vector<Dsn> dsns,
                                                                  Deadline deadline);
-
-namespace pg {
-Task<Result<std::unique_ptr<ExpirySession>>> open_expiry_session(asio::io_context& loop, Dsn dsn, Deadline deadline);
-}
-namespace sqlite {
-Result<std::unique_ptr<ExpirySession>> open_expiry_session(const Dsn& dsn);
-}
 
 }  // namespace tamis::storage

@@ -60,9 +60,6 @@ struct LookupOptions {
     std::optional<std::chrono::milliseconds> round = {};  // PostgreSQL: the time to try every DSN once; nothing: 5 s for each
 };
 
-// notify_channel - what schema/postgresql/optional-notify.sql sends after a change of the four tables
-constexpr const char* notify_channel = "tamis_policy";
-
 // open_lookup_store - starts the store's thread; succeeds also when the database is away. Faults are only for what can
 // never work: an unknown scheme, a custom statement without a placeholder.
 Result<std::shared_ptr<LookupStore>> open_lookup_store(std::vector<Dsn> dsns, LookupOptions options);

@@ -1,18 +1,12 @@
-// open_lookups - from a list of DSNs to the backend that answers lookups: one line per kind of database
+// open_lookups - from a list of DSNs to what their backend answers lookups with
+#include <fmt/format.h>
+
+#include "storage/backend.h"
 #include "storage/custom_statement.h"
 #include "storage/lookup_cache.h"
 #include "storage/lookup_store.h"
-#include "storage/pg/lookups.h"
-#include "storage/sqlite/lookups.h"
 
 namespace tamis::storage {
-
-Done same_kind(const std::vector<Dsn>& dsns, std::string_view setting) {
-    if (dsns.empty()) return fail(Errc::bad_input, std::string(setting) + ": no DSN is given");
-    const auto kind = dsns.front().kind;
-    if (std::ranges::all_of(dsns, [&](const Dsn& dsn) { return dsn.kind == kind; })) return {};
-    return fail(Errc::bad_input, std::string(setting) + ": all DSNs of a list must be of the same kind of database");
-}
 
 namespace {
 
@@ -38,19 +32,21 @@ Result<std::shared_ptr<LookupStore>> open_lookup_store(std::vector<Dsn> dsns, Lo
     if (auto fine = same_kind(dsns, "storage.lookup_dsn"); !fine) return std::unexpected(std::move(fine.error()));
     auto custom = custom_lookups(options);
     if (!custom) return std::unexpected(std::move(custom.error()));
+    const Backend& backend = *dsns.front().backend;
+    if (backend.open.lookups == nullptr)
+        return fail(Errc::bad_input, fmt::format("storage.lookup_dsn: {} cannot keep policies", backend.name));
     const auto cache = options.cache.count() > 0 ? std::make_shared<LookupCache>(options.cache) : nullptr;
-    std::shared_ptr<LookupStore> store;
-    if (dsns.front().kind == Dsn::Kind::postgresql)
-        store = pg::open_lookups(std::move(dsns), options, std::move(*custom),
-                                 cache ? std::function<void()>([cache] { cache->clear(); }) : nullptr);
-    else store = sqlite::open_lookups(std::move(dsns), options, std::move(*custom));
+    auto store = backend.open.lookups(std::move(dsns), options, std::move(*custom),
+                                      cache ? std::function<void()>([cache] { cache->clear(); }) : nullptr);
     return cache ? cached(std::move(store), cache) : store;
 }
 
 Result<std::shared_ptr<PenPalStore>> open_pen_pals(std::vector<Dsn> dsns, LookupOptions options) {
     if (auto fine = same_kind(dsns, "storage.storage_dsn"); !fine) return std::unexpected(std::move(fine.error()));
-    if (dsns.front().kind == Dsn::Kind::postgresql) return pg::open_pen_pals(std::move(dsns), options);
-    return sqlite::open_pen_pals(std::move(dsns), options);
+    const Backend& backend = *dsns.front().backend;
+    if (backend.open.pen_pals == nullptr)
+        return fail(Errc::bad_input, fmt::format("storage.storage_dsn: {} cannot tell who wrote to whom", backend.name));
+    return backend.open.pen_pals(std::move(dsns), options);
 }
 
 }  // namespace tamis::storage

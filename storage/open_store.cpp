@@ -1,19 +1,16 @@
-// open_store - from a list of DSNs to the backend that serves them: one line per kind of database
-#include "storage/custom_statement.h"
-#include "storage/dsn.h"
-#include "storage/pg/records.h"
-#include "storage/sqlite/records.h"
-#include "storage/store.h"
+// open_store - from a list of DSNs to the store of their backend
+#include <fmt/format.h>
+
+#include "storage/backend.h"
 
 namespace tamis::storage {
 
 Result<std::shared_ptr<RecordStore>> open_record_store(std::vector<Dsn> dsns, StoreOptions options) {
     if (auto same = same_kind(dsns, "storage.storage_dsn"); !same) return std::unexpected(std::move(same.error()));
-    switch (dsns.front().kind) {
-        case Dsn::Kind::postgresql: return pg::open_records(std::move(dsns), options);
-        case Dsn::Kind::sqlite: return sqlite::open_records(std::move(dsns), options);
-    }
-    return fail(Errc::broken, "storage: unknown kind of database");
+    const Backend& backend = *dsns.front().backend;
+    if (backend.open.records == nullptr)
+        return fail(Errc::bad_input, fmt::format("storage.storage_dsn: {} cannot keep records", backend.name));
+    return backend.open.records(std::move(dsns), options);
 }
 
 }  // namespace tamis::storage

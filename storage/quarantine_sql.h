@@ -11,7 +11,8 @@
 #include <string_view>
 #include <vector>
 
-#include "storage/sql_runner.h"
+#include "storage/quarantine_store.h"
+#include "storage/sql_text.h"
 
 namespace tamis::storage {
 
@@ -26,19 +27,19 @@ struct PageRequest {
 constexpr std::size_t recipients_shown = 10;  // of each message of a page
 
 // scan_limit - how many rows of the stream one page may look at
-std::size_t scan_limit(const PageRequest& request, const SqlShape& shape);
+std::size_t scan_limit(const PageRequest& request, const SqlTarget& target);
 
-SqlQuery address_query(const SqlShape& shape, std::string_view address);
-SqlQuery page_query(const SqlShape& shape, const PageRequest& request);
+SqlQuery address_query(const SqlTarget& target, std::string_view address);
+SqlQuery page_query(const SqlTarget& target, const PageRequest& request);
 // end_query - the key of the last row that page_query looked at; none when it saw the end of the stream
-SqlQuery end_query(const SqlShape& shape, const PageRequest& request);
-SqlQuery find_query(const SqlShape& shape, std::string_view mail_id, std::optional<std::int64_t> partition_tag);
+SqlQuery end_query(const SqlTarget& target, const PageRequest& request);
+SqlQuery find_query(const SqlTarget& target, std::string_view mail_id, std::optional<std::int64_t> partition_tag);
 // recipients_queries - of these messages, at most `most` of each (0: all); the rows begin with the message's index
-std::vector<SqlQuery> recipients_queries(const SqlShape& shape, const std::vector<MessageKey>& messages, std::size_t most);
-SqlQuery chunks_query(const SqlShape& shape, const MessageKey& message, std::int64_t after, std::size_t most);
-std::vector<SqlQuery> change_queries(const SqlShape& shape, const StateChange& change);
-std::vector<SqlQuery> remove_queries(const SqlShape& shape, const MessageKey& message);
-std::vector<SqlQuery> stats_queries(const SqlShape& shape, std::int64_t since, std::int64_t until);
+std::vector<SqlQuery> recipients_queries(const SqlTarget& target, const std::vector<MessageKey>& messages, std::size_t most);
+SqlQuery chunks_query(const SqlTarget& target, const MessageKey& message, std::int64_t after, std::size_t most);
+std::vector<SqlQuery> change_queries(const SqlTarget& target, const StateChange& change);
+std::vector<SqlQuery> remove_queries(const SqlTarget& target, const MessageKey& message);
+std::vector<SqlQuery> stats_queries(const SqlTarget& target, std::int64_t since, std::int64_t until);
 
 // item_of / recipient_of - from the rows of page_query, find_query and recipients_queries
 QuarantineItem item_of(const SqlRow& row);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "storage/backend.h"
 #include "storage/quarantine_sql.h"
 #include "storage/sql_runner.h"
 
@@ -33,12 +34,12 @@ private:
     Task<Result<std::vector<std::int64_t>>> ids_of(std::string address, Deadline deadline);
     Task<Done> add_recipients(std::vector<QuarantineItem>& items, std::size_t most, Deadline deadline);
     // one - the rows of one statement
-    Task<Result<SqlRows>> one(std::function<SqlQuery(const SqlShape&)> make, Deadline deadline) {
+    Task<Result<SqlRows>> one(std::function<SqlQuery(const SqlTarget&)> make, Deadline deadline) {
         auto answers =
-            co_await runner_->run([make](const SqlShape& shape) { return std::vector<SqlQuery>{make(shape)}; }, deadline);
+            co_await runner_->run([make](const SqlTarget& target) { return std::vector<SqlQuery>{make(target)}; }, deadline);
         if (!answers) co_return std::unexpected(std::move(answers.error()));
         if (answers->size() != 1) co_return wrong_count();
-        co_return std::move(answers->front());
+        co_return std::move(answers->front().rows);
     }
 
     std::shared_ptr<SqlRunner> runner_;
@@ -47,7 +48,7 @@ private:
 bool is_exact(const std::string& address) { return !address.empty() && !address.starts_with('@'); }
 
 Task<Result<std::vector<std::int64_t>>> Store::ids_of(std::string address, Deadline deadline) {
-    auto rows = co_await one([address](const SqlShape& shape) { return address_query(shape, address); }, deadline);
+    auto rows = co_await one([address](const SqlTarget& target) { return address_query(target, address); }, deadline);
     if (!rows) co_return std::unexpected(std::move(rows.error()));
     std::vector<std::int64_t> ids;
     for (const auto& row : *rows)
@@ -66,7 +67,7 @@ Task<Result<QuarantinePage>> Store::list(QuarantineFilter filter, std::optional<
         if (found->empty()) co_return QuarantinePage();  // nobody of that address ever occurred
         *ids = std::move(*found);
     }
-    auto rows = co_await one([request](const SqlShape& shape) { return page_query(shape, request); }, deadline);
+    auto rows = co_await one([request](const SqlTarget& target) { return page_query(target, request); }, deadline);
     if (!rows) co_return std::unexpected(std::move(rows.error()));
     QuarantinePage page;
     for (const auto& row : *rows) {
@@ -78,7 +79,7 @@ Task<Result<QuarantinePage>> Store::list(QuarantineFilter filter, std::optional<
         if (page.items.size() > request.limit) page.items.resize(request.limit);
         page.next = PageKey{page.items.back().time, page.items.back().key.mail_id};
     } else {
-        auto end = co_await one([request](const SqlShape& shape) { return end_query(shape, request); }, deadline);
+        auto end = co_await one([request](const SqlTarget& target) { return end_query(target, request); }, deadline);
         if (!end) co_return std::unexpected(std::move(end.error()));
         if (!end->empty())
             page.next = PageKey{static_cast<std::int64_t>(parse_number(end->front().at(0).value_or("0")).value_or(0)),
@@ -98,10 +99,10 @@ Task<Done> Store::add_recipients(std::vector<QuarantineItem>& items, std::size_t
     for (const auto& item : items) keys.push_back(item.key);
     if (keys.empty()) co_return Done{};
     auto answers =
-        co_await runner_->run([keys, most](const SqlShape& shape) { return recipients_queries(shape, keys, most); }, deadline);
+        co_await runner_->run([keys, most](const SqlTarget& target) { return recipients_queries(target, keys, most); }, deadline);
     if (!answers) co_return std::unexpected(std::move(answers.error()));
-    for (const auto& rows : *answers)
-        for (const auto& row : rows) {
+    for (const auto& answer : *answers)
+        for (const auto& row : answer.rows) {
             const auto index = parse_unsigned(row.at(0).value_or(""), items.size() - 1);
             if (!index) co_return wrong_count();
             items[static_cast<std::size_t>(*index)].recipients.push_back(recipient_of(row));
@@ -112,7 +113,7 @@ Task<Done> Store::add_recipients(std::vector<QuarantineItem>& items, std::size_t
 Task<Result<std::vector<QuarantineItem>>> Store::find(std::string mail_id, std::optional<std::int64_t> partition_tag,
                                                       Deadline deadline) {
     auto rows = co_await one(
-        [mail_id, partition_tag](const SqlShape& shape) { return find_query(shape, mail_id, partition_tag); }, deadline);
+        [mail_id, partition_tag](const SqlTarget& target) { return find_query(target, mail_id, partition_tag); }, deadline);
     if (!rows) co_return std::unexpected(std::move(rows.error()));
     std::vector<QuarantineItem> items;
     for (const auto& row : *rows) items.push_back(item_of(row));
@@ -122,7 +123,7 @@ Task<Result<std::vector<QuarantineItem>>> Store::find(std::string mail_id, std::
 
 Task<Result<std::vector<Chunk>>> Store::read_chunks(MessageKey message, std::int64_t after, Deadline deadline) {
     auto rows = co_await one(
-        [message, after](const SqlShape& shape) { return chunks_query(shape, message, after, chunks_at_once); }, deadline);
+        [message, after](const SqlTarget& target) { return chunks_query(target, message, after, chunks_at_once); }, deadline);
     if (!rows) co_return std::unexpected(std::move(rows.error()));
     std::vector<Chunk> chunks;
     for (auto& row : *rows) {
@@ -136,24 +137,25 @@ Task<Result<std::vector<Chunk>>> Store::read_chunks(MessageKey message, std::int
 }
 
 Task<Result<StateNow>> Store::change_state(StateChange change, Deadline deadline) {
-    auto answers = co_await runner_->run([change](const SqlShape& shape) { return change_queries(shape, change); }, deadline);
+    auto answers = co_await runner_->run([change](const SqlTarget& target) { return change_queries(target, change); }, deadline);
     if (!answers) co_return std::unexpected(std::move(answers.error()));
     if (answers->size() != 2) co_return wrong_count();
-    if (answers->back().empty())
-        co_return fail(Errc::not_found, fmt::format("the recipient's row of {} is gone", change.message.mail_id));
+    const SqlRows& found = answers->back().rows;
+    if (found.empty()) co_return fail(Errc::not_found, fmt::format("the recipient's row of {} is gone", change.message.mail_id));
     StateNow now;
-    now.state = answers->back().front().at(0).value_or("");
-    now.response = answers->back().front().at(1).value_or("");
+    now.state = found.front().at(0).value_or("");
+    now.response = found.front().at(1).value_or("");
     // by what is there, not by what the statement did: asked again after a lost connection it finds its own work
     now.changed = trim(now.state) == trim(change.state) && now.response == change.response;
     co_return now;
 }
 
 Task<Done> Store::remove(MessageKey message, Deadline deadline) {
-    auto answers = co_await runner_->run([message](const SqlShape& shape) { return remove_queries(shape, message); }, deadline);
+    auto answers =
+        co_await runner_->run([message](const SqlTarget& target) { return remove_queries(target, message); }, deadline);
     if (!answers) co_return std::unexpected(std::move(answers.error()));
     if (answers->size() != 3) co_return wrong_count();
-    if (answers->back().empty())
+    if (answers->back().changed == 0)
         co_return fail(Errc::not_found,
                        fmt::format("no message with mail_id {} (partition {})", message.mail_id, message.partition_tag));
     co_return Done{};
@@ -161,43 +163,60 @@ Task<Done> Store::remove(MessageKey message, Deadline deadline) {
 
 Task<Result<QuarantineStats>> Store::stats(std::int64_t since, std::int64_t until, Deadline deadline) {
     auto answers =
-        co_await runner_->run([since, until](const SqlShape& shape) { return stats_queries(shape, since, until); }, deadline);
+        co_await runner_->run([since, until](const SqlTarget& target) { return stats_queries(target, since, until); }, deadline);
     if (!answers) co_return std::unexpected(std::move(answers.error()));
     if (answers->size() != 2) co_return wrong_count();
     const auto number = [](const std::optional<std::string>& text) {
         return static_cast<std::uint64_t>(std::max(0.0, parse_number(text.value_or("0")).value_or(0)));
     };
     QuarantineStats stats;
-    for (const auto& row : answers->front())
+    for (const auto& row : answers->front().rows)
         stats.counts.push_back({row.at(0).value_or(""), row.at(1).value_or(" ").empty() ? ' ' : row.at(1).value_or(" ").front(),
                                 number(row.at(2)), number(row.at(3))});
-    for (const auto& row : answers->back()) stats.states.emplace_back(row.at(0).value_or(""), number(row.at(1)));
+    for (const auto& row : answers->back().rows) stats.states.emplace_back(row.at(0).value_or(""), number(row.at(1)));
     co_return stats;
 }
 
 }  // namespace
 
-Done check_shape(const SqlShape& shape, std::string_view shown) {
-    for (const auto* needed :
-         {"msgs.mail_id", "msgs.time_num", "msgs.sid", "msgs.content", "msgs.quar_type", "msgs.subject", "msgs.from_addr",
-          "msgrcpt.mail_id", "msgrcpt.rid", "msgrcpt.rs", "msgrcpt.ds", "msgrcpt.smtp_resp", "maddr.id", "maddr.email",
-          "quarantine.mail_id", "quarantine.chunk_ind", "quarantine.mail_text"})
-        if (!shape.has(needed))
+Done check_quarantine(const Catalogue& catalogue, std::string_view shown) {
+    constexpr std::pair<std::string_view, std::string_view> all[] = {{"msgs", "mail_id"},
+                                                                     {"msgs", "time_num"},
+                                                                     {"msgs", "sid"},
+                                                                     {"msgs", "content"},
+                                                                     {"msgs", "quar_type"},
+                                                                     {"msgs", "subject"},
+                                                                     {"msgs", "from_addr"},
+                                                                     {"msgrcpt", "mail_id"},
+                                                                     {"msgrcpt", "rid"},
+                                                                     {"msgrcpt", "rs"},
+                                                                     {"msgrcpt", "ds"},
+                                                                     {"msgrcpt", "smtp_resp"},
+                                                                     {"maddr", "id"},
+                                                                     {"maddr", "email"},
+                                                                     {"quarantine", "mail_id"},
+                                                                     {"quarantine", "chunk_ind"},
+                                                                     {"quarantine", "mail_text"}};
+    for (const auto& [table, column] : all)
+        if (catalogue.column(table, column) == nullptr)
             return fail(Errc::unavailable,
-                        fmt::format("{}: there is no column {}: this is no database of amavisd or Tamis; correct the DSN, or "
+                        fmt::format("{}: there is no column {}.{}: this is no database of amavisd or Tamis; correct the DSN, or "
                                     "load the schema",
-                                    shown, needed));
+                                    shown, table, column));
     return {};
 }
 
 Result<std::shared_ptr<QuarantineStore>> open_quarantine_store(std::vector<Dsn> dsns, QuarantineStoreOptions options) {
     if (dsns.empty())
         return fail(Errc::bad_input, "storage.storage_dsn: no DSN is given, so there is no quarantine to look into");
-    const auto kind = dsns.front().kind;
-    if (!std::ranges::all_of(dsns, [&](const Dsn& dsn) { return dsn.kind == kind; }))
-        return fail(Errc::bad_input, "storage.storage_dsn: all DSNs of a list must be of the same kind of database");
-    auto runner =
-        kind == Dsn::Kind::postgresql ? pg::open_runner(std::move(dsns), options) : sqlite::open_runner(std::move(dsns), options);
+    if (auto same = same_kind(dsns, "storage.storage_dsn"); !same) return std::unexpected(std::move(same.error()));
+    const Backend& backend = *dsns.front().backend;
+    if (backend.open.quarantine == nullptr)
+        return fail(Errc::bad_input, fmt::format("storage.storage_dsn: {} cannot keep a quarantine", backend.name));
+    return backend.open.quarantine(std::move(dsns), options);
+}
+
+std::shared_ptr<QuarantineStore> quarantine_over(std::shared_ptr<SqlRunner> runner) {
     return std::make_shared<Store>(std::move(runner));
 }
 

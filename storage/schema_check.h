@@ -1,5 +1,5 @@
 // schema_check - from the facts of a database: which era of amavisd's schema it is, what of it works as it is, and which
-// statements would bring it to today's. Pure; for PostgreSQL and SQLite.
+// statements would bring it to today's. Pure.
 //
 // An upgrade only adds and widens: no column, row or byte is dropped, and what a site added itself stays. Columns that hold
 // bytes get a type for bytes, by expressions that give back exactly what was stored. Running it again finds nothing to do.
@@ -37,9 +37,6 @@ struct Needed {
     bool policies = false;  // policy, users, mailaddr, wblist: it is the lookup_dsn
 };
 
-SchemaReport check_schema(const Catalogue& catalogue, Dsn::Kind kind, Needed needed = {});
-
-// grant_statements - what a role that does not own the tables needs for Tamis (PostgreSQL)
-std::vector<std::string> grant_statements(std::string_view role);
+SchemaReport check_schema(const Catalogue& catalogue, const Backend& backend, Needed needed = {});
 
 }  // namespace tamis::storage

@@ -1,12 +1,10 @@
-// sql_runner - runs the quarantine's statements on whatever database is there, and says what its tables look like
+// sql_runner - runs the quarantine's statements on whatever database is there
 //
-// Statements are made on the spot from a SqlShape: which columns exist, and of what kind. Values never become SQL text.
+// Statements are made on the spot for the tables that are there (SqlTarget). Values never become SQL text.
 #pragma once
 
 #include <functional>
 #include <memory>
-#include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,51 +13,23 @@
 #include "base/deadline.h"
 #include "base/result.h"
 #include "storage/quarantine_store.h"
+#include "storage/sql_text.h"
 
 namespace tamis::storage {
 
-struct SqlShape {
-    enum class Kind { postgresql, sqlite };
-    Kind kind = Kind::sqlite;
-    std::set<std::string, std::less<>> columns;  // "msgs.quar_loc"
-    std::string id_type = "varchar";             // of msgs.mail_id
-    std::string address_type = "varchar";        // of maddr.email
-    std::string chunk_text = "q.mail_text";      // an expression for the bytes of quarantine.mail_text, alias q
-
-    bool has(std::string_view column) const { return columns.contains(column); }
-    bool is_postgresql() const { return kind == Kind::postgresql; }
-};
-
-struct SqlValue {
-    std::string value;
-    bool is_bytes = false;  // binary: for columns that may be bytea
-};
-
-struct SqlQuery {
-    std::string sql;  // every statement gives rows (RETURNING 1 where it would not)
-    std::vector<SqlValue> values;
-};
-
-using SqlRow = std::vector<std::optional<std::string>>;
-using SqlRows = std::vector<SqlRow>;
-
 class SqlRunner {
 public:
-    using Make = std::function<std::vector<SqlQuery>(const SqlShape&)>;
+    using Make = std::function<std::vector<SqlQuery>(const SqlTarget&)>;
     virtual ~SqlRunner() = default;
-    // run - the rows of each statement; all of them are one transaction. May be done again after a lost connection.
-    virtual Task<Result<std::vector<SqlRows>>> run(Make make, Deadline deadline) = 0;
+    // run - the answer to each statement; all of them are one transaction. May be done again after a lost connection.
+    virtual Task<Result<std::vector<SqlAnswer>>> run(Make make, Deadline deadline) = 0;
     virtual std::string health() const = 0;
 };
 
-// check_shape - a Fault that says what is missing and what to do when the tables cannot be a quarantine
-Done check_shape(const SqlShape& shape, std::string_view shown);
+// check_quarantine - a Fault that says what is missing and what to do when the tables cannot be a quarantine
+Done check_quarantine(const Catalogue& catalogue, std::string_view shown);
 
-namespace pg {
-std::shared_ptr<SqlRunner> open_runner(std::vector<Dsn> dsns, const QuarantineStoreOptions& options);
-}
-namespace sqlite {
-std::shared_ptr<SqlRunner> open_runner(std::vector<Dsn> dsns, const QuarantineStoreOptions& options);
-}
+// quarantine_over - the quarantine of a backend whose runner this is
+std::shared_ptr<QuarantineStore> quarantine_over(std::shared_ptr<SqlRunner> runner);
 
 }  // namespace tamis::storage

@@ -211,8 +211,7 @@ std::function<int()> configure_expire(CLI::App& options) {
     const auto given = std::make_shared<Options>();
     auto* file = options.add_option("-c,--config", given->file, "configuration file: its [retention] and storage_dsn")
                      ->capture_default_str();
-    add_dsn_option(options, given->database,
-                   "this database instead: postgresql://..., \"host=... dbname=...\", sqlite:/path, DBI:Pg:...", true);
+    add_dsn_option(options, given->database, "this database instead: " + storage::dsn_help(), true);
     options.add_flag("-n,--dry-run", given->dry_run, "only say what would go");
     options.add_option("--older-than", given->older_than,
                        "instead of the ages of the settings: records older than this go, with their copies (30d, 12w)");

@@ -27,7 +27,7 @@ Result<std::vector<policy::UserRow>> look_up(const config::Settings& settings, c
     if (settings.lookup_dsns.empty()) return std::vector<policy::UserRow>();
     const auto& first = settings.lookup_dsns.front();
     // to look must not create the daemon's database, with an owner of its own
-    if (first.kind == storage::Dsn::Kind::sqlite && !std::filesystem::exists(first.path)) {
+    if (storage::is_absent(first)) {
         fmt::print(stderr, "tamis: {}: there is no database yet: no rows\n", first.named());
         return std::vector<policy::UserRow>();
     }

@@ -86,7 +86,7 @@ Result<Tool> open_tool(const Options& options, bool must_write) {
         dsns = {std::move(*dsn)};
     }
     // to look must not create the daemon's database, with an owner of its own
-    if (!dsns.empty() && dsns.front().kind == storage::Dsn::Kind::sqlite && !std::filesystem::exists(dsns.front().path))
+    if (!dsns.empty() && storage::is_absent(dsns.front()))
         return fail(Errc::not_found, fmt::format("{}: there is no database yet", dsns.front().named()));
     auto store = storage::open_quarantine_store(
         std::move(dsns), {.connections = 1, .patience = away_patience, .must_write = must_write, .round = away_round});

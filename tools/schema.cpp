@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "config/settings.h"
+#include "storage/backend.h"
 #include "storage/schema.h"
 #include "storage/schema_check.h"
 #include "storage/schema_tool.h"
@@ -145,20 +146,29 @@ void print_json(const Place& place, const Found& found, const SchemaReport& repo
 int check(const Options& options, const Place& place) {
     const auto found = find(place);
     if (!found) return complain(found.error());
-    const auto report = storage::check_schema(found->catalogue, found->dsn.kind, place.needed);
+    const auto report = storage::check_schema(found->catalogue, *found->dsn.backend, place.needed);
     if (options.json) print_json(place, *found, report, {});
     else print_report(place, *found, report);
     return report.problems.empty() && !report.is_empty ? 0 : 1;
 }
 
+// with_roles - the databases of which a role gets rights
+std::string with_roles() {
+    std::vector<std::string> names;
+    for (const auto* backend : storage::backends())
+        if (backend->schema.grants != nullptr) names.emplace_back(backend->name);
+    return join(names, ", ");
+}
+
 int install(const Options& options, const Place& place) {
     auto found = find(place);
     if (!found) return complain(found.error());
-    const auto report =
-        storage::check_schema(found->catalogue, found->dsn.kind, place.use.empty() ? storage::Needed{true, true} : place.needed);
-    const bool is_postgresql = found->dsn.kind == Dsn::Kind::postgresql;
-    if (!options.grant.empty() && !is_postgresql)
-        return complain({make_error_code(Errc::bad_input), "--grant is for PostgreSQL; give the file to the user instead"});
+    const auto report = storage::check_schema(found->catalogue, *found->dsn.backend,
+                                              place.use.empty() ? storage::Needed{true, true} : place.needed);
+    const auto& grants = found->dsn.backend->schema;
+    if (!options.grant.empty() && grants.grants == nullptr)
+        return complain(
+            {make_error_code(Errc::bad_input), fmt::format("--grant is for {}; {}", with_roles(), grants.instead_of_grants)});
     std::vector<std::string> creating, created;  // of a kind of tables of which there was none
     for (const auto& change : report.changes) {
         if (!change.is_new) continue;
@@ -184,7 +194,7 @@ int install(const Options& options, const Place& place) {
     if (!creating.empty())
         if (auto done = storage::run_statements(found->dsn, creating); !done) return complain(done.error());
     if (!options.grant.empty())
-        if (auto granted = storage::run_statements(found->dsn, storage::grant_statements(options.grant)); !granted)
+        if (auto granted = storage::run_statements(found->dsn, grants.grants(options.grant)); !granted)
             return complain(granted.error());
     const std::string did = report.is_empty    ? "tables installed"
                             : creating.empty() ? "tables were there"
@@ -210,7 +220,7 @@ bool is_agreed(std::size_t statements) {
 int upgrade(const Options& options, const Place& place) {
     auto found = find(place);
     if (!found) return complain(found.error());
-    const auto report = storage::check_schema(found->catalogue, found->dsn.kind, place.needed);
+    const auto report = storage::check_schema(found->catalogue, *found->dsn.backend, place.needed);
     const auto statements = report.statements();
     const auto say = [&](std::string_view what) {
         if (options.json) print_json(place, *found, report, what);
@@ -277,8 +287,7 @@ std::function<int()> configure_schema(CLI::App& options) {
         auto* one = options.add_subcommand(name, text);
         one->add_option("-c,--config", given->file, "configuration file whose storage_dsn and lookup_dsn are meant")
             ->capture_default_str();
-        add_dsn_option(*one, given->database,
-                       "this database instead: postgresql://..., \"host=... dbname=...\", sqlite:/path, DBI:Pg:...", true);
+        add_dsn_option(*one, given->database, "this database instead: " + storage::dsn_help(), true);
         one->add_flag("--json", given->json, "one JSON object per database");
         if (std::string_view(name) == "install")
             one->add_option("--grant", given->grant, "a PostgreSQL role that gets the rights Tamis needs");

@@ -32,7 +32,7 @@ Result<Blocking> Blocking::open(const Dsn& dsn, Deadline::Clock::duration limit)
     const auto seconds =
         fmt::format("{}", std::max<std::int64_t>(2, std::chrono::duration_cast<std::chrono::seconds>(limit).count()));
     const char* const keywords[] = {"dbname", "connect_timeout", "password", "client_encoding", nullptr};
-    const char* const values[] = {dsn.conninfo.c_str(), seconds.c_str(),
+    const char* const values[] = {dsn.place.c_str(), seconds.c_str(),
                                   dsn.password.empty() ? nullptr : dsn.password.reveal().c_str(), "UTF8", nullptr};
     Blocking server;
     server.shown_ = dsn.named();

@@ -33,7 +33,7 @@ void add_all(Words& words, const PQconninfoOption* option) {
 // words_of - what the DSN says, then libpq's defaults (environment, service) for the host, then ours
 Words words_of(const Dsn& dsn) {
     Words words;
-    add_all(words, Options(PQconninfoParse(dsn.conninfo.c_str(), nullptr)).get());
+    add_all(words, Options(PQconninfoParse(dsn.place.c_str(), nullptr)).get());
     if (!dsn.password.empty()) words["password"] = dsn.password.reveal();
     if (!words.contains("host") && !words.contains("hostaddr") && !words.contains("service")) {
         Words defaults;

@@ -99,9 +99,10 @@ std::string Dialect::in_partition(std::string_view alias, std::string_view table
     return fmt::format("{} = {} AND ", dotted(alias, "partition_tag"), value);
 }
 
-std::string Dialect::mail_text(std::string_view alias) const {
+std::string mail_text(const Catalogue& catalogue, std::string_view alias) {
     const auto column = dotted(alias, "mail_text");
-    if (is_bytea("quarantine", "mail_text")) return column;
+    const Column* found = catalogue.column("quarantine", "mail_text");
+    if (found != nullptr && found->type == "bytea") return column;
     std::string mark;
     for (const char c : escape_mark) mark += c == '\'' ? "''" : std::string(1, c);
     return fmt::format(

@@ -35,15 +35,16 @@ struct Dialect {
     // in_partition - "alias.partition_tag = <value> AND " when the table has it, else ""; alias may be empty
     std::string in_partition(std::string_view alias, std::string_view table, std::string_view value) const;
 
-    // mail_text - an expression that gives quarantine.mail_text of that alias (may be empty) as bytea, byte for byte as it
-    // was stored, also from a text column
-    std::string mail_text(std::string_view alias) const;
     // stored_text - an expression to store the bytea parameter `bytes` in mail_text; the boolean parameter `as_is` is
     // is_plain() of the same bytes. Only for text columns; a bytea column takes the parameter itself.
     std::string stored_text(std::string_view bytes, std::string_view as_is) const;
     // is_plain - whether a text column can take these bytes as they are: no NUL, valid in the encoding
     bool is_plain(std::string_view bytes) const;
 };
+
+// mail_text - an expression that gives quarantine.mail_text of that alias (may be empty) as bytea, byte for byte as it was
+// stored, also from a text column
+std::string mail_text(const Catalogue& catalogue, std::string_view alias);
 
 // escape_mark - how a chunk in a text column begins whose bytes no text of the database can hold; the rest of the chunk is
 // encode(..., 'escape') of the bytes

@@ -1,5 +1,5 @@
 // expiry_session - PostgreSQL: statements in pipeline mode, those that come again and again prepared; the turn is an advisory lock
-#include "storage/expiry_session.h"
+#include "storage/pg/expiry_session.h"
 
 #include <fmt/format.h>
 
@@ -8,6 +8,8 @@
 
 #include "storage/pg/connection.h"
 #include "storage/pg/dialect.h"
+#include "storage/pg/expiry_sql.h"
+#include "storage/pg/partitions.h"
 #include "storage/pg/questions.h"
 
 namespace tamis::storage::pg {
@@ -52,18 +54,20 @@ public:
     Session(std::unique_ptr<Connection> connection, Catalogue catalogue)
         : connection_(std::move(connection)),
           catalogue_(std::move(catalogue)),
+          sql_(catalogue_),
+          partitions_(catalogue_.server_version),
           shown_(connection_->dsn().named()),
           has_plan_cache_mode_(connection_->server_version() >= 120'000) {}
 
-    const Catalogue& catalogue() const override { return catalogue_; }
-    bool is_postgresql() const override { return true; }
+    const ExpirySql& statements() const override { return sql_; }
+    const PartitionSql* partitions() const override { return &partitions_; }
     const std::string& shown() const override { return shown_; }
 
     Task<Result<bool>> take_turn() override {
         if (connection_->is_pooled()) co_return true;
         auto taken = co_await ask({}, queries_of(fmt::format("SELECT pg_try_advisory_lock({})", turn)), turn_limit);
         if (!taken) co_return std::unexpected(std::move(taken.error()));
-        has_turn_ = taken->front().front().front() == "t";
+        has_turn_ = taken->front().rows.front().front() == "t";
         co_return has_turn_;
     }
     Task<void> give_turn_back() override {
@@ -71,8 +75,8 @@ public:
             (void)co_await ask({}, queries_of(fmt::format("SELECT pg_advisory_unlock({})", turn)), turn_end_limit);
     }
 
-    Task<Result<std::vector<SqlRows>>> run(std::vector<SqlQuery> queries, std::chrono::milliseconds limit,
-                                           Access access) override {
+    Task<Result<std::vector<SqlAnswer>>> run(std::vector<SqlQuery> queries, std::chrono::milliseconds limit,
+                                             Access access) override {
         std::vector<std::string> before{settings_sql(
             limit, access == Access::write ? std::min(limit / 2, lock_patience) : limit / 2, true, has_plan_cache_mode_)};
         if (access == Access::write && connection_->is_pooled()) before.push_back(turn_or_fail);
@@ -101,8 +105,8 @@ private:
     }
 
     // ask - in one transaction; the answers are those of `queries`.
-    Task<Result<std::vector<SqlRows>>> ask(std::vector<std::string> before, std::vector<SqlQuery> queries,
-                                           std::chrono::milliseconds limit, bool prepares = false) {
+    Task<Result<std::vector<SqlAnswer>>> ask(std::vector<std::string> before, std::vector<SqlQuery> queries,
+                                             std::chrono::milliseconds limit, bool prepares = false) {
         connection_->set_limit(Deadline::in(limit * static_cast<int>(queries.size() + 1) + answer_margin));
         std::vector<const std::string*> results;  // that will come: of a statement being prepared, its text
         Done sent;
@@ -128,7 +132,7 @@ private:
         if (sent) sent = connection_->sync();
         if (sent) sent = co_await connection_->flush();
         if (!sent) co_return fail(Errc::closed, sent.error().detail);
-        std::vector<SqlRows> answers;
+        std::vector<SqlAnswer> answers;
         std::optional<Fault> refused;
         std::size_t number = 0;  // of statements
         for (std::size_t result = 0;; ++result) {
@@ -150,11 +154,7 @@ private:
                 continue;
             }
             if (number++ < before.size()) continue;
-            auto& rows = answers.emplace_back();
-            for (int row = 0; row < PQntuples(reply->get()); ++row) {
-                auto& into = rows.emplace_back();
-                for (int i = 0; i < PQnfields(reply->get()); ++i) into.push_back(cell(reply->get(), row, i));
-            }
+            answers.push_back(answer_of(reply->get()));
         }
         connection_->set_limit(Deadline::never());  // nobody asks while the run rests
         if (refused) co_return std::unexpected(std::move(*refused));
@@ -165,6 +165,8 @@ private:
 
     const std::unique_ptr<Connection> connection_;
     const Catalogue catalogue_;
+    const RetentionSql sql_;
+    const RetentionPartitions partitions_;
     bool has_turn_ = false;
     const std::string shown_;
     const bool has_plan_cache_mode_;

@@ -17,6 +17,9 @@
 namespace tamis::storage::pg {
 namespace {
 
+// what schema/postgresql/optional-notify.sql sends after a change of the four tables
+constexpr const char* notify_channel = "tamis_policy";
+
 using policy::KnownListRow;
 using policy::RowShape;
 using policy::UserRow;

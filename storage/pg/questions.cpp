@@ -1,5 +1,7 @@
 #include "storage/pg/questions.h"
 
+#include "base/text.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -177,7 +179,7 @@ Task<Done> Questions::answer_all(Connection& connection, InHand& hand, bool& sta
             if (!reply) co_return std::unexpected(std::move(reply.error()));
             const auto status = PQresultStatus(reply->get());
             if (status == PGRES_PIPELINE_SYNC) break;
-            if (status != PGRES_TUPLES_OK && !refused) {
+            if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK && !refused) {
                 is_again = is_stale(sqlstate_of(reply->get())) && question->tries < try_limit;
                 refused = server_fault(connection, reply->get(), {});
             }
@@ -238,6 +240,17 @@ std::optional<std::string> cell(const PGresult* result, int row, int column) {
         PQunescapeBytea(static_cast<const unsigned char*>(static_cast<const void*>(text.data())), &size));
     if (!bytes) return {};
     return std::string(static_cast<const char*>(static_cast<const void*>(bytes.get())), size);
+}
+
+SqlAnswer answer_of(PGresult* result) {
+    SqlAnswer answer;
+    for (int row = 0; row < PQntuples(result); ++row) {
+        auto& into = answer.rows.emplace_back();
+        for (int i = 0; i < PQnfields(result); ++i) into.push_back(cell(result, row, i));
+    }
+    if (!std::string_view(PQcmdStatus(result)).starts_with("SELECT"))
+        answer.changed = parse_unsigned(PQcmdTuples(result)).value_or(0);
+    return answer;
 }
 
 }  // namespace tamis::storage::pg

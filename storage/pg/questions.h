@@ -13,6 +13,7 @@
 #include "base/deadline.h"
 #include "storage/health.h"
 #include "storage/pg/pool.h"
+#include "storage/sql_text.h"
 
 namespace tamis::storage::pg {
 
@@ -88,6 +89,9 @@ Task<Result<Prepared>> prepare_all(Connection& connection, std::vector<Preparati
 
 constexpr Oid oid_bytea = 17;
 constexpr Oid oid_bytea_array = 1001;
+
+// answer_of - the rows of a result, or how many rows it was about
+SqlAnswer answer_of(PGresult* result);
 
 // cell - a value of a text result as bytes: bytea is decoded, NULL is nothing
 std::optional<std::string> cell(const PGresult* result, int row, int column);

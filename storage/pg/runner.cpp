@@ -1,11 +1,13 @@
 // runner - the quarantine's statements on PostgreSQL: unnamed statements in pipeline mode, one transaction for each run()
+#include "storage/pg/runner.h"
+
 #include <fmt/format.h>
 
 #include "storage/completion.h"
 #include "storage/pg/dialect.h"
 #include "storage/pg/questions.h"
 #include "storage/pg/reading_session.h"
-#include "storage/sql_runner.h"
+#include "storage/pg/sql_dialect.h"
 
 namespace tamis::storage::pg {
 namespace {
@@ -19,14 +21,14 @@ std::string session_sql(std::string_view local) {
         local);
 }
 
-using Answered = Completion<Result<std::vector<SqlRows>>>;
+using Answered = Completion<Result<std::vector<SqlAnswer>>>;
 
 class Asked final : public Question {
 public:
     Asked(SqlRunner::Make make, Deadline until) : Question(until), make_(std::move(make)) {}
 
     Result<std::size_t> ask(Connection& connection) override {
-        const auto queries = make_(std::any_cast<const SqlShape&>(connection.notes()));
+        const auto queries = make_({std::any_cast<const Catalogue&>(connection.notes()), sql_dialect()});
         for (const auto& query : queries) {
             std::vector<Value> values;
             for (const auto& value : query.values)
@@ -36,14 +38,8 @@ public:
         return queries.size();
     }
     void take(Connection&, const std::vector<Reply>& replies) override {
-        std::vector<SqlRows> answers;
-        for (const auto& reply : replies) {
-            auto& rows = answers.emplace_back();
-            for (int row = 0; row < PQntuples(reply.get()); ++row) {
-                auto& into = rows.emplace_back();
-                for (int i = 0; i < PQnfields(reply.get()); ++i) into.push_back(cell(reply.get(), row, i));
-            }
-        }
+        std::vector<SqlAnswer> answers;
+        for (const auto& reply : replies) answers.push_back(answer_of(reply.get()));
         Answered::set(answered, std::move(answers));
     }
     void refuse(Fault why) override { Answered::set(answered, std::unexpected(std::move(why))); }
@@ -65,7 +61,7 @@ public:
 
     std::string health() const override { return questions_.health().text(); }
 
-    Task<Result<std::vector<SqlRows>>> run(Make make, Deadline deadline) override {
+    Task<Result<std::vector<SqlAnswer>>> run(Make make, Deadline deadline) override {
         const auto asked = std::make_shared<Asked>(std::move(make), deadline);
         questions_.put(asked);
         auto answer = co_await Answered::wait(asked->answered, deadline);
@@ -83,20 +79,13 @@ private:
         }
         auto dialect = co_await detect(connection, Use::read);
         if (!dialect) co_return std::unexpected(std::move(dialect.error()));
-        SqlShape shape;
-        shape.kind = SqlShape::Kind::postgresql;
-        for (const auto& table : dialect->catalogue.tables)
-            for (const auto& column : table.columns) shape.columns.insert(table.name + "." + column.name);
-        shape.id_type = dialect->type("msgs", "mail_id");
-        shape.address_type = dialect->type("maddr", "email");
-        shape.chunk_text = dialect->mail_text("q");
-        if (auto fine = check_shape(shape, connection.dsn().named()); !fine) co_return fine;
+        if (auto fine = check_quarantine(dialect->catalogue, connection.dsn().named()); !fine) co_return fine;
         if (!dialect->is_writable && must_write_)
             co_return fail(Errc::unavailable,
                            fmt::format("{}: the server is read-only (a standby, or default_transaction_read_only is set); "
                                        "list the primary's DSN as well",
                                        connection.dsn().named()));
-        connection.notes() = std::move(shape);
+        connection.notes() = std::move(dialect->catalogue);
         co_return Done{};
     }
 

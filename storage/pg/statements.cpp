@@ -212,7 +212,7 @@ void add_selects(RecordStatements& all, const Dialect& dialect) {
     all.select_chunks = std::move(chunks.out);
     all.select_chunks.name = "tamis_select_chunks";
     all.select_chunks.sql =
-        fmt::format("SELECT {} FROM quarantine WHERE {} ORDER BY chunk_ind", dialect.mail_text(""), chunks_key);
+        fmt::format("SELECT {} FROM quarantine WHERE {} ORDER BY chunk_ind", mail_text(dialect.catalogue, ""), chunks_key);
 }
 
 }  // namespace

@@ -48,6 +48,7 @@ Result<Catalogue> catalogue_of(Database& database) {
     if (!version) return std::unexpected(std::move(version.error()));
     if (const auto row = version->step(); !row) return std::unexpected(row.error());
     catalogue.last_step = static_cast<int>(version->integer(0));
+    catalogue.has_steps = catalogue.last_step > 0;
     return catalogue;
 }
 

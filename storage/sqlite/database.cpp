@@ -17,6 +17,7 @@
 #include "base/text.h"
 #include "storage/no_room.h"
 #include "storage/schema.h"
+#include "storage/sqlite/backend.h"
 
 namespace tamis::storage::sqlite {
 namespace {
@@ -259,7 +260,7 @@ Result<int> user_version(Database& database) {
     const auto row = statement->step();
     if (!row) return std::unexpected(row.error());
     const auto version = static_cast<int>(statement->integer(0));
-    return version == 0 && statement->integer(1) != 0 ? schema_steps(Dsn::Kind::sqlite).back().number : version;
+    return version == 0 && statement->integer(1) != 0 ? schema_steps(backend).back().number : version;
 }
 
 Result<bool> install_step(Database& database, const SchemaStep& step) {
@@ -282,7 +283,7 @@ Result<bool> install_step(Database& database, const SchemaStep& step) {
 }  // namespace
 
 Result<int> install_steps(Database& database, const std::string& shown) {
-    const auto steps = schema_steps(Dsn::Kind::sqlite);
+    const auto steps = schema_steps(backend);
     const auto version = user_version(database);
     if (!version) return std::unexpected(version.error());
     if (*version > steps.back().number)

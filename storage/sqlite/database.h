@@ -30,6 +30,7 @@ public:
     std::string_view column(int index) const noexcept;  // bytes of the current row's column
     std::int64_t integer(int index) const noexcept;
     bool is_null(int index) const noexcept;
+    bool is_reading() const noexcept { return sqlite3_stmt_readonly(statement_.get()) != 0; }
     int columns() const noexcept;  // of the current row; may change when the tables did
     std::string_view column_name(int index) const noexcept;
 

@@ -401,7 +401,8 @@ private:
 
 }  // namespace
 
-std::shared_ptr<LookupStore> open_lookups(std::vector<Dsn> dsns, const LookupOptions& options, CustomLookups custom) {
+std::shared_ptr<LookupStore> open_lookups(std::vector<Dsn> dsns, const LookupOptions& options, CustomLookups custom,
+                                          std::function<void()>) {
     return std::make_shared<Lookups>(std::move(dsns), options, std::move(custom));
 }
 

@@ -12,7 +12,9 @@
 
 namespace tamis::storage::sqlite {
 
-std::shared_ptr<LookupStore> open_lookups(std::vector<Dsn> dsns, const LookupOptions& options, CustomLookups custom);
+// `changed` is never called: SQLite does not say when somebody else wrote
+std::shared_ptr<LookupStore> open_lookups(std::vector<Dsn> dsns, const LookupOptions& options, CustomLookups custom,
+                                          std::function<void()> changed);
 std::shared_ptr<PenPalStore> open_pen_pals(std::vector<Dsn> dsns, const LookupOptions& options);
 
 }  // namespace tamis::storage::sqlite

@@ -44,9 +44,9 @@ void ReaderThread::refuse_all(const Fault& why) {
 
 bool ReaderThread::open() {
     for (const auto& dsn : dsns_) {
-        auto database = Database::open(dsn.path, dsn.named());
+        auto database = Database::open(dsn.place, dsn.named());
         if (!database && is_no_room(database.error()))
-            database = Database::open_to_read(dsn.path, dsn.named());  // a read-only disk
+            database = Database::open_to_read(dsn.place, dsn.named());  // a read-only disk
         auto ready = database ? opened_(**database) : Done(std::unexpected(database.error()));
         if (!ready) {
             closing_();

@@ -1,15 +1,19 @@
 // runner - the quarantine's statements on SQLite, on a thread of their own; a run() of several is one transaction
+#include "storage/sqlite/runner.h"
+
 #include <fmt/format.h>
 
 #include "storage/completion.h"
 #include "storage/no_room.h"
-#include "storage/sql_runner.h"
+#include "storage/sqlite/answer.h"
+#include "storage/sqlite/catalogue.h"
 #include "storage/sqlite/reader_thread.h"
+#include "storage/sqlite/sql_dialect.h"
 
 namespace tamis::storage::sqlite {
 namespace {
 
-using Answered = Completion<Result<std::vector<SqlRows>>>;
+using Answered = Completion<Result<std::vector<SqlAnswer>>>;
 
 class Runner final : public SqlRunner {
 public:
@@ -21,7 +25,7 @@ public:
 
     std::string health() const override { return reader_.health().text(); }
 
-    Task<Result<std::vector<SqlRows>>> run(Make make, Deadline deadline) override {
+    Task<Result<std::vector<SqlAnswer>>> run(Make make, Deadline deadline) override {
         const auto asked = std::make_shared<Asked>(*this, std::move(make), deadline);
         reader_.put(asked);
         auto answer = co_await Answered::wait(asked->answered, deadline);
@@ -35,7 +39,7 @@ private:
         Asked(Runner& owner, Make make, Deadline until) : Question(until), owner_(owner), make_(std::move(make)) {}
         Done answer() override {
             auto& database = *owner_.database_;
-            const auto queries = make_(owner_.shape_);
+            const auto queries = make_({owner_.catalogue_, sql_dialect()});
             const bool together = queries.size() > 1;
             if (together)
                 if (auto begun = database.run("BEGIN IMMEDIATE"); !begun) {
@@ -43,7 +47,7 @@ private:
                     Answered::set(answered, std::unexpected(std::move(begun.error())));
                     return {};
                 }
-            auto answers = owner_.rows_of(queries);
+            auto answers = owner_.answers_to(queries);
             if (together) {
                 auto ended = database.run(answers ? "COMMIT" : "ROLLBACK");
                 if (answers && !ended && !is_no_room(ended.error())) return ended;
@@ -61,29 +65,20 @@ private:
         const Make make_;
     };
 
-    Result<std::vector<SqlRows>> rows_of(const std::vector<SqlQuery>& queries) {
-        std::vector<SqlRows> answers;
+    Result<std::vector<SqlAnswer>> answers_to(const std::vector<SqlQuery>& queries) {
+        std::vector<SqlAnswer> answers;
         for (const auto& query : queries) {
             auto statement = database_->prepare(query.sql);
             if (!statement) return fail(Errc::broken, statement.error().detail);
-            for (std::size_t i = 0; i < query.values.size(); ++i)
-                statement->bind_text(static_cast<int>(i) + 1, query.values[i].value);
-            auto& rows = answers.emplace_back();
-            for (;;) {
-                const auto row = statement->step();
-                if (!row) return std::unexpected(row.error());
-                if (!*row) break;
-                auto& into = rows.emplace_back();
-                for (int i = 0; i < statement->columns(); ++i)
-                    into.push_back(statement->is_null(i) ? std::nullopt : std::optional(std::string(statement->column(i))));
-            }
+            auto answer = answer_of(*database_, *statement, query);
+            if (!answer) return std::unexpected(std::move(answer.error()));
+            answers.push_back(std::move(*answer));
         }
         return answers;
     }
 
     Done look_at(Database& database) {
         database_ = &database;
-        shape_ = {};
         auto any = database.prepare("SELECT count(*) FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'");
         if (!any) return std::unexpected(std::move(any.error()));
         if (const auto row = any->step(); !row) return std::unexpected(row.error());
@@ -92,21 +87,14 @@ private:
         if (is_empty)  // quite new: whoever comes first makes the tables
             if (auto installed = install_steps(database, database.shown()); !installed)
                 return std::unexpected(std::move(installed.error()));
-        auto statement = database.prepare(
-            "SELECT m.name || '.' || c.name FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'table' "
-            "AND m.name IN ('maddr', 'msgs', 'msgrcpt', 'quarantine')");
-        if (!statement) return std::unexpected(std::move(statement.error()));
-        for (;;) {
-            const auto row = statement->step();
-            if (!row) return std::unexpected(row.error());
-            if (!*row) break;
-            shape_.columns.emplace(statement->column(0));
-        }
-        return check_shape(shape_, database.shown());
+        auto catalogue = catalogue_of(database);
+        if (!catalogue) return std::unexpected(std::move(catalogue.error()));
+        catalogue_ = std::move(*catalogue);
+        return check_quarantine(catalogue_, database.shown());
     }
 
     Database* database_ = nullptr;  // only the thread
-    SqlShape shape_;                // only the thread
+    Catalogue catalogue_;           // only the thread
     ReaderThread reader_;           // last: its thread uses the rest
 };
 

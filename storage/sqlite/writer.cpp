@@ -53,7 +53,7 @@ void bind_all(Statement& statement, std::initializer_list<std::string_view> valu
 }  // namespace
 
 Result<std::unique_ptr<Writer>> Writer::open(const Dsn& dsn) {
-    auto database = Database::open(dsn.path, dsn.named());
+    auto database = Database::open(dsn.place, dsn.named());
     if (!database) return std::unexpected(std::move(database.error()));
     if (auto installed = install_steps(**database, dsn.named()); !installed) return std::unexpected(std::move(installed.error()));
     // a disk that is full now may have room for what comes, and what is there can be read

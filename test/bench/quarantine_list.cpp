@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstdlib>
 
+#include "storage/pg/backend.h"
 #include "storage/quarantine_store.h"
 #include "storage/schema.h"
 #include "test/lib/pg_server.h"
@@ -61,7 +62,7 @@ void measure(QuarantineStore& store, const Search& search, long long messages) {
 
 // fill - the tables without their indexes first: that takes a tenth of the time
 void fill(test::PgServer& server, const std::string& database, long long messages) {
-    server.query(database, std::string(schema_steps(Dsn::Kind::postgresql).front().sql));
+    server.query(database, std::string(schema_steps(pg::backend).front().sql));
     server.query(database, "CREATE TABLE kept AS SELECT indexdef FROM pg_indexes WHERE tablename IN ('msgs', 'msgrcpt')");
     for (
         const auto* sql :

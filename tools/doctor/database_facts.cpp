@@ -10,12 +10,11 @@
 #include "base/counted.h"
 #include "base/text.h"
 #include "policy/list_keys.h"
+#include "storage/backend.h"
 #include "storage/schema_check.h"
 
 namespace tamis::doctor {
 namespace {
-
-using storage::Dsn;
 
 constexpr double clock_tolerance = 5;  // seconds
 
@@ -26,25 +25,8 @@ std::string schema_command(std::string_view what, const DatabaseUse& use) {
 
 std::string home_of(const DatabaseUse& use) { return use.user.empty() ? "~" : "~" + use.user; }
 
-std::vector<std::string> connect_fix(const DatabaseFacts& facts, const DatabaseUse& use) {
-    const auto has = [&](std::string_view part) { return facts.trouble.find(part) != std::string::npos; };
-    if (facts.dsn.kind == Dsn::Kind::sqlite) return {"ls -l the file; it must belong to tamisd's user and be an SQLite database"};
-    if (has("no password supplied"))
-        return {fmt::format("{}: [storage] {} = {{ dsn = \"{}\", password = \"...\" }}", use.config_file, use.settings,
-                            facts.dsn.shown),
-                fmt::format("or a line HOST:PORT:DATABASE:USER:PASSWORD in {}/.pgpass, mode 600", home_of(use))};
-    if (has("wrong password"))
-        return {
-            fmt::format("{}: [storage] {}: the password that the server knows, or on the server: ALTER ROLE ... PASSWORD '...'",
-                        use.config_file, use.settings)};
-    if (has("no database")) return {"createdb, then: " + schema_command("install", use)};
-    if (has("pg_hba.conf"))
-        return {
-            "on the server: a line \"host DATABASE USER ADDRESS/32 scram-sha-256\" in pg_hba.conf, then: SELECT pg_reload_conf()"};
-    if (has("no free connection")) return {"on the server: ALTER SYSTEM SET max_connections = ...; restart it"};
-    return {fmt::format(
-        "start it (systemctl start postgresql), or correct {} in {}; listen_addresses in postgresql.conf must name its address",
-        use.settings, use.config_file)};
+storage::Advised advised(const DatabaseUse& use) {
+    return {use.config_file, use.settings, home_of(use), schema_command("install", use)};
 }
 
 // Judge - one entry
@@ -55,11 +37,12 @@ public:
           use_(use),
           another_will_do_(another_will_do),
           report_(report),
-          schema_(storage::check_schema(facts.catalogue, facts.dsn.kind)) {}
+          backend_(*facts.dsn.backend),
+          schema_(storage::check_schema(facts.catalogue, backend_)) {}
 
     void run() {
         if (facts_.is_absent) return report_.ok(shown() + ": not there yet, tamisd creates it when it starts");
-        if (!facts_.trouble.empty()) return tell(facts_.trouble, connect_fix(facts_, use_));
+        if (!facts_.trouble.empty()) return tell(facts_.trouble, backend_.doctor.reach(facts_, advised(use_)));
         const auto before = report_.worst();
         check_schema();
         check_rights();
@@ -67,21 +50,18 @@ public:
         if (use_.is_records && !facts_.catalogue.is_writable)
             another_will_do_
                 ? report_.ok(shown() + ": a standby, used when it becomes the primary")
-                : report_.problem(
-                      shown() + " is read-only (a standby), and records must be written",
-                      {fmt::format(
-                          "{}: [storage] storage_dsn must also name the primary; on the server: SELECT pg_promote(), or ALTER SYSTEM RESET default_transaction_read_only",
-                          use_.config_file)});
+                : report_.problem(shown() + " is read-only (a standby), and records must be written",
+                                  {fmt::format("{}: [storage] storage_dsn must also name the primary; on the server: {}",
+                                               use_.config_file, backend_.doctor.make_writable)});
         check_clock();
         check_connections();
         if (report_.worst() != Level::ok || before != Level::ok) return;
-        report_.ok(fmt::format(
-            "{}: {}{}; {}{}{}", shown(), facts_.dsn.kind == Dsn::Kind::sqlite ? "SQLite" : "PostgreSQL " + facts_.version,
-            facts_.is_pooled ? " behind a pooler" : "", schema_.era,
-            facts_.catalogue.encoding.empty() ? "" : "; " + facts_.catalogue.encoding,
-            schema_.changes.empty()
-                ? ""
-                : fmt::format("; `tamis schema upgrade` would gain {}", counted(schema_.changes.size(), "thing"))));
+        report_.ok(fmt::format("{}: {}{}{}{}; {}{}{}", shown(), backend_.name, facts_.version.empty() ? "" : " ", facts_.version,
+                               facts_.is_pooled ? " behind a pooler" : "", schema_.era,
+                               facts_.catalogue.encoding.empty() ? "" : "; " + facts_.catalogue.encoding,
+                               schema_.changes.empty() ? ""
+                                                       : fmt::format("; `tamis schema upgrade` would gain {}",
+                                                                     counted(schema_.changes.size(), "thing"))));
     }
 
 private:
@@ -97,9 +77,9 @@ private:
 
     void check_schema() {
         if (schema_.is_empty) {
-            if (facts_.dsn.kind == Dsn::Kind::postgresql)
+            if (!backend_.schema.installs_itself)
                 report_.problem(shown() + " has none of the tables", {schema_command("install", use_)});
-            return;  // SQLite: tamisd creates them
+            return;
         }
         std::vector<std::string> lacks;
         const auto want = [&](bool wanted, std::initializer_list<const char*> names) {
@@ -159,9 +139,7 @@ private:
         }
         const auto grants = [&](const auto& rights) {
             std::vector<std::string> fix;
-            for (const auto& [right, tables] : rights)
-                fix.push_back(fmt::format("GRANT {} ON {}{} TO \"{}\";", right, right == "USAGE" ? "SEQUENCE " : "",
-                                          join(tables, ", "), facts_.role));
+            for (const auto& [right, tables] : rights) fix.push_back(backend_.doctor.grant(right, tables, facts_.role));
             return fix;
         };
         const auto shown_rights = [](const auto& rights) {
@@ -192,38 +170,23 @@ private:
         if (facts_.used >= left)
             report_.problem(
                 fmt::format("{}: {} of its {} in use", shown(), facts_.used, counted(left, "connection is", "connections are")),
-                {fmt::format("ALTER SYSTEM SET max_connections = {}; restart it", facts_.max_connections * 2)});
+                {backend_.doctor.allow_connections(facts_.max_connections * 2)});
         else if (hosts < 2)
-            report_.warning(
-                fmt::format("{}: it has {}, one tamisd host needs up to {}", shown(), counted(left, "connection"),
-                            use_.connections),
-                {fmt::format(
-                    "ALTER SYSTEM SET max_connections = {}; restart it; or lower storage.connections and lookup_connections",
-                    use_.connections * 10)});
+            report_.warning(fmt::format("{}: it has {}, one tamisd host needs up to {}", shown(), counted(left, "connection"),
+                                        use_.connections),
+                            {fmt::format("{}; or lower storage.connections and lookup_connections",
+                                         backend_.doctor.allow_connections(use_.connections * 10))});
     }
 
     const DatabaseFacts& facts_;
     const DatabaseUse& use_;
     bool another_will_do_;
     Report& report_;
+    const storage::Backend& backend_;
     storage::SchemaReport schema_;
 };
 
 }  // namespace
-
-std::string key_text(std::string_view column) {
-    if (!column.starts_with("\\x") || column.size() % 2 != 0) return std::string(column);
-    std::string out;
-    for (std::size_t i = 2; i < column.size(); i += 2) {
-        const auto digit = [](char c) {
-            return is_digit(c) ? c - '0' : lower(c) >= 'a' && lower(c) <= 'f' ? lower(c) - 'a' + 10 : -1;
-        };
-        const int high = digit(column[i]), low = digit(column[i + 1]);
-        if (high < 0 || low < 0) return std::string(column);
-        out += static_cast<char>(high * 16 + low);
-    }
-    return out;
-}
 
 bool is_usable(const DatabaseFacts& facts, const DatabaseUse& use) {
     return facts.trouble.empty() && (!use.is_records || facts.catalogue.is_writable);

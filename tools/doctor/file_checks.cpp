@@ -84,15 +84,15 @@ bool keeps_files(const config::Settings& settings) {
 
 void check_database_file(const Viewpoint& from, const storage::Dsn& dsn, Report& report) {
     struct stat about{};
-    if (dsn.path == ":memory:" || ::stat(dsn.path.c_str(), &about) != 0) return;
+    if (::stat(dsn.file.c_str(), &about) != 0) return;
     if ((about.st_mode & 0004U) != 0)
-        report.warning(fmt::format("everybody may read {}, which holds addresses and quarantined mail (mode {:04o})", dsn.path,
+        report.warning(fmt::format("everybody may read {}, which holds addresses and quarantined mail (mode {:04o})", dsn.file,
                                    about.st_mode & 07777U),
-                       {fmt::format("chmod o-rwx {}*", dsn.path)});
-    if (from.is_daemon_user && ::access(dsn.path.c_str(), R_OK | W_OK) != 0)
-        report.problem(fmt::format("{} may not write {} (owner {}, mode {:04o})", from.user, dsn.path, owner_of(about),
+                       {fmt::format("chmod o-rwx {}*", dsn.file)});
+    if (from.is_daemon_user && ::access(dsn.file.c_str(), R_OK | W_OK) != 0)
+        report.problem(fmt::format("{} may not write {} (owner {}, mode {:04o})", from.user, dsn.file, owner_of(about),
                                    about.st_mode & 07777U),
-                       {fmt::format("chown {} {}*", owner_fix(from), dsn.path)});
+                       {fmt::format("chown {} {}*", owner_fix(from), dsn.file)});
 }
 
 std::string group_of_daemon(const config::Settings& settings) {
@@ -131,7 +131,7 @@ void check_files(const Viewpoint& from, Report& report) {
     std::set<std::string> seen;
     for (const auto* list : {&settings.lookup_dsns, &settings.storage_dsns})
         for (const auto& dsn : *list)
-            if (dsn.kind == storage::Dsn::Kind::sqlite && seen.insert(dsn.path).second) check_database_file(from, dsn, report);
+            if (!dsn.file.empty() && seen.insert(dsn.file).second) check_database_file(from, dsn, report);
     const auto mta = from.postfix ? from.postfix->value(nullptr, "mail_owner") : std::string("postfix");
     for (const auto& text : settings.server.listen)
         if (const auto place = parse_endpoint(text); place && place->is_unix())

@@ -5,7 +5,7 @@
 #include <array>
 
 #include "base/text.h"
-#include "storage/dsn.h"
+#include "storage/backend.h"
 #include "tools/import/translation.h"
 
 namespace tamis::tools {
@@ -30,10 +30,12 @@ Result<std::string> one_dsn(const AmavisdConf& conf, const PerlValue& given, boo
                     "MySQL is not supported: move the tables to PostgreSQL (`tamis schema install`), or use the embedded SQLite");
     auto dsn = storage::parse_dsn(parts[0]);
     if (!dsn) return fail(Errc::bad_input, dsn.error().detail);
-    if (dsn->kind == storage::Dsn::Kind::sqlite) return toml_string("sqlite:" + dsn->path);
+    const auto& forms = dsn->backend->dsn;
+    const auto place = toml_string(forms.text_of(*dsn));
+    if (!forms.has_accounts) return place;
     if (parts[2].empty()) parts[2] = dsn->password.reveal();
     has_password = has_password || !parts[2].empty();
-    std::string out = "{ dsn = " + toml_string(dsn->conninfo);
+    std::string out = "{ dsn = " + place;
     if (!parts[1].empty()) out += ", user = " + toml_string(parts[1]);
     if (!parts[2].empty()) out += ", password = " + toml_string(parts[2]);
     return out + " }";

@@ -2,6 +2,9 @@
 
 #include <catch2/catch.hpp>
 
+#include "storage/pg/backend.h"
+#include "storage/sqlite/backend.h"
+
 using namespace tamis;
 using namespace tamis::storage;
 
@@ -28,8 +31,8 @@ TEST_CASE("every form of a PostgreSQL DSN is understood, and the password is spl
     const auto dsn = parse_dsn(row.text, row.user, row.password);
     INFO(row.text);
     REQUIRE(dsn);
-    CHECK(dsn->kind == Dsn::Kind::postgresql);
-    CHECK(dsn->conninfo == row.conninfo);
+    CHECK(dsn->backend == &pg::backend);
+    CHECK(dsn->place == row.conninfo);
     CHECK(dsn->password.reveal() == row.secret);
     CHECK(dsn->shown == row.shown);
 }
@@ -43,8 +46,8 @@ TEST_CASE("SQLite paths are absolute or :memory:") {
                  Row{"sqlite::memory:", ":memory:"}, Row{"DBI:SQLite:dbname=/a/b", "/a/b"}, Row{"DBI:SQLite:/a/b", "/a/b"});
     const auto dsn = parse_dsn(row.text);
     REQUIRE(dsn);
-    CHECK(dsn->kind == Dsn::Kind::sqlite);
-    CHECK(dsn->path == row.path);
+    CHECK(dsn->backend == &sqlite::backend);
+    CHECK(dsn->place == row.path);
     CHECK(dsn->shown == "sqlite:" + row.path);
 }
 
@@ -87,7 +90,7 @@ TEST_CASE("no odd password is ever shown, and none is understood as something el
             if (url.starts_with("postgresql://me:") || url.starts_with("postgres://me:")) {
                 CHECK_THAT(said, !Catch::Contains("second"));
                 CHECK_THAT(said, !Catch::Contains("first"));
-                if (dsn) CHECK_THAT(dsn->conninfo, !Catch::Contains("second") && !Catch::Contains("first"));
+                if (dsn) CHECK_THAT(dsn->place, !Catch::Contains("second") && !Catch::Contains("first"));
             }
             if (dsn && url.find("@db.example.com") != std::string::npos && url.starts_with("postgresql://me:"))
                 CHECK(dsn->password.reveal() == (password == "first%40second" ? "first@second" : password));
@@ -97,7 +100,7 @@ TEST_CASE("no odd password is ever shown, and none is understood as something el
         const auto beside = parse_dsn("DBI:Pg:dbname=mail;host=db", "me", password);
         REQUIRE(beside);
         CHECK(beside->password.reveal() == password);
-        CHECK_THAT(beside->shown + beside->conninfo, !Catch::Contains("first"));
+        CHECK_THAT(beside->shown + beside->place, !Catch::Contains("first"));
     }
     CHECK_THAT(parse_dsn("postgresql://me:first@second@db/mail").error().detail, Catch::Contains("@ is %40"));
     CHECK_THAT(parse_dsn("postgresql://me:first/mail").error().detail, Catch::Contains("where the port belongs"));

@@ -54,7 +54,7 @@ struct Base {
 
     std::vector<std::string> sql(const std::string& text) const {
         if (!database.empty()) return pg_server().query(database, text);
-        auto file = sqlite::Database::open(dsn.path, dsn.shown).value();
+        auto file = sqlite::Database::open(dsn.place, dsn.shown).value();
         auto statement = file->prepare(text).value();
         std::vector<std::string> out;
         for (;;) {

@@ -7,8 +7,10 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "storage/pg/backend.h"
 #include "storage/quarantine_sql.h"
 #include "storage/schema.h"
+#include "storage/schema_tool.h"
 #include "storage/sqlite/database.h"
 #include "test/lib/pg_server.h"
 #include "test/lib/quarantine_data.h"
@@ -288,7 +290,7 @@ TEST_CASE("no page of a large quarantine scans a table, and pages fit together")
     if (!PgServer::is_wanted()) return;
     const auto database = server().make_database();
     const auto dsn = *parse_dsn(server().url(database));
-    server().query(database, std::string(schema_steps(Dsn::Kind::postgresql).front().sql));
+    server().query(database, std::string(schema_steps(pg::backend).front().sql));
     constexpr long long messages = 200'000;
     for (const auto& sql : quarantine_addresses()) server().query(database, sql);
     for (const auto& sql : quarantine_messages(1, messages)) server().query(database, sql);
@@ -297,14 +299,8 @@ TEST_CASE("no page of a large quarantine scans a table, and pages fit together")
         server().query(database, std::string("ANALYZE ") + table);
     const auto store = open(dsn);
 
-    SqlShape shape;
-    shape.kind = SqlShape::Kind::postgresql;
-    shape.id_type = shape.address_type = "bytea";
-    for (const auto& column :
-         server().query(database,
-                        "SELECT table_name||'.'||column_name FROM information_schema.columns WHERE table_name IN "
-                        "('maddr','msgs','msgrcpt','quarantine')"))
-        shape.columns.insert(column);
+    const auto catalogue = read_catalogue(dsn).value();
+    const SqlTarget target{catalogue, dsn.backend->sql()};
     const auto plan = [&](SqlQuery query) {
         for (std::size_t i = query.values.size(); i-- > 0;) {
             const auto place = fmt::format("${}", i + 1);
@@ -330,9 +326,9 @@ TEST_CASE("no page of a large quarantine scans a table, and pages fit together")
     for (const auto& filter : filters) {
         PageRequest request{filter, PageKey{quarantine_data_begin + messages / 2, "x"}, 50, {1, 2}, {20500}};
         for (const auto& query :
-             {page_query(shape, request), end_query(shape, request), address_query(shape, "user1@example.com"),
-              find_query(shape, "abcdefghijkl", {}), recipients_queries(shape, {{0, "abcdefghijkl"}}, 11).front(),
-              chunks_query(shape, {0, "abcdefghijkl"}, 0, 64)}) {
+             {page_query(target, request), end_query(target, request), address_query(target, "user1@example.com"),
+              find_query(target, "abcdefghijkl", {}), recipients_queries(target, {{0, "abcdefghijkl"}}, 11).front(),
+              chunks_query(target, {0, "abcdefghijkl"}, 0, 64)}) {
             const auto lines = plan(query);
             INFO(query.sql << "\n" << join(lines, "\n"));
             REQUIRE_FALSE(lines.empty());

@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 
+#include "storage/backend.h"
 #include "storage/schema.h"
 #include "storage/schema_tool.h"
 #include "test/unit/storage/fixture.h"
@@ -21,7 +22,7 @@ SchemaReport check(const Dsn& dsn) {
     const auto catalogue = read_catalogue(dsn);
     INFO((catalogue ? "" : catalogue.error().detail));
     REQUIRE(catalogue);
-    return check_schema(*catalogue, dsn.kind);
+    return check_schema(*catalogue, *dsn.backend);
 }
 
 void upgrade(const Dsn& dsn) {
@@ -225,14 +226,14 @@ TEST_CASE("a database with tables of one kind gets those of the other when it is
     REQUIRE(mkdtemp(folder.data()) != nullptr);
     const auto dsn = fresh(is_sqlite, folder);
     for (const auto* table : {"policy", "users", "mailaddr", "wblist"})
-        for (const auto& statement : table_statements(dsn.kind, table))
+        for (const auto& statement : table_statements(*dsn.backend, table))
             if (has_policies) run_sql(dsn, statement);
     for (const auto* table : {"maddr", "msgs", "msgrcpt", "quarantine"})
-        for (const auto& statement : table_statements(dsn.kind, table))
+        for (const auto& statement : table_statements(*dsn.backend, table))
             if (!has_policies) run_sql(dsn, statement);
     CHECK(check(dsn).problems.empty());
     const auto catalogue = read_catalogue(dsn).value();
-    const auto report = check_schema(catalogue, dsn.kind, {true, true});
+    const auto report = check_schema(catalogue, *dsn.backend, {true, true});
     CHECK_THAT(fmt::format("{}", fmt::join(report.problems, "\n")),
                Contains("tamis schema install") && Contains(has_policies ? "quarantine" : "wblist"));
     std::vector<std::string> statements;
@@ -242,7 +243,7 @@ TEST_CASE("a database with tables of one kind gets those of the other when it is
     INFO((done ? "" : done.error().detail));
     REQUIRE(done);
     if (!has_policies) upgrade(dsn);  // step 2 is for the tables that were there
-    CHECK(check_schema(read_catalogue(dsn).value(), dsn.kind, {true, true}).changes.empty());
+    CHECK(check_schema(read_catalogue(dsn).value(), *dsn.backend, {true, true}).changes.empty());
     if (!is_sqlite) {
         const auto other = fresh(false, folder);
         REQUIRE(install_schema(other));
@@ -258,7 +259,7 @@ TEST_CASE("an empty database is empty; after install and grants there is nothing
     CHECK(check(dsn).is_empty);
     REQUIRE(install_schema(dsn));
     pg_server().query(database, "DROP ROLE IF EXISTS \"od\"\"d\"; CREATE ROLE \"od\"\"d\" LOGIN");
-    REQUIRE(run_statements(dsn, grant_statements("od\"d")));
+    REQUIRE(run_statements(dsn, dsn.backend->schema.grants("od\"d")));
     const auto report = check(dsn);
     INFO(fmt::format("{}", fmt::join(report.statements(), "\n")));
     CHECK(report.changes.empty());

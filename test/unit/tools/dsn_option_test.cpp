@@ -41,7 +41,7 @@ TEST_CASE("without --dsn the environment is asked") {
     CHECK(given.is_given());
     const auto dsn = dsn_of(given);
     REQUIRE(dsn);
-    CHECK(dsn->path == "/nonexistent/tamis.db");
+    CHECK(dsn->file == "/nonexistent/tamis.db");
     ::unsetenv("TAMIS_DSN");
     DsnOption nothing;
     CLI::App other;

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "storage/chunks.h"
 #include "storage/no_room.h"
+#include "storage/pg/backend.h"
 #include "storage/pg/blocking.h"
 #include "storage/schema.h"
 #include "test/lib/cutting_proxy.h"
@@ -26,7 +27,7 @@ std::string new_database(std::string_view encoding = "UTF8") {
     const auto installed = install_schema(*parse_dsn(server().url(name)));
     INFO((installed ? "" : installed.error().detail));
     REQUIRE(installed);
-    REQUIRE(*installed == static_cast<int>(schema_steps(Dsn::Kind::postgresql).size()));
+    REQUIRE(*installed == static_cast<int>(schema_steps(pg::backend).size()));
     return name;
 }
 
@@ -470,7 +471,7 @@ TEST_CASE("PostgreSQL: a password in a table of its own, host names, and a missi
     REQUIRE(dsn);
     const auto store = open_record_store({*dsn}, {}).value();
     CHECK(wait_until([&] { return store->health().find("no table") != std::string::npos; }));
-    REQUIRE(install_schema(*dsn).value() == static_cast<int>(schema_steps(Dsn::Kind::postgresql).size()));
+    REQUIRE(install_schema(*dsn).value() == static_cast<int>(schema_steps(pg::backend).size()));
     CHECK(install_schema(*dsn).value() == 0);
     CHECK(keep(*store, make_record()));
 }

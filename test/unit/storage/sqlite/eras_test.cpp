@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "base/text.h"
+#include "storage/backend.h"
 #include "storage/lookup_store.h"
 #include "storage/schema.h"
 #include "storage/schema_check.h"
@@ -42,7 +43,7 @@ TEST_CASE("SQLite: amavisd's tables of every era are used as they are, and upgra
     const Folder folder;
     const Dsn dsn = *parse_dsn("sqlite:" + folder.path + "/amavis.db");
     {
-        auto database = sqlite::Database::open(dsn.path, dsn.shown);
+        auto database = sqlite::Database::open(dsn.place, dsn.shown);
         REQUIRE(database);
         const auto made = (*database)->run(as_sqlite(era_sql(era)).c_str());
         INFO((made ? "" : made.error().detail));
@@ -79,15 +80,15 @@ TEST_CASE("SQLite: amavisd's tables of every era are used as they are, and upgra
         CHECK(found->at(0));
         CHECK_FALSE(found->at(1));
     }
-    const auto before = check_schema(*read_catalogue(dsn), dsn.kind);
+    const auto before = check_schema(*read_catalogue(dsn), *dsn.backend);
     CHECK_THAT(before.era, Catch::Contains(std::string(era).substr(8, 3) == "2.1" ? "2.13" : std::string(era).substr(8, 3)));
     const auto upgraded = run_statements(dsn, before.statements());
     INFO((upgraded ? "" : upgraded.error().detail));
     REQUIRE(upgraded);
-    const auto after = check_schema(*read_catalogue(dsn), dsn.kind);
+    const auto after = check_schema(*read_catalogue(dsn), *dsn.backend);
     INFO(fmt::format("{}", fmt::join(after.statements(), "\n")));
     CHECK(after.changes.empty());
-    auto database = sqlite::Database::open(dsn.path, dsn.shown);
+    auto database = sqlite::Database::open(dsn.place, dsn.shown);
     auto rows =
         (*database)->prepare("SELECT group_concat(rseqnum || ds) FROM (SELECT rseqnum, ds FROM msgrcpt ORDER BY rseqnum)");
     REQUIRE(rows->step().value());

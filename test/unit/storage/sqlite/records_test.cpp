@@ -13,6 +13,7 @@
 #include "storage/chunks.h"
 #include "storage/no_room.h"
 #include "storage/schema.h"
+#include "storage/sqlite/backend.h"
 #include "storage/sqlite/database.h"
 #include "test/unit/storage/fixture.h"
 
@@ -74,7 +75,7 @@ TEST_CASE("SQLite: a new file gets the schema, and rows are as documented") {
     record.recipients.back().address = "Other@Example.com.";
     REQUIRE(keep(*open(folder.file()), record));
     CHECK(query(folder.file(), "SELECT user_version FROM pragma_user_version", 1) ==
-          std::vector<std::string>{std::to_string(schema_steps(Dsn::Kind::sqlite).back().number)});
+          std::vector<std::string>{std::to_string(schema_steps(sqlite::backend).back().number)});
     CHECK(query(folder.file(), "SELECT email, domain FROM maddr ORDER BY email", 2) ==
           std::vector<std::string>{"other@example.com|com.example", "sender@example.org|org.example",
                                    "user@example.com|com.example"});
@@ -287,7 +288,7 @@ TEST_CASE("SQLite: a file that is no database, and one of a newer version, are e
     CHECK_THAT(refused.error().detail, Catch::Contains("not an SQLite database"));
     fs::remove(folder.file());
     const Dsn dsn = *parse_dsn("sqlite:" + folder.file());
-    CHECK(install_schema(dsn).value() == static_cast<int>(schema_steps(Dsn::Kind::sqlite).size()));
+    CHECK(install_schema(dsn).value() == static_cast<int>(schema_steps(sqlite::backend).size()));
     CHECK(install_schema(dsn).value() == 0);
     REQUIRE((*sqlite::Database::open(folder.file(), ""))->run("PRAGMA user_version=99"));
     CHECK_THAT(install_schema(dsn).error().detail, Catch::Contains("newer"));
