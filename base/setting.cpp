@@ -110,7 +110,7 @@ std::optional<Bytes> parse_bytes(std::string_view text) {
     return Bytes{static_cast<std::uint64_t>(*number * factor)};
 }
 
-std::optional<Seconds> parse_duration(std::string_view text) {
+std::optional<Duration> parse_duration(std::string_view text) {
     text = trim(text);
     double total = 0;
     if (text.empty()) return {};
@@ -131,7 +131,7 @@ std::optional<Seconds> parse_duration(std::string_view text) {
         else return {};
     }
     if (total > 1e15) return {};
-    return Seconds(static_cast<std::int64_t>(total));
+    return Duration(static_cast<std::int64_t>(total));
 }
 
 namespace detail {
@@ -217,10 +217,10 @@ void load_value(const ConfigValue& from, std::string_view full_name, SettingTarg
             if (!value) bad("a size such as 65536 or \"50 MB\"");
             else if (bounded(static_cast<double>(value->count), " bytes")) *to = *value;
         }
-        void operator()(Seconds* to) const {
-            std::optional<Seconds> value;
+        void operator()(Duration* to) const {
+            std::optional<Duration> value;
             if (const auto number = as_number(from); number && *number >= 0 && *number < 1e12)
-                value = Seconds(static_cast<std::int64_t>(*number * 1000));
+                value = Duration(static_cast<std::int64_t>(*number * 1000));
             else if (const auto* text = from.text()) value = parse_duration(*text);
             if (!value) bad("a time such as 30, \"250ms\" or \"8m\"");
             else if (bounded(static_cast<double>(value->count()) / 1000.0, " s")) *to = *value;
@@ -252,7 +252,7 @@ std::string show_value(const SettingTarget& target) {
                 if (v->count >= size && v->count % size == 0) return fmt::format("\"{} {}\"", v->count / size, unit);
             return std::to_string(v->count);
         }
-        std::string operator()(const Seconds* v) const {
+        std::string operator()(const Duration* v) const {
             const auto ms = v->count();
             if (ms % 1000 != 0) return fmt::format("\"{}ms\"", ms);
             if (ms != 0 && ms % 3'600'000 == 0) return fmt::format("\"{}h\"", ms / 3'600'000);

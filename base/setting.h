@@ -25,7 +25,7 @@ struct Bytes {
     std::uint64_t count = 0;
     bool operator==(const Bytes&) const = default;
 };
-using Seconds = std::chrono::milliseconds;  // in TOML a number of seconds, or a string such as "8m", "250ms", "1h"
+using Duration = std::chrono::milliseconds;  // in TOML a number of seconds, or a string such as "8m", "250ms", "1h"
 
 // Secret - text that does not print
 class Secret {
@@ -82,7 +82,7 @@ ConfigTable parse_config(std::string_view text, Problems& problems);
 template <class S>
 using SettingMember =
     std::variant<bool S::*, std::int64_t S::*, double S::*, std::optional<double> S::*, std::string S::*,
-                 std::optional<std::string> S::*, std::vector<std::string> S::*, Bytes S::*, Seconds S::*, Secret S::*>;
+                 std::optional<std::string> S::*, std::vector<std::string> S::*, Bytes S::*, Duration S::*, Secret S::*>;
 
 // Setting - one row. For numbers, sizes (bytes) and times (seconds) the value lies in [minimum, maximum]. For texts,
 // `choices` (when not empty) lists what is allowed.
@@ -99,7 +99,7 @@ struct Setting {
 
 namespace detail {
 using SettingTarget = std::variant<bool*, std::int64_t*, double*, std::optional<double>*, std::string*,
-                                   std::optional<std::string>*, std::vector<std::string>*, Bytes*, Seconds*, Secret*>;
+                                   std::optional<std::string>*, std::vector<std::string>*, Bytes*, Duration*, Secret*>;
 void load_value(const ConfigValue& from, std::string_view full_name, SettingTarget target, double minimum, double maximum,
                 const std::vector<std::string>& choices, Problems& problems);
 std::string show_value(const SettingTarget& target);
@@ -150,6 +150,6 @@ std::vector<SettingLine> describe_settings(std::string_view section, const std::
 }
 
 std::optional<Bytes> parse_bytes(std::string_view text);
-std::optional<Seconds> parse_duration(std::string_view text);
+std::optional<Duration> parse_duration(std::string_view text);
 
 }  // namespace tamis

@@ -40,13 +40,13 @@ struct LimitSettings {
     std::int64_t errors = 20;
     std::int64_t connections = 2000;
     Bytes line{4096};
-    Seconds idle{480'000};
-    Seconds session{3'600'000};
-    Seconds message{480'000};
-    Seconds scan{240'000};
+    Duration idle{480'000};
+    Duration session{3'600'000};
+    Duration message{480'000};
+    Duration scan{240'000};
     Bytes memory{512ULL * 1024 * 1024};
     Bytes spool_memory{8ULL * 1024 * 1024};
-    Seconds drain{60'000};
+    Duration drain{60'000};
     std::int64_t backlog = 1024;
 };
 
@@ -57,7 +57,7 @@ struct ControlSettings {
     std::vector<std::string> allowed_peers = {"127.0.0.1", "[::1]"};
     std::string secret_required = "tcp";
     std::int64_t connections = 100;
-    Seconds idle{300'000};
+    Duration idle{300'000};
 };
 
 struct NoticeSettings {

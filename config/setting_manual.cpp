@@ -84,7 +84,7 @@ std::vector<SettingLine> setting_lines(const Settings* settings) {
     add("notices", notice_rows(), current.notices);
     add("release", quarantine::release_rows(), current.release);
     add("control", control_rows(), current.control);
-    add(open::open_section, open::open_rows(), current.open);
+    add(worker::open_section, worker::open_rows(), current.open);
     add("storage", storage::storage_rows(), current.storage);
     for (const auto* key : {"lookup_dsn", "storage_dsn"}) {
         const auto& dsns = std::string_view(key) == "lookup_dsn" ? current.lookup_dsns : current.storage_dsns;

@@ -356,7 +356,7 @@ std::shared_ptr<const Settings> load_settings_file(const std::string& path, Prob
     if (policy != nullptr) policy::load_site_fields(*policy, "policy", settings->site_policy, problems);
     const auto* storage =
         load_rows(config, "storage", storage::storage_rows(), settings->storage, problems, {"lookup_dsn", "storage_dsn"});
-    settings->open = open::load_open_settings(section(config, "open", problems), problems);
+    settings->open = worker::load_open_settings(section(config, "open", problems), problems);
     load_rows(config, "header_checks", policy::header_rows(), settings->header_checks, problems);
     const auto* notices = load_rows(config, "notices", notice_rows(), settings->notices, problems);
     derive(*settings, server, problems);

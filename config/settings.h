@@ -46,7 +46,7 @@ struct PolicySettings {
     std::string recipient_delimiter = "+";
     bool local_part_is_case_sensitive = false;
     double pen_pals_bonus = 0, pen_pals_threshold_low = 1, pen_pals_threshold_high = 50;
-    Seconds pen_pals_half_life{604'800'000};
+    Duration pen_pals_half_life{604'800'000};
     double bounce_killer_score = 0;
     bool replace_existing_extension = true;
     std::string spam_scores = "sum";
@@ -72,7 +72,7 @@ struct Settings {
     quarantine::ReleaseSettings release;
     ControlSettings control;
     storage::RetentionSettings retention;
-    open::OpenSettings open;
+    worker::OpenSettings open;
     policy::HeaderChecks header_checks;
 
     // derived

@@ -14,7 +14,7 @@ Position position_in(const ConfigTable& config, std::string_view section, std::s
 }  // namespace
 
 std::shared_ptr<const Snapshot> make_snapshot(std::shared_ptr<const Settings> settings, Problems& problems,
-                                              open::Spawner* spawner) {
+                                              worker::Spawner* spawner) {
     auto out = std::make_shared<Snapshot>();
     const auto& server = settings->server;
     out->scanners = scanners::open_scanners(

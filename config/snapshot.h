@@ -24,6 +24,6 @@ struct Snapshot {
 
 // make_snapshot - opens what the settings name; problems are added, and then nothing is returned
 std::shared_ptr<const Snapshot> make_snapshot(std::shared_ptr<const Settings> settings, Problems& problems,
-                                              open::Spawner* spawner = nullptr);
+                                              worker::Spawner* spawner = nullptr);
 
 }  // namespace tamis::config

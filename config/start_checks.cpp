@@ -176,7 +176,7 @@ private:
 
     void programs() {
         if (settings_.open.enabled || scanners::has_commands(settings_.config)) {
-            const auto program = open::open_worker_program(open::spawner_options_of(settings_.open));
+            const auto program = worker::open_worker_program(worker::spawner_options_of(settings_.open));
             if (program) ::close(*program);
             else problems_.add(at("open", "worker"), describe(program.error()));
         }

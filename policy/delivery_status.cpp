@@ -83,7 +83,8 @@ std::string_view enhanced_code(const Response& response) {
     return response.code / 100 == 5 ? "5.0.0" : "2.0.0";
 }
 
-std::string recipient_fields(const Case& in, const DsnOptions& options, std::size_t i, DsnKind kind, bool utf8) {
+std::string recipient_fields(const Case& in, const NotificationOptions& options, std::size_t i, NotificationKind kind,
+                             bool utf8) {
     const auto& recipient = in.envelope.recipients[i];
     const auto& outcome = in.outcomes[i];
     const bool rewritten = !outcome.final_address.empty() && outcome.final_address != recipient.address &&
@@ -94,7 +95,7 @@ std::string recipient_fields(const Case& in, const DsnOptions& options, std::siz
         out += mail::field_text("Original-Recipient", typed_original(recipient.original_recipient, utf8));
     if (rewritten) out += mail::field_text("X-NextToLast-Final-Recipient", typed_address(recipient.address, utf8));
     out += mail::field_text("Final-Recipient", typed_address(rewritten ? outcome.final_address : recipient.address, utf8));
-    out += field("Action", kind == DsnKind::failed ? "failed" : "relayed");
+    out += field("Action", kind == NotificationKind::failed ? "failed" : "relayed");
     out += field("Status", enhanced_code(outcome.response));
     const bool remote = !outcome.remote_mta.empty() && !outcome.remote_reply.empty();
     if (remote) out += field("Remote-MTA", "dns; " + one_line(outcome.remote_mta, utf8));
@@ -146,7 +147,8 @@ std::string typed_original(std::string_view orcpt, bool utf8) {
     return one_line(type, false, 40) + ";" + one_line(*address, false);
 }
 
-std::string status_fields(const Case& in, const DsnOptions& options, const std::vector<DsnDecision>& decisions, bool utf8) {
+std::string status_fields(const Case& in, const NotificationOptions& options, const std::vector<NotificationDecision>& decisions,
+                          bool utf8) {
     const auto& envelope = in.envelope;
     std::string out = field("Reporting-MTA", "dns; " + one_line(options.hostname, utf8));
     if (!envelope.peer_helo.empty()) {
@@ -160,7 +162,7 @@ std::string status_fields(const Case& in, const DsnOptions& options, const std::
     }
     for (std::size_t i = 0; i < decisions.size(); ++i) {
         const auto kind = decisions[i].kind;
-        if (kind != DsnKind::failed && kind != DsnKind::relayed) continue;
+        if (kind != NotificationKind::failed && kind != NotificationKind::relayed) continue;
         out += "\r\n" + recipient_fields(in, options, i, kind, utf8);
     }
     return out;

@@ -22,6 +22,7 @@ std::string typed_address(std::string_view address, bool utf8);
 std::string typed_original(std::string_view orcpt, bool utf8);
 
 // status_fields - the part: fields of the message, and a group for each recipient that is reported
-std::string status_fields(const Case& of, const DsnOptions& options, const std::vector<DsnDecision>& decisions, bool utf8);
+std::string status_fields(const Case& of, const NotificationOptions& options, const std::vector<NotificationDecision>& decisions,
+                          bool utf8);
 
 }  // namespace tamis::policy

@@ -52,10 +52,10 @@ Facts facts_of(const Case& in, std::size_t i) {
     return one;
 }
 
-DsnDecision suppressed(std::string why) { return {DsnKind::suppressed, std::move(why)}; }
+NotificationDecision suppressed(std::string why) { return {NotificationKind::suppressed, std::move(why)}; }
 
 // excuse - why the sender is not told although he should be; empty: no reason
-std::string excuse(const Case& in, const DsnOptions& options, std::size_t i, const Facts& one) {
+std::string excuse(const Case& in, const NotificationOptions& options, std::size_t i, const Facts& one) {
     const auto& verdict = in.verdicts[i];
     const auto& policy = in.policies[i];
     const auto found = [&](Major major) {
@@ -76,28 +76,30 @@ std::string excuse(const Case& in, const DsnOptions& options, std::size_t i, con
     return {};
 }
 
-DsnDecision decide_one(const Case& in, const DsnOptions& options, std::size_t i, const Facts& one, bool all_rejected) {
+NotificationDecision decide_one(const Case& in, const NotificationOptions& options, std::size_t i, const Facts& one,
+                                bool all_rejected) {
     const bool null_sender = in.envelope.sender.empty();
-    if (one.reply_class == 4) return {DsnKind::none, "temporary failure, the MTA tries again"};
-    if (one.reply_class != 2 && one.reply_class != 5) return {DsnKind::none, "no final reply"};
+    if (one.reply_class == 4) return {NotificationKind::none, "temporary failure, the MTA tries again"};
+    if (one.reply_class != 2 && one.reply_class != 5) return {NotificationKind::none, "no final reply"};
     const bool failed = one.reply_class == 5;
     if (failed && one.destiny == Destiny::reject && (in.per_recipient_replies || all_rejected))
-        return {DsnKind::none, "the rejection is passed back"};
+        return {NotificationKind::none, "the rejection is passed back"};
     if (failed && one.notify.never) return suppressed("NOTIFY=NEVER");
     if (failed && null_sender) return suppressed("null sender");
     if (failed && !one.notify.failure) return suppressed("NOTIFY without FAILURE");
     const bool relayed = in.outcomes[i].relayed;
-    if (!failed && (!one.notify.success || null_sender)) return {DsnKind::none, "success, not asked for"};
+    if (!failed && (!one.notify.success || null_sender)) return {NotificationKind::none, "success, not asked for"};
     const bool passed_on = options.next_hop_takes_dsn || in.outcomes[i].takes_dsn;
-    if (!failed && relayed && passed_on) return {DsnKind::none, "success, NOTIFY was passed on"};
+    if (!failed && relayed && passed_on) return {NotificationKind::none, "success, NOTIFY was passed on"};
     if (auto why = excuse(in, options, i, one); !why.empty()) return suppressed(std::move(why));
-    if (!failed && !relayed) return {DsnKind::none, "not relayed"};
-    return failed ? DsnDecision{DsnKind::failed, "failed"} : DsnDecision{DsnKind::relayed, "NOTIFY=SUCCESS"};
+    if (!failed && !relayed) return {NotificationKind::none, "not relayed"};
+    return failed ? NotificationDecision{NotificationKind::failed, "failed"}
+                  : NotificationDecision{NotificationKind::relayed, "NOTIFY=SUCCESS"};
 }
 
 }  // namespace
 
-std::vector<DsnDecision> decide_dsn(const Case& in, const DsnOptions& options) {
+std::vector<NotificationDecision> decide_notifications(const Case& in, const NotificationOptions& options) {
     std::vector<Facts> all;
     for (std::size_t i = 0; i < in.outcomes.size(); ++i) all.push_back(facts_of(in, i));
     // over SMTP the one reply is then a 5xx, and the MTA tells the sender
@@ -108,9 +110,10 @@ std::vector<DsnDecision> decide_dsn(const Case& in, const DsnOptions& options) {
     // over SMTP one 4xx brings the whole message back, and a notice now would be sent again with every try
     const bool comes_back =
         !in.per_recipient_replies && std::ranges::any_of(all, [](const Facts& one) { return one.reply_class == 4; });
-    std::vector<DsnDecision> decisions;
+    std::vector<NotificationDecision> decisions;
     for (std::size_t i = 0; i < all.size(); ++i) {
-        if (comes_back && all[i].reply_class != 4) decisions.push_back({DsnKind::none, "the MTA tries the whole message again"});
+        if (comes_back && all[i].reply_class != 4)
+            decisions.push_back({NotificationKind::none, "the MTA tries the whole message again"});
         else decisions.push_back(decide_one(in, options, i, all[i], all_rejected));
     }
     return decisions;

@@ -18,8 +18,8 @@
 
 namespace tamis::policy {
 
-// DsnOptions - what a notification depends on besides the case
-struct DsnOptions {
+// NotificationOptions - what a notification depends on besides the case
+struct NotificationOptions {
     bool next_hop_takes_dsn = true;     // NOTIFY=SUCCESS was passed on for all; else see RecipientOutcome::takes_dsn
     bool bounces_outside_mail = false;  // amavisd's way: viruses and spam from outside may be bounced as well
     bool sender_is_fake = true;         // a virus that fakes senders (the default for all)
@@ -29,18 +29,18 @@ struct DsnOptions {
     std::chrono::system_clock::time_point now;
 };
 
-// DsnKind - none: nothing to tell, the answer of the dialogue tells it. suppressed: it should be told and may not be.
-enum class DsnKind { none, suppressed, failed, relayed };
+// NotificationKind - none: nothing to tell, the answer of the dialogue tells it. suppressed: it should be told and may not be.
+enum class NotificationKind { none, suppressed, failed, relayed };
 
-// DsnDecision - per recipient: whether the sender is told, and when not, why
-struct DsnDecision {
-    DsnKind kind = DsnKind::none;
+// NotificationDecision - per recipient: whether the sender is told, and when not, why
+struct NotificationDecision {
+    NotificationKind kind = NotificationKind::none;
     std::string why;  // for the log: "NOTIFY=NEVER", "null sender", "bulk mail", "score 15 >= dsn cutoff 10", ...
 };
 
-// decide_dsn - one decision per recipient, in their order. The rules apply in the order of docs/amavis/policy.md 10. A recipient that was to pass and got a 5xx was refused by the
+// decide_notifications - one decision per recipient, in their order. The rules apply in the order of docs/amavis/policy.md 10. A recipient that was to pass and got a 5xx was refused by the
 // next hop: the destiny of that is Destinies::mta_rejected.
-std::vector<DsnDecision> decide_dsn(const Case& of, const DsnOptions& options);
+std::vector<NotificationDecision> decide_notifications(const Case& of, const NotificationOptions& options);
 
 // Notice - a message of our own
 struct Notice {
@@ -54,8 +54,8 @@ struct Notice {
 // the null sender whatever the decisions say. multipart/report (RFC 6522) of a text, the status (RFC 3464; RFC 6533 when
 // the message came with SMTPUTF8) and the header of the message, at most 64 KiB of it; never its body. Pure ASCII unless
 // `smtputf8` is set: then it needs SMTPUTF8 and 8BITMIME.
-std::optional<Notice> delivery_status_notification(const Case& of, const DsnOptions& options,
-                                                   const std::vector<DsnDecision>& decisions);
+std::optional<Notice> delivery_status_notification(const Case& of, const NotificationOptions& options,
+                                                   const std::vector<NotificationDecision>& decisions);
 
 // is_notice - an automatic message that nobody can answer (null sender, Auto-Submitted): nobody is notified about it
 bool is_notice(const mail::Envelope& envelope, const mail::Message& message);

@@ -9,7 +9,7 @@
 namespace tamis::proxy {
 
 using policy::Destiny;
-using policy::DsnKind;
+using policy::NotificationKind;
 
 namespace {
 
@@ -18,7 +18,7 @@ Reply reply_of(const policy::Response& response) { return reply(response.code, r
 }  // namespace
 
 Reply one_for_all(const std::vector<policy::RecipientOutcome>& outcomes, const std::vector<policy::RecipientVerdict>& verdicts,
-                  const std::vector<DsnKind>& dsn, const std::string& log_id) {
+                  const std::vector<NotificationKind>& notifications, const std::string& log_id) {
     const std::size_t total = outcomes.size();
     if (total == 0) return reply(250, "2.5.0", fmt::format("Ok, id={}", log_id));
     for (const auto& outcome : outcomes)
@@ -51,7 +51,7 @@ Reply one_for_all(const std::vector<policy::RecipientOutcome>& outcomes, const s
         if (count != 0) suffix.push_back(count == total ? std::string(word) : fmt::format("{} {}", count, word));
     };
     add(rejected, "REJECT");
-    const bool is_sent = std::ranges::find(dsn, DsnKind::failed) != dsn.end();
+    const bool is_sent = std::ranges::find(notifications, NotificationKind::failed) != notifications.end();
     add(bounced, is_sent ? "BOUNCE" : "DISCARD(bounce.suppressed)");
     add(discarded, "DISCARD");
     if (suffix.empty()) return base;
@@ -63,7 +63,8 @@ Reply one_for_all(const std::vector<policy::RecipientOutcome>& outcomes, const s
 }
 
 std::vector<Reply> one_each(const mail::Envelope& envelope, const std::vector<policy::RecipientOutcome>& outcomes,
-                            const std::vector<policy::RecipientVerdict>& verdicts, const std::vector<DsnKind>& dsn) {
+                            const std::vector<policy::RecipientVerdict>& verdicts,
+                            const std::vector<NotificationKind>& notifications) {
     std::vector<Reply> replies;
     for (std::size_t i = 0; i < outcomes.size(); ++i) {
         const auto& response = outcomes[i].response;
@@ -75,8 +76,8 @@ std::vector<Reply> one_each(const mail::Envelope& envelope, const std::vector<po
         const auto ok = [&](std::string_view what) {
             return reply(250, "2.5.0", fmt::format("Ok {}, {} ({})", recipient, what, response.line()));
         };
-        if (dsn[i] == DsnKind::failed) replies.push_back(ok("DSN was sent"));
-        else if (dsn[i] == DsnKind::suppressed) replies.push_back(ok("DSN suppressed"));
+        if (notifications[i] == NotificationKind::failed) replies.push_back(ok("DSN was sent"));
+        else if (notifications[i] == NotificationKind::suppressed) replies.push_back(ok("DSN suppressed"));
         else if (verdicts[i].destiny != Destiny::reject) replies.push_back(ok("DSN suppressed_2"));
         else replies.push_back(reply_of(response));
     }

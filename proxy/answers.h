@@ -13,10 +13,11 @@ namespace tamis::proxy {
 
 // one_for_all - the single reply of SMTP
 Reply one_for_all(const std::vector<policy::RecipientOutcome>& outcomes, const std::vector<policy::RecipientVerdict>& verdicts,
-                  const std::vector<policy::DsnKind>& dsn, const std::string& log_id);
+                  const std::vector<policy::NotificationKind>& notifications, const std::string& log_id);
 
 // one_each - the replies of LMTP, in the order of the recipients
 std::vector<Reply> one_each(const mail::Envelope& envelope, const std::vector<policy::RecipientOutcome>& outcomes,
-                            const std::vector<policy::RecipientVerdict>& verdicts, const std::vector<policy::DsnKind>& dsn);
+                            const std::vector<policy::RecipientVerdict>& verdicts,
+                            const std::vector<policy::NotificationKind>& notifications);
 
 }  // namespace tamis::proxy

@@ -149,11 +149,11 @@ Done App::start(Problems& problems, TakeOver take_over) {
         in.predecessor = std::move(*predecessor);
     }
     if (auto done = in.make_files(Rights::of_root); !done) return done;
-    auto spawning = open::spawner_options_of(settings.open);
+    auto spawning = worker::spawner_options_of(settings.open);
     const bool needs_spawner =
         settings.open.enabled || scanners::has_commands(settings.config) || scanners::has_yara(settings.config);
     if (needs_spawner) {
-        auto program = open::open_worker_program(spawning);
+        auto program = worker::open_worker_program(spawning);
         if (!program) return std::unexpected(program.error());
         spawning.program = *program;
     }
@@ -166,7 +166,7 @@ Done App::start(Problems& problems, TakeOver take_over) {
     if (auto done = scanners::remove_old_directories(settings.server.state_dir); !done)
         log::warning({}, "{}", describe(done.error()));
     if (needs_spawner) {  // before any thread, and without privileges
-        auto spawner = open::Spawner::start(std::move(spawning));
+        auto spawner = worker::Spawner::start(std::move(spawning));
         if (!spawner) return std::unexpected(spawner.error());
         in.services->spawner = std::move(*spawner);
     }

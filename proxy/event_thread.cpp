@@ -50,14 +50,14 @@ EventThread::EventThread(Services& shared, deliver::ReinjectOptions options)
       pipeline_(shared, reinjector_, workers_.get()),
       sweep_timer_(context) {}
 
-std::unique_ptr<open::WorkerPool> EventThread::open_workers() {
+std::unique_ptr<worker::WorkerPool> EventThread::open_workers() {
     if (!services_.spawner || !services_.snapshot()->settings->open.enabled) return nullptr;
-    const auto options = open::pool_options_of(services_.snapshot()->settings->open);
-    return std::make_unique<open::WorkerPool>(context, *services_.spawner, options, &services_.memory);
+    const auto options = worker::pool_options_of(services_.snapshot()->settings->open);
+    return std::make_unique<worker::WorkerPool>(context, *services_.spawner, options, &services_.memory);
 }
 
 void EventThread::reload() {
-    asio::post(context, [this, options = open::pool_options_of(services_.snapshot()->settings->open)] {
+    asio::post(context, [this, options = worker::pool_options_of(services_.snapshot()->settings->open)] {
         if (workers_) workers_->set_options(options);
     });
 }

@@ -44,7 +44,7 @@ public:
 
 private:
     struct Listed;
-    std::unique_ptr<open::WorkerPool> open_workers();
+    std::unique_ptr<worker::WorkerPool> open_workers();
     std::unique_ptr<Stream> stream_of(const Accepted& accepted);
     Task<void> sweep();
     Task<void> serve(std::unique_ptr<Stream> stream, Peer peer);
@@ -60,7 +60,7 @@ public:
 private:
     asio::executor_work_guard<asio::io_context::executor_type> guard_{context.get_executor()};
     deliver::Reinjector reinjector_;
-    std::unique_ptr<open::WorkerPool> workers_;  // null: mail is not opened
+    std::unique_ptr<worker::WorkerPool> workers_;  // null: mail is not opened
     Pipeline pipeline_;
     asio::steady_timer sweep_timer_;
     std::thread thread_;

@@ -17,7 +17,7 @@
 namespace tamis::proxy {
 
 using policy::Destiny;
-using policy::DsnKind;
+using policy::NotificationKind;
 
 namespace {
 
@@ -49,7 +49,7 @@ char disposition_letter(const policy::RecipientVerdict& verdict, const policy::R
 }  // namespace
 
 // process - the ten steps' second half; docs/life-of-a-message.md tells the same story
-Task<Answer> Pipeline::process(Job& job, Deadline deadline) {
+Task<Answer> Pipeline::process(ReceivedMail& job, Deadline deadline) {
     messages_total().add();
     State state(job);
     if (auto loop = loop_refusal(state)) co_return std::move(*loop);
@@ -106,7 +106,7 @@ policy::Case Pipeline::State::as_case() const {
     out.originating = originating;
     out.per_recipient_replies = job.per_recipient_replies;
     for (const auto& copy : plan.copies) out.copies.push_back({copy.location, copy.is_archive});
-    out.dsn_sent = std::ranges::find(dsn, DsnKind::failed) != dsn.end();
+    out.dsn_sent = std::ranges::find(notifications, NotificationKind::failed) != notifications.end();
     return out;
 }
 
@@ -128,9 +128,9 @@ mail::MessageRecord Pipeline::State::make_record() const {
     out.quarantine_location = plan.location();
     std::optional<double> lowest;
     out.dsn_sent = 'N';
-    for (const auto kind : dsn) {
-        if (kind == DsnKind::failed) out.dsn_sent = 'Y';
-        if (kind == DsnKind::suppressed && out.dsn_sent == 'N') out.dsn_sent = 'q';
+    for (const auto kind : notifications) {
+        if (kind == NotificationKind::failed) out.dsn_sent = 'Y';
+        if (kind == NotificationKind::suppressed && out.dsn_sent == 'N') out.dsn_sent = 'q';
     }
     out.message_id = header_text(message, "Message-ID", false);
     out.from = header_text(message, "From", true);
@@ -194,7 +194,7 @@ Task<void> Pipeline::record(State& state, Deadline deadline) {
         co_return;
     }
     const bool changed = std::ranges::any_of(state.outcomes, &policy::RecipientOutcome::relayed) ||
-                         std::ranges::any_of(state.dsn, [](auto kind) { return kind != DsnKind::none; }) ||
+                         std::ranges::any_of(state.notifications, [](auto kind) { return kind != NotificationKind::none; }) ||
                          std::ranges::any_of(state.verdicts, [](const auto& verdict) {
                              return verdict.blocking && verdict.blocking->major == mail::Major::mta;
                          });
@@ -210,8 +210,9 @@ Answer Pipeline::answer(State& state) {
     const auto& settings = *state.shared.settings;
     Answer out;
     out.outcomes = state.outcomes;
-    if (state.job.per_recipient_replies) out.replies = one_each(state.envelope, state.outcomes, state.verdicts, state.dsn);
-    else out.replies = {one_for_all(state.outcomes, state.verdicts, state.dsn, state.log_id)};
+    if (state.job.per_recipient_replies)
+        out.replies = one_each(state.envelope, state.outcomes, state.verdicts, state.notifications);
+    else out.replies = {one_for_all(state.outcomes, state.verdicts, state.notifications, state.log_id)};
     auto summary = state.as_case();
     if (!state.job.per_recipient_replies) summary.one_reply = out.replies.front().code;
     summary.elapsed =
@@ -228,7 +229,7 @@ Answer Pipeline::answer(State& state) {
 }
 
 // reply_arrived - a 4xx for all leaves those who have the message in the journal: the MTA will try them again
-void Pipeline::reply_arrived(const Job& job, const Answer& answer) {
+void Pipeline::reply_arrived(const ReceivedMail& job, const Answer& answer) {
     for (std::size_t i = 0; i < answer.outcomes.size(); ++i) {
         const auto& told = answer.replies[job.per_recipient_replies ? i : 0];
         if (answer.outcomes[i].relayed && told.code / 100 != 4)
@@ -246,7 +247,7 @@ std::string reason_for_outside(const Fault& fault) {
 }
 
 // tempfail_all - 451 for everybody. Which host or database it was stays in the log: the text of the answer may travel to the sender.
-Answer tempfail_all(const Job& job, const std::vector<policy::RecipientOutcome>& outcomes, std::string_view section,
+Answer tempfail_all(const ReceivedMail& job, const std::vector<policy::RecipientOutcome>& outcomes, std::string_view section,
                     const Fault& fault) {
     messages_tempfailed().add();
     const auto& log_id = job.message.log_id.get();

@@ -29,8 +29,8 @@ namespace tamis::proxy {
 using HandOver = std::function<std::vector<deliver::SubmissionResult>(const deliver::DeliveryGroup&,
                                                                       const std::vector<policy::RecipientVerdict>&)>;
 
-// Job - a received message and what is needed to answer it
-struct Job {
+// ReceivedMail - a received message and what is needed to answer it
+struct ReceivedMail {
     mail::Envelope envelope;
     mail::Message message;
     std::shared_ptr<const config::Snapshot> snapshot;
@@ -48,14 +48,14 @@ struct Answer {
 class Pipeline {
 public:
     // `workers` null: mail is not opened
-    Pipeline(Services& services, deliver::Reinjector& reinjector, tamis::open::WorkerPool* workers)
+    Pipeline(Services& services, deliver::Reinjector& reinjector, tamis::worker::WorkerPool* workers)
         : services_(services), reinjector_(reinjector), workers_(workers) {}
 
     // process - the job must stay alive until it returns
-    Task<Answer> process(Job& job, Deadline deadline);
+    Task<Answer> process(ReceivedMail& job, Deadline deadline);
 
     // reply_arrived - the client has our answer; until then what was handed over is remembered for its next try
-    void reply_arrived(const Job& job, const Answer& answer);
+    void reply_arrived(const ReceivedMail& job, const Answer& answer);
 
 private:
     struct State;
@@ -81,7 +81,7 @@ private:
 
     Services& services_;
     deliver::Reinjector& reinjector_;
-    tamis::open::WorkerPool* workers_;
+    tamis::worker::WorkerPool* workers_;
 };
 
 }  // namespace tamis::proxy

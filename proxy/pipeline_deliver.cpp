@@ -16,7 +16,7 @@
 
 namespace tamis::proxy {
 
-using policy::DsnKind;
+using policy::NotificationKind;
 
 namespace {
 
@@ -149,16 +149,16 @@ Task<Done> Pipeline::notify(State& state, Deadline deadline) {
         std::ranges::any_of(state.envelope.recipients, [](const auto& recipient) { return !recipient.notify.empty(); });
     if (all_fine && !asked) co_return Done{};
     const auto whole = state.as_case();
-    policy::DsnOptions options;
+    policy::NotificationOptions options;
     options.next_hop_takes_dsn = false;  // each outcome says it for itself
     options.hostname = state.shared.site.hostname;
     options.postmaster = "postmaster@" + state.shared.site.hostname;
     options.mail_id = mail::draw_message_ids().mail_id.get();
     options.now = std::chrono::system_clock::now();
-    const auto decisions = policy::decide_dsn(whole, options);
+    const auto decisions = policy::decide_notifications(whole, options);
     for (std::size_t i = 0; i < decisions.size(); ++i) {
-        state.dsn[i] = decisions[i].kind;
-        if (decisions[i].kind == DsnKind::suppressed)
+        state.notifications[i] = decisions[i].kind;
+        if (decisions[i].kind == NotificationKind::suppressed)
             log::info(state.log_id, "no notification about {}: {}", mail::smtp_form(state.envelope.recipients[i].address),
                       decisions[i].why);
     }
@@ -169,7 +169,7 @@ Task<Done> Pipeline::notify(State& state, Deadline deadline) {
     auto taken = co_await submit_notice(*notice, "DSN", state.shared.settings->notify, reinjector_, state.log_id, deadline);
     if (!taken) co_return std::unexpected(std::move(taken.error()));
     // refused: nobody was told after all, and what can still be said as a reply is said as a reply
-    if (!*taken) std::ranges::replace(state.dsn, DsnKind::failed, DsnKind::suppressed);
+    if (!*taken) std::ranges::replace(state.notifications, NotificationKind::failed, NotificationKind::suppressed);
     co_return Done{};
 }
 

@@ -51,11 +51,12 @@ std::string scan_user(const std::vector<policy::RecipientPolicy>& policies) {
 }
 
 // extract_for - which parts the antivirus engines want
-tamis::open::Extract extract_for(const scanners::ScannerList& all) {
-    auto out = tamis::open::Extract::nothing;
+tamis::worker::Extract extract_for(const scanners::ScannerList& all) {
+    auto out = tamis::worker::Extract::nothing;
     for (const auto& scanner : all)
         if (scanner->finds_viruses())
-            out = std::max(out, scanner->opens_plain_mail() ? tamis::open::Extract::not_plain : tamis::open::Extract::everything);
+            out = std::max(out,
+                           scanner->opens_plain_mail() ? tamis::worker::Extract::not_plain : tamis::worker::Extract::everything);
     return out;
 }
 
@@ -125,8 +126,8 @@ Task<void> Pipeline::open(State& state, Deadline deadline) {
                (looks_for_bounces && !wanted.bypass_spam_checks);
     });
     if (workers_ == nullptr || !state.shared.settings->open.enabled || !somebody_cares) co_return;
-    tamis::open::OpenJob job;
-    job.limits = tamis::open::limits_of(state.shared.settings->open);
+    tamis::worker::OpenJob job;
+    job.limits = tamis::worker::limits_of(state.shared.settings->open);
     job.extract = extract_for(state.shared.scanners);
     auto& scan = begin_scan(state);
     state.evidence.contents = co_await workers_->open(

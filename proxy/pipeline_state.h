@@ -18,7 +18,7 @@
 namespace tamis::proxy {
 
 struct Pipeline::State {
-    Job& job;
+    ReceivedMail& job;
     mail::Envelope& envelope;
     const mail::Message& message;
     const config::Snapshot& shared;
@@ -34,12 +34,12 @@ struct Pipeline::State {
     std::vector<policy::RecipientVerdict> verdicts;
     std::vector<policy::RecipientOutcome> outcomes;
     std::vector<bool> settled;  // the outcome of that recipient is final
-    std::vector<policy::DsnKind> dsn;
+    std::vector<policy::NotificationKind> notifications;
     bool quarantined = false;         // a copy because of what was found, not an archive
     quarantine::QuarantinePlan plan;  // which copies are kept
     bool kept = false;                // the record is committed, finish() updates it
 
-    explicit State(Job& from)
+    explicit State(ReceivedMail& from)
         : job(from),
           envelope(from.envelope),
           message(from.message),
@@ -47,7 +47,7 @@ struct Pipeline::State {
           log_id(from.message.log_id.get()),
           outcomes(from.envelope.recipients.size()),
           settled(from.envelope.recipients.size(), false),
-          dsn(from.envelope.recipients.size(), policy::DsnKind::none) {}
+          notifications(from.envelope.recipients.size(), policy::NotificationKind::none) {}
 
     // looked_up - ends step 4: settings and first findings, one entry per recipient
     void looked_up(std::vector<policy::RecipientPolicy> policies_of_all, std::vector<policy::RecipientFindings> found_by_lists) {

@@ -54,7 +54,7 @@ public:
     std::shared_ptr<storage::RecordStore> records;
     std::shared_ptr<storage::LookupStore> lookups;   // null: no lookup_dsn
     std::shared_ptr<storage::PenPalStore> pen_pals;  // null: off, or no storage_dsn
-    std::unique_ptr<open::Spawner> spawner;          // null: mail is not opened, and no scanner program can be run
+    std::unique_ptr<worker::Spawner> spawner;        // null: mail is not opened, and no scanner program can be run
     DeliveredJournal delivered;
     quarantine::FileKeeper files;                          // quarantine copies in files
     std::shared_ptr<storage::QuarantineStore> quarantine;  // null: no storage_dsn, or nobody can ask

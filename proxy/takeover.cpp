@@ -20,7 +20,7 @@
 namespace tamis::proxy {
 namespace {
 
-using open::Descriptor;
+using worker::Descriptor;
 
 constexpr std::string_view hello = "tamis take over 1";
 constexpr std::string_view go_word = "go";
@@ -55,12 +55,12 @@ bool is_listening(int socket) {
 }
 
 // receive - the next packet, within the patience
-Result<open::Packet> receive(int socket, std::span<char> buffer) {
+Result<worker::Packet> receive(int socket, std::span<char> buffer) {
     pollfd waiting{socket, POLLIN, 0};
     const int ready = ::poll(&waiting, 1, patience_ms);
     if (ready < 0) return fail(last_error(), "take over: poll");
     if (ready == 0) return fail(Errc::timeout, "take over: the tamisd that runs does not answer");
-    return open::receive_packet(socket, buffer, open::Wait::no);
+    return worker::receive_packet(socket, buffer, worker::Wait::no);
 }
 
 // names_of - one line each: name, tab, path (of a unix socket that is ours to remove)
@@ -87,7 +87,7 @@ Result<std::unique_ptr<TakenOver>> TakenOver::ask(const std::string& state_dir, 
     }
     if (!is_trusted(channel, user))
         return fail(Errc::refused, fmt::format("take over: {} belongs to a process of another user", path));
-    if (auto sent = open::send_packet(channel, hello, {}, {}, open::Wait::yes); !sent)
+    if (auto sent = worker::send_packet(channel, hello, {}, {}, worker::Wait::yes); !sent)
         return std::unexpected(std::move(sent.error()));
     std::array<char, 16 * 1024> buffer{};
     auto packet = receive(channel, buffer);
@@ -121,7 +121,7 @@ std::vector<ListeningSocket> TakenOver::take(const std::string& name) {
 }
 
 Done TakenOver::finish() {
-    if (auto sent = open::send_packet(channel_, go_word, {}, {}, open::Wait::yes); !sent) return sent;
+    if (auto sent = worker::send_packet(channel_, go_word, {}, {}, worker::Wait::yes); !sent) return sent;
     std::array<char, 64> buffer{};
     auto packet = receive(channel_, buffer);
     if (!packet) return std::unexpected(std::move(packet.error()));
@@ -211,7 +211,7 @@ Task<void> TakeoverServer::Impl::serve(Descriptor peer) {
     for (;;) {
         auto [error] = co_await watched.async_wait(asio::posix::stream_descriptor::wait_read, as_result);
         if (error) co_return;
-        const auto packet = open::receive_packet(watched.native_handle(), buffer, open::Wait::no);
+        const auto packet = worker::receive_packet(watched.native_handle(), buffer, worker::Wait::no);
         if (!packet && packet.error().is(Errc::unavailable)) continue;
         if (!packet || !answer(watched.native_handle(), packet->bytes)) co_return;
     }
@@ -222,14 +222,14 @@ bool TakeoverServer::Impl::answer(int peer, std::string_view said) {
     if (said == hello) {
         std::vector<int> descriptors;
         for (const auto& socket : sockets) descriptors.push_back(socket.descriptor);
-        const auto sent = open::send_packet(peer, names_of(sockets), {}, descriptors, open::Wait::no);
+        const auto sent = worker::send_packet(peer, names_of(sockets), {}, descriptors, worker::Wait::no);
         if (!sent) log::warning({}, "take over: the sockets could not be handed over: {}", describe(sent.error()));
         return sent.has_value();
     }
     if (said != go_word) return false;
     log::notice({}, "another tamisd has taken over the listening sockets");
     go_now();  // accepting has stopped when it returns
-    if (auto sent = open::send_packet(peer, gone, {}, {}, open::Wait::no); !sent)
+    if (auto sent = worker::send_packet(peer, gone, {}, {}, worker::Wait::no); !sent)
         log::info({}, "take over: the other side did not wait for our answer: {}", describe(sent.error()));
     return false;
 }

@@ -16,10 +16,10 @@ namespace tamis::scanners {
 
 struct CommonSettings {
     bool required = false;
-    Seconds timeout{60'000};
+    Duration timeout{60'000};
     std::int64_t max_scans = 10;
     Bytes max_size{0};
-    Seconds retry_for{5'000};
+    Duration retry_for{5'000};
     bool backup = false;  // antivirus engines only
 };
 
@@ -29,7 +29,7 @@ std::vector<Setting<S>> common_rows() {
     return {
         {"required", static_cast<bool S::*>(&S::required),
          "a scan that fails makes the message unchecked or is answered with 451"},
-        {"timeout", static_cast<Seconds S::*>(&S::timeout),
+        {"timeout", static_cast<Duration S::*>(&S::timeout),
          "the longest a scan may take, waiting for its turn included; the message's own deadline may end it sooner", 0.1, 3600},
         {"max_scans", static_cast<std::int64_t S::*>(&S::max_scans),
          "how many scans run at the same time; others wait for their turn", 1, 10'000},
@@ -40,7 +40,7 @@ std::vector<Setting<S>> common_rows() {
 }
 template <class S>
 Setting<S> retry_row() {
-    return {"retry_for", static_cast<Seconds S::*>(&S::retry_for),
+    return {"retry_for", static_cast<Duration S::*>(&S::retry_for),
             "how long a scan goes on trying when no address can be reached, counted from the beginning of the outage", 0, 3600};
 }
 

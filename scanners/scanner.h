@@ -17,7 +17,7 @@
 #include "mail/evidence.h"
 #include "mail/message.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 class Spawner;  // scanners/worker/spawner.h
 }
 
@@ -38,11 +38,11 @@ struct ScanRequest {
 
 // Surroundings - what engines that run in processes of their own need of the daemon
 struct Surroundings {
-    open::Spawner* spawner = nullptr;  // outlives every scanner; null: nothing can be run, only checked
-    std::string state_dir;             // full path; a folder of its own is made in it
-    std::uint64_t worker_memory = 0;   // private memory of a worker process (open.memory); 0: the default
-    std::uint64_t message_size = 0;    // limits.message_size; 0: no limit
-    bool is_opened = true;             // open.enabled: engines are shown decoded parts
+    worker::Spawner* spawner = nullptr;  // outlives every scanner; null: nothing can be run, only checked
+    std::string state_dir;               // full path; a folder of its own is made in it
+    std::uint64_t worker_memory = 0;     // private memory of a worker process (open.memory); 0: the default
+    std::uint64_t message_size = 0;      // limits.message_size; 0: no limit
+    bool is_opened = true;               // open.enabled: engines are shown decoded parts
 };
 
 class Scanner {

@@ -11,17 +11,17 @@ namespace tamis::storage {
 
 struct RetentionSettings {
     bool enabled = false;
-    Seconds interval{3'600'000};
+    Duration interval{3'600'000};
     std::string records = "90d", quarantine = "30d";
     std::string virus_records, virus_quarantine, banned_records, banned_quarantine, unchecked_records, unchecked_quarantine,
         spam_records, spam_quarantine, spammy_records, spammy_quarantine, bad_header_records, bad_header_quarantine,
         oversized_records, oversized_quarantine, mta_records, mta_quarantine, clean_records, clean_quarantine;
     std::string incomplete = "1d", deleted = "1d";
     std::int64_t batch = 500;
-    Seconds pause{10};
+    Duration pause{10};
     double share = 0.05;
     double rate = 250;
-    Seconds longest_run{1'800'000};
+    Duration longest_run{1'800'000};
     bool drop_partitions = true;
     std::int64_t weeks_ahead = 8;
     bool vacuum = true;

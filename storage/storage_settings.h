@@ -13,10 +13,10 @@ struct StorageSettings {
     std::int64_t connections = 4;
     std::int64_t partition_tag = 0;
     bool record_all = true;
-    Seconds wait{10'000};
+    Duration wait{10'000};
     std::int64_t remembered = 100'000;
     std::int64_t lookup_connections = 2;
-    Seconds lookup_cache{0};
+    Duration lookup_cache{0};
     std::string select_policy;
     std::optional<std::string> select_wblist;
     bool lookup_no_at_means_domain = false;

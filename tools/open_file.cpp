@@ -75,13 +75,14 @@ Result<std::shared_ptr<const config::Settings>> load_settings(const Options& opt
     return settings;
 }
 
-Task<Result<mail::Contents>> opened(open::WorkerPool& pool, std::shared_ptr<const mail::SealedSpool> spool, open::OpenJob job) {
+Task<Result<mail::Contents>> opened(worker::WorkerPool& pool, std::shared_ptr<const mail::SealedSpool> spool,
+                                    worker::OpenJob job) {
     co_return co_await pool.open(std::move(spool), job, Deadline::in(std::chrono::minutes(5)));
 }
 
 Result<mail::Contents> open_in_worker(const config::Settings& settings, std::shared_ptr<const mail::SealedSpool> spool) {
-    auto spawning = open::spawner_options_of(settings.open);
-    auto program = open::open_worker_program(spawning);
+    auto spawning = worker::spawner_options_of(settings.open);
+    auto program = worker::open_worker_program(spawning);
     if (!program) return std::unexpected(std::move(program.error()));
     spawning.program = *program;
     if (::geteuid() == 0) {  // root never decodes hostile bytes
@@ -89,15 +90,15 @@ Result<mail::Contents> open_in_worker(const config::Settings& settings, std::sha
         if (auto done = become_user(named ? settings.server.user : "nobody", named ? settings.server.group : ""); !done)
             return std::unexpected(std::move(done.error()));
     }
-    auto spawner = open::Spawner::start(std::move(spawning));
+    auto spawner = worker::Spawner::start(std::move(spawning));
     if (!spawner) return std::unexpected(std::move(spawner.error()));
     asio::io_context loop(1);
-    auto options = open::pool_options_of(settings.open);
+    auto options = worker::pool_options_of(settings.open);
     options.workers = 1;
-    open::WorkerPool pool(loop, **spawner, options);
-    open::OpenJob job;
-    job.limits = open::limits_of(settings.open);
-    job.extract = open::Extract::everything;  // so that the report says who is shown what
+    worker::WorkerPool pool(loop, **spawner, options);
+    worker::OpenJob job;
+    job.limits = worker::limits_of(settings.open);
+    job.extract = worker::Extract::everything;  // so that the report says who is shown what
     return run_task<mail::Contents>(loop, opened(pool, std::move(spool), job), [&pool] { pool.stop(); });
 }
 

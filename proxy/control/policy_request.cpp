@@ -80,7 +80,7 @@ std::vector<deliver::SubmissionResult> take_over(const deliver::DeliveryGroup& g
     return std::vector<deliver::SubmissionResult>(group.members.size(), taken);
 }
 
-AmpdpAnswer answer_of(const Answer& done, const Job& job, const Chosen& chosen, bool delivers_itself) {
+AmpdpAnswer answer_of(const Answer& done, const ReceivedMail& job, const Chosen& chosen, bool delivers_itself) {
     AmpdpAnswer out;
     out.add("version_server", {"2"});
     out.add("log_id", {job.message.log_id.get()});
@@ -170,7 +170,7 @@ struct File {
 Task<AmpdpAnswer> answer_about(File from, AmpdpRequest request, mail::Envelope envelope, PolicyCaller caller, Services& services,
                                Pipeline& pipeline) {
     const auto began = std::chrono::steady_clock::now();
-    Job job;
+    ReceivedMail job;
     job.snapshot = services.snapshot();
     const auto& settings = *job.snapshot->settings;
     const Deadline deadline = Deadline::in(settings.limits.message);

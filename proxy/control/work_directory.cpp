@@ -25,16 +25,16 @@ WorkDirectory::WorkDirectory(std::string directory, const std::string& file, int
     if (!directory_.starts_with('/') || directory_.size() == 1 || !file.starts_with(directory_ + "/")) return;
     auto name = file.substr(directory_.size() + 1);
     if (name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos) return;
-    mail_ = open::Descriptor(::fcntl(descriptor, F_DUPFD_CLOEXEC, 0));
+    mail_ = worker::Descriptor(::fcntl(descriptor, F_DUPFD_CLOEXEC, 0));
     if (mail_) name_ = std::move(name);
 }
 
 Done WorkDirectory::remove() {
     if (name_.empty()) return {};
     const std::string name = std::exchange(name_, {});
-    const open::Descriptor mail = std::move(mail_);
+    const worker::Descriptor mail = std::move(mail_);
     constexpr int how = O_PATH | O_DIRECTORY | O_CLOEXEC;
-    const open::Descriptor inside(::open(directory_.c_str(), how | O_NOFOLLOW));
+    const worker::Descriptor inside(::open(directory_.c_str(), how | O_NOFOLLOW));
     if (!inside) return left(directory_, errno);
     struct stat opened{}, there{}, directory{};
     if (::fstat(mail.get(), &opened) != 0 || ::fstatat(inside.get(), name.c_str(), &there, AT_SYMLINK_NOFOLLOW) != 0)
@@ -45,7 +45,7 @@ Done WorkDirectory::remove() {
     if (::unlinkat(inside.get(), name.c_str(), 0) != 0) return left(directory_ + "/" + name, errno);
     const auto slash = directory_.rfind('/');
     const std::string last = directory_.substr(slash + 1);
-    const open::Descriptor above(::open(slash == 0 ? "/" : directory_.substr(0, slash).c_str(), how));
+    const worker::Descriptor above(::open(slash == 0 ? "/" : directory_.substr(0, slash).c_str(), how));
     if (!above || ::fstat(inside.get(), &directory) != 0 ||
         ::fstatat(above.get(), last.c_str(), &there, AT_SYMLINK_NOFOLLOW) != 0)
         return left(directory_, errno);

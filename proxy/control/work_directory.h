@@ -23,7 +23,7 @@ public:
 
 private:
     std::string directory_, name_;
-    open::Descriptor mail_;  // keeps its inode from being given to another file
+    worker::Descriptor mail_;  // keeps its inode from being given to another file
 };
 
 }  // namespace tamis::proxy

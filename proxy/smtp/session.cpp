@@ -224,7 +224,7 @@ Task<void> Session::talk() {
 // receive_and_answer - steps 3 to 10; false: the connection is of no more use
 Task<bool> Session::receive_and_answer() {
     const auto& settings = *snapshot_->settings;
-    Job job;
+    ReceivedMail job;
     job.snapshot = snapshot_;
     job.per_recipient_replies = dialog_.is_lmtp();
     const bool lmtp = dialog_.is_lmtp();

@@ -17,9 +17,9 @@ namespace tamis::scanners {
 struct ClamdSettings : CommonSettings {
     ClamdSettings() {
         required = true;
-        timeout = Seconds(120'000);
+        timeout = Duration(120'000);
         max_size = Bytes{25ULL << 20};  // clamd's own default, and what Debian sets
-        retry_for = Seconds(60'000);
+        retry_for = Duration(60'000);
     }
     std::vector<std::string> socket{"/run/clamav/clamd.ctl"};
     std::string method = "auto";

@@ -163,7 +163,7 @@ const std::vector<Setting<CommandSettings>>& command_settings() {
 }
 
 Command::Command(std::string name, std::string program, CommandRules rules, const CommandSettings& settings, std::string folder,
-                 open::Spawner* spawner)
+                 worker::Spawner* spawner)
     : name_(std::move(name)),
       program_(std::move(program)),
       rules_(std::move(rules)),

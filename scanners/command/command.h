@@ -23,7 +23,7 @@ namespace tamis::scanners {
 struct CommandSettings : CommonSettings {
     CommandSettings() {
         required = true;
-        timeout = Seconds(120'000);
+        timeout = Duration(120'000);
         max_scans = 2;
         max_size = Bytes{100ULL << 20};
     }
@@ -40,7 +40,7 @@ class Command final : public Scanner {
 public:
     // `name` - "command.NAME"; `program` - full path; `folder` - where directories are made
     Command(std::string name, std::string program, CommandRules rules, const CommandSettings& settings, std::string folder,
-            open::Spawner* spawner);
+            worker::Spawner* spawner);
 
     std::string_view name() const noexcept override { return name_; }
     bool finds_viruses() const noexcept override { return true; }
@@ -58,7 +58,7 @@ private:
     CommandRules rules_;
     CommandSettings settings_;
     std::string folder_;
-    open::Spawner* spawner_;
+    worker::Spawner* spawner_;
     Backends state_;  // one "address": the program
     Slots turns_;
     metric::Counter scans_, failures_;

@@ -29,12 +29,12 @@ struct Told {
 
 // take - one packet; a Fault when it makes no sense
 Done take(std::string_view packet, std::uint64_t output_limit, Told& told) {
-    if (open::kind_of(packet) == open::PacketKind::death) {  // of the spawner, when all is over
-        auto death = open::parse_death(packet);
+    if (worker::kind_of(packet) == worker::PacketKind::death) {  // of the spawner, when all is over
+        auto death = worker::parse_death(packet);
         if (!death) return std::unexpected(std::move(death.error()));
         if (death->status != 0 && !told.trouble)
-            told.trouble =
-                Fault{make_error_code(Errc::broken), "the process that runs the program ended: " + open::describe_death(*death)};
+            told.trouble = Fault{make_error_code(Errc::broken),
+                                 "the process that runs the program ended: " + worker::describe_death(*death)};
         return {};
     }
     auto news = parse_program_news(packet);
@@ -60,7 +60,7 @@ Done take(std::string_view packet, std::uint64_t output_limit, Told& told) {
 // take_all - the packets that are there
 Done take_all(int channel, std::vector<char>& buffer, std::uint64_t output_limit, Told& told) {
     for (;;) {
-        auto packet = open::receive_packet(channel, buffer, open::Wait::no);
+        auto packet = worker::receive_packet(channel, buffer, worker::Wait::no);
         if (!packet && packet.error().is(Errc::unavailable)) return {};
         if (!packet && packet.error().is(Errc::closed)) {
             told.is_over = true;
@@ -73,14 +73,14 @@ Done take_all(int channel, std::vector<char>& buffer, std::uint64_t output_limit
 
 }  // namespace
 
-Task<Result<std::vector<ProgramEnd>>> run_program(open::Spawner& spawner, ProgramJob job, std::vector<int> files,
+Task<Result<std::vector<ProgramEnd>>> run_program(worker::Spawner& spawner, ProgramJob job, std::vector<int> files,
                                                   Deadline deadline) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline.left());
     const auto for_cleaning = std::min<std::chrono::milliseconds>(left / 10, std::chrono::milliseconds(500));
     job.wall_ms = static_cast<std::uint32_t>(std::clamp<std::int64_t>((left - for_cleaning).count(), 1, 86'400'000));
-    auto ends = open::socket_pair();
+    auto ends = worker::socket_pair();
     if (!ends) co_return std::unexpected(std::move(ends.error()));
-    auto sent = open::send_packet(ends->first.get(), encode_program_job(job), {}, files, open::Wait::no);
+    auto sent = worker::send_packet(ends->first.get(), encode_program_job(job), {}, files, worker::Wait::no);
     if (!sent) co_return std::unexpected(std::move(sent.error()));
     auto started = spawner.start_program(ends->second.get());
     if (!started) co_return std::unexpected(std::move(started.error()));
@@ -96,7 +96,7 @@ Task<Result<std::vector<ProgramEnd>>> run_program(open::Spawner& spawner, Progra
         boost::system::error_code ignored;
         if (!stopped) channel->close(ignored);
     });
-    std::vector<char> buffer(open::packet_limit);
+    std::vector<char> buffer(worker::packet_limit);
     Told told;
     while (!told.is_over) {
         auto [failed] = co_await channel->async_wait(Channel::wait_read, as_result);

@@ -16,7 +16,7 @@ namespace tamis::scanners {
 
 // run_program - how each of the job's runs ended. `files` - one descriptor for each of the job's sizes; they stay the caller's.
 // Errc::timeout: the time was up; the program was killed. The job's wall_ms is set here.
-Task<Result<std::vector<ProgramEnd>>> run_program(open::Spawner& spawner, ProgramJob job, std::vector<int> files,
+Task<Result<std::vector<ProgramEnd>>> run_program(worker::Spawner& spawner, ProgramJob job, std::vector<int> files,
                                                   Deadline deadline);
 
 }  // namespace tamis::scanners

@@ -14,7 +14,7 @@ std::unexpected<Fault> broken() { return fail(Errc::broken, "a packet between da
 }  // namespace
 
 std::string encode_program_job(const ProgramJob& job) {
-    open::ByteWriter out;
+    worker::ByteWriter out;
     out.text(job.directory);
     out.text(job.hidden);
     out.text(job.program);
@@ -33,7 +33,7 @@ std::string encode_program_job(const ProgramJob& job) {
 }
 
 Result<ProgramJob> parse_program_job(std::string_view packet) {
-    open::ByteReader in(packet);
+    worker::ByteReader in(packet);
     ProgramJob job;
     job.directory = in.text(text_most);
     job.hidden = in.text(text_most);
@@ -56,7 +56,7 @@ Result<ProgramJob> parse_program_job(std::string_view packet) {
 }
 
 std::string encode_program_news(const ProgramNews& news) {
-    open::ByteWriter out;
+    worker::ByteWriter out;
     out.u8(static_cast<std::uint8_t>(news.kind));
     if (news.kind == ProgramPacket::ended) {
         out.u32(static_cast<std::uint32_t>(news.status));
@@ -70,7 +70,7 @@ std::string encode_program_news(const ProgramNews& news) {
 }
 
 Result<ProgramNews> parse_program_news(std::string_view packet) {
-    open::ByteReader in(packet);
+    worker::ByteReader in(packet);
     ProgramNews news;
     news.kind = static_cast<ProgramPacket>(in.u8());
     switch (news.kind) {

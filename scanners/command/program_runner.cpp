@@ -32,7 +32,7 @@
 namespace tamis::scanners {
 namespace {
 
-using open::Descriptor;
+using worker::Descriptor;
 
 constexpr std::uint64_t little_room = 1 << 20;  // of the tmpfs, for directories
 constexpr int not_executed = 127;
@@ -215,8 +215,8 @@ bool Runner::pass_on(int output) {
     const auto before = std::min(said_, job_.output);
     said_ += static_cast<std::uint64_t>(got);
     const auto wanted = static_cast<std::size_t>(std::min(said_, job_.output) - before);
-    if (wanted != 0 && !open::send_packet(channel_, encode_program_news({.kind = ProgramPacket::output, .text = {}}),
-                                          {buffer_.data(), wanted}, {}, open::Wait::yes))
+    if (wanted != 0 && !worker::send_packet(channel_, encode_program_news({.kind = ProgramPacket::output, .text = {}}),
+                                            {buffer_.data(), wanted}, {}, worker::Wait::yes))
         is_alone_ = true;
     return got != 0;
 }
@@ -283,13 +283,13 @@ Done Runner::run_once(const std::vector<std::string>& arguments) {
     const int status = end_all(program);
     if (!done) return done;
     const ProgramNews news{.kind = ProgramPacket::ended, .status = status, .is_truncated = said_ > job_.output, .text = {}};
-    return open::send_packet(channel_, encode_program_news(news), {}, {}, open::Wait::yes);
+    return worker::send_packet(channel_, encode_program_news(news), {}, {}, worker::Wait::yes);
 }
 
 void Runner::tell_trouble(const Fault& fault) const {
     const auto text = describe(fault);
     const ProgramNews news{.kind = ProgramPacket::trouble, .is_late = fault.is(Errc::timeout), .text = text};
-    if (!open::send_packet(channel_, encode_program_news(news), {}, {}, open::Wait::no)) return;  // nobody listens any more
+    if (!worker::send_packet(channel_, encode_program_news(news), {}, {}, worker::Wait::no)) return;  // nobody listens any more
 }
 
 void Runner::clean_up() const {
@@ -315,8 +315,8 @@ void run_program_job(int channel) {
     ::prctl(PR_SET_NAME, "tamis-program");
     ::umask(0027);
     ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-    std::vector<char> buffer(open::packet_limit);
-    auto packet = open::receive_packet(channel, buffer, open::Wait::yes);
+    std::vector<char> buffer(worker::packet_limit);
+    auto packet = worker::receive_packet(channel, buffer, worker::Wait::yes);
     if (!packet) ::_exit(0);  // the daemon changed its mind
     auto job = parse_program_job(packet->bytes);
     if (!job || job->sizes.size() != packet->descriptors.size()) ::_exit(1);

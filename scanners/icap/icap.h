@@ -21,9 +21,9 @@ namespace tamis::scanners {
 struct IcapSettings : CommonSettings {
     IcapSettings() {
         required = true;
-        timeout = Seconds(120'000);
+        timeout = Duration(120'000);
         max_size = Bytes{100ULL << 20};
-        retry_for = Seconds(60'000);
+        retry_for = Duration(60'000);
     }
     std::vector<std::string> url{"icap://127.0.0.1:1344/avscan"};
     std::string mode = "respmod";

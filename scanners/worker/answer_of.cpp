@@ -6,7 +6,7 @@
 
 #include <cerrno>
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 Result<std::string> read_sealed(int descriptor, std::uint64_t size) {
@@ -86,4 +86,4 @@ Result<std::variant<TakenAnswer, TakenBatch>> take_said(Packet& packet, const Li
     return out;
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

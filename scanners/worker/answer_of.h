@@ -10,7 +10,7 @@
 #include "scanners/worker/packet.h"
 #include "scanners/worker/wire.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 struct TakenAnswer {
     std::uint32_t job = 0;
@@ -29,4 +29,4 @@ Result<std::variant<TakenAnswer, TakenBatch>> take_said(Packet& packet, const Li
 // check_sealed - Errc::bad_reply unless it is a memfd with these bytes for ever
 Done check_sealed(int descriptor, std::uint64_t size);
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

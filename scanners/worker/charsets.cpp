@@ -6,7 +6,7 @@
 
 #include "scanners/worker/open/charset.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 std::size_t hold_charsets() {
     std::size_t known = 0;
@@ -21,4 +21,4 @@ std::size_t hold_charsets() {
     return known;
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

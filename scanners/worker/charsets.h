@@ -3,10 +3,10 @@
 
 #include <cstddef>
 
-namespace tamis::open {
+namespace tamis::worker {
 
 // hold_charsets - loads the conversion of each to UTF-8 for the life of the process; returns how many this system knows.
 // A character set that is not held cannot be converted by a worker: such a part has the anomaly unknown_charset.
 std::size_t hold_charsets();
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

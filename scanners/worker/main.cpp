@@ -34,7 +34,7 @@
 #include "scanners/worker/tools.h"
 #include "scanners/worker/wire.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 constexpr int low_priority = 10;  // a tenth of the CPU that others get: enough not to starve on a busy host
@@ -377,12 +377,12 @@ int work(std::string_view namespaces) {
 }
 
 }  // namespace
-}  // namespace tamis::open
+}  // namespace tamis::worker
 
 int main(int argc, char** argv) {
     int code = 1;
     try {
-        code = tamis::open::work(argc > 1 ? argv[1] : "");
+        code = tamis::worker::work(argc > 1 ? argv[1] : "");
     } catch (const std::exception& trouble) {
         fmt::print(stderr, "{}", trouble.what());
     }

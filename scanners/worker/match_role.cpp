@@ -22,7 +22,7 @@
 #include "scanners/worker/spawner_loop.h"
 #include "scanners/worker/wire.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 struct DropCompiler {
@@ -245,4 +245,4 @@ int serve_match(Packet packet, std::string_view namespaces) {
     return serve_confined(*setup, std::move(packet.descriptors.front()), namespaces);
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -8,9 +8,9 @@
 
 #include "scanners/worker/packet.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 // serve_match - from the `setup` packet to the end of the daemon; the exit code of the process
 int serve_match(Packet setup, std::string_view namespaces);
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -7,7 +7,7 @@
 #include "scanners/worker/wire.h"
 #include "scanners/worker/wire_bytes.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 constexpr std::size_t item_minimum = 9, result_minimum = 9;
@@ -138,4 +138,4 @@ Result<MatchAnswer> parse_match_answer(std::string_view bytes, std::size_t items
     return out;
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -14,7 +14,7 @@
 
 #include "base/result.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 enum class MatchPacket : std::uint8_t {
     setup = 64,  // daemon to worker, first; its descriptor is the compiled rules
@@ -76,4 +76,4 @@ std::string encode_match_answer(const MatchAnswer& answer);
 // parse_match_answer - to a job with that many things, from a worker with that many rules
 Result<MatchAnswer> parse_match_answer(std::string_view packet, std::size_t items, std::uint32_t rules);
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -1,6 +1,6 @@
 #include "scanners/worker/open_settings.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 std::vector<Setting<OpenSettings>> open_rows() {
     using S = OpenSettings;
@@ -83,4 +83,4 @@ SpawnerOptions spawner_options_of(const OpenSettings& settings) {
     return {.worker = settings.worker, .namespaces = settings.namespaces};
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

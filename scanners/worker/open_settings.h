@@ -10,7 +10,7 @@
 #include "scanners/worker/pool.h"
 #include "scanners/worker/spawner.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 struct OpenSettings {
     bool enabled = true;
@@ -19,8 +19,8 @@ struct OpenSettings {
     std::int64_t workers = 2;
     std::int64_t extra_workers = 4;
     std::int64_t jobs_per_worker = 1000;
-    Seconds time{30'000};
-    Seconds cpu{2'000};
+    Duration time{30'000};
+    Duration cpu{2'000};
     Bytes memory{256ULL << 20};
     std::int64_t mime_parts = 1000;
     std::int64_t mime_depth = 64;
@@ -47,4 +47,4 @@ Limits limits_of(const OpenSettings& settings);
 PoolOptions pool_options_of(const OpenSettings& settings);
 SpawnerOptions spawner_options_of(const OpenSettings& settings);
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

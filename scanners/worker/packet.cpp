@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 std::unexpected<Fault> socket_fault(const char* what) {
@@ -87,4 +87,4 @@ Result<Packet> receive_packet(int socket, std::span<char> buffer, Wait wait) {
     return out;
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -10,7 +10,7 @@
 
 #include "base/result.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 // Descriptor - owns a file descriptor
 class Descriptor {
@@ -55,4 +55,4 @@ struct Packet {
 // (Wait::no); Errc::bad_reply: it was larger than the buffer or carried more descriptors than a packet may.
 Result<Packet> receive_packet(int socket, std::span<char> buffer, Wait wait);
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -3,7 +3,7 @@
 #include "base/text.h"
 #include "scanners/worker/wire.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 bool looks_plain(const mail::SealedSpool& message) noexcept {
     return message.is_all_in_head() && message.size() <= inline_message && looks_plain(message.head());
@@ -19,4 +19,4 @@ bool looks_plain(std::string_view message) noexcept {
     return true;
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -5,10 +5,10 @@
 
 #include "mail/message.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 // looks_plain - small, all in memory, and without anything that reads like base64, uuencode, yEnc, BinHex or raw binary
 bool looks_plain(const mail::SealedSpool& message) noexcept;
 bool looks_plain(std::string_view message) noexcept;
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

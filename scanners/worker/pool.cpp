@@ -14,7 +14,7 @@
 #include "scanners/worker/plain_look.h"
 #include "scanners/worker/pool_impl.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 constexpr auto long_wait = std::chrono::seconds(1);  // a long job that has waited so long goes before new ones
@@ -267,4 +267,4 @@ Task<mail::Contents> WorkerPool::open(std::shared_ptr<const mail::SealedSpool> m
     co_return failed(fmt::format("opening failed: {}", trouble));
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -21,7 +21,7 @@
 #include "scanners/worker/open/limits.h"
 #include "scanners/worker/spawner.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 struct PoolOptions {
     std::uint32_t workers = 2;               // kept running
@@ -77,4 +77,4 @@ private:
     std::shared_ptr<Impl> impl_;
 };
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

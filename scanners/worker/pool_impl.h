@@ -16,7 +16,7 @@
 #include "scanners/worker/pool.h"
 #include "scanners/worker/wire.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 using Clock = Deadline::Clock;
 
@@ -141,4 +141,4 @@ struct WorkerPool::Impl : std::enable_shared_from_this<Impl> {
     bool is_stopped = false;
 };
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "scanners/worker/pool_impl.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 constexpr auto start_limit = std::chrono::seconds(30);  // for a worker to load its tables and to confine itself
@@ -277,4 +277,4 @@ void WorkerPool::Impl::bad_start(const std::string& why) {
     if (workers.empty()) fail_waiting(fmt::format("no decoder process could be started ({})", trouble));
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -16,7 +16,7 @@
 #include "scanners/worker/spawner_loop.h"
 #include "scanners/worker/wire_bytes.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 std::string beside_this_program() {
@@ -99,4 +99,4 @@ Done Spawner::send(std::uint8_t command, std::uint64_t cookie, int descriptor) {
 
 bool Spawner::first_report() noexcept { return !has_reported_.exchange(true); }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -17,7 +17,7 @@
 
 #include "base/result.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 struct SpawnerOptions {
     std::string worker;      // program; "": tamis-worker in the folder of the running program
@@ -67,4 +67,4 @@ private:
     std::atomic<bool> has_reported_{false};
 };
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -27,7 +27,7 @@
 #include "scanners/worker/wire.h"
 #include "scanners/worker/wire_bytes.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 constexpr int first_own = 10;  // our descriptors lie above those that a worker gets
@@ -255,4 +255,4 @@ void run_spawner(int commands, int program, bool namespaces) {
     SpawnerLoop(command_socket, program_file, namespaces).run();
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-namespace tamis::open {
+namespace tamis::worker {
 
 // SpawnCommand - first byte of a packet to the spawner; the cookie (64 bits, little endian) follows
 enum class SpawnCommand : std::uint8_t {
@@ -19,4 +19,4 @@ constexpr int worker_channel = 3;  // the worker's end is this descriptor
 // run_spawner - takes both descriptors over and never returns. `program` is the worker, opened with O_PATH.
 [[noreturn]] void run_spawner(int commands, int program, bool namespaces);
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

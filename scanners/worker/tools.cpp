@@ -14,7 +14,7 @@
 #include "scanners/worker/open/magic_kinds.h"
 #include "scanners/worker/open/mime_walk.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 // warm_up - libraries that load something at their first use do it now: exceptions, digests, the time zone, the locale
@@ -48,4 +48,4 @@ Result<Tools> load_tools() {
     return out;
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

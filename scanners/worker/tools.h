@@ -6,7 +6,7 @@
 #include "base/result.h"
 #include "scanners/worker/open/opener.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 struct Tools {
     std::unique_ptr<KindFinder> kinds;
@@ -16,4 +16,4 @@ struct Tools {
 // load_tools - the libmagic database, character sets, digests, time zone, locale. A second call gives a second set.
 Result<Tools> load_tools();
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "scanners/worker/wire_bytes.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 using mail::Anomaly;
 using mail::AnomalyKind;
@@ -465,4 +465,4 @@ std::string describe_death(const DeathNotice& death) {
     return out;
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

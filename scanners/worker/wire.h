@@ -16,7 +16,7 @@
 #include "mail/contents.h"
 #include "scanners/worker/open/limits.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 enum class PacketKind : std::uint8_t {
     setup = 1,  // daemon to worker, first: how to confine itself
@@ -155,4 +155,4 @@ constexpr int exit_unconfined = 4;     // the sandbox could not be entered
 constexpr int exit_bad_packet = 5;     // what came from the daemon cannot be understood
 constexpr int exit_not_started = 127;  // the program could not be executed
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace tamis::open {
+namespace tamis::worker {
 
 class ByteWriter {
 public:
@@ -89,4 +89,4 @@ private:
     bool ok_ = true;
 };
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

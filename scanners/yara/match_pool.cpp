@@ -46,11 +46,11 @@ Metrics& metrics() {
     return counted;
 }
 
-bool is_small(const mail::SealedSpool& bytes) { return bytes.is_all_in_head() && bytes.size() <= open::match_inline; }
+bool is_small(const mail::SealedSpool& bytes) { return bytes.is_all_in_head() && bytes.size() <= worker::match_inline; }
 
 // Worker - one process; it ends with this
 struct Worker {
-    Worker(open::Spawner& starter, open::Descriptor end, std::uint64_t id)
+    Worker(worker::Spawner& starter, worker::Descriptor end, std::uint64_t id)
         : spawner(starter), channel(std::move(end)), cookie(id) {}
     ~Worker() {
         // when the spawner is gone the process is, too
@@ -65,13 +65,13 @@ struct Worker {
         return ::poll(&state, 1, 0) != 0;
     }
 
-    open::Spawner& spawner;
-    open::Descriptor channel;
+    worker::Spawner& spawner;
+    worker::Descriptor channel;
     std::uint64_t cookie;
     std::uint32_t jobs = 0;
     std::uint32_t number = 0;  // of its present job
     bool is_ready = false;
-    std::vector<char> buffer = std::vector<char>(open::packet_limit);
+    std::vector<char> buffer = std::vector<char>(worker::packet_limit);
 };
 using WorkerPtr = std::unique_ptr<Worker>;
 
@@ -95,7 +95,7 @@ private:
 };
 
 // receive - the next packet of the worker; Errc::timeout at the deadline
-Task<Result<open::Packet>> receive(Worker& worker, Deadline deadline) {
+Task<Result<worker::Packet>> receive(Worker& worker, Deadline deadline) {
     const auto executor = co_await asio::this_coro::executor;
     const Watched watched(executor, worker.channel.get());
     if (watched.error()) co_return fail(watched.error(), "waiting for a process that matches YARA rules");
@@ -105,7 +105,7 @@ Task<Result<open::Packet>> receive(Worker& worker, Deadline deadline) {
         if (const auto held = channel.lock(); held && !stopped) held->cancel(ignored);
     });
     for (;;) {
-        auto packet = open::receive_packet(worker.channel.get(), worker.buffer, open::Wait::no);
+        auto packet = worker::receive_packet(worker.channel.get(), worker.buffer, worker::Wait::no);
         if (packet || !packet.error().is(Errc::unavailable)) co_return packet;
         if (deadline.passed()) co_return fail(Errc::timeout, "no answer in time");
         auto [ignored] = co_await watched.get()->async_wait(Channel::wait_read, as_result);
@@ -120,10 +120,10 @@ bool is_of_system(const Fault& fault) {
 }
 
 // death_of - the packet's words when it is a death notice
-std::optional<std::string> death_of(const open::Packet& packet) {
-    if (open::kind_of(packet.bytes) != open::PacketKind::death) return {};
-    const auto notice = open::parse_death(packet.bytes);
-    return notice ? open::describe_death(*notice) : std::string("ended");
+std::optional<std::string> death_of(const worker::Packet& packet) {
+    if (worker::kind_of(packet.bytes) != worker::PacketKind::death) return {};
+    const auto notice = worker::parse_death(packet.bytes);
+    return notice ? worker::describe_death(*notice) : std::string("ended");
 }
 
 // Ask - one thing to look at
@@ -166,14 +166,14 @@ void finish_all(std::span<const AskPtr> asks, const Fault& fault) {
     for (const auto& ask : asks) ask->finish(std::unexpected(fault));
 }
 
-Matched matched_of(open::MatchResult result) {
+Matched matched_of(worker::MatchResult result) {
     switch (result.end) {
-        case open::MatchEnd::done: return std::move(result.rules);
-        case open::MatchEnd::timeout: return fail(Errc::timeout, "the rules were not matched in time");
-        case open::MatchEnd::limits:
+        case worker::MatchEnd::done: return std::move(result.rules);
+        case worker::MatchEnd::timeout: return fail(Errc::timeout, "the rules were not matched in time");
+        case worker::MatchEnd::limits:
             return fail(Errc::over_limit,
                         fmt::format("a limit of the rules was met: memory, or more matches than can be kept ({})", result.code));
-        case open::MatchEnd::failed: break;
+        case worker::MatchEnd::failed: break;
     }
     return fail(Errc::unavailable, fmt::format("error {} of libyara", result.code));
 }
@@ -181,7 +181,7 @@ Matched matched_of(open::MatchResult result) {
 }  // namespace
 
 struct MatchPool::Impl {
-    Impl(open::Spawner* starter, std::shared_ptr<const YaraRules> compiled, MatchOptions how)
+    Impl(worker::Spawner* starter, std::shared_ptr<const YaraRules> compiled, MatchOptions how)
         : spawner(starter), rules(std::move(compiled)), options(how), turns(how.workers) {}
 
     // Lost - the worker is of no use any more
@@ -201,7 +201,7 @@ struct MatchPool::Impl {
     Task<std::optional<Lost>> attempt(std::span<const AskPtr> asks);
     Task<void> look(const std::string& message, std::span<const AskPtr> asks, int attempts);
 
-    open::Spawner* spawner;
+    worker::Spawner* spawner;
     std::shared_ptr<const YaraRules> rules;
     MatchOptions options;
     Slots turns;                                         // one for each worker that may be at work
@@ -223,8 +223,8 @@ std::vector<AskPtr> MatchPool::Impl::take_batch(const std::string& message, cons
     const auto here = waiting.find(message);
     if (is_small(*own->bytes) && here != waiting.end())
         for (const auto& ask : here->second) {
-            if (ask == own || out.size() == open::match_items_most || !is_small(*ask->bytes)) continue;
-            if (ask->waker.get_executor() != own->waker.get_executor() || total + ask->bytes->size() > open::match_inline)
+            if (ask == own || out.size() == worker::match_items_most || !is_small(*ask->bytes)) continue;
+            if (ask->waker.get_executor() != own->waker.get_executor() || total + ask->bytes->size() > worker::match_inline)
                 continue;
             total += ask->bytes->size();
             out.push_back(ask);
@@ -246,15 +246,15 @@ void MatchPool::Impl::leave(const std::string& message, const AskPtr& ask) {
 }
 
 Result<WorkerPtr> MatchPool::Impl::start() {
-    auto ends = open::socket_pair();
+    auto ends = worker::socket_pair();
     if (!ends) return std::unexpected(std::move(ends.error()));
     const auto cookie = spawner->start_worker(ends->second.get());
     if (!cookie) return std::unexpected(cookie.error());
     metrics().started.add();
     auto worker = std::make_unique<Worker>(*spawner, std::move(ends->first), *cookie);
     const std::array descriptors{rules->descriptor()};
-    const auto setup = open::encode_match_setup(match_setup_of(*rules, options));
-    if (auto sent = open::send_packet(worker->channel.get(), setup, {}, descriptors, open::Wait::no); !sent)
+    const auto setup = worker::encode_match_setup(match_setup_of(*rules, options));
+    if (auto sent = worker::send_packet(worker->channel.get(), setup, {}, descriptors, worker::Wait::no); !sent)
         return std::unexpected(std::move(sent.error()));
     return worker;
 }
@@ -263,7 +263,7 @@ Task<Done> MatchPool::Impl::wait_until_ready(Worker& worker, Deadline deadline) 
     auto packet = co_await receive(worker, deadline.sooner(start_limit));
     if (!packet) co_return std::unexpected(std::move(packet.error()));
     if (const auto death = death_of(*packet)) co_return fail(Errc::unavailable, *death);
-    auto confined = open::parse_hello(packet->bytes);
+    auto confined = worker::parse_hello(packet->bytes);
     if (!confined) co_return std::unexpected(std::move(confined.error()));
     if (spawner->first_report())
         log::info({}, "decoder processes: {}, confined by {}", spawner->worker(), escaped(*confined, 200));
@@ -290,7 +290,7 @@ Task<Result<WorkerPtr>> MatchPool::Impl::ready_worker(Deadline deadline) {
         }
         if (worker && worker->is_ready) {
             if (!worker->has_news()) co_return std::move(worker);
-            const auto last = open::receive_packet(worker->channel.get(), worker->buffer, open::Wait::no);
+            const auto last = worker::receive_packet(worker->channel.get(), worker->buffer, worker::Wait::no);
             log::warning({}, "a process that matches YARA rules ended: {}",
                          last ? death_of(*last).value_or("it spoke unasked") : describe(last.error()));
             continue;
@@ -333,12 +333,12 @@ void MatchPool::Impl::put_back(WorkerPtr worker, bool is_last) {
 
 Done MatchPool::Impl::hand(Worker& worker, std::span<const AskPtr> asks, Deadline deadline) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline.left()).count();
-    open::MatchJob job;
+    worker::MatchJob job;
     {
         const std::lock_guard lock(mutex);
         job.number = next_job++;
     }
-    job.time_ms = static_cast<std::uint32_t>(std::clamp<std::int64_t>(left, 1, open::match_time_most));
+    job.time_ms = static_cast<std::uint32_t>(std::clamp<std::int64_t>(left, 1, worker::match_time_most));
     std::vector<int> descriptors;
     for (const auto& ask : asks) {
         const bool is_inline = is_small(*ask->bytes);
@@ -347,7 +347,7 @@ Done MatchPool::Impl::hand(Worker& worker, std::span<const AskPtr> asks, Deadlin
         if (!is_inline && descriptors.back() < 0) return fail(Errc::unavailable, "the system has no descriptor for the message");
     }
     worker.number = job.number;
-    return open::send_packet(worker.channel.get(), open::encode_match_job(job), {}, descriptors, open::Wait::no);
+    return worker::send_packet(worker.channel.get(), worker::encode_match_job(job), {}, descriptors, worker::Wait::no);
 }
 
 // attempt - all of them with one worker. Everybody has a result afterwards, or the worker was lost.
@@ -372,7 +372,7 @@ Task<std::optional<MatchPool::Impl::Lost>> MatchPool::Impl::attempt(std::span<co
     if (!packet && is_of_system(packet.error())) co_return Lost{describe(packet.error()), packet.error()};
     if (!packet) co_return Lost{packet.error().is(Errc::closed) ? "closed its connection" : "answered what cannot be understood"};
     if (auto death = death_of(*packet)) co_return Lost{std::move(*death)};
-    auto answer = open::parse_match_answer(packet->bytes, asks.size(), rules->count());
+    auto answer = worker::parse_match_answer(packet->bytes, asks.size(), rules->count());
     if (!answer || !packet->descriptors.empty() || answer->job != (*worker)->number) co_return Lost{"answered nonsense"};
     for (std::size_t i = 0; i < asks.size(); ++i) asks[i]->finish(matched_of(std::move(answer->results[i])));
     put_back(std::move(*worker), answer->is_last);
@@ -396,8 +396,8 @@ Task<void> MatchPool::Impl::look(const std::string& message, std::span<const Ask
     for (std::size_t i = 0; i < asks.size(); ++i) co_await look(message, asks.subspan(i, 1), asks.size() == 1 ? attempts + 1 : 0);
 }
 
-open::MatchSetup match_setup_of(const YaraRules& rules, const MatchOptions& options) {
-    open::MatchSetup out;
+worker::MatchSetup match_setup_of(const YaraRules& rules, const MatchOptions& options) {
+    worker::MatchSetup out;
     out.memory = options.memory + rules_factor * rules.size();
     out.longest_job = static_cast<std::uint32_t>(options.longest.count()) + 60;
     out.rules_size = rules.size();
@@ -405,7 +405,7 @@ open::MatchSetup match_setup_of(const YaraRules& rules, const MatchOptions& opti
     return out;
 }
 
-MatchPool::MatchPool(open::Spawner* spawner, std::shared_ptr<const YaraRules> rules, MatchOptions options)
+MatchPool::MatchPool(worker::Spawner* spawner, std::shared_ptr<const YaraRules> rules, MatchOptions options)
     : impl_(std::make_shared<Impl>(spawner, std::move(rules), options)) {
     if (spawner == nullptr) return;
     if (auto first = impl_->start()) impl_->idle.push_back(std::move(*first));

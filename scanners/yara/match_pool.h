@@ -31,12 +31,12 @@ struct MatchOptions {
 };
 
 // match_setup_of - the first packet for a worker with these rules
-open::MatchSetup match_setup_of(const YaraRules& rules, const MatchOptions& options);
+worker::MatchSetup match_setup_of(const YaraRules& rules, const MatchOptions& options);
 
 class MatchPool {
 public:
     // `spawner` outlives the pool; null: every match() fails
-    MatchPool(open::Spawner* spawner, std::shared_ptr<const YaraRules> rules, MatchOptions options);
+    MatchPool(worker::Spawner* spawner, std::shared_ptr<const YaraRules> rules, MatchOptions options);
     ~MatchPool();
     MatchPool(const MatchPool&) = delete;
     MatchPool& operator=(const MatchPool&) = delete;

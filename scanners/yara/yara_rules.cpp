@@ -105,9 +105,9 @@ struct Tape {
 };
 
 // sealed - a memfd with these bytes for ever
-Result<open::Descriptor> sealed(std::string_view bytes) {
+Result<worker::Descriptor> sealed(std::string_view bytes) {
     const auto trouble = [] { return fail(std::error_code(errno, std::system_category()), "memory for the compiled rules"); };
-    open::Descriptor file(::memfd_create("tamis-rules", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    worker::Descriptor file(::memfd_create("tamis-rules", MFD_CLOEXEC | MFD_ALLOW_SEALING));
     if (!file) return trouble();
     while (!bytes.empty()) {
         const auto written = ::write(file.get(), bytes.data(), bytes.size());

@@ -47,7 +47,7 @@ private:
     struct Reading;
     YaraRules() = default;
 
-    open::Descriptor bytes_;
+    worker::Descriptor bytes_;
     std::uint64_t size_ = 0;
     std::vector<Meaning> meanings_;  // of each rule
 };

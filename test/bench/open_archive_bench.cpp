@@ -15,7 +15,7 @@
 
 #include "hostile/opening.h"
 
-using namespace tamis::open;
+using namespace tamis::worker;
 
 namespace {
 

@@ -14,7 +14,7 @@
 #include "scanners/worker/pool.h"
 
 using namespace tamis;
-using namespace tamis::open;
+using namespace tamis::worker;
 
 namespace {
 

@@ -19,7 +19,7 @@
 #include "scanners/worker/open/mime_walk.h"
 
 using namespace tamis;
-using namespace tamis::open;
+using namespace tamis::worker;
 
 namespace {
 

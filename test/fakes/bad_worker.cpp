@@ -16,7 +16,7 @@
 #include "scanners/worker/wire.h"
 
 using namespace tamis;
-using namespace tamis::open;
+using namespace tamis::worker;
 
 namespace {
 

@@ -13,7 +13,7 @@
 #include "scanners/worker/charsets.h"
 #include "scanners/worker/tools.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 std::uint64_t cpu_ms() {
@@ -83,4 +83,4 @@ Result<Tools> load_tools() {
     return out;
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

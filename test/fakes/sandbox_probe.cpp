@@ -143,9 +143,9 @@ int main(int argc, char** argv) {
     ::signal(SIGXFSZ, SIG_IGN);
     for (const auto& probe : probes) {
         if (what != probe.name) continue;
-        const auto work =
-            argc > 2 && std::string_view(argv[2]) == "match" ? tamis::open::SandboxWork::match : tamis::open::SandboxWork::open;
-        auto entered = tamis::open::enter_sandbox({256ULL << 20, 32ULL << 20, 64, 60, work}, "");
+        const auto work = argc > 2 && std::string_view(argv[2]) == "match" ? tamis::worker::SandboxWork::match
+                                                                           : tamis::worker::SandboxWork::open;
+        auto entered = tamis::worker::enter_sandbox({256ULL << 20, 32ULL << 20, 64, 60, work}, "");
         if (!entered) {
             fmt::print(stderr, "{}\n", tamis::describe(entered.error()));
             return 3;

@@ -6,14 +6,14 @@ namespace tamis::fuzz {
 // the bytes as one attachment, undisguised: archives, compressed data, documents, TNEF
 void archive(std::string_view bytes) {
     auto setup = full_setup();
-    setup.open_message = [](open::Opener& opener, std::uint32_t parent, const open::Blob& message) {
-        open::NewPart part;
+    setup.open_message = [](worker::Opener& opener, std::uint32_t parent, const worker::Blob& message) {
+        worker::NewPart part;
         part.parent = parent;
         part.types = {"application/octet-stream"};
         part.is_mime = true;
         opener.new_part_of(std::move(part), message, "mime", false);
     };
-    check_opened(open::open_message(setup, open::Blob::borrow(bytes)), setup.limits);
+    check_opened(worker::open_message(setup, worker::Blob::borrow(bytes)), setup.limits);
 }
 
 }  // namespace tamis::fuzz

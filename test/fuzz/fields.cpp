@@ -7,16 +7,16 @@ namespace tamis::fuzz {
 // structured MIME fields in all their readings, encoded words, charsets
 void fields(std::string_view bytes) {
     constexpr std::size_t most = 256;
-    const auto field = open::parse_structured(bytes, most);
+    const auto field = worker::parse_structured(bytes, most);
     for (const auto* name : {"boundary", "name", "filename", "charset"}) {
-        open::readings_of(field, name);
-        open::names_of(field, bytes, name);
-        open::naive_parameter(bytes, name);
+        worker::readings_of(field, name);
+        worker::names_of(field, bytes, name);
+        worker::naive_parameter(bytes, name);
     }
-    must(open::decode_words(bytes).size() <= 4 * bytes.size() + 64, "decoded words are limited");
+    must(worker::decode_words(bytes).size() <= 4 * bytes.size() + 64, "decoded words are limited");
     const auto cut = bytes.find('\n');
     if (cut == std::string_view::npos) return;
-    if (const auto text = open::to_utf8(bytes.substr(cut + 1), bytes.substr(0, cut)))
+    if (const auto text = worker::to_utf8(bytes.substr(cut + 1), bytes.substr(0, cut)))
         must(text->size() <= 4 * bytes.size() + 64, "converted text is limited");
 }
 

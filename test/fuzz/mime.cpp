@@ -7,11 +7,11 @@ namespace tamis::fuzz {
 
 // a whole message through the MIME walker alone: no archives, no libmagic
 void mime(std::string_view bytes) {
-    open::OpenerSetup setup;
+    worker::OpenerSetup setup;
     setup.limits = small_limits();
-    setup.open_message = open::open_mime;
-    setup.decoders = open::mime_decoders();
-    check_opened(open::open_message(setup, open::Blob::borrow(bytes)), setup.limits);
+    setup.open_message = worker::open_mime;
+    setup.decoders = worker::mime_decoders();
+    check_opened(worker::open_message(setup, worker::Blob::borrow(bytes)), setup.limits);
 }
 
 }  // namespace tamis::fuzz

@@ -12,8 +12,8 @@
 
 namespace tamis::fuzz {
 
-open::Limits small_limits() {
-    open::Limits limits;
+worker::Limits small_limits() {
+    worker::Limits limits;
     limits.maximum_quota = 4 * 1024 * 1024;
     limits.members = 300;
     limits.mime_parts = 300;
@@ -21,22 +21,22 @@ open::Limits small_limits() {
     return limits;
 }
 
-open::OpenerSetup full_setup() {
+worker::OpenerSetup full_setup() {
     static const auto kinds = [] {
-        open::preopen_charsets();
-        return open::MagicKinds::load();
+        worker::preopen_charsets();
+        return worker::MagicKinds::load();
     }();
     must(kinds.has_value(), "libmagic has a database");
-    open::OpenerSetup setup;
+    worker::OpenerSetup setup;
     setup.limits = small_limits();
     setup.kinds = kinds->get();
-    setup.open_message = open::open_mime;
-    setup.decoders = open::mime_decoders();
-    for (auto& decoder : open::archive_decoders()) setup.decoders.push_back(decoder);
+    setup.open_message = worker::open_mime;
+    setup.decoders = worker::mime_decoders();
+    for (auto& decoder : worker::archive_decoders()) setup.decoders.push_back(decoder);
     return setup;
 }
 
-void check_opened(const open::Opened& opened, const open::Limits& limits) {
+void check_opened(const worker::Opened& opened, const worker::Limits& limits) {
     const auto& contents = opened.contents;
     std::set<std::uint32_t> shown;
     std::set<std::string> digests;

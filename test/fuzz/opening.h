@@ -8,10 +8,10 @@
 namespace tamis::fuzz {
 
 // small_limits - as in the daemon, but so that one input takes milliseconds
-open::Limits small_limits();
+worker::Limits small_limits();
 // full_setup - every decoder and the kinds, as tamis-worker has them
-open::OpenerSetup full_setup();
+worker::OpenerSetup full_setup();
 // check_opened - parents before children, names and lists within their limits, extracts named once
-void check_opened(const open::Opened& opened, const open::Limits& limits);
+void check_opened(const worker::Opened& opened, const worker::Limits& limits);
 
 }  // namespace tamis::fuzz

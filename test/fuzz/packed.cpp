@@ -7,7 +7,7 @@
 namespace tamis::fuzz {
 namespace {
 
-using namespace tamis::open;
+using namespace tamis::worker;
 
 // Bounded - counts, and takes no more than a decoder may give
 class Bounded final : public Output {

@@ -10,7 +10,7 @@ namespace tamis::fuzz {
 
 void pdf(std::string_view bytes) {
     constexpr std::size_t most_objects = 1000, most = 1 << 16;
-    const auto file = open::read_pdf(bytes, most_objects);
+    const auto file = worker::read_pdf(bytes, most_objects);
     must(file.objects.size() <= most_objects, "objects are limited");
     std::size_t behind = 0;
     for (const auto& object : file.objects) {
@@ -18,20 +18,20 @@ void pdf(std::string_view bytes) {
         behind = object.end;
         must(!object.is_stream || (object.data >= object.begin && object.data_size <= object.end - object.data),
              "data lie within their object");
-        const open::PdfDictionary dictionary(object.value);
-        if (const auto security = open::PdfSecurity::open(dictionary, "0123456789abcdef"))
+        const worker::PdfDictionary dictionary(object.value);
+        if (const auto security = worker::PdfSecurity::open(dictionary, "0123456789abcdef"))
             (void)security->decrypt(object.id, bytes);
         if (const auto data =
-                open::remove_filters(bytes.substr(object.data, object.data_size), open::filters_of(dictionary), most))
+                worker::remove_filters(bytes.substr(object.data, object.data_size), worker::filters_of(dictionary), most))
             must(data->size() <= 2 * most, "decoded data are limited");
     }
-    open::pdf_attachments(bytes);
+    worker::pdf_attachments(bytes);
     auto setup = full_setup();
-    setup.open_message = [](open::Opener& opener, std::uint32_t parent, const open::Blob& message) {
+    setup.open_message = [](worker::Opener& opener, std::uint32_t parent, const worker::Blob& message) {
         opener.new_part_of({.parent = parent, .container = "", .types = {"application/pdf"}, .is_mime = true}, message, "message",
                            false);
     };
-    check_opened(open::open_message(setup, open::Blob::borrow(bytes)), setup.limits);
+    check_opened(worker::open_message(setup, worker::Blob::borrow(bytes)), setup.limits);
 }
 
 }  // namespace tamis::fuzz

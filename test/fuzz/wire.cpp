@@ -6,26 +6,26 @@ namespace tamis::fuzz {
 
 // what a worker says, and what it is told: the worker may be in an attacker's hands
 void wire(std::string_view bytes) {
-    (void)open::parse_setup(bytes);
-    (void)open::parse_hello(bytes);
-    (void)open::parse_job(bytes);
-    (void)open::parse_long_job(bytes);
-    (void)open::parse_elsewhere(bytes);
-    (void)open::parse_wish(bytes);
-    (void)open::parse_go_on(bytes);
-    (void)open::parse_death(bytes);
-    open::Limits limits;
-    const auto check_shown = [&](const std::vector<open::PartBytes>& shown) {
+    (void)worker::parse_setup(bytes);
+    (void)worker::parse_hello(bytes);
+    (void)worker::parse_job(bytes);
+    (void)worker::parse_long_job(bytes);
+    (void)worker::parse_elsewhere(bytes);
+    (void)worker::parse_wish(bytes);
+    (void)worker::parse_go_on(bytes);
+    (void)worker::parse_death(bytes);
+    worker::Limits limits;
+    const auto check_shown = [&](const std::vector<worker::PartBytes>& shown) {
         std::uint64_t total = 0;
         for (const auto& each : shown) {
             must(each.size <= limits.extract_bytes - total, "bytes of shown parts are limited");
             total += each.size;
             must(!each.is_inline || each.bytes.size() == each.size, "inline bytes are there");
         }
-        must(shown.size() <= open::shown_most, "shown parts are limited");
+        must(shown.size() <= worker::shown_most, "shown parts are limited");
     };
-    if (const auto batch = open::parse_batch(bytes, limits)) check_shown(batch->shown);
-    if (const auto answer = open::parse_answer(bytes, limits)) {
+    if (const auto batch = worker::parse_batch(bytes, limits)) check_shown(batch->shown);
+    if (const auto answer = worker::parse_answer(bytes, limits)) {
         std::uint32_t number = 0;
         check_shown(answer->shown);
         for (const auto& part : answer->contents.parts) {

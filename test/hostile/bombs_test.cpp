@@ -19,7 +19,7 @@
 #include "hostile/opening.h"
 
 using namespace tamis;
-using namespace tamis::open;
+using namespace tamis::worker;
 
 namespace {
 

@@ -11,7 +11,7 @@
 
 #include "hostile/opening.h"
 
-using namespace tamis::open;
+using namespace tamis::worker;
 
 namespace {
 

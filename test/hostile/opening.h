@@ -8,7 +8,7 @@
 #include "scanners/worker/open/magic_kinds.h"
 #include "scanners/worker/open/mime_walk.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 struct Opening {
     std::unique_ptr<MagicKinds> kinds;
@@ -28,4 +28,4 @@ inline Result<Opening> load_opening() {
     return out;
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -144,7 +144,7 @@ Findings from_second_process(const Viewpoint& from, const Options& options) {
         ::close(ends[0]);
         second_process(from, options, ends[1]);
     }
-    open::Descriptor reading(ends[0]);
+    worker::Descriptor reading(ends[0]);
     ::close(ends[1]);
     const auto deadline = Deadline::in(options.whole_patience());
     std::string text;

@@ -20,7 +20,7 @@ extern char** environ;  // posix_spawn wants it, no header declares it everywher
 namespace tamis::doctor {
 namespace {
 
-using open::Descriptor;
+using worker::Descriptor;
 
 constexpr std::size_t output_limit = 4 * 1024 * 1024;
 

@@ -16,38 +16,38 @@ namespace tamis::doctor {
 namespace {
 
 // first_packet - what the worker, or the spawner about its death, says first
-Result<std::string> first_packet(const open::Descriptor& from, Deadline deadline) {
-    std::array<char, open::packet_limit> buffer{};
+Result<std::string> first_packet(const worker::Descriptor& from, Deadline deadline) {
+    std::array<char, worker::packet_limit> buffer{};
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline.left()).count();
     pollfd waiting{from.get(), POLLIN, 0};
     if (::poll(&waiting, 1, static_cast<int>(left)) <= 0) return fail(Errc::timeout, "it did not say that it is ready");
-    auto packet = open::receive_packet(from.get(), buffer, open::Wait::no);
+    auto packet = worker::receive_packet(from.get(), buffer, worker::Wait::no);
     if (!packet) return std::unexpected(std::move(packet.error()));
-    if (open::kind_of(packet->bytes) == open::PacketKind::death) {
-        const auto death = open::parse_death(packet->bytes);
-        return fail(Errc::unavailable, death ? "it ended: " + open::describe_death(*death) : "it ended");
+    if (worker::kind_of(packet->bytes) == worker::PacketKind::death) {
+        const auto death = worker::parse_death(packet->bytes);
+        return fail(Errc::unavailable, death ? "it ended: " + worker::describe_death(*death) : "it ended");
     }
-    return open::parse_hello(packet->bytes);
+    return worker::parse_hello(packet->bytes);
 }
 
 // confinement - what a worker says that was sent this first packet
 Result<std::string> confinement(const config::Settings& settings, std::string_view setup, std::span<const int> descriptors,
                                 std::chrono::seconds patience) {
-    auto spawner = open::Spawner::start(open::spawner_options_of(settings.open));
+    auto spawner = worker::Spawner::start(worker::spawner_options_of(settings.open));
     if (!spawner) return std::unexpected(std::move(spawner.error()));
-    auto ends = open::socket_pair();
+    auto ends = worker::socket_pair();
     if (!ends) return std::unexpected(std::move(ends.error()));
     if (auto started = (*spawner)->start_worker(ends->second.get()); !started) return std::unexpected(std::move(started.error()));
     ends->second.reset();
-    if (auto sent = open::send_packet(ends->first.get(), setup, {}, descriptors, open::Wait::no); !sent)
+    if (auto sent = worker::send_packet(ends->first.get(), setup, {}, descriptors, worker::Wait::no); !sent)
         return std::unexpected(std::move(sent.error()));
     return first_packet(ends->first, Deadline::in(patience));
 }
 
 Result<std::string> opener_confinement(const config::Settings& settings, std::chrono::seconds patience) {
-    open::Setup setup;
+    worker::Setup setup;
     setup.memory = settings.open.memory.count;
-    return confinement(settings, open::encode_setup(setup), {}, patience);
+    return confinement(settings, worker::encode_setup(setup), {}, patience);
 }
 
 // check_matcher - a process for the YARA rules; rules that do not compile are told of under "scanners"
@@ -62,7 +62,7 @@ void check_matcher(const Viewpoint& from, Report& report) {
     if (!rules) return;
     const auto setup = scanners::match_setup_of(**rules, {.memory = from.settings->open.memory.count});
     const std::array descriptors{(*rules)->descriptor()};
-    const auto said = confinement(*from.settings, open::encode_match_setup(setup), descriptors, from.patience);
+    const auto said = confinement(*from.settings, worker::encode_match_setup(setup), descriptors, from.patience);
     if (said) report.ok(fmt::format("a process that matches YARA rules starts, confined by {}", escaped(*said, 200)));
     else
         report.problem(

@@ -20,7 +20,7 @@
 #include "scanners/worker/open/tar_structure.h"
 #include "scanners/worker/open/xar_contents.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 using mail::PartFlag;
 
@@ -460,4 +460,4 @@ void open_compress(Opener& opener, std::uint32_t part, const Blob& bytes) {
     open_compressed(opener, part, bytes, "compress", archive_read_support_filter_compress, 0);
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

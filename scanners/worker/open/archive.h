@@ -15,7 +15,7 @@
 
 struct archive;
 
-namespace tamis::open {
+namespace tamis::worker {
 
 // prepare_archives - loads the locale that names are converted in, and sets the process's time zone to UTC (dates are not
 // used, but libarchive converts them); false: there is no C.UTF-8, names keep their raw bytes only. Call it once at start.
@@ -58,4 +58,4 @@ ReadMember read_zip_member(std::uint16_t method, std::uint64_t size, std::uint32
 // supported - whether this build of libarchive reads it all by itself, without a program
 bool is_supported(const LibraryFormat& format);
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

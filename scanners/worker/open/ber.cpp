@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 struct Head {
@@ -76,4 +76,4 @@ std::optional<BerElement> read_ber(std::string_view bytes) {
     return out;
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

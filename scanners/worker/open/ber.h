@@ -7,7 +7,7 @@
 #include <optional>
 #include <string_view>
 
-namespace tamis::open {
+namespace tamis::worker {
 
 struct BerElement {
     std::uint8_t tag = 0;      // class, constructed bit and number; numbers above 30 are not used by what is read here
@@ -39,4 +39,4 @@ private:
     std::string_view rest_;
 };
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace tamis::open {
+namespace tamis::worker {
 
 // HighBits - as in LHA and ARJ: the first bit is the highest one of the first byte
 class HighBits {
@@ -67,4 +67,4 @@ private:
     unsigned held_ = 0;
 };
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

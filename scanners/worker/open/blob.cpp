@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <utility>
 
-namespace tamis::open {
+namespace tamis::worker {
 
 namespace {
 
@@ -170,4 +170,4 @@ Result<Blob> BlobWriter::finish() {
     return Blob::map(std::exchange(descriptor_, -1), size_, charged != 0);
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

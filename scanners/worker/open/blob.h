@@ -10,7 +10,7 @@
 
 #include "base/result.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 constexpr std::size_t blob_in_memory = 256 * 1024;  // larger ones live in a memfd
 
@@ -66,4 +66,4 @@ private:
     std::uint64_t size_ = 0, charged_ = 0;
 };
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

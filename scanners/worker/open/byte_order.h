@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace tamis::open {
+namespace tamis::worker {
 
 // little, big - `width` bytes at `at` as a number; 0 when they are not all there (callers check sizes where it matters)
 constexpr std::uint64_t little(std::string_view bytes, std::uint64_t at, unsigned width) noexcept {
@@ -35,4 +35,4 @@ constexpr std::string_view window(std::string_view bytes, std::uint64_t at, std:
     return at >= bytes.size() ? std::string_view() : bytes.substr(at, size);
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

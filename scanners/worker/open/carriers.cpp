@@ -15,7 +15,7 @@
 #include "scanners/worker/open/members.h"
 #include "scanners/worker/open/writer_output.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 using namespace std::string_view_literals;
@@ -239,4 +239,4 @@ void open_brotli(Opener& opener, std::uint32_t part, const Blob& blob) {
     settle(opener, part, writer, decompress_brotli(blob.bytes(), out), "brotli data that cannot be read");
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -7,7 +7,7 @@
 
 #include "scanners/worker/open/opener.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 // The decoders' `open` functions
 // open_onenote - the files embedded in a section; what is written on the page stays as it is
@@ -29,4 +29,4 @@ void open_zlib(Opener& opener, std::uint32_t part, const Blob& bytes);
 bool wants_brotli(const mail::Part& part);
 void open_brotli(Opener& opener, std::uint32_t part, const Blob& bytes);
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

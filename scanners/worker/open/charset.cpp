@@ -12,7 +12,7 @@
 
 #include "base/text.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 // No name whose converter finds out the byte order by itself ("UTF-16", "UTF-32"): glibc keeps what it found, whatever
@@ -353,4 +353,4 @@ std::string decode_words(std::string_view text) {
     return out;
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

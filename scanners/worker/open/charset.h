@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-namespace tamis::open {
+namespace tamis::worker {
 
 // charset_names_to_preopen - the names iconv is asked for (not the aliases of them that messages use)
 std::span<const std::string_view> charset_names_to_preopen();
@@ -38,4 +38,4 @@ std::optional<std::string> to_utf8(std::string_view bytes, std::string_view char
 // character may be split between them). Linear.
 std::string decode_words(std::string_view text);
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

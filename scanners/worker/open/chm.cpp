@@ -12,7 +12,7 @@
 
 #include "scanners/worker/open/members.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 constexpr auto who = "chm";
@@ -140,4 +140,4 @@ private:
 
 void open_chm(Opener& opener, std::uint32_t part, const Blob& bytes) { Chm(opener, part, bytes).open(); }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

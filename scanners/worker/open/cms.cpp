@@ -11,7 +11,7 @@
 #include "scanners/worker/open/members.h"
 #include "scanners/worker/open/transfer_decode.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 using namespace std::string_view_literals;
@@ -218,4 +218,4 @@ void open_cms(Opener& opener, std::uint32_t part, const Blob& bytes) {
     if (!all.empty() && !all.contains("-----BEGIN ")) mark_unreadable(opener, part);
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -9,7 +9,7 @@
 
 #include "scanners/worker/open/opener.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 constexpr std::string_view cms_container = "cms";
 
@@ -19,4 +19,4 @@ bool is_cms(std::string_view head);
 bool is_cms_part(const mail::Part& part);
 void open_cms(Opener& opener, std::uint32_t part, const Blob& bytes);
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

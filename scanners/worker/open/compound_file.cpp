@@ -6,7 +6,7 @@
 #include "scanners/worker/open/byte_order.h"
 #include "scanners/worker/open/members.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 using namespace std::string_view_literals;
@@ -197,4 +197,4 @@ std::string CompoundFile::read(const CompoundEntry& entry, std::uint64_t most) {
     return out;
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-namespace tamis::open {
+namespace tamis::worker {
 
 constexpr std::size_t most_compound_entries = 20'000;
 
@@ -59,4 +59,4 @@ private:
     std::string damage_;
 };
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -20,7 +20,7 @@
 #include "scanners/worker/open/wim.h"
 #include "scanners/worker/open/zip.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 template <std::size_t N>
@@ -89,4 +89,4 @@ std::vector<Decoder> archive_decoders() {
     };
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -5,9 +5,9 @@
 
 #include "scanners/worker/open/opener.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 // archive_decoders - rows for OpenerSetup::decoders
 std::vector<Decoder> archive_decoders();
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

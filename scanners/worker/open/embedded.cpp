@@ -11,7 +11,7 @@
 #include "scanners/worker/open/text_decode.h"
 #include "scanners/worker/open/writer_output.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 using mail::AnomalyKind;
@@ -374,4 +374,4 @@ void note_attached_header(Opener& opener, std::uint32_t part, std::string_view t
     opener.add_attached_header(std::move(found));
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -7,7 +7,7 @@
 
 #include "scanners/worker/open/opener.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 // quoted_container - Part::container of a message whose header section stands in the middle of a text
 constexpr std::string_view quoted_container = "text";
@@ -24,4 +24,4 @@ void open_text(Opener& opener, std::uint32_t part, const Blob& bytes);
 // note_attached_header - the header section at the beginning of `text`, if it is one
 void note_attached_header(Opener& opener, std::uint32_t part, std::string_view text, bool is_whole_message);
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

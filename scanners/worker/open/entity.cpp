@@ -8,7 +8,7 @@
 #include "scanners/worker/open/charset.h"
 #include "scanners/worker/open/mime_header.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 using mail::AnomalyKind;
@@ -469,4 +469,4 @@ EntityHeader read_entity_header(std::string_view entity, const HeaderBlock& bloc
     return out;
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

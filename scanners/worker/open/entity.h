@@ -13,7 +13,7 @@
 #include "mail/header.h"
 #include "scanners/worker/open/limits.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 enum class Encoding : std::uint8_t { identity, base64, quoted_printable, uuencode, yenc, binhex };
 
@@ -66,4 +66,4 @@ inline bool is_message(std::string_view type) {
     return type == "message/rfc822" || type == "message/global" || type == "message/news";
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -11,7 +11,7 @@
 #include "scanners/worker/open/programs.h"
 #include "scanners/worker/open/zip_structure.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 using namespace std::string_view_literals;
@@ -248,4 +248,4 @@ FoundFile find_zip_by_end(std::string_view bytes, std::size_t from, std::size_t 
     return {};
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace tamis::open {
+namespace tamis::worker {
 
 struct FoundFile {
     std::string_view kind;  // amavisd's short type: "zip", "pdf", "exe"; "": nothing was found
@@ -25,4 +25,4 @@ FoundFile find_file(std::string_view bytes, std::size_t lowest, std::size_t from
 // costs a look at the whole archive: `tries` are left, and counted down.
 FoundFile find_zip_by_end(std::string_view bytes, std::size_t from, std::size_t until, unsigned& tries);
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -8,7 +8,7 @@
 #include "scanners/worker/open/members.h"
 #include "scanners/worker/open/writer_output.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 constexpr auto who = "flatxml";
@@ -119,4 +119,4 @@ void open_flat_xml(Opener& opener, std::uint32_t part, const Blob& bytes) {
     }
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

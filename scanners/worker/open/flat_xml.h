@@ -7,10 +7,10 @@
 
 #include "scanners/worker/open/opener.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 // may_be_flat_xml - a text of any kind: libmagic calls some of these documents HTML
 bool may_be_flat_xml(const mail::Part& part);
 void open_flat_xml(Opener& opener, std::uint32_t part, const Blob& bytes);
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

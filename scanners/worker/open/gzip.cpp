@@ -5,7 +5,7 @@
 #include "scanners/worker/open/inflate.h"
 #include "scanners/worker/open/members.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 constexpr auto who = "gzip";
@@ -93,4 +93,4 @@ void open_gzip(Opener& opener, std::uint32_t part, const Blob& bytes) {
     else if (members == 1 && is_usual_header) opener.accounts_for_all(part);
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -10,7 +10,7 @@
 
 #include "scanners/worker/open/transfer_decode.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 // Decoded - how the decompression of one member ended
 enum class Decoded : std::uint8_t {
@@ -56,4 +56,4 @@ private:
     std::uint64_t produced_ = 0;
 };
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

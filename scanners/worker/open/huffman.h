@@ -10,7 +10,7 @@
 #include <span>
 #include <vector>
 
-namespace tamis::open {
+namespace tamis::worker {
 
 class Huffman {
 public:
@@ -63,4 +63,4 @@ private:
     int only_ = -1;
 };
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

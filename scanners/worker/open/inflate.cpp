@@ -4,7 +4,7 @@
 
 #include "scanners/worker/open/members.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 Inflater::Inflater() : chunk_(decode_chunk, '\0') { is_ready_ = ::inflateInit2(&stream_, -MAX_WBITS) == Z_OK; }
 
@@ -83,4 +83,4 @@ std::string deflated_head(std::string_view packed) {
     return inflate_into_memory(packed, -MAX_WBITS, head_size, is_whole);
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -11,7 +11,7 @@
 
 #include "scanners/worker/open/opener.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 enum class Inflated : std::uint8_t {
     whole,    // to the end of the deflate stream
@@ -50,4 +50,4 @@ std::string inflated_head(std::string_view packed);
 // deflated_head - the same of raw deflate data (RFC 1951)
 std::string deflated_head(std::string_view packed);
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 // Rule - `pattern` fits the beginning of a description, whatever the case of its letters; "*" is any text; "$" at the end
@@ -242,4 +242,4 @@ std::vector<std::string> kinds_of(std::string_view description) {
     return split(rule == std::ranges::end(rules) ? "dat" : rule->kinds);
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -8,10 +8,10 @@
 #include <string_view>
 #include <vector>
 
-namespace tamis::open {
+namespace tamis::worker {
 
 // kinds_of - the types without the dot, amavisd's first: "PE32+ executable (GUI) x86-64, for MS Windows" is {"exe", "exe-ms"}.
 // The first rule that matches decides; a description that no rule knows is {"dat"}, never nothing.
 std::vector<std::string> kinds_of(std::string_view description);
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

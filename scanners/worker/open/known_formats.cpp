@@ -10,7 +10,7 @@
 #include "scanners/worker/open/members.h"
 #include "scanners/worker/open/old_archives.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 using namespace std::string_view_literals;
@@ -329,4 +329,4 @@ void open_unread(Opener& opener, std::uint32_t part, const Blob& blob) {
     mark_unread(opener, part, fmt::format("{} is not read here", trailer->description));
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -10,7 +10,7 @@
 
 #include "scanners/worker/open/opener.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 // KnownFormat - a row: its kind and what it is in words
 struct KnownFormat {
@@ -25,4 +25,4 @@ bool is_false_alarm(std::string_view kind, std::string_view head, std::uint64_t 
 bool wants_unread(const mail::Part& part);
 void open_unread(Opener& opener, std::uint32_t part, const Blob& bytes);
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 std::chrono::nanoseconds cpu_now() {
@@ -83,4 +83,4 @@ std::chrono::microseconds Budget::cpu_used() const {
     return std::chrono::duration_cast<std::chrono::microseconds>(cpu_now() - cpu_at_start_);
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

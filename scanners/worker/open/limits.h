@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <string>
 
-namespace tamis::open {
+namespace tamis::worker {
 
 struct Limits {
     std::uint32_t mime_parts = 1000;                     // entities of the MIME structure
@@ -75,4 +75,4 @@ private:
     std::chrono::nanoseconds cpu_at_start_{};
 };
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

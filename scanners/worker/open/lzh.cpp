@@ -7,7 +7,7 @@
 #include "scanners/worker/open/bit_readers.h"
 #include "scanners/worker/open/huffman.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 constexpr unsigned literals = 256, shortest = 3, symbols = 510, symbol_bits = 9, length_codes = 19, length_bits = 5;
@@ -155,4 +155,4 @@ Decoded decode_lzss(std::size_t start, std::string_view packed, std::uint64_t si
     return history.flush() ? Decoded::whole : Decoded::stopped;
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

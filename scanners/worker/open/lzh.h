@@ -10,7 +10,7 @@
 #include "scanners/worker/open/history.h"
 #include "scanners/worker/open/transfer_decode.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 // LzhForm - what differs between the methods
 struct LzhForm {
@@ -29,4 +29,4 @@ Decoded decode_arj_fastest(std::string_view packed, std::uint64_t size, Output& 
 // `start` is where the first byte comes to stand
 Decoded decode_lzss(std::size_t start, std::string_view packed, std::uint64_t size, Output& out);
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -5,7 +5,7 @@
 #include "scanners/worker/open/byte_order.h"
 #include "scanners/worker/open/members.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 using namespace std::string_view_literals;
@@ -189,4 +189,4 @@ void open_lzop(Opener& opener, std::uint32_t part, const Blob& bytes) {
     }
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

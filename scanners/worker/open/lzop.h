@@ -10,7 +10,7 @@
 
 #include "scanners/worker/open/opener.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 bool is_lzop(const mail::Part& part);
 void open_lzop(Opener& opener, std::uint32_t part, const Blob& bytes);
@@ -18,4 +18,4 @@ void open_lzop(Opener& opener, std::uint32_t part, const Blob& bytes);
 // decompress_lzo1x - exactly `size` bytes; nothing when the data are damaged
 std::optional<std::string> decompress_lzo1x(std::string_view packed, std::size_t size);
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

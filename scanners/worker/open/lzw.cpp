@@ -6,7 +6,7 @@
 
 #include "scanners/worker/open/bit_readers.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 constexpr unsigned first_bits = 9, control = 256, widest_ever = 16;
@@ -164,4 +164,4 @@ Decoded decode_lzw(LzwForm form, unsigned widest, std::string_view packed, std::
     return Lzw(form, widest, packed, size, out).run();
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

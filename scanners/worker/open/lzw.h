@@ -8,7 +8,7 @@
 #include "scanners/worker/open/history.h"
 #include "scanners/worker/open/transfer_decode.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 enum class LzwForm : std::uint8_t {
     compress,  // 256 clears; codes come in groups of eight, and a new width begins with a new group (ARC, Unix)
@@ -19,4 +19,4 @@ enum class LzwForm : std::uint8_t {
 // decode_lzw - codes of 9 to `widest` bits (at most 16) up to the end of `packed`, or until `size` bytes came out
 Decoded decode_lzw(LzwForm form, unsigned widest, std::string_view packed, std::uint64_t size, Output& out);
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -12,7 +12,7 @@
 #include "scanners/worker/open/plain_kinds.h"
 #include "scanners/worker/open/programs.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 using namespace std::string_view_literals;
@@ -165,4 +165,4 @@ Kind MagicKinds::find_first(std::string_view head, std::uint64_t size) {
     return kind;
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -11,7 +11,7 @@
 #include "base/result.h"
 #include "scanners/worker/open/opener.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 class MagicKinds final : public KindFinder {
 public:
@@ -31,4 +31,4 @@ private:
     std::unique_ptr<magic_set, Close> cookie_;
 };
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

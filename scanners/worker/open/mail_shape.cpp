@@ -4,7 +4,7 @@
 
 #include "base/text.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 constexpr std::size_t most_fields = 500;
@@ -122,4 +122,4 @@ std::vector<Range> mbox_messages(std::string_view text, std::size_t most) {
     return out;
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

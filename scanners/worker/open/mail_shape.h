@@ -10,7 +10,7 @@
 
 #include "scanners/worker/open/multipart.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 enum class MailShape : std::uint8_t {
     none,
@@ -28,4 +28,4 @@ bool is_mime_entity(std::string_view text);
 // mbox_messages - the ranges of the mails, without their "From " lines; at most `most`
 std::vector<Range> mbox_messages(std::string_view text, std::size_t most);
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -8,7 +8,7 @@
 #include "scanners/worker/open/byte_order.h"
 #include "scanners/worker/open/members.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 std::uint64_t png_size(std::string_view bytes) {
@@ -132,4 +132,4 @@ void open_media(Opener& opener, std::uint32_t part, const Blob& bytes) {
     if (const auto size = media_size(bytes.bytes()); size != 0) opener.own(part, 0, size, Owned::carried);
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -6,7 +6,7 @@
 
 #include "scanners/worker/open/opener.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 bool is_media(const mail::Part& part);
 void open_media(Opener& opener, std::uint32_t part, const Blob& bytes);
@@ -14,4 +14,4 @@ void open_media(Opener& opener, std::uint32_t part, const Blob& bytes);
 // media_size - how far a file of one of these formats reaches; 0: the beginning is none of them
 std::uint64_t media_size(std::string_view bytes);
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

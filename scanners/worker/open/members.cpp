@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "scanners/worker/open/byte_order.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 using mail::PartFlag;
 
@@ -121,4 +121,4 @@ void add_kind(mail::Part& part, std::string_view kind) {
     if (!has_kind(part, kind)) part.kinds.emplace_back(kind);
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

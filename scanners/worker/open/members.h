@@ -9,7 +9,7 @@
 
 #include "scanners/worker/open/opener.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 constexpr std::size_t decode_chunk = 64 * 1024;  // decoded bytes at once
 
@@ -36,4 +36,4 @@ std::string utf8_of_utf16(std::string_view bytes, std::size_t limit);
 bool has_kind(const mail::Part& part, std::string_view kind);
 void add_kind(mail::Part& part, std::string_view kind);
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "scanners/worker/open/charset.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 bool is_line_end(char c) { return c == '\r' || c == '\n'; }
@@ -376,4 +376,4 @@ std::string extension_of(std::string_view name) {
     return dot == std::string_view::npos ? std::string() : to_lower(name.substr(dot + 1));
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-namespace tamis::open {
+namespace tamis::worker {
 
 struct Parameter {
     std::string name;          // lower case, with its asterisks: "filename*0*"; controls, blanks and comments removed
@@ -60,4 +60,4 @@ std::vector<std::string> names_of(const Structured& field, std::string_view fiel
 // extension_of - lower case, after the last dot, trailing blanks and dots ignored; "" without one
 std::string extension_of(std::string_view name);
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

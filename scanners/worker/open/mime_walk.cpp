@@ -17,7 +17,7 @@
 #include "scanners/worker/open/transfer_decode.h"
 #include "scanners/worker/open/writer_output.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 using mail::AnomalyKind;
@@ -549,4 +549,4 @@ std::vector<Decoder> mime_decoders() {
             {.name = "text", .wants = may_hold_files, .open = open_text, .may_account = false, .is_archive = false}};
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

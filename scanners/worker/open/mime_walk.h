@@ -10,7 +10,7 @@
 
 #include "scanners/worker/open/opener.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 // open_mime - a whole message, header and body: OpenerSetup::open_message. `parent` 0: it is the message itself.
 void open_mime(Opener& opener, std::uint32_t parent, const Blob& message);
@@ -18,4 +18,4 @@ void open_mime(Opener& opener, std::uint32_t parent, const Blob& message);
 // mime_decoders - the rows for nested messages (decoded ones, and files of that kind in archives) and for text parts
 std::vector<Decoder> mime_decoders();
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 using Look = Delimiter::Look;
@@ -150,4 +150,4 @@ std::string_view guess_boundary(std::string_view body) {
     return {};
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

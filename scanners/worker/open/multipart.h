@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace tamis::open {
+namespace tamis::worker {
 
 struct Range {
     std::size_t begin = 0, end = 0;
@@ -53,4 +53,4 @@ MultipartScan scan_multipart(std::string_view body, std::string_view boundary, s
 // begins with it and is followed by a header field or an empty line; empty when there is none
 std::string_view guess_boundary(std::string_view body);
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -12,7 +12,7 @@
 #include "scanners/worker/open/members.h"
 #include "scanners/worker/open/packed_member.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 using mail::PartFlag;
 
@@ -420,4 +420,4 @@ void open_zoo(Opener& opener, std::uint32_t part, const Blob& blob) {
     }
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -8,7 +8,7 @@
 
 #include "scanners/worker/open/opener.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 // is_arj, is_lha, is_arc, is_zoo - the bytes begin with a sound header of such an archive; `size` is what there is at least, with `head`
 bool is_arj(std::string_view head);
@@ -22,4 +22,4 @@ void open_lha(Opener& opener, std::uint32_t part, const Blob& bytes);
 void open_arc(Opener& opener, std::uint32_t part, const Blob& bytes);
 void open_zoo(Opener& opener, std::uint32_t part, const Blob& bytes);
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -10,7 +10,7 @@
 #include "scanners/worker/open/members.h"
 #include "scanners/worker/open/vba.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 using namespace std::string_view_literals;
@@ -311,4 +311,4 @@ bool is_ole(const mail::Part& part) { return has_kind(part, "cdf-ms"); }
 
 void open_ole(Opener& opener, std::uint32_t part, const Blob& bytes) { Document(opener, part, bytes).open(); }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "scanners/worker/open/readings.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 using mail::Part;
 using mail::PartFlag;
@@ -405,4 +405,4 @@ void Opener::show_the_rest(const Blob& message) {
 
 Opened open_message(const OpenerSetup& setup, const Blob& message) { return Opener(setup, message.bytes().size()).open(message); }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

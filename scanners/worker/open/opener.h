@@ -23,7 +23,7 @@
 #include "scanners/worker/open/blob.h"
 #include "scanners/worker/open/limits.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 class Opener;
 
@@ -242,4 +242,4 @@ private:
 // open_message - opens it
 Opened open_message(const OpenerSetup& setup, const Blob& message);
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

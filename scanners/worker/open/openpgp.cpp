@@ -10,7 +10,7 @@
 #include "scanners/worker/open/openpgp_packets.h"
 #include "scanners/worker/open/transfer_decode.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 constexpr auto who = "pgp";
@@ -115,4 +115,4 @@ void open_openpgp(Opener& opener, std::uint32_t part, const Blob& bytes) {
     if (all.contains("-----BEGIN ")) open_armor(opener, part, all);
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

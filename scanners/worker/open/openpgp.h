@@ -7,10 +7,10 @@
 
 #include "scanners/worker/open/opener.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 // may_be_openpgp - a decoder's `wants`: texts of all kinds, data of no kind, and what another of its rows took out
 bool may_be_openpgp(const mail::Part& part);
 void open_openpgp(Opener& opener, std::uint32_t part, const Blob& bytes);
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -7,7 +7,7 @@
 #include "scanners/worker/open/byte_order.h"
 #include "scanners/worker/open/inflate.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 using namespace std::string_view_literals;
@@ -212,4 +212,4 @@ std::optional<PgpArmor> find_armor(std::string_view text, std::size_t from, std:
     return std::nullopt;
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-namespace tamis::open {
+namespace tamis::worker {
 
 struct PgpPacket {
     unsigned tag = 0;
@@ -64,4 +64,4 @@ struct PgpArmor {
 // find_armor - the next "-----BEGIN LABEL-----" from `from` on, wherever it stands
 std::optional<PgpArmor> find_armor(std::string_view text, std::size_t from, std::string_view label);
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -8,7 +8,7 @@
 
 #include "scanners/worker/open/members.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 constexpr std::array<std::uint16_t, 256> make_crc16_table() {
@@ -73,4 +73,4 @@ std::uint16_t crc16(std::string_view bytes, std::uint16_t from) {
     return from;
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -10,7 +10,7 @@
 #include "scanners/worker/open/history.h"
 #include "scanners/worker/open/opener.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 // CheckSum - what the archive says of the plain bytes
 struct CheckSum {
@@ -52,4 +52,4 @@ Decoded decode_stored(std::string_view packed, Output& out);
 // crc16 - as LHA, ARC and zoo have it; goes on from `from`
 std::uint16_t crc16(std::string_view bytes, std::uint16_t from = 0);
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -12,7 +12,7 @@
 #include "scanners/worker/open/pdf_security.h"
 #include "scanners/worker/open/pdf_syntax.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 using namespace std::string_view_literals;
@@ -167,4 +167,4 @@ bool is_pdf_part(const mail::Part& part) { return has_kind(part, "pdf"); }
 
 void open_pdf(Opener& opener, std::uint32_t part, const Blob& bytes) { Document(opener, part, bytes).open(); }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

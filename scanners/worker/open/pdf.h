@@ -7,9 +7,9 @@
 
 #include "scanners/worker/open/opener.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 bool is_pdf_part(const mail::Part& part);
 void open_pdf(Opener& opener, std::uint32_t part, const Blob& bytes);
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

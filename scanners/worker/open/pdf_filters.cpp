@@ -6,7 +6,7 @@
 
 #include "scanners/worker/open/inflate.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 using Filter = std::optional<std::string> (*)(std::string_view, std::size_t);
@@ -138,4 +138,4 @@ std::optional<std::string> remove_filters(std::string_view data, const std::vect
     return out ? std::move(out) : std::optional(std::string(data.substr(0, most)));
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -10,11 +10,11 @@
 
 #include "scanners/worker/open/pdf_syntax.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 // filters_of - by their long names, the first to be removed first
 std::vector<std::string> filters_of(const PdfDictionary& stream);
 // remove_filters - nothing: a filter that is not known, or data that it cannot have made. At most `most` bytes come out.
 std::optional<std::string> remove_filters(std::string_view data, const std::vector<std::string>& filters, std::size_t most);
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

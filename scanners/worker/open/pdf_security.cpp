@@ -8,7 +8,7 @@
 #include <numeric>
 #include <utility>
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 using namespace std::string_view_literals;
@@ -174,4 +174,4 @@ std::optional<std::string> PdfSecurity::decrypt(PdfReference object, std::string
                    data.substr(block, whole), false, Padded::yes);
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

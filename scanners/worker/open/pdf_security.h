@@ -12,7 +12,7 @@
 
 #include "scanners/worker/open/pdf_syntax.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 class PdfSecurity {
 public:
@@ -27,4 +27,4 @@ private:
     Method method_ = Method::rc4;
 };
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "scanners/worker/open/byte_order.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 using Kind = PdfToken::Kind;
@@ -388,4 +388,4 @@ std::vector<PdfAttachment> pdf_attachments(std::string_view bytes) {
     return out;
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

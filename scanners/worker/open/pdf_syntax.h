@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-namespace tamis::open {
+namespace tamis::worker {
 
 struct PdfToken {
     enum class Kind : std::uint8_t { end, name, number, text, hex_text, dictionary, end_dictionary, array, end_array, word };
@@ -89,4 +89,4 @@ struct PdfAttachment {
 // pdf_attachments - of every dictionary in these bytes that has an /EF
 std::vector<PdfAttachment> pdf_attachments(std::string_view bytes);
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -7,7 +7,7 @@
 
 #include "scanners/worker/open/kind_table.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 using namespace std::string_view_literals;
@@ -228,4 +228,4 @@ std::optional<Kind> plain_kind(std::string_view head, std::uint64_t size) {
     return described(text == Text::ascii ? "ASCII text" : "Unicode text, UTF-8 text");
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -11,7 +11,7 @@
 
 #include "scanners/worker/open/opener.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 // plain_kind - of the first bytes of a part; nothing: ask libmagic
 std::optional<Kind> plain_kind(std::string_view head, std::uint64_t size);
@@ -26,4 +26,4 @@ bool is_tar(std::string_view head);
 // is_pdf - "%PDF-" at the beginning, or within the first kilobyte where readers look for it, and an object behind it
 bool is_pdf(std::string_view head);
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -4,7 +4,7 @@
 
 #include "scanners/worker/open/byte_order.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 using namespace std::string_view_literals;
@@ -88,4 +88,4 @@ bool is_program(std::string_view head, std::uint64_t size) {
            is_com_program(head, size) || head.starts_with("#!") || head.starts_with("dex\n0") || head.starts_with("XEX2");
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace tamis::open {
+namespace tamis::worker {
 
 // is_windows_program - PE behind an MZ header
 bool is_windows_program(std::string_view head);
@@ -22,4 +22,4 @@ bool is_mach_o(std::string_view head);
 // is_program - any of them, or another system's whose mark is long enough
 bool is_program(std::string_view head, std::uint64_t size);
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

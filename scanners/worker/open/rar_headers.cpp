@@ -4,7 +4,7 @@
 
 #include "scanners/worker/open/byte_order.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 using namespace std::string_view_literals;
@@ -92,4 +92,4 @@ RarHeaders read_rar5_headers(std::string_view bytes, std::uint32_t most_members)
     return out;
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

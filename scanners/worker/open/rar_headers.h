@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace tamis::open {
+namespace tamis::worker {
 
 struct RarHeaders {
     bool are_encrypted = false;                    // the archive hides even its names
@@ -19,4 +19,4 @@ bool is_rar5(std::string_view bytes);
 // read_rar5_headers - until the end of the archive, or until the headers cannot be read any more
 RarHeaders read_rar5_headers(std::string_view bytes, std::uint32_t most_members);
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

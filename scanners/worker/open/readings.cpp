@@ -9,7 +9,7 @@
 #include "scanners/worker/open/embedded.h"
 #include "scanners/worker/open/mime_header.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 using mail::AnomalyKind;
@@ -70,4 +70,4 @@ bool is_only_shown(const Part& part) {
            std::ranges::all_of(part.names, [&](const auto& name) { return is_among(extension_of(name), endings); });
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -9,7 +9,7 @@
 
 #include "mail/contents.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 // is_compared - all readings of that anomaly are parts, so that they can be compared; of the others nobody knows every reading
 bool is_compared(mail::AnomalyKind kind) noexcept;
@@ -22,4 +22,4 @@ bool settle_readings(mail::Contents& contents, const std::set<std::uint32_t>& ha
 // to its reader and nothing else
 bool is_only_shown(const mail::Part& part);
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -10,7 +10,7 @@
 #include "scanners/worker/open/members.h"
 #include "scanners/worker/open/zip.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 using mail::AnomalyKind;
@@ -168,4 +168,4 @@ bool may_have_strays(const mail::Part& part) { return !part.kinds.empty() && !ha
 
 void open_strays(Opener& opener, std::uint32_t part, const Blob& bytes) { Search(opener, part, bytes).run(); }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -10,7 +10,7 @@
 
 #include "scanners/worker/open/opener.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 constexpr std::size_t most_strays = 32;
 
@@ -19,4 +19,4 @@ bool may_have_strays(const mail::Part& part);
 // open_strays - the row's `open`; it must come last, when all decoders of the part have said what they own
 void open_strays(Opener& opener, std::uint32_t part, const Blob& bytes);
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

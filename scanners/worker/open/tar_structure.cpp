@@ -5,7 +5,7 @@
 
 #include "scanners/worker/open/byte_order.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 constexpr std::size_t block_size = 512;
@@ -145,4 +145,4 @@ private:
 
 TarReading read_tar(std::string_view bytes, std::uint32_t most_members) { return Walk(bytes, most_members).run(); }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-namespace tamis::open {
+namespace tamis::worker {
 
 struct TarLink {
     std::string_view name;
@@ -26,4 +26,4 @@ struct TarReading {
 // read_tar - at most `most_members` headers
 TarReading read_tar(std::string_view bytes, std::uint32_t most_members);
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

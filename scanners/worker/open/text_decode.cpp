@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 // next_line - the line at `at` without its end; moves `at` behind it
@@ -351,4 +351,4 @@ TextNotes decode_binhex(std::string_view text, Output& out) { return decode_fork
 
 TextNotes decode_binhex_resource(std::string_view text, Output& out) { return decode_fork(text, Fork::resource, out); }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -11,7 +11,7 @@
 
 #include "scanners/worker/open/transfer_decode.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 struct TextNotes {
     std::size_t consumed = 0;  // characters of the text that belong to the data
@@ -54,4 +54,4 @@ std::optional<BinhexHeader> binhex_header(std::string_view text);
 TextNotes decode_binhex(std::string_view text, Output& out);
 TextNotes decode_binhex_resource(std::string_view text, Output& out);
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -8,7 +8,7 @@
 #include "scanners/worker/open/byte_order.h"
 #include "scanners/worker/open/members.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 constexpr auto who = "tnef";
@@ -243,4 +243,4 @@ bool is_tnef(const mail::Part& part) { return has_kind(part, "tnef"); }
 
 void open_tnef(Opener& opener, std::uint32_t part, const Blob& bytes) { Winmail(opener, part, bytes).open(); }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 constexpr std::size_t chunk_size = 64 * 1024;
@@ -260,4 +260,4 @@ bool looks_like_base64(std::string_view text) {
     return count >= enough;
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-namespace tamis::open {
+namespace tamis::worker {
 
 // Output - where decoded bytes go. put() answers false to end the decoding (the budget is spent).
 class Output {
@@ -60,4 +60,4 @@ std::size_t text_behind_base64(std::string_view text);
 // looks_like_base64 - at least 60 characters, all of them of the alphabet, blanks and line ends
 bool looks_like_base64(std::string_view text);
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

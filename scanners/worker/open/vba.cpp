@@ -9,7 +9,7 @@
 #include "scanners/worker/open/byte_order.h"
 #include "scanners/worker/open/members.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 constexpr std::size_t chunk_output = 4096;
@@ -221,4 +221,4 @@ CodeSigns signs_in(std::string_view source) {
     return out;
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-namespace tamis::open {
+namespace tamis::worker {
 
 // decompress_vba - a CompressedContainer (MS-OVBA 2.4.1), at most `most` bytes of it; nothing: these bytes are none. A
 // damaged end leaves what was read until there.
@@ -35,4 +35,4 @@ struct CodeSigns {
 // signs_in - names in VBA source text, whatever the case of the letters
 CodeSigns signs_in(std::string_view source);
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

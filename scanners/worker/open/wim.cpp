@@ -12,7 +12,7 @@
 #include "scanners/worker/open/history.h"
 #include "scanners/worker/open/members.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 using namespace std::string_view_literals;
@@ -345,4 +345,4 @@ private:
 
 void open_wim(Opener& opener, std::uint32_t part, const Blob& bytes) { Wim(opener, part, bytes).open(); }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

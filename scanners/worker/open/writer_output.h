@@ -4,7 +4,7 @@
 #include "scanners/worker/open/opener.h"
 #include "scanners/worker/open/transfer_decode.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 class WriterOutput final : public Output {
 public:
@@ -15,4 +15,4 @@ private:
     PartWriter& writer_;
 };
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

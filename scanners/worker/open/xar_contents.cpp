@@ -9,7 +9,7 @@
 #include "scanners/worker/open/byte_order.h"
 #include "scanners/worker/open/members.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 // Count - occurrences of a text in a stream of chunks
@@ -65,4 +65,4 @@ bool is_xar_within_limits(Opener& opener, std::uint32_t part, std::string_view b
     }
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -8,9 +8,9 @@
 
 #include "scanners/worker/open/opener.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 // is_xar_within_limits - the table can be inflated and names no more members and links than a message may have; false: marked
 bool is_xar_within_limits(Opener& opener, std::uint32_t part, std::string_view bytes);
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -15,7 +15,7 @@
 #include "scanners/worker/open/zip_methods.h"
 #include "scanners/worker/open/zip_structure.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 using mail::PartFlag;
 
@@ -258,4 +258,4 @@ bool is_zip(const mail::Part& part) {
 
 void open_zip(Opener& opener, std::uint32_t part, const Blob& bytes) { Zip(opener, part, bytes).open(); }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

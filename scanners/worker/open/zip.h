@@ -6,10 +6,10 @@
 
 #include "scanners/worker/open/opener.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 bool is_zip(const mail::Part& part);
 // open_zip - a decoder's `open`: every member of either reading becomes a part in the container "zip"
 void open_zip(Opener& opener, std::uint32_t part, const Blob& bytes);
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

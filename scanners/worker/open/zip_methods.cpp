@@ -8,7 +8,7 @@
 #include "scanners/worker/open/huffman.h"
 #include "scanners/worker/open/lzw.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 // read_implode_tree - lengths in runs: a byte each, four bits for the length and four for how many
@@ -212,4 +212,4 @@ Decoded decode_implode(std::uint16_t flags, std::string_view packed, std::uint64
 
 Decoded decode_deflate64(std::string_view packed, Output& out) { return Deflate64(packed, out).run(); }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

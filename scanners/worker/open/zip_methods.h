@@ -9,7 +9,7 @@
 #include "scanners/worker/open/history.h"
 #include "scanners/worker/open/transfer_decode.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 Decoded decode_shrink(std::string_view packed, std::uint64_t size, Output& out);
 // decode_reduce - method 2 to 5
@@ -19,4 +19,4 @@ Decoded decode_implode(std::uint16_t flags, std::string_view packed, std::uint64
 // decode_deflate64 - to the end of the stream, whatever its size
 Decoded decode_deflate64(std::string_view packed, Output& out);
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -6,7 +6,7 @@
 
 #include "scanners/worker/open/byte_order.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 using namespace std::string_view_literals;
@@ -337,4 +337,4 @@ ZipMember local_member(std::string_view bytes, std::uint64_t at) {
 
 ZipReading read_zip(std::string_view bytes, std::uint32_t most_members) { return Reader(bytes, most_members).read(); }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-namespace tamis::open {
+namespace tamis::worker {
 
 struct ZipMember {
     std::string_view name;          // raw bytes, within the archive
@@ -57,4 +57,4 @@ std::size_t zip_size(std::string_view bytes, std::size_t begin);
 // local_member - the local header at `at`; data_at is 0 when there is none
 ZipMember local_member(std::string_view bytes, std::uint64_t at);
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

@@ -21,7 +21,7 @@
 #include <string_view>
 #include <type_traits>
 
-namespace tamis::open {
+namespace tamis::worker {
 namespace {
 
 #if defined(__has_feature)
@@ -233,4 +233,4 @@ Result<std::string> enter_sandbox(const SandboxLimits& limits, std::string_view 
     return active;
 }
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

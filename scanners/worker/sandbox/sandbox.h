@@ -12,7 +12,7 @@
 
 #include "base/result.h"
 
-namespace tamis::open {
+namespace tamis::worker {
 
 // SandboxWork - what for: each gets the calls it needs and no more
 enum class SandboxWork {
@@ -33,4 +33,4 @@ struct SandboxLimits {
 // seccomp nothing may be decoded.
 Result<std::string> enter_sandbox(const SandboxLimits& limits, std::string_view namespaces);
 
-}  // namespace tamis::open
+}  // namespace tamis::worker

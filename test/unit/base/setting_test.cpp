@@ -13,7 +13,7 @@ struct Sample {
     std::string mode = "a";
     std::vector<std::string> list;
     Bytes size{1024};
-    Seconds time{1000};
+    Duration time{1000};
     Secret password;
 };
 

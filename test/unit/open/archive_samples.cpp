@@ -15,7 +15,7 @@
 #include "scanners/worker/open/magic_kinds.h"
 #include "scanners/worker/open/mime_walk.h"
 
-namespace tamis::open::samples {
+namespace tamis::worker::samples {
 namespace {
 
 la_ssize_t append(struct archive*, void* to, const void* bytes, std::size_t size) {
@@ -174,4 +174,4 @@ bool has_anomaly(const mail::Contents& contents, mail::AnomalyKind kind) {
     return std::ranges::find(contents.anomalies, kind, &mail::Anomaly::kind) != contents.anomalies.end();
 }
 
-}  // namespace tamis::open::samples
+}  // namespace tamis::worker::samples

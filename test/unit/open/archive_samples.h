@@ -7,7 +7,7 @@
 
 #include "scanners/worker/open/opener.h"
 
-namespace tamis::open::samples {
+namespace tamis::worker::samples {
 
 struct Member {
     std::string name, data;
@@ -47,4 +47,4 @@ std::string of_corpus(std::string_view path);
 const mail::Part* part_named(const mail::Contents& contents, std::string_view name);
 bool has_anomaly(const mail::Contents& contents, mail::AnomalyKind kind);
 
-}  // namespace tamis::open::samples
+}  // namespace tamis::worker::samples

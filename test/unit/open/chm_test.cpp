@@ -5,8 +5,8 @@
 #include "unit/open/archive_samples.h"
 
 using namespace tamis;
-using namespace tamis::open;
-using namespace tamis::open::samples;
+using namespace tamis::worker;
+using namespace tamis::worker::samples;
 
 TEST_CASE("compiled help gives its files") {
     const auto out = open_bytes(of_corpus("archives/tool.chm"), "tool.chm");

@@ -5,7 +5,7 @@
 #include "base/text.h"
 
 using namespace tamis;
-using namespace tamis::open;
+using namespace tamis::worker;
 
 TEST_CASE("what file 5.44 prints becomes amavisd's short types") {
     struct Row {

@@ -9,7 +9,7 @@
 #include "unit/open/archive_samples.h"
 
 using namespace tamis;
-using namespace tamis::open;
+using namespace tamis::worker;
 using namespace std::string_literals;
 
 namespace {

@@ -6,7 +6,7 @@
 
 #include "scanners/worker/open/charset.h"
 
-using namespace tamis::open;
+using namespace tamis::worker;
 
 namespace {
 using List = std::vector<std::string>;

@@ -12,7 +12,7 @@
 #include "scanners/worker/open/mime_walk.h"
 
 using namespace tamis;
-using namespace tamis::open;
+using namespace tamis::worker;
 
 namespace {
 
@@ -36,7 +36,7 @@ double cpu_seconds() {
     return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
 }
 
-// Seconds of CPU for one opening, the best of several runs
+// Duration of CPU for one opening, the best of several runs
 double measured(const std::string& message, int runs) {
     double best = 1e9;
     for (int run = 0; run < runs; ++run) {

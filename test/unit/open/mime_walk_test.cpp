@@ -5,7 +5,7 @@
 #include <algorithm>
 
 using namespace tamis;
-using namespace tamis::open;
+using namespace tamis::worker;
 using mail::AnomalyKind;
 using mail::PartFlag;
 

@@ -6,8 +6,8 @@
 #include "unit/open/archive_samples.h"
 
 using namespace tamis;
-using namespace tamis::open;
-using namespace tamis::open::samples;
+using namespace tamis::worker;
+using namespace tamis::worker::samples;
 using mail::PartFlag;
 
 namespace {

@@ -8,7 +8,7 @@
 #include <vector>
 
 using namespace tamis;
-using namespace tamis::open;
+using namespace tamis::worker;
 
 namespace {
 

@@ -3,7 +3,7 @@
 #include <catch2/catch.hpp>
 
 using namespace tamis;
-using namespace tamis::open;
+using namespace tamis::worker;
 using mail::AnomalyKind;
 using mail::PartFlag;
 

@@ -6,8 +6,8 @@
 #include "unit/open/archive_samples.h"
 
 using namespace tamis;
-using namespace tamis::open;
-using namespace tamis::open::samples;
+using namespace tamis::worker;
+using namespace tamis::worker::samples;
 
 TEST_CASE("winmail.dat gives its attachments under every name, and its body") {
     const auto out = open_bytes(of_corpus("archives/winmail.dat"), "winmail.dat");

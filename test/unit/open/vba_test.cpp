@@ -2,7 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-using namespace tamis::open;
+using namespace tamis::worker;
 
 TEST_CASE("the examples of MS-OVBA 3.2 decompress") {
     // 3.2.1 no compression, 3.2.2 normal, 3.2.3 maximum

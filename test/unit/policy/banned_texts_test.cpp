@@ -33,10 +33,10 @@ struct Banned : Story {
         json = summary_json(as_case());
         return summary_lines(as_case());
     }
-    DsnDecision dsn(bool originating) const {
+    NotificationDecision dsn(bool originating) const {
         auto of = as_case();
         of.originating = originating;
-        return decide_dsn(of, {}).front();
+        return decide_notifications(of, {}).front();
     }
     mutable std::string json;
 };
@@ -97,9 +97,9 @@ TEST_CASE("a bypass hides the hit, a lover gets the mail with the alert") {
 }
 
 TEST_CASE("a rule that says discard stops the bounce to our own sender as well") {
-    CHECK(Banned(Destiny::bounce).dsn(true).kind == DsnKind::failed);
+    CHECK(Banned(Destiny::bounce).dsn(true).kind == NotificationKind::failed);
     const auto silent = Banned(Destiny::bounce, hit(std::string(reason), true)).dsn(true);
-    CHECK(silent.kind == DsnKind::suppressed);
+    CHECK(silent.kind == NotificationKind::suppressed);
     CHECK(silent.why == "BANNED:DISCARD suggested by rule");
 }
 

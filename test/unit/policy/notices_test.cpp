@@ -15,13 +15,13 @@ using test::Story;
 
 struct Setup {
     Story story{1};
-    DsnOptions options;
+    NotificationOptions options;
     bool per_recipient_replies = false, originating = false;
-    std::vector<DsnDecision> decide() const {
+    std::vector<NotificationDecision> decide() const {
         auto of = story.as_case();
         of.per_recipient_replies = per_recipient_replies;
         of.originating = originating;
-        return decide_dsn(of, options);
+        return decide_notifications(of, options);
     }
 };
 
@@ -31,127 +31,129 @@ constexpr mail::ContentCategory virus{Major::virus, 0}, spam{Major::spam, 0}, ba
 struct Row {
     const char* name;
     std::function<void(Setup&)> change;
-    DsnKind kind;
+    NotificationKind kind;
     const char* why;
 };
 
 const std::vector<Row> rows = {
-    {"4xx", [](Setup& s) { s.story.block(0, spam, Destiny::tempfail); }, DsnKind::none, "temporary failure, the MTA tries again"},
+    {"4xx", [](Setup& s) { s.story.block(0, spam, Destiny::tempfail); }, NotificationKind::none,
+     "temporary failure, the MTA tries again"},
     {"4xx even when a rule below would suppress",
      [](Setup& s) {
          s.story.block(0, spam, Destiny::tempfail);
          s.story.envelope.sender.clear();
      },
-     DsnKind::none, "temporary failure, the MTA tries again"},
+     NotificationKind::none, "temporary failure, the MTA tries again"},
     {"soft_bounce turned the 5xx into a 4xx",
      [](Setup& s) {
          s.story.block(0, oversized, Destiny::bounce);
          s.story.outcomes[0].response.code = 450;
      },
-     DsnKind::none, "temporary failure, the MTA tries again"},
-    {"no reply at all", [](Setup& s) { s.story.outcomes[0].response.code = 0; }, DsnKind::none, "no final reply"},
-    {"REJECT over SMTP, the only recipient", [](Setup& s) { s.story.block(0, spam, Destiny::reject); }, DsnKind::none,
+     NotificationKind::none, "temporary failure, the MTA tries again"},
+    {"no reply at all", [](Setup& s) { s.story.outcomes[0].response.code = 0; }, NotificationKind::none, "no final reply"},
+    {"REJECT over SMTP, the only recipient", [](Setup& s) { s.story.block(0, spam, Destiny::reject); }, NotificationKind::none,
      "the rejection is passed back"},
     {"REJECT over LMTP",
      [](Setup& s) {
          s.per_recipient_replies = true;
          s.story.block(0, spam, Destiny::reject);
      },
-     DsnKind::none, "the rejection is passed back"},
+     NotificationKind::none, "the rejection is passed back"},
     {"the next hop's 5xx over SMTP, the only recipient",
-     [](Setup& s) { s.story.outcomes[0] = {{554, "5.7.1", "no"}, false, ""}; }, DsnKind::none, "the rejection is passed back"},
+     [](Setup& s) { s.story.outcomes[0] = {{554, "5.7.1", "no"}, false, ""}; }, NotificationKind::none,
+     "the rejection is passed back"},
     {"the next hop's 5xx, and rejects of the next hop are bounced",
      [](Setup& s) {
          s.story.outcomes[0] = {{554, "5.7.1", "no"}, false, ""};
          s.story.policies[0].destinies.mta_rejected = Destiny::bounce;
      },
-     DsnKind::failed, "failed"},
+     NotificationKind::failed, "failed"},
     {"the next hop's 5xx, and rejects of the next hop are discarded",
      [](Setup& s) {
          s.story.outcomes[0] = {{554, "5.7.1", "no"}, false, ""};
          s.story.policies[0].destinies.mta_rejected = Destiny::discard;
      },
-     DsnKind::suppressed, "destiny DISCARD"},
-    {"BOUNCE over SMTP", [](Setup& s) { s.story.block(0, oversized, Destiny::bounce); }, DsnKind::failed, "failed"},
+     NotificationKind::suppressed, "destiny DISCARD"},
+    {"BOUNCE over SMTP", [](Setup& s) { s.story.block(0, oversized, Destiny::bounce); }, NotificationKind::failed, "failed"},
     {"BOUNCE over LMTP",
      [](Setup& s) {
          s.per_recipient_replies = true;
          s.story.block(0, oversized, Destiny::bounce);
      },
-     DsnKind::failed, "failed"},
+     NotificationKind::failed, "failed"},
     {"NOTIFY=FAILURE",
      [](Setup& s) {
          s.story.block(0, oversized, Destiny::bounce);
          s.story.envelope.recipients[0].notify = "SUCCESS,FAILURE";
      },
-     DsnKind::failed, "failed"},
+     NotificationKind::failed, "failed"},
     {"NOTIFY=NEVER",
      [](Setup& s) {
          s.story.block(0, oversized, Destiny::bounce);
          s.story.envelope.recipients[0].notify = "never";
      },
-     DsnKind::suppressed, "NOTIFY=NEVER"},
+     NotificationKind::suppressed, "NOTIFY=NEVER"},
     {"NOTIFY=NEVER wins over FAILURE beside it",
      [](Setup& s) {
          s.story.block(0, oversized, Destiny::bounce);
          s.story.envelope.recipients[0].notify = "NEVER,FAILURE";
      },
-     DsnKind::suppressed, "NOTIFY=NEVER"},
+     NotificationKind::suppressed, "NOTIFY=NEVER"},
     {"NOTIFY=SUCCESS,DELAY",
      [](Setup& s) {
          s.story.block(0, oversized, Destiny::bounce);
          s.story.envelope.recipients[0].notify = "SUCCESS,DELAY";
      },
-     DsnKind::suppressed, "NOTIFY without FAILURE"},
+     NotificationKind::suppressed, "NOTIFY without FAILURE"},
     {"null sender",
      [](Setup& s) {
          s.story.block(0, oversized, Destiny::bounce);
          s.story.envelope.sender.clear();
      },
-     DsnKind::suppressed, "null sender"},
+     NotificationKind::suppressed, "null sender"},
     {"null sender with NOTIFY=FAILURE",
      [](Setup& s) {
          s.story.block(0, oversized, Destiny::bounce);
          s.story.envelope.sender.clear();
          s.story.envelope.recipients[0].notify = "FAILURE";
      },
-     DsnKind::suppressed, "null sender"},
-    {"delivered", [](Setup&) {}, DsnKind::none, "success, not asked for"},
+     NotificationKind::suppressed, "null sender"},
+    {"delivered", [](Setup&) {}, NotificationKind::none, "success, not asked for"},
     {"delivered, SUCCESS asked for and passed on", [](Setup& s) { s.story.envelope.recipients[0].notify = "SUCCESS"; },
-     DsnKind::none, "success, NOTIFY was passed on"},
+     NotificationKind::none, "success, NOTIFY was passed on"},
     {"delivered, SUCCESS asked for, the next hop does not know DSN",
      [](Setup& s) {
          s.story.envelope.recipients[0].notify = "SUCCESS";
          s.options.next_hop_takes_dsn = false;
      },
-     DsnKind::relayed, "NOTIFY=SUCCESS"},
+     NotificationKind::relayed, "NOTIFY=SUCCESS"},
     {"delivered, SUCCESS asked for by the null sender",
      [](Setup& s) {
          s.story.envelope.recipients[0].notify = "SUCCESS";
          s.story.envelope.sender.clear();
          s.options.next_hop_takes_dsn = false;
      },
-     DsnKind::none, "success, not asked for"},
-    {"DISCARD", [](Setup& s) { s.story.block(0, spam, Destiny::discard); }, DsnKind::none, "success, not asked for"},
+     NotificationKind::none, "success, not asked for"},
+    {"DISCARD", [](Setup& s) { s.story.block(0, spam, Destiny::discard); }, NotificationKind::none, "success, not asked for"},
     {"DISCARD with NOTIFY=SUCCESS",
      [](Setup& s) {
          s.story.block(0, oversized, Destiny::discard);
          s.story.envelope.recipients[0].notify = "SUCCESS";
      },
-     DsnKind::suppressed, "destiny DISCARD"},
+     NotificationKind::suppressed, "destiny DISCARD"},
     {"virus that fakes its sender",
      [](Setup& s) {
          s.story.block(0, virus, Destiny::bounce);
          s.originating = true;
      },
-     DsnKind::suppressed, "INFECTED, the sender is probably faked"},
+     NotificationKind::suppressed, "INFECTED, the sender is probably faked"},
     {"virus that does not, from our own user",
      [](Setup& s) {
          s.story.block(0, virus, Destiny::bounce);
          s.originating = true;
          s.options.sender_is_fake = false;
      },
-     DsnKind::failed, "failed"},
+     NotificationKind::failed, "failed"},
     {"below the cutoff",
      [](Setup& s) {
          s.story.block(0, spam, Destiny::bounce);
@@ -159,7 +161,7 @@ const std::vector<Row> rows = {
          s.story.verdicts[0].score = 9.999;
          s.story.policies[0].levels.dsn_cutoff = 10;
      },
-     DsnKind::failed, "failed"},
+     NotificationKind::failed, "failed"},
     {"at the cutoff",
      [](Setup& s) {
          s.story.block(0, spam, Destiny::bounce);
@@ -167,13 +169,13 @@ const std::vector<Row> rows = {
          s.story.verdicts[0].score = 10;
          s.story.policies[0].levels.dsn_cutoff = 10;
      },
-     DsnKind::suppressed, "score 10 >= dsn cutoff 10"},
+     NotificationKind::suppressed, "score 10 >= dsn cutoff 10"},
     {"no score at all and a negative cutoff",
      [](Setup& s) {
          s.story.block(0, oversized, Destiny::bounce);
          s.story.policies[0].levels.dsn_cutoff = -5;
      },
-     DsnKind::failed, "failed"},
+     NotificationKind::failed, "failed"},
     {"blacklisted",
      [](Setup& s) {
          s.story.block(0, spam, Destiny::bounce);
@@ -181,64 +183,66 @@ const std::vector<Row> rows = {
          s.story.found[0].blacklisted = true;
          s.story.policies[0].levels.dsn_cutoff = 10;
      },
-     DsnKind::suppressed, "blacklisted sender"},
+     NotificationKind::suppressed, "blacklisted sender"},
     {"blacklisted and whitelisted",
      [](Setup& s) {
          s.story.block(0, oversized, Destiny::bounce);
          s.story.found[0].blacklisted = s.story.found[0].whitelisted = true;
          s.story.policies[0].levels.dsn_cutoff = 10;
      },
-     DsnKind::failed, "failed"},
+     NotificationKind::failed, "failed"},
     {"blacklisted without a cutoff",
      [](Setup& s) {
          s.story.block(0, oversized, Destiny::bounce);
          s.story.found[0].blacklisted = true;
      },
-     DsnKind::failed, "failed"},
+     NotificationKind::failed, "failed"},
     {"bulk mail with a bad header",
      [](Setup& s) {
          s.story.block(0, bad_header, Destiny::bounce);
          s.story.findings.is_bulk = true;
      },
-     DsnKind::suppressed, "bulk mail"},
+     NotificationKind::suppressed, "bulk mail"},
     {"bulk mail refused by the next hop",
      [](Setup& s) {
          s.story.outcomes[0] = {{554, "5.7.1", "no"}, false, ""};
          s.story.policies[0].destinies.mta_rejected = Destiny::bounce;
          s.story.findings.is_bulk = true;
      },
-     DsnKind::suppressed, "bulk mail"},
+     NotificationKind::suppressed, "bulk mail"},
     {"bulk mail that is clean and relayed",
      [](Setup& s) {
          s.story.envelope.recipients[0].notify = "SUCCESS";
          s.options.next_hop_takes_dsn = false;
          s.story.findings.is_bulk = true;
      },
-     DsnKind::relayed, "NOTIFY=SUCCESS"},
-    {"spam from outside", [](Setup& s) { s.story.block(0, spam, Destiny::bounce); }, DsnKind::suppressed, "SPAM from outside"},
-    {"spammy from outside", [](Setup& s) { s.story.block(0, spammy, Destiny::bounce); }, DsnKind::suppressed,
+     NotificationKind::relayed, "NOTIFY=SUCCESS"},
+    {"spam from outside", [](Setup& s) { s.story.block(0, spam, Destiny::bounce); }, NotificationKind::suppressed,
+     "SPAM from outside"},
+    {"spammy from outside", [](Setup& s) { s.story.block(0, spammy, Destiny::bounce); }, NotificationKind::suppressed,
      "SPAMMY from outside"},
-    {"banned from outside", [](Setup& s) { s.story.block(0, banned, Destiny::bounce); }, DsnKind::suppressed,
+    {"banned from outside", [](Setup& s) { s.story.block(0, banned, Destiny::bounce); }, NotificationKind::suppressed,
      "BANNED from outside"},
     {"virus with an honest sender from outside",
      [](Setup& s) {
          s.story.block(0, virus, Destiny::bounce);
          s.options.sender_is_fake = false;
      },
-     DsnKind::suppressed, "INFECTED from outside"},
+     NotificationKind::suppressed, "INFECTED from outside"},
     {"spam from outside where the site wants amavisd's way",
      [](Setup& s) {
          s.story.block(0, spam, Destiny::bounce);
          s.options.bounces_outside_mail = true;
      },
-     DsnKind::failed, "failed"},
+     NotificationKind::failed, "failed"},
     {"spam from our own user",
      [](Setup& s) {
          s.story.block(0, spam, Destiny::bounce);
          s.originating = true;
      },
-     DsnKind::failed, "failed"},
-    {"bad header from outside", [](Setup& s) { s.story.block(0, bad_header, Destiny::bounce); }, DsnKind::failed, "failed"},
+     NotificationKind::failed, "failed"},
+    {"bad header from outside", [](Setup& s) { s.story.block(0, bad_header, Destiny::bounce); }, NotificationKind::failed,
+     "failed"},
 };
 
 TEST_CASE("each rule of the DSN decision") {
@@ -257,16 +261,16 @@ TEST_CASE("a rejection among other answers can only be told by a DSN over SMTP")
     struct Mixed {
         bool lmtp;
         Destiny other;
-        DsnKind rejected, neighbour;
+        NotificationKind rejected, neighbour;
     };
-    const auto row = GENERATE(Mixed{false, Destiny::pass, DsnKind::failed, DsnKind::none},
-                              Mixed{true, Destiny::pass, DsnKind::none, DsnKind::none},
-                              Mixed{false, Destiny::reject, DsnKind::none, DsnKind::none},
-                              Mixed{false, Destiny::bounce, DsnKind::failed, DsnKind::failed},
-                              Mixed{true, Destiny::bounce, DsnKind::none, DsnKind::failed},
-                              Mixed{false, Destiny::discard, DsnKind::none, DsnKind::none},
-                              Mixed{false, Destiny::tempfail, DsnKind::none, DsnKind::none},
-                              Mixed{true, Destiny::tempfail, DsnKind::none, DsnKind::none});
+    const auto row = GENERATE(Mixed{false, Destiny::pass, NotificationKind::failed, NotificationKind::none},
+                              Mixed{true, Destiny::pass, NotificationKind::none, NotificationKind::none},
+                              Mixed{false, Destiny::reject, NotificationKind::none, NotificationKind::none},
+                              Mixed{false, Destiny::bounce, NotificationKind::failed, NotificationKind::failed},
+                              Mixed{true, Destiny::bounce, NotificationKind::none, NotificationKind::failed},
+                              Mixed{false, Destiny::discard, NotificationKind::none, NotificationKind::none},
+                              Mixed{false, Destiny::tempfail, NotificationKind::none, NotificationKind::none},
+                              Mixed{true, Destiny::tempfail, NotificationKind::none, NotificationKind::none});
     Setup setup;
     setup.story = Story(2);
     setup.per_recipient_replies = row.lmtp;
@@ -287,9 +291,9 @@ TEST_CASE("a bounce beside a temporary failure waits for the last try over SMTP,
     setup.story.block(0, oversized, Destiny::bounce);
     setup.story.block(1, oversized, Destiny::tempfail);
     const auto decisions = setup.decide();
-    CHECK(decisions[0].kind == (lmtp ? DsnKind::failed : DsnKind::none));
+    CHECK(decisions[0].kind == (lmtp ? NotificationKind::failed : NotificationKind::none));
     CHECK(decisions[0].why == (lmtp ? "failed" : "the MTA tries the whole message again"));
-    CHECK(decisions[1].kind == DsnKind::none);
+    CHECK(decisions[1].kind == NotificationKind::none);
 }
 
 TEST_CASE("S13: viruses, spam and banned mail from outside never make a notice, whatever the destiny and protocol") {

@@ -5,18 +5,18 @@
 using namespace tamis;
 using namespace tamis::proxy;
 using policy::Destiny;
-using policy::DsnKind;
+using policy::NotificationKind;
 
 namespace {
 
 struct Case {
     std::vector<policy::RecipientOutcome> outcomes;
     std::vector<policy::RecipientVerdict> verdicts;
-    std::vector<DsnKind> dsn;
+    std::vector<NotificationKind> dsn;
     mail::Envelope envelope;
 
-    Case& add(int code, std::string enhanced, std::string text, Destiny destiny, bool relayed, DsnKind kind = DsnKind::none,
-              bool from_mta = false) {
+    Case& add(int code, std::string enhanced, std::string text, Destiny destiny, bool relayed,
+              NotificationKind kind = NotificationKind::none, bool from_mta = false) {
         outcomes.push_back({{code, std::move(enhanced), std::move(text)}, relayed, relayed ? "X" : ""});
         policy::RecipientVerdict verdict;
         verdict.categories = {{mail::Major::clean, 0}};
@@ -30,11 +30,11 @@ struct Case {
     Case& pass() { return add(250, "2.0.0", "from MTA(smtp:[127.0.0.1]:10025): 250 2.0.0 Ok: queued as X", Destiny::pass, true); }
     Case& discard() { return add(250, "2.7.0", "Ok, discarded, id=1 - spam", Destiny::discard, false); }
     Case& reject() { return add(554, "5.7.0", "Reject, id=1 - spam", Destiny::reject, false); }
-    Case& bounce(DsnKind kind) { return add(554, "5.7.0", "Bounce, id=1 - spam", Destiny::bounce, false, kind); }
+    Case& bounce(NotificationKind kind) { return add(554, "5.7.0", "Bounce, id=1 - spam", Destiny::bounce, false, kind); }
     Case& temp() { return add(450, "4.7.0", "Temporary failure, id=1 - spam", Destiny::tempfail, false); }
     Case& mta_reject() {
         return add(550, "5.1.1", "id=1 - Rejected by next-hop MTA on relaying, from MTA(x): 550 5.1.1 no", Destiny::reject, false,
-                   DsnKind::none, true);
+                   NotificationKind::none, true);
     }
 
     std::string one() const { return one_for_all(outcomes, verdicts, dsn, "1").wire(); }
@@ -54,18 +54,24 @@ TEST_CASE("one response for all, as amavis-smtp.md 2.10") {
           "550 5.1.1 id=1 - Rejected by next-hop MTA on relaying, from MTA(x): 550 5.1.1 no\r\n");
     CHECK(Case().pass().reject().one() == relayed + ", but 1 REJECT\r\n");
     CHECK(Case().pass().reject().discard().discard().one() == relayed + ", but 1 REJECT, and 2 DISCARD\r\n");
-    CHECK(Case().bounce(DsnKind::failed).one() == "250 2.5.0 Ok, id=1, BOUNCE\r\n");
-    CHECK(Case().bounce(DsnKind::suppressed).one() == "250 2.5.0 Ok, id=1, DISCARD(bounce.suppressed)\r\n");
-    CHECK(Case().bounce(DsnKind::suppressed).bounce(DsnKind::failed).one() == "250 2.5.0 Ok, id=1, BOUNCE\r\n");
+    CHECK(Case().bounce(NotificationKind::failed).one() == "250 2.5.0 Ok, id=1, BOUNCE\r\n");
+    CHECK(Case().bounce(NotificationKind::suppressed).one() == "250 2.5.0 Ok, id=1, DISCARD(bounce.suppressed)\r\n");
+    CHECK(Case().bounce(NotificationKind::suppressed).bounce(NotificationKind::failed).one() == "250 2.5.0 Ok, id=1, BOUNCE\r\n");
     Case told_of_another;  // a notification is one for all
-    told_of_another.pass().reject().bounce(DsnKind::suppressed).dsn[1] = DsnKind::failed;
+    told_of_another.pass().reject().bounce(NotificationKind::suppressed).dsn[1] = NotificationKind::failed;
     CHECK(told_of_another.one() == relayed + ", but 1 REJECT, and 1 BOUNCE\r\n");
-    CHECK(Case().bounce(DsnKind::failed).discard().one() == "250 2.5.0 Ok, id=1, 1 BOUNCE, and 1 DISCARD\r\n");
+    CHECK(Case().bounce(NotificationKind::failed).discard().one() == "250 2.5.0 Ok, id=1, 1 BOUNCE, and 1 DISCARD\r\n");
 }
 
 TEST_CASE("LMTP answers every recipient for itself, as amavis-smtp.md 2.12") {
     Case all;
-    all.pass().temp().discard().reject().bounce(DsnKind::failed).bounce(DsnKind::suppressed).bounce(DsnKind::none);
+    all.pass()
+        .temp()
+        .discard()
+        .reject()
+        .bounce(NotificationKind::failed)
+        .bounce(NotificationKind::suppressed)
+        .bounce(NotificationKind::none);
     const auto replies = one_each(all.envelope, all.outcomes, all.verdicts, all.dsn);
     REQUIRE(replies.size() == 7);
     CHECK(replies[0].wire() == relayed + "\r\n");

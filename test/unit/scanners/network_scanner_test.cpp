@@ -37,7 +37,7 @@ private:
 
 Attempt good() { return {mail::Clean{}, Trouble::none}; }
 Attempt bad(Trouble trouble, Errc code = Errc::refused) { return failed_attempt(trouble, {make_error_code(code), "x"}); }
-CommonSettings settings(Seconds retry_for = 0ms) {
+CommonSettings settings(Duration retry_for = 0ms) {
     CommonSettings out;
     out.retry_for = retry_for;
     return out;

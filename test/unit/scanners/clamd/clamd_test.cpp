@@ -11,7 +11,7 @@ using namespace test;
 
 const std::string stream_ok("stream: OK\0", 11);
 
-ClamdSettings quick(Seconds timeout = 10s) {
+ClamdSettings quick(Duration timeout = 10s) {
     ClamdSettings settings;
     settings.timeout = timeout;
     settings.retry_for = 0ms;

@@ -25,7 +25,7 @@ class Rig {
 public:
     Rig() {
         log::capture(true);
-        auto started = open::Spawner::start({.worker = "/bin/true", .namespaces = false});
+        auto started = worker::Spawner::start({.worker = "/bin/true", .namespaces = false});
         REQUIRE(started);
         spawner = std::move(*started);
     }
@@ -56,7 +56,7 @@ public:
     bool is_empty() const { return fs::is_empty(programs_folder(state())); }
 
     TempDir dir;
-    std::unique_ptr<open::Spawner> spawner;
+    std::unique_ptr<worker::Spawner> spawner;
 };
 
 // until - waits for something that another process does

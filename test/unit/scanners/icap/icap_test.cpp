@@ -21,10 +21,10 @@ const std::string blocked =
     "ICAP/1.0 200 OK\r\nX-Infection-Found: Type=0; Resolution=2; Threat=Eicar;\r\nEncapsulated: res-hdr=0, null-body=26\r\n\r\n"
     "HTTP/1.1 403 Forbidden\r\n\r\n";
 
-IcapSettings quick(Seconds timeout = Seconds(5'000)) {
+IcapSettings quick(Duration timeout = Duration(5'000)) {
     IcapSettings settings;
     settings.timeout = timeout;
-    settings.retry_for = Seconds(0);
+    settings.retry_for = Duration(0);
     return settings;
 }
 std::shared_ptr<Scanner> open(const std::vector<Endpoint>& addresses, const std::string& preview = "none",
@@ -170,7 +170,7 @@ TEST_CASE("a service that sends while it receives does not stand still") {
             if (size == 0) break;
         }
     });
-    CHECK(told(scan_text(*open({peer.endpoint()}, "none", quick(Seconds(30'000))), text, Head::none)) == "clean");
+    CHECK(told(scan_text(*open({peer.endpoint()}, "none", quick(Duration(30'000))), text, Head::none)) == "clean");
 }
 
 TEST_CASE("an answer before the end: a virus counts, 204 does not, and nobody waits for the rest") {
@@ -266,7 +266,7 @@ TEST_CASE("a service that closes the connection after OPTIONS") {
 
 TEST_CASE("bad peers, asked for OPTIONS or for a message, are never clean") {
     SECTION("OPTIONS") {
-        check_bad_peers(options_ok, [](const Endpoint& at) { return open({at}, "none", quick(Seconds(400))); }, 400ms);
+        check_bad_peers(options_ok, [](const Endpoint& at) { return open({at}, "none", quick(Duration(400))); }, 400ms);
     }
     SECTION("a message") {
         log::capture(true);
@@ -277,7 +277,7 @@ TEST_CASE("bad peers, asked for OPTIONS or for a message, are never clean") {
                 c.say(options_ok);
                 bad.script(c);
             });
-            const auto outcome = told(scan_text(*open({peer.endpoint()}, preview, quick(Seconds(400))), clean_text));
+            const auto outcome = told(scan_text(*open({peer.endpoint()}, preview, quick(Duration(400))), clean_text));
             INFO("a peer that " << bad.name << ": " << outcome);
             CHECK(outcome.starts_with("failed icap " + peer.endpoint().text()));
         }
@@ -287,7 +287,7 @@ TEST_CASE("bad peers, asked for OPTIONS or for a message, are never clean") {
 
 TEST_CASE("the next address when one is dead, silent, overloaded or without the service") {
     check_fails_over(service([](Connection& c, const Heard&) { c.say(no_change); }),
-                     [](const std::vector<Endpoint>& at) { return open(at, "none", quick(Seconds(3'000))); });
+                     [](const std::vector<Endpoint>& at) { return open(at, "none", quick(Duration(3'000))); });
     log::capture(true);
     const auto* refusal = GENERATE("ICAP/1.0 404 Service not found\r\n\r\n", "ICAP/1.0 503 Overloaded\r\n\r\n",
                                    "ICAP/1.0 200 OK\r\nMethods: REQMOD\r\n\r\n");

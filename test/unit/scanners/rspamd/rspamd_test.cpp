@@ -17,7 +17,7 @@ std::string http(std::string_view content = json, std::string_view more = "") {
            std::string(content);
 }
 
-RspamdSettings quick(Seconds timeout = 10s) {
+RspamdSettings quick(Duration timeout = 10s) {
     RspamdSettings settings;
     settings.timeout = timeout;
     settings.retry_for = 0ms;

@@ -19,7 +19,7 @@ std::string answer(const std::string& content) {
            content;
 }
 
-SpamdSettings quick(Seconds timeout = 10s) {
+SpamdSettings quick(Duration timeout = 10s) {
     SpamdSettings settings;
     settings.timeout = timeout;
     settings.retry_for = 0ms;

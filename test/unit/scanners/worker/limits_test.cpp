@@ -6,8 +6,8 @@
 #include "unit/scanners/worker/rig.h"
 
 using namespace tamis;
-using namespace tamis::open;
-using namespace tamis::open::test;
+using namespace tamis::worker;
+using namespace tamis::worker::test;
 
 namespace {
 

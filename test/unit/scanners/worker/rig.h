@@ -19,7 +19,7 @@
 #include "base/log.h"
 #include "scanners/worker/pool.h"
 
-namespace tamis::open::test {
+namespace tamis::worker::test {
 
 using namespace std::chrono_literals;
 
@@ -127,4 +127,4 @@ inline std::size_t open_descriptors() {
     return count;
 }
 
-}  // namespace tamis::open::test
+}  // namespace tamis::worker::test

@@ -9,7 +9,7 @@
 #include "scanners/worker/plain_look.h"
 
 using namespace tamis;
-using namespace tamis::open;
+using namespace tamis::worker;
 
 namespace {
 

@@ -13,9 +13,9 @@ namespace {
 
 using namespace std::chrono_literals;
 using namespace test;
-using open::test::children_of;
-using open::test::message_of;
-using open::test::open_descriptors;
+using worker::test::children_of;
+using worker::test::message_of;
+using worker::test::open_descriptors;
 
 std::shared_ptr<const mail::SealedSpool> told_to(const std::string& what) { return message_of("X-Do: " + what + "\nrest"); }
 
@@ -32,7 +32,7 @@ public:
         std::ofstream(dir.file("r.yar")) << rules;
         auto compiled = YaraRules::compile({dir.file("r.yar")}, Unmarked::virus);
         REQUIRE(compiled);
-        auto started = open::Spawner::start({.worker = std::move(worker)});
+        auto started = worker::Spawner::start({.worker = std::move(worker)});
         REQUIRE(started);
         spawner = std::move(*started);
         pool = std::make_unique<MatchPool>(spawner.get(), std::shared_ptr<const YaraRules>(std::move(*compiled)),
@@ -78,7 +78,7 @@ public:
 
     TempDir dir;
     asio::io_context context;
-    std::unique_ptr<open::Spawner> spawner;
+    std::unique_ptr<worker::Spawner> spawner;
     std::unique_ptr<MatchPool> pool;
     std::vector<std::string> lines;
 };

@@ -18,7 +18,7 @@ using namespace test;
 
 // Opened - the scanner with the process that starts its workers, which must outlive it
 struct Opened {
-    std::unique_ptr<open::Spawner> spawner;
+    std::unique_ptr<worker::Spawner> spawner;
     std::shared_ptr<Scanner> scanner;
     Scanner& operator*() const { return *scanner; }
     Scanner* operator->() const { return scanner.get(); }
@@ -29,7 +29,7 @@ Opened open_with(const std::string& settings, std::vector<std::string>* wrong = 
     Problems problems("f");
     const auto table = parse_config(settings, problems);
     Opened out;
-    auto spawner = open::Spawner::start({.worker = TAMIS_WORKER});
+    auto spawner = worker::Spawner::start({.worker = TAMIS_WORKER});
     REQUIRE(spawner);
     out.spawner = std::move(*spawner);
     out.scanner = open_yara(table, problems, {out.spawner.get(), "", memory});
@@ -148,7 +148,7 @@ TEST_CASE("a scan that takes too long fails; the message is not clean, and the s
     CHECK(is_failed(scan_text(*yara, std::string(200'000, 'x'), GENERATE(Head::all, Head::none), Deadline::in(200ms)),
                     Errc::timeout));
     CHECK(is_clean(scan_text(*yara, clean_text)));
-    CHECK(open::test::children_of(yara.spawner->pid()).size() <= 2);
+    CHECK(worker::test::children_of(yara.spawner->pid()).size() <= 2);
     log::capture(false);
 }
 
@@ -163,11 +163,11 @@ TEST_CASE("a worker that is killed in the middle of a scan is replaced; killed a
         const std::jthread killer([&](const std::stop_token& stop) {
             std::set<int> dead;  // one that nobody has waited for yet can still be "killed", and must not count again
             while (!stop.stop_requested() && killed < 2)
-                for (const auto pid : open::test::children_of(yara.spawner->pid()))
-                    if (!dead.contains(pid) && open::test::cpu_ticks(pid) > 50 && ::kill(pid, SIGKILL) == 0) {
+                for (const auto pid : worker::test::children_of(yara.spawner->pid()))
+                    if (!dead.contains(pid) && worker::test::cpu_ticks(pid) > 50 && ::kill(pid, SIGKILL) == 0) {
                         dead.insert(pid);
                         ++killed;
-                        while (open::test::is_running(pid)) std::this_thread::yield();
+                        while (worker::test::is_running(pid)) std::this_thread::yield();
                     }
         });
         return scan_text(*yara, std::string(200'000, 'x'), Head::none, Deadline::in(250s));
@@ -234,7 +234,7 @@ TEST_CASE("many rules need more memory than one worker has otherwise, and get it
 
 TEST_CASE("new rules take over while scans with the old ones go on") {
     TempDir dir;
-    const auto spawner = open::Spawner::start({.worker = TAMIS_WORKER});
+    const auto spawner = worker::Spawner::start({.worker = TAMIS_WORKER});
     REQUIRE(spawner);
     const auto opened = [&](const std::string& rule) {
         std::ofstream(dir.file("r.yar")) << rule;

@@ -26,7 +26,7 @@ struct Part {
 };
 
 // recipient_list - each reported recipient of that kind and why
-std::string recipient_list(const Case& in, const std::vector<DsnDecision>& decisions, DsnKind kind) {
+std::string recipient_list(const Case& in, const std::vector<NotificationDecision>& decisions, NotificationKind kind) {
     std::string out;
     for (std::size_t i = 0; i < decisions.size(); ++i) {
         if (decisions[i].kind != kind) continue;
@@ -37,7 +37,8 @@ std::string recipient_list(const Case& in, const std::vector<DsnDecision>& decis
     return out;
 }
 
-TemplateValues template_values(const Case& in, const DsnOptions& options, const std::vector<DsnDecision>& decisions) {
+TemplateValues template_values(const Case& in, const NotificationOptions& options,
+                               const std::vector<NotificationDecision>& decisions) {
     const auto& message = in.message;
     return {{"host", one_line(options.hostname, true)},
             {"sender", one_line(mail::smtp_form(in.envelope.sender), true)},
@@ -45,8 +46,8 @@ TemplateValues template_values(const Case& in, const DsnOptions& options, const 
             {"subject", header_words(message, "Subject")},
             {"message_id", header_words(message, "Message-ID")},
             {"arrival", rfc5322_date(message.received_at)},
-            {"failed", recipient_list(in, decisions, DsnKind::failed)},
-            {"relayed", recipient_list(in, decisions, DsnKind::relayed)},
+            {"failed", recipient_list(in, decisions, NotificationKind::failed)},
+            {"relayed", recipient_list(in, decisions, NotificationKind::relayed)},
             {"log_id", one_line(message.log_id.get(), true)},
             {"mail_id", one_line(message.mail_id.get(), true)}};
 }
@@ -78,8 +79,8 @@ std::string encoded_part(const Part& part, bool eight_bit) {
     return out + "\r\n" + (seven || eight ? part.text : mail::quoted_printable(part.text));
 }
 
-std::string top_header(const Case& in, const DsnOptions& options, const NoticeTemplate& words, const TemplateValues& values,
-                       bool utf8) {
+std::string top_header(const Case& in, const NotificationOptions& options, const NoticeTemplate& words,
+                       const TemplateValues& values, bool utf8) {
     NoticeFields fields;
     fields.hostname = options.hostname;
     fields.from = options.postmaster;
@@ -95,13 +96,13 @@ std::string top_header(const Case& in, const DsnOptions& options, const NoticeTe
 
 }  // namespace
 
-std::optional<Notice> delivery_status_notification(const Case& in, const DsnOptions& options,
-                                                   const std::vector<DsnDecision>& decisions) {
-    const auto any = [&](DsnKind kind) {
+std::optional<Notice> delivery_status_notification(const Case& in, const NotificationOptions& options,
+                                                   const std::vector<NotificationDecision>& decisions) {
+    const auto any = [&](NotificationKind kind) {
         return std::ranges::any_of(decisions, [&](const auto& decision) { return decision.kind == kind; });
     };
-    const bool failed = any(DsnKind::failed);
-    const bool relayed = any(DsnKind::relayed);
+    const bool failed = any(NotificationKind::failed);
+    const bool relayed = any(NotificationKind::relayed);
     if ((!failed && !relayed) || in.envelope.sender.empty()) return {};
     const bool global = in.envelope.smtputf8;
     const NoticeTemplate words = !relayed ? failure_template() : !failed ? relayed_template() : mixed_template();

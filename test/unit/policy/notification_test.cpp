@@ -1,4 +1,4 @@
-// dsn_message_test - the notice as a mail reader sees it: its fields, its parts, and that nothing can break out of them
+// notification_test - the notice as a mail reader sees it: its fields, its parts, and that nothing can break out of them
 #include <catch2/catch.hpp>
 
 #include <random>
@@ -18,8 +18,8 @@ using test::Story;
 
 constexpr mail::ContentCategory oversized{Major::oversized, 0};
 
-DsnOptions options_of(const Story& story) {
-    DsnOptions options;
+NotificationOptions options_of(const Story& story) {
+    NotificationOptions options;
     options.hostname = "mx.example.com";
     options.postmaster = "postmaster@mx.example.com";
     options.mail_id = "Zz12_-9hIjKl";
@@ -119,7 +119,7 @@ const std::vector<std::string> top_names = {"From",           "To",           "S
 
 Seen notice_of(Story& story) {
     auto options = options_of(story);
-    const auto notice = delivery_status_notification(story.as_case(), options, decide_dsn(story.as_case(), options));
+    const auto notice = delivery_status_notification(story.as_case(), options, decide_notifications(story.as_case(), options));
     REQUIRE(notice);
     return read_notice(notice->text);
 }
@@ -133,7 +133,7 @@ TEST_CASE("a failure notice has all its fields and parts") {
     story.envelope.recipients[0].original_recipient = "rfc822;Bob+2Bold@example.org";
     story.envelope.client.address = "203.0.113.9";
     auto options = options_of(story);
-    const auto notice = delivery_status_notification(story.as_case(), options, decide_dsn(story.as_case(), options));
+    const auto notice = delivery_status_notification(story.as_case(), options, decide_notifications(story.as_case(), options));
     REQUIRE(notice);
     CHECK(notice->sender.empty());
     CHECK(notice->recipients == std::vector<std::string>{"ann@example.net"});
@@ -205,8 +205,8 @@ TEST_CASE("a success and a failure in one notice") {
     story.envelope.recipients[1].notify = "SUCCESS";
     auto options = options_of(story);
     options.next_hop_takes_dsn = false;
-    const auto seen =
-        read_notice(delivery_status_notification(story.as_case(), options, decide_dsn(story.as_case(), options)).value().text);
+    const auto seen = read_notice(
+        delivery_status_notification(story.as_case(), options, decide_notifications(story.as_case(), options)).value().text);
     const auto groups = groups_of(seen.parts[1].body);
     REQUIRE(groups.size() == 3);
     CHECK(value_of(groups[1], "Action") == "failed");
@@ -220,8 +220,8 @@ TEST_CASE("a notice about success alone") {
     story.envelope.recipients[0].notify = "SUCCESS";
     auto options = options_of(story);
     options.next_hop_takes_dsn = false;
-    const auto seen =
-        read_notice(delivery_status_notification(story.as_case(), options, decide_dsn(story.as_case(), options)).value().text);
+    const auto seen = read_notice(
+        delivery_status_notification(story.as_case(), options, decide_notifications(story.as_case(), options)).value().text);
     CHECK(value_of(seen.header, "Subject") == "Your message was relayed");
     CHECK(value_of(seen.parts[1].header, "Content-Description") == "Delivery report");
 }
@@ -229,9 +229,9 @@ TEST_CASE("a notice about success alone") {
 TEST_CASE("nobody is told about nothing, and the null sender never is") {
     Story story;
     auto options = options_of(story);
-    CHECK_FALSE(delivery_status_notification(story.as_case(), options, decide_dsn(story.as_case(), options)));
+    CHECK_FALSE(delivery_status_notification(story.as_case(), options, decide_notifications(story.as_case(), options)));
     story.envelope.sender.clear();
-    CHECK_FALSE(delivery_status_notification(story.as_case(), options, {{DsnKind::failed, ""}}));
+    CHECK_FALSE(delivery_status_notification(story.as_case(), options, {{NotificationKind::failed, ""}}));
 }
 
 TEST_CASE("SMTPUTF8: the global types, addresses as they are") {
@@ -242,7 +242,8 @@ TEST_CASE("SMTPUTF8: the global types, addresses as they are") {
     story.envelope.recipients[0].original_recipient = "utf-8;\\x{4E2D}@example.com";
     story.block(0, oversized, Destiny::bounce);
     auto options = options_of(story);
-    const auto notice = delivery_status_notification(story.as_case(), options, decide_dsn(story.as_case(), options)).value();
+    const auto notice =
+        delivery_status_notification(story.as_case(), options, decide_notifications(story.as_case(), options)).value();
     CHECK(notice.smtputf8);
     const auto seen = read_notice(notice.text);
     CHECK(value_of(seen.header, "To") == "<jos\xc3\xa9@example.net>");
@@ -262,7 +263,8 @@ TEST_CASE("without SMTPUTF8 the notice is ASCII whatever the message was") {
     story.envelope.recipients[0].address = "\xe4\xb8\xad@example.com";
     story.block(0, oversized, Destiny::bounce);
     auto options = options_of(story);
-    const auto notice = delivery_status_notification(story.as_case(), options, decide_dsn(story.as_case(), options)).value();
+    const auto notice =
+        delivery_status_notification(story.as_case(), options, decide_notifications(story.as_case(), options)).value();
     CHECK_FALSE(notice.smtputf8);
     CHECK(is_ascii(notice.text));
     const auto seen = read_notice(notice.text);
@@ -350,7 +352,8 @@ TEST_CASE("S9: no bytes in any value make another field or another part") {
         story.outcomes[0].response.enhanced = noise(random, 10);
         auto options = options_of(story);
         const auto notice = delivery_status_notification(
-            story.as_case(), options, {{DsnKind::failed, ""}, {DsnKind::failed, ""}, {DsnKind::suppressed, ""}});
+            story.as_case(), options,
+            {{NotificationKind::failed, ""}, {NotificationKind::failed, ""}, {NotificationKind::suppressed, ""}});
         REQUIRE(notice);
         CAPTURE(round, escaped(notice->text, 5000));
         CHECK(mail::is_eight_bit(notice->text));
