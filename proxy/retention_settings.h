@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/setting.h"
-#include "storage/expire.h"
+#include "storage/retention/expire.h"
 
 namespace tamis::proxy {
 

@@ -20,8 +20,8 @@
 #include "proxy/spool.h"
 #include "scanners/scanner.h"
 #include "scanners/worker/spawner.h"
-#include "storage/lookup_store.h"
-#include "storage/store.h"
+#include "storage/lookups/lookup_store.h"
+#include "storage/records/store.h"
 
 namespace tamis::proxy {
 

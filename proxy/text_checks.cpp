@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "mail/mailbox.h"
 #include "proxy/start_checks.h"
-#include "storage/custom_statement.h"
+#include "storage/lookups/custom_statement.h"
 
 namespace tamis::proxy {
 namespace {

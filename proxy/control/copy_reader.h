@@ -15,7 +15,7 @@
 #include "base/slots.h"
 #include "proxy/control/crlf_text.h"
 #include "proxy/spool.h"
-#include "storage/quarantine_store.h"
+#include "storage/kept/quarantine_store.h"
 
 namespace tamis::proxy {
 

@@ -17,7 +17,7 @@
 #include "proxy/control/release_recipients.h"
 #include "proxy/control/release_state.h"
 #include "proxy/control/released_message.h"
-#include "storage/retention.h"
+#include "storage/retention/retention.h"
 
 namespace tamis::proxy {
 namespace {

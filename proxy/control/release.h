@@ -18,7 +18,7 @@
 #include "proxy/control/stored_copy.h"
 #include "proxy/deliver/reinject.h"
 #include "proxy/settings.h"
-#include "storage/quarantine_store.h"
+#include "storage/kept/quarantine_store.h"
 
 namespace tamis::proxy {
 

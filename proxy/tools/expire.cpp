@@ -23,7 +23,7 @@
 #include "proxy/tools/event_log.h"
 #include "proxy/tools/quarantine_view.h"
 #include "proxy/tools/time_text.h"
-#include "storage/expire.h"
+#include "storage/retention/expire.h"
 
 namespace tamis::proxy::tools {
 namespace {

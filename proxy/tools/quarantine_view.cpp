@@ -16,7 +16,7 @@
 #include "mail/header.h"
 #include "proxy/control/release_state.h"
 #include "proxy/tools/time_text.h"
-#include "storage/retention.h"
+#include "storage/retention/retention.h"
 
 namespace tamis::proxy::tools {
 namespace {

@@ -10,7 +10,7 @@
 
 #include "proxy/control/release.h"
 #include "proxy/control/stored_copy.h"
-#include "storage/quarantine_store.h"
+#include "storage/kept/quarantine_store.h"
 
 namespace tamis::proxy::tools {
 

@@ -15,9 +15,9 @@
 #include "proxy/tools/dsn_option.h"
 #include "proxy/tools/event_log.h"
 #include "storage/backend.h"
-#include "storage/schema.h"
-#include "storage/schema_check.h"
-#include "storage/schema_tool.h"
+#include "storage/schema/schema.h"
+#include "storage/schema/schema_check.h"
+#include "storage/schema/schema_tool.h"
 
 namespace tamis::proxy::tools {
 namespace {

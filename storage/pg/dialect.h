@@ -10,9 +10,9 @@
 #include <string>
 #include <string_view>
 
-#include "storage/catalogue.h"
 #include "storage/pg/connection.h"
-#include "storage/rows.h"
+#include "storage/records/rows.h"
+#include "storage/schema/catalogue.h"
 
 namespace tamis::storage::pg {
 

@@ -16,7 +16,7 @@
 #include "storage/pg/refusal.h"
 #include "storage/pg/statements.h"
 #include "storage/pg/transaction.h"
-#include "storage/queued_store.h"
+#include "storage/records/queued_store.h"
 
 namespace tamis::storage::pg {
 namespace {
