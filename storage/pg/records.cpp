@@ -140,7 +140,7 @@ private:
 Task<Done> Records::set_up(Connection& connection) {
     auto dialect = co_await detect(connection, Use::write);
     if (!dialect) co_return std::unexpected(std::move(dialect.error()));
-    if (!dialect->is_writable)
+    if (!dialect->catalogue.is_writable)
         co_return fail(Errc::unavailable, fmt::format("{}: the server is read-only (a standby, or default_transaction_read_only "
                                                       "is set); list the primary's DSN as well",
                                                       connection.dsn().named()));
