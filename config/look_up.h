@@ -11,7 +11,7 @@
 #include "mail/message.h"
 #include "policy/policy_layers.h"
 #include "policy/sender_lists.h"
-#include "storage/lookup_store.h"
+#include "storage/lookups/lookup_store.h"
 
 namespace tamis::config {
 

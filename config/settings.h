@@ -27,7 +27,7 @@
 #include "quarantine/release_settings.h"
 #include "scanners/worker/open_settings.h"
 #include "storage/dsn.h"
-#include "storage/retention_settings.h"
+#include "storage/retention/retention_settings.h"
 #include "storage/storage_settings.h"
 
 namespace tamis::config {

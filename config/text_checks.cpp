@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "config/start_checks.h"
 #include "mail/mailbox.h"
-#include "storage/custom_statement.h"
+#include "storage/lookups/custom_statement.h"
 
 namespace tamis::config {
 namespace {

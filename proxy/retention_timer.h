@@ -11,7 +11,7 @@
 #include <thread>
 
 #include "proxy/services.h"
-#include "storage/expire.h"
+#include "storage/retention/expire.h"
 
 namespace tamis::proxy {
 

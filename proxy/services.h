@@ -17,8 +17,8 @@
 #include "quarantine/file_keeper.h"
 #include "scanners/scanner.h"
 #include "scanners/worker/spawner.h"
-#include "storage/lookup_store.h"
-#include "storage/store.h"
+#include "storage/lookups/lookup_store.h"
+#include "storage/records/store.h"
 
 namespace tamis::proxy {
 

@@ -15,7 +15,7 @@
 #include "base/slots.h"
 #include "deliver/spool.h"
 #include "quarantine/crlf_text.h"
-#include "storage/quarantine_store.h"
+#include "storage/kept/quarantine_store.h"
 
 namespace tamis::quarantine {
 

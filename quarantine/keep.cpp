@@ -10,7 +10,7 @@
 #include "mail/address.h"
 #include "mail/header_edit.h"
 #include "mail/path.h"
-#include "storage/week_tag.h"
+#include "storage/retention/week_tag.h"
 
 namespace tamis::quarantine {
 

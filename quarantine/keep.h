@@ -2,7 +2,7 @@
 //
 // Guarantees: keep_copies() succeeds only when every copy outside the record store is durable: a file synced, a mailbox
 // copy taken by its mail server with a 2xx. A target that several recipients name gets one copy. The copy for "sql:" is
-// the record store's business (storage/store.h) and comes last, with the record that says where the others are.
+// the record store's business (storage/records/store.h) and comes last, with the record that says where the others are.
 #pragma once
 
 #include <string>

@@ -17,7 +17,7 @@
 #include "quarantine/release_recipients.h"
 #include "quarantine/release_state.h"
 #include "quarantine/released_message.h"
-#include "storage/retention.h"
+#include "storage/retention/retention.h"
 
 namespace tamis::quarantine {
 namespace {

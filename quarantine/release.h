@@ -18,7 +18,7 @@
 #include "quarantine/copy_reader.h"
 #include "quarantine/released_message.h"
 #include "quarantine/stored_copy.h"
-#include "storage/quarantine_store.h"
+#include "storage/kept/quarantine_store.h"
 
 namespace tamis::quarantine {
 

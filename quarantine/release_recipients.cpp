@@ -10,7 +10,7 @@
 #include "mail/address.h"
 #include "mail/path.h"
 #include "storage/address_key.h"
-#include "storage/rows.h"
+#include "storage/records/rows.h"
 
 namespace tamis::quarantine {
 namespace {

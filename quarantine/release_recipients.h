@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "quarantine/stored_copy.h"
-#include "storage/quarantine_store.h"
+#include "storage/kept/quarantine_store.h"
 
 namespace tamis::quarantine {
 

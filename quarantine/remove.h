@@ -9,7 +9,7 @@
 #include "base/async.h"
 #include "base/deadline.h"
 #include "base/result.h"
-#include "storage/quarantine_store.h"
+#include "storage/kept/quarantine_store.h"
 
 namespace tamis::quarantine {
 

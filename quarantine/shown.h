@@ -11,7 +11,7 @@
 #include "base/result.h"
 #include "quarantine/release.h"
 #include "quarantine/stored_copy.h"
-#include "storage/quarantine_store.h"
+#include "storage/kept/quarantine_store.h"
 
 namespace tamis::quarantine {
 

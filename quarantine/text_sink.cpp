@@ -7,7 +7,7 @@
 #include <array>
 #include <vector>
 
-#include "storage/chunks.h"
+#include "storage/records/chunks.h"
 
 namespace tamis::quarantine {
 

@@ -17,20 +17,20 @@
 #include "base/async.h"
 #include "base/deadline.h"
 #include "base/result.h"
-#include "storage/catalogue.h"
-#include "storage/custom_statement.h"
 #include "storage/dsn.h"
-#include "storage/expiry_session.h"
-#include "storage/lookup_store.h"
+#include "storage/kept/quarantine_store.h"
+#include "storage/lookups/custom_statement.h"
+#include "storage/lookups/lookup_store.h"
 #include "storage/probe.h"
-#include "storage/quarantine_store.h"
-#include "storage/schema.h"
-#include "storage/store.h"
+#include "storage/records/store.h"
+#include "storage/retention/expiry_session.h"
+#include "storage/schema/catalogue.h"
+#include "storage/schema/schema.h"
 
 namespace tamis::storage {
 
-class SchemaRules;  // storage/schema_rules.h
-class SqlDialect;   // storage/sql_dialect.h
+class SchemaRules;  // storage/schema/schema_rules.h
+class SqlDialect;   // storage/sql/sql_dialect.h
 
 // DsnForms - the texts that a backend takes for a database of its kind
 struct DsnForms {
@@ -68,7 +68,7 @@ struct StoreOpeners {
 struct SchemaTools {
     std::string_view steps;        // the folder below schema/ with its numbered steps; empty: it has none
     bool installs_itself = false;  // who opens an empty database to write makes the tables
-    // see storage/schema_tool.h and storage/schema.h
+    // see storage/schema/schema_tool.h and storage/schema/schema.h
     Result<Catalogue> (*read_catalogue)(const Dsn& dsn, Deadline::Clock::duration limit) = nullptr;
     Done (*run_statements)(const Dsn& dsn, const std::vector<std::string>& statements) = nullptr;
     Result<int> (*install)(const Dsn& dsn, Divided divided) = nullptr;

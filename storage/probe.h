@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "storage/catalogue.h"
 #include "storage/dsn.h"
+#include "storage/schema/catalogue.h"
 
 namespace tamis::storage {
 

@@ -20,7 +20,7 @@
 #include "base/time_text.h"
 #include "config/settings.h"
 #include "quarantine/words.h"
-#include "storage/expire.h"
+#include "storage/retention/expire.h"
 #include "tools/command.h"
 #include "tools/dsn_option.h"
 #include "tools/event_log.h"

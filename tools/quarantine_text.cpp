@@ -12,7 +12,7 @@
 #include "mail/address.h"
 #include "quarantine/release_state.h"
 #include "quarantine/words.h"
-#include "storage/retention.h"
+#include "storage/retention/retention.h"
 
 namespace tamis::tools {
 namespace {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "quarantine/release.h"
-#include "storage/quarantine_store.h"
+#include "storage/kept/quarantine_store.h"
 
 namespace tamis::tools {
 

@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "storage/catalogue.h"
+#include "storage/schema/catalogue.h"
 
 namespace tamis::storage::pg {
 

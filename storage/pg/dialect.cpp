@@ -137,8 +137,6 @@ Result<Dialect> dialect_of(Catalogue catalogue, Use use) {
     dialect.text.charset = charset_of(catalogue.encoding);
     dialect.text.widths = widths_of(catalogue);
     dialect.text.eight_bit_addresses = catalogue.column("maddr", "email")->type == "bytea";
-    dialect.is_writable = catalogue.is_writable;
-    dialect.addresses_by_partition = catalogue.addresses_by_partition();
     dialect.catalogue = std::move(catalogue);
     return dialect;
 }

@@ -10,18 +10,15 @@
 #include <string>
 #include <string_view>
 
-#include "storage/catalogue.h"
 #include "storage/pg/connection.h"
-#include "storage/rows.h"
+#include "storage/records/rows.h"
+#include "storage/schema/catalogue.h"
 
 namespace tamis::storage::pg {
 
 struct Dialect {
     Catalogue catalogue;
-    TextRules text;           // charset, and the widths of the columns
-    bool is_writable = true;  // false: a standby, or default_transaction_read_only
-    // one maddr row per partition_tag and address; false: one per address (no such column, or addresses are unique without it)
-    bool addresses_by_partition = true;
+    TextRules text;  // charset, and the widths of the columns
 
     bool has(std::string_view table, std::string_view column) const { return catalogue.column(table, column) != nullptr; }
     std::string type(std::string_view table, std::string_view column) const;  // "bytea", "varchar", ...; "" when missing

@@ -183,7 +183,7 @@ Task<Result<std::unique_ptr<ExpirySession>>> open_expiry_session(asio::io_contex
     (*connection)->set_limit(deadline);
     auto dialect = co_await detect(**connection, Use::write);
     if (!dialect) co_return std::unexpected(std::move(dialect.error()));
-    if (!dialect->is_writable)
+    if (!dialect->catalogue.is_writable)
         co_return fail(Errc::unavailable,
                        fmt::format("{}: the server is read-only (a standby); list the primary's DSN as well", dsn.named()));
     co_return std::make_unique<Session>(std::move(*connection), std::move(dialect->catalogue));

@@ -1,7 +1,7 @@
 // expiry_sql - what the retention changes in PostgreSQL: keys as arrays, what others hold is passed over (SKIP LOCKED)
 #pragma once
 
-#include "storage/expiry_sql.h"
+#include "storage/retention/expiry_sql.h"
 
 namespace tamis::storage::pg {
 

@@ -8,9 +8,9 @@
 #include <optional>
 #include <vector>
 
-#include "storage/custom_statement.h"
 #include "storage/dsn.h"
-#include "storage/lookup_store.h"
+#include "storage/lookups/custom_statement.h"
+#include "storage/lookups/lookup_store.h"
 
 namespace tamis::storage::pg {
 

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "storage/partitions.h"
+#include "storage/retention/partitions.h"
 
 namespace tamis::storage::pg {
 

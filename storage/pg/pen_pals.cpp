@@ -10,7 +10,7 @@
 #include "storage/pg/lookups.h"
 #include "storage/pg/questions.h"
 #include "storage/pg/reading_session.h"
-#include "storage/rows.h"
+#include "storage/records/rows.h"
 
 namespace tamis::storage::pg {
 namespace {

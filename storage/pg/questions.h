@@ -13,7 +13,7 @@
 #include "base/deadline.h"
 #include "storage/health.h"
 #include "storage/pg/pool.h"
-#include "storage/sql_text.h"
+#include "storage/sql/sql_text.h"
 
 namespace tamis::storage::pg {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "storage/pg/connection.h"
-#include "storage/rows.h"
+#include "storage/records/rows.h"
 
 namespace tamis::storage::pg {
 

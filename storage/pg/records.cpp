@@ -16,7 +16,7 @@
 #include "storage/pg/refusal.h"
 #include "storage/pg/statements.h"
 #include "storage/pg/transaction.h"
-#include "storage/queued_store.h"
+#include "storage/records/queued_store.h"
 
 namespace tamis::storage::pg {
 namespace {
@@ -140,7 +140,7 @@ private:
 Task<Done> Records::set_up(Connection& connection) {
     auto dialect = co_await detect(connection, Use::write);
     if (!dialect) co_return std::unexpected(std::move(dialect.error()));
-    if (!dialect->is_writable)
+    if (!dialect->catalogue.is_writable)
         co_return fail(Errc::unavailable, fmt::format("{}: the server is read-only (a standby, or default_transaction_read_only "
                                                       "is set); list the primary's DSN as well",
                                                       connection.dsn().named()));

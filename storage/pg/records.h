@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "storage/dsn.h"
-#include "storage/store.h"
+#include "storage/records/store.h"
 
 namespace tamis::storage::pg {
 

@@ -80,7 +80,7 @@ private:
         auto dialect = co_await detect(connection, Use::read);
         if (!dialect) co_return std::unexpected(std::move(dialect.error()));
         if (auto fine = check_quarantine(dialect->catalogue, connection.dsn().named()); !fine) co_return fine;
-        if (!dialect->is_writable && must_write_)
+        if (!dialect->catalogue.is_writable && must_write_)
             co_return fail(Errc::unavailable,
                            fmt::format("{}: the server is read-only (a standby, or default_transaction_read_only is set); "
                                        "list the primary's DSN as well",

@@ -10,7 +10,7 @@
 #include "storage/pg/blocking.h"
 #include "storage/pg/catalogue.h"
 #include "storage/pg/partitions.h"
-#include "storage/schema_tool.h"
+#include "storage/schema/schema_tool.h"
 
 namespace tamis::storage::pg {
 namespace {

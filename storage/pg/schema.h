@@ -1,4 +1,4 @@
-// schema - PostgreSQL's part of storage/schema.h and storage/schema_tool.h
+// schema - PostgreSQL's part of storage/schema/schema.h and storage/schema/schema_tool.h
 #pragma once
 
 #include <string>
@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "base/deadline.h"
-#include "storage/catalogue.h"
-#include "storage/schema.h"
+#include "storage/schema/catalogue.h"
+#include "storage/schema/schema.h"
 
 namespace tamis::storage::pg {
 

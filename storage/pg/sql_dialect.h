@@ -1,7 +1,7 @@
 // sql_dialect - the SqlDialect of PostgreSQL
 #pragma once
 
-#include "storage/sql_dialect.h"
+#include "storage/sql/sql_dialect.h"
 
 namespace tamis::storage::pg {
 

@@ -73,7 +73,7 @@ public:
     std::string address(Parameter from) {
         from.is_bytes = dialect_.is_bytea("maddr", "email");
         std::string partition;
-        if (dialect_.addresses_by_partition)
+        if (dialect_.catalogue.addresses_by_partition())
             partition = fmt::format("partition_tag = {} AND ", message("maddr", "partition_tag", &MessageRows::partition_tag));
         return fmt::format("(SELECT id FROM maddr WHERE {}email = {} LIMIT 1)", partition, add(from));
     }
@@ -116,7 +116,7 @@ void add_addresses(RecordStatements& all, const Dialect& dialect) {
         all.address_has_partition ? "partition_tag, " : "", all.address_has_domain ? ", domain" : "",
         all.address_has_partition ? "$1::integer, " : "", all.address_has_domain ? ", n.domain" : "", emails,
         dialect.type("maddr", "email"), domain_array.empty() ? "" : ", " + domain_array,
-        dialect.addresses_by_partition ? "partition_tag = $1::integer AND " : "");
+        dialect.catalogue.addresses_by_partition() ? "partition_tag = $1::integer AND " : "");
 }
 
 void add_inserts(RecordStatements& all, const Dialect& dialect) {

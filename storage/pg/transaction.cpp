@@ -7,8 +7,8 @@
 #include <set>
 
 #include "base/text.h"
-#include "storage/chunks.h"
 #include "storage/pg/connect_advice.h"
+#include "storage/records/chunks.h"
 
 namespace tamis::storage::pg {
 namespace {

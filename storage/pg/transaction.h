@@ -14,7 +14,7 @@
 #include "storage/pg/connection.h"
 #include "storage/pg/dialect.h"
 #include "storage/pg/statements.h"
-#include "storage/record_queue.h"
+#include "storage/records/record_queue.h"
 
 namespace tamis::storage::pg {
 

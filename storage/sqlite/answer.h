@@ -1,7 +1,7 @@
 // answer - runs one of the shared statements, already prepared, to its end
 #pragma once
 
-#include "storage/sql_text.h"
+#include "storage/sql/sql_text.h"
 #include "storage/sqlite/database.h"
 
 namespace tamis::storage::sqlite {

@@ -1,7 +1,7 @@
 // catalogue - the facts about amavisd's tables in an SQLite database
 #pragma once
 
-#include "storage/catalogue.h"
+#include "storage/schema/catalogue.h"
 #include "storage/sqlite/database.h"
 
 namespace tamis::storage::sqlite {

@@ -16,7 +16,7 @@
 #include "base/deadline.h"
 #include "base/text.h"
 #include "storage/no_room.h"
-#include "storage/schema.h"
+#include "storage/schema/schema.h"
 #include "storage/sqlite/backend.h"
 
 namespace tamis::storage::sqlite {

@@ -1,7 +1,7 @@
 // expiry_session - the ExpirySession on SQLite
 #pragma once
 
-#include "storage/expiry_session.h"
+#include "storage/retention/expiry_session.h"
 
 namespace tamis::storage::sqlite {
 

@@ -1,7 +1,7 @@
 // expiry_sql - what the retention changes in SQLite: rows by their rowid; nobody else writes meanwhile
 #pragma once
 
-#include "storage/expiry_sql.h"
+#include "storage/retention/expiry_sql.h"
 
 namespace tamis::storage::sqlite {
 

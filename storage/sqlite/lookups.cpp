@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "storage/address_key.h"
 #include "storage/completion.h"
-#include "storage/rows.h"
+#include "storage/records/rows.h"
 #include "storage/sqlite/catalogue.h"
 #include "storage/sqlite/reader_thread.h"
 

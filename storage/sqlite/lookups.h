@@ -6,9 +6,9 @@
 #include <memory>
 #include <vector>
 
-#include "storage/custom_statement.h"
 #include "storage/dsn.h"
-#include "storage/lookup_store.h"
+#include "storage/lookups/custom_statement.h"
+#include "storage/lookups/lookup_store.h"
 
 namespace tamis::storage::sqlite {
 

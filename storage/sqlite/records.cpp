@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "storage/backoff.h"
 #include "storage/no_room.h"
-#include "storage/queued_store.h"
+#include "storage/records/queued_store.h"
 #include "storage/sqlite/writer.h"
 
 namespace tamis::storage::sqlite {

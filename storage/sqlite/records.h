@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "storage/dsn.h"
-#include "storage/store.h"
+#include "storage/records/store.h"
 
 namespace tamis::storage::sqlite {
 

@@ -1,7 +1,7 @@
 // runner - the SqlRunner on SQLite
 #pragma once
 
-#include "storage/sql_runner.h"
+#include "storage/kept/sql_runner.h"
 
 namespace tamis::storage::sqlite {
 

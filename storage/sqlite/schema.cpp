@@ -1,6 +1,6 @@
 #include "storage/sqlite/schema.h"
 
-#include "storage/schema_tool.h"
+#include "storage/schema/schema_tool.h"
 #include "storage/sqlite/catalogue.h"
 #include "storage/sqlite/database.h"
 

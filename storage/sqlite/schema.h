@@ -1,12 +1,12 @@
-// schema - SQLite's part of storage/schema.h and storage/schema_tool.h
+// schema - SQLite's part of storage/schema/schema.h and storage/schema/schema_tool.h
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "base/deadline.h"
-#include "storage/catalogue.h"
-#include "storage/schema.h"
+#include "storage/schema/catalogue.h"
+#include "storage/schema/schema.h"
 
 namespace tamis::storage::sqlite {
 

@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "storage/schema_rules.h"
+#include "storage/schema/schema_rules.h"
 
 namespace tamis::storage::sqlite {
 

@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "base/log.h"
-#include "storage/chunks.h"
 #include "storage/no_room.h"
+#include "storage/records/chunks.h"
 #include "storage/sqlite/catalogue.h"
 
 namespace tamis::storage::sqlite {

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "storage/dsn.h"
-#include "storage/record_queue.h"
-#include "storage/rows.h"
+#include "storage/records/record_queue.h"
+#include "storage/records/rows.h"
 #include "storage/sqlite/database.h"
 
 namespace tamis::storage::sqlite {

@@ -13,8 +13,8 @@
 #include <cstdlib>
 
 #include "policy/policy_layers.h"
-#include "storage/lookup_store.h"
-#include "storage/schema.h"
+#include "storage/lookups/lookup_store.h"
+#include "storage/schema/schema.h"
 #include "test/lib/pg_server.h"
 
 namespace {

@@ -11,9 +11,9 @@
 #include <chrono>
 #include <cstdlib>
 
+#include "storage/kept/quarantine_store.h"
 #include "storage/pg/backend.h"
-#include "storage/quarantine_store.h"
-#include "storage/schema.h"
+#include "storage/schema/schema.h"
 #include "test/lib/pg_server.h"
 #include "test/lib/quarantine_data.h"
 #include "test/unit/storage/fixture.h"

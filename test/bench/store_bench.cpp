@@ -15,8 +15,8 @@
 
 #include "base/metric.h"
 #include "storage/dsn.h"
-#include "storage/schema.h"
-#include "storage/store.h"
+#include "storage/records/store.h"
+#include "storage/schema/schema.h"
 #include "test/lib/pg_server.h"
 #include "test/unit/storage/fixture.h"
 

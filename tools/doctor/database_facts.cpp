@@ -11,7 +11,7 @@
 #include "base/text.h"
 #include "policy/list_keys.h"
 #include "storage/backend.h"
-#include "storage/schema_check.h"
+#include "storage/schema/schema_check.h"
 
 namespace tamis::doctor {
 namespace {

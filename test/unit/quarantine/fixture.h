@@ -8,7 +8,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "storage/quarantine_store.h"
+#include "storage/kept/quarantine_store.h"
 
 namespace tamis::test {
 

@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "mail/path.h"
 #include "storage/address_key.h"
-#include "storage/rows.h"
+#include "storage/records/rows.h"
 
 using namespace tamis;
 using namespace tamis::quarantine;

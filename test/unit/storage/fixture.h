@@ -17,7 +17,7 @@
 #include "base/async.h"
 #include "mail/record.h"
 #include "storage/dsn.h"
-#include "storage/store.h"
+#include "storage/records/store.h"
 
 namespace tamis::test {
 

@@ -77,10 +77,10 @@ TEST_CASE("statements name only what is there") {
 TEST_CASE("addresses that are unique by themselves are not looked for by partition") {
     auto catalogue = smallest();
     table_of(catalogue, "maddr").columns.push_back({"partition_tag", "int4", 0, false, true});
-    CHECK(dialect_of(catalogue, Use::write)->addresses_by_partition);
+    CHECK(dialect_of(catalogue, Use::write)->catalogue.addresses_by_partition());
     table_of(catalogue, "maddr").indexes.push_back({"maddr_email_key", {"email"}, true, false, true});
     const auto dialect = dialect_of(catalogue, Use::write);
-    CHECK_FALSE(dialect->addresses_by_partition);
+    CHECK_FALSE(dialect->catalogue.addresses_by_partition());
     CHECK(record_statements(*dialect).insert_addresses.sql.find("AND maddr.email") == std::string::npos);
 }
 

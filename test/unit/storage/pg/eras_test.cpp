@@ -1,7 +1,7 @@
 // every era of amavisd's schema in every encoding, unchanged: what is stored, finished, read and looked up
 #include <catch2/catch.hpp>
 
-#include "storage/lookup_store.h"
+#include "storage/lookups/lookup_store.h"
 #include "storage/pg/dialect.h"
 #include "test/unit/storage/fixture.h"
 #include "test/unit/storage/pg/server.h"

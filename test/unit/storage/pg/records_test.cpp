@@ -4,11 +4,11 @@
 #include <thread>
 
 #include "base/log.h"
-#include "storage/chunks.h"
 #include "storage/no_room.h"
 #include "storage/pg/backend.h"
 #include "storage/pg/blocking.h"
-#include "storage/schema.h"
+#include "storage/records/chunks.h"
+#include "storage/schema/schema.h"
 #include "test/lib/cutting_proxy.h"
 #include "test/lib/pg_server.h"
 #include "test/unit/storage/fixture.h"

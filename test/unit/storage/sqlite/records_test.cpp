@@ -10,9 +10,9 @@
 #include <fstream>
 
 #include "base/log.h"
-#include "storage/chunks.h"
 #include "storage/no_room.h"
-#include "storage/schema.h"
+#include "storage/records/chunks.h"
+#include "storage/schema/schema.h"
 #include "storage/sqlite/backend.h"
 #include "storage/sqlite/database.h"
 #include "test/unit/storage/fixture.h"
