@@ -112,10 +112,12 @@ std::string domain_test(const SqlTarget& target, SqlText& text, std::string_view
     const auto domain = policy::ascii_domain(address.substr(1));  // as it is stored
     if (!target.has("maddr.domain")) return fmt::format("lower({}.email) LIKE {}", alias, text.text("%@" + domain));
     const auto raw = reversed_labels(to_lower(address.substr(1)));  // as it was stored before
-    if (raw == reversed_labels(domain)) return fmt::format("{}.domain = {}", alias, text.text(raw));
-    return fmt::format(
-        "{}.domain IN ({}, {})", alias, text.text(reversed_labels(domain)),
-        text.text(is_utf8(raw) || target.dialect.keeps_octets(target.column("maddr.domain")) ? raw : printable_or(raw, '?')));
+    const bool keeps_octets = target.dialect.keeps_octets(target.column("maddr.domain"));
+    const auto stored = [&](const std::string& labels) {
+        return text.text(is_utf8(labels) || keeps_octets ? labels : printable_or(labels, '?'));
+    };
+    if (raw == reversed_labels(domain)) return fmt::format("{}.domain = {}", alias, stored(raw));
+    return fmt::format("{}.domain IN ({}, {})", alias, stored(reversed_labels(domain)), stored(raw));
 }
 
 std::string like_pattern(std::string_view part) {

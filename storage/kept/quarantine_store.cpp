@@ -45,6 +45,14 @@ private:
     std::shared_ptr<SqlRunner> runner_;
 };
 
+// is_text - a text column can hold it: what is none matches no row, and PostgreSQL would refuse the whole question
+bool is_text(std::string_view text) { return is_utf8(text) && text.find('\0') == std::string_view::npos; }
+
+bool can_match(const QuarantineFilter& filter) {
+    return is_text(filter.subject) && is_text(filter.host) && is_text(filter.categories) &&
+           (!filter.state || is_text({&*filter.state, 1}));
+}
+
 bool is_exact(const std::string& address) { return !address.empty() && !address.starts_with('@'); }
 
 Task<Result<std::vector<std::int64_t>>> Store::ids_of(std::string address, Deadline deadline) {
@@ -58,6 +66,7 @@ Task<Result<std::vector<std::int64_t>>> Store::ids_of(std::string address, Deadl
 
 Task<Result<QuarantinePage>> Store::list(QuarantineFilter filter, std::optional<PageKey> after, std::size_t limit,
                                          Deadline deadline) {
+    if (!can_match(filter)) co_return QuarantinePage();
     PageRequest request{std::move(filter), std::move(after), std::clamp<std::size_t>(limit, 1, 1000), {}, {}};
     for (auto [address, ids] :
          {std::pair{&request.filter.recipient, &request.recipient_ids}, std::pair{&request.filter.sender, &request.sender_ids}}) {

@@ -115,10 +115,10 @@ public:
     // read_chunks - the next chunks of the stored copy behind number `after` (begin with -1), about a megabyte of them;
     // none: that was the end
     virtual Task<Result<std::vector<Chunk>>> read_chunks(MessageKey message, std::int64_t after, Deadline deadline) = 0;
-    // change_state - compare and set; the same change asked twice is done once
+    // change_state - compare and set; the same change asked twice is done once. Errc::not_found: the row is gone.
     virtual Task<Result<StateNow>> change_state(StateChange change, Deadline deadline) = 0;
     // remove - the chunks go, all recipients get state D, quar_type and quar_loc become blank; the record stays until it
-    // expires
+    // expires. Errc::not_found: there is no such message.
     virtual Task<Done> remove(MessageKey message, Deadline deadline) = 0;
     virtual Task<Result<QuarantineStats>> stats(std::int64_t since, std::int64_t until, Deadline deadline) = 0;
     virtual std::string health() const = 0;

@@ -67,7 +67,9 @@ public:
         const auto since = fmt::format(
             "{}",
             std::max<std::int64_t>(0, std::chrono::duration_cast<std::chrono::seconds>(asked_.since.time_since_epoch()).count()));
-        const auto references = facts.session.array(asked_.references, facts.types.at(3));
+        std::vector<std::string> ids;
+        for (const auto& reference : asked_.references) ids.push_back(stored_message_id(reference, facts.message_id_width));
+        const auto references = facts.session.array(ids, facts.types.at(3));
         const Value values[] = {Value::text(ours), bytes ? Value::bytes(sender) : Value::text(sender), Value::text(since),
                                 Value::text(references)};
         if (auto sent = connection.send(name, values); !sent) return std::unexpected(std::move(sent.error()));

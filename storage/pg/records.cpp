@@ -264,7 +264,8 @@ Task<Pool::Outcome> Records::write_group(Connection& connection, InHand& hand, J
     if (attempt.end == Attempt::End::lost || (is_refused && refusal == Refusal::reconnect)) {
         log::info({}, "storage: {} ({} tried again)", attempt.why.detail,
                   counted(hand.jobs().size(), "message is", "messages are"));
-        for (const auto& job : group) job->uncertain = job->uncertain || attempt.commit_sent;
+        for (const auto& job : group)  // a finish() is written again: that its message is there says nothing about it
+            job->uncertain = job->uncertain || (attempt.commit_sent && job->kind != Job::Kind::finish);
         co_return Pool::Outcome::reconnect;
     }
     const bool blames_data = is_refused && may_blame_data(attempt.sqlstate, attempt.is_in_function);

@@ -17,7 +17,9 @@ namespace {
 
 // last_step - 0 in an empty database; amavisd's own tables are step 1
 Result<int> last_step(Blocking& server) {
-    auto has = server.query("SELECT to_regclass('tamis_schema') IS NOT NULL, to_regclass('msgs') IS NOT NULL");
+    // a table in the FROM makes the session look at what others committed: without one it may remember that there was none
+    auto has =
+        server.query("SELECT to_regclass('tamis_schema') IS NOT NULL, to_regclass('msgs') IS NOT NULL FROM pg_class LIMIT 1");
     if (!has) return std::unexpected(std::move(has.error()));
     const std::string_view recorded = PQgetvalue(has->get(), 0, 0);
     const std::string_view present = PQgetvalue(has->get(), 0, 1);
@@ -29,6 +31,9 @@ Result<int> last_step(Blocking& server) {
 
 constexpr int weeks_ahead = 8;
 
+// of two that change the tables at once, one waits for the other's end
+constexpr const char* lock_schema = "SELECT pg_advisory_xact_lock(hashtext('tamis schema'))";
+
 // divide - the new and empty tables, by week
 Done divide(Blocking& server) {
     auto version = server.query("SELECT current_setting('server_version_num')::integer >= 130000");
@@ -39,6 +44,21 @@ Done divide(Blocking& server) {
     auto divided = server.query(join(partitioning_statements(now, weeks_ahead), ";\n"));
     if (!divided) return std::unexpected(std::move(divided.error()));
     return {};
+}
+
+// install_step - in a transaction of its own, which closing the connection rolls back; false: somebody else was faster
+Result<bool> install_step(Blocking& server, const SchemaStep& step, Divided divided) {
+    for (const auto* sql : {"BEGIN", lock_schema})
+        if (auto begun = server.query(sql); !begun) return std::unexpected(std::move(begun.error()));
+    const auto last = last_step(server);
+    if (!last) return std::unexpected(last.error());
+    const bool is_needed = step.number > *last;
+    if (is_needed)
+        if (auto done = server.query(std::string(step.sql)); !done) return std::unexpected(std::move(done.error()));
+    if (is_needed && divided == Divided::by_week && step.number == 1)
+        if (auto done = divide(server); !done) return std::unexpected(std::move(done.error()));
+    if (auto done = server.query("COMMIT"); !done) return std::unexpected(std::move(done.error()));
+    return is_needed;
 }
 
 }  // namespace
@@ -53,12 +73,9 @@ Result<int> install_schema(const Dsn& dsn, Divided divided) {
     int installed = 0;
     for (const auto& step : schema_steps(backend)) {
         if (step.number <= *last) continue;
-        // one query string of several statements is one transaction
-        if (auto done = server->query(std::string(step.sql)); !done)
-            return fail(done.error().code, fmt::format("schema step {}: {}", step.name, done.error().detail));
-        ++installed;
-        if (divided == Divided::by_week && step.number == 1)
-            if (auto done = divide(*server); !done) return std::unexpected(std::move(done.error()));
+        const auto ran = install_step(*server, step, divided);
+        if (!ran) return fail(ran.error().code, fmt::format("schema step {}: {}", step.name, ran.error().detail));
+        installed += *ran ? 1 : 0;
     }
     return installed;
 }
@@ -79,8 +96,7 @@ Result<Catalogue> read_catalogue(const Dsn& dsn, Deadline::Clock::duration limit
 Done run_statements(const Dsn& dsn, const std::vector<std::string>& statements) {
     auto server = Blocking::open(dsn);
     if (!server) return std::unexpected(std::move(server.error()));
-    for (const auto* sql : {"BEGIN", "SELECT pg_advisory_xact_lock(hashtext('tamis schema'))", "SET LOCAL lock_timeout = '30s'",
-                            "SET LOCAL statement_timeout = 0"})
+    for (const auto* sql : {"BEGIN", lock_schema, "SET LOCAL lock_timeout = '30s'", "SET LOCAL statement_timeout = 0"})
         if (auto begun = server->query(sql); !begun) return std::unexpected(std::move(begun.error()));
     for (const auto& statement : statements)
         if (auto done = server->query(statement); !done) return at_statement(done.error(), statement);  // closing rolls back

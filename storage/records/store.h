@@ -37,7 +37,7 @@ public:
     virtual Task<Done> keep(mail::MessageRecord record, std::optional<mail::QuarantineCopy> quarantine, Deadline deadline) = 0;
 
     // finish - brings a kept message to its final state: content, quar_type, quar_loc, dsn_sent, spam_level of msgs;
-    // content, ds and smtp_resp of every recipient
+    // content, ds and smtp_resp of every recipient. Errc::not_found: it was never kept.
     virtual Task<Done> finish(mail::MessageRecord record, Deadline deadline) = 0;
 
     // remember - for mail that was already delivered: like keep() without a quarantine copy, but the caller cannot take

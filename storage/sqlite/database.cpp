@@ -164,11 +164,18 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path, const 
     if (code != SQLITE_OK) return std::unexpected(database->fault(code));
     sqlite3_extended_result_codes(handle, 1);
     sqlite3_busy_timeout(handle, busy_milliseconds);
-    if (auto set = database->run(
-            "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=67108864");
-        !set && !is_no_room(set.error()))  // a full disk: what is there can be read
+    std::string settings = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=67108864";
+    if (database->is_new()) settings.insert(0, "PRAGMA auto_vacuum=INCREMENTAL; ");  // later it does nothing, but takes the lock
+    if (auto set = database->run(settings.c_str()); !set && !is_no_room(set.error()))  // a full disk: what is there can be read
         return std::unexpected(std::move(set.error()));
     return database;
+}
+
+bool Database::is_new() {
+    auto pages = prepare("PRAGMA page_count");
+    if (!pages) return false;
+    const auto row = pages->step();
+    return row && *row && pages->integer(0) == 0;
 }
 
 Result<std::unique_ptr<Database>> Database::open_to_read(const std::string& path, const std::string& shown) {

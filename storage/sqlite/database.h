@@ -77,6 +77,7 @@ private:
         void operator()(sqlite3* handle) const noexcept { sqlite3_close_v2(handle); }
     };
     Database(std::string path, std::string shown);
+    bool is_new();  // nothing was ever written into it
     std::string path_, shown_;
     std::shared_ptr<Shared> shared_;
     std::uint64_t generation_ = 0;

@@ -391,7 +391,8 @@ private:
         };
         if (auto done = look(*pen_pal_, 2, sender); !done) return std::unexpected(std::move(done.error()));
         for (const auto& reference : question.references)
-            if (auto done = look(*reference_, 4, reference); !done) return std::unexpected(std::move(done.error()));
+            if (auto done = look(*reference_, 4, stored_message_id(reference, TextRules().widths.message_id)); !done)
+                return std::unexpected(std::move(done.error()));
         return best;
     }
 

@@ -42,7 +42,7 @@ private:
             const auto queries = make_({owner_.catalogue_, sql_dialect()});
             const bool together = queries.size() > 1;
             if (together)
-                if (auto begun = database.run("BEGIN IMMEDIATE"); !begun) {
+                if (auto begun = database.run(reads(database, queries) ? "BEGIN" : "BEGIN IMMEDIATE"); !begun) {
                     if (!is_no_room(begun.error())) return begun;
                     Answered::set(answered, std::unexpected(std::move(begun.error())));
                     return {};
@@ -61,6 +61,11 @@ private:
         const Answered::Shared answered = std::make_shared<Answered>();
 
     private:
+        // reads - nothing of it writes, as the first says: then nobody is waited for or kept waiting
+        static bool reads(Database& database, const std::vector<SqlQuery>& queries) {
+            const auto first = database.prepare(queries.front().sql);
+            return first && first->is_reading();
+        }
         Runner& owner_;
         const Make make_;
     };

@@ -63,6 +63,8 @@ void CuttingProxy::cut_at(std::string bytes) {
     armed_ = true;
 }
 
+void CuttingProxy::cut_behind(int pieces) { left_ = pieces; }
+
 void CuttingProxy::run() {
     std::vector<Pair> pairs;
     std::array<char, 65536> buffer;
@@ -72,6 +74,10 @@ void CuttingProxy::run() {
         const std::string_view piece(buffer.data(), static_cast<std::size_t>(got));
         if (from_server && armed_ && piece.find(bytes_) != std::string_view::npos) {
             armed_ = false;
+            ++cuts_;
+            return false;
+        }
+        if (left_ >= 0 && left_-- == 0) {
             ++cuts_;
             return false;
         }

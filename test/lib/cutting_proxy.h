@@ -1,7 +1,8 @@
 // cutting_proxy - a TCP relay on loopback that can lose a server's answer: for tests of what a client does not know
 //
 // Relays every connection to 127.0.0.1:port. After cut_at(bytes), the next piece of the server's that contains these
-// bytes is not passed on, and both sides of that connection are closed. One thread; ends with the object.
+// bytes is not passed on, and both sides of that connection are closed; after cut_behind(n) it is the piece behind n more,
+// whoever sends it. One thread; ends with the object.
 #pragma once
 
 #include <atomic>
@@ -19,6 +20,8 @@ public:
     CuttingProxy& operator=(const CuttingProxy&) = delete;
     int port() const { return port_; }
     void cut_at(std::string bytes);  // once
+    void cut_behind(int pieces);     // once
+    void spare() { left_ = -1; }     // what cut_behind() asked for and did not come is forgotten
     int cuts() const { return cuts_; }
 
 private:
@@ -27,6 +30,7 @@ private:
     int stop_read_ = -1, stop_write_ = -1;
     std::atomic<bool> armed_{false};
     std::atomic<int> cuts_{0};
+    std::atomic<int> left_{-1};  // pieces that still pass; below 0: all
     std::string bytes_;
     std::thread thread_;
 };

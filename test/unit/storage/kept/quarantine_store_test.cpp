@@ -1,9 +1,7 @@
 #include "storage/kept/quarantine_store.h"
 
 #include <catch2/catch.hpp>
-#include <filesystem>
 #include <set>
-#include <thread>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -11,7 +9,6 @@
 #include "storage/pg/backend.h"
 #include "storage/schema/schema.h"
 #include "storage/schema/schema_tool.h"
-#include "storage/sqlite/database.h"
 #include "test/lib/pg_server.h"
 #include "test/lib/quarantine_data.h"
 #include "test/unit/storage/fixture.h"
@@ -26,25 +23,6 @@ PgServer& server() {
     static PgServer instance({"max_connections=40", "fsync=off"});
     return instance;
 }
-
-struct Folder {
-    Folder() : path((std::filesystem::temp_directory_path() / "tamis-quarantine-XXXXXX").string()) {
-        if (mkdtemp(path.data()) == nullptr) throw std::runtime_error("mkdtemp");
-    }
-    ~Folder() { std::filesystem::remove_all(path); }
-    std::string path;
-};
-
-// Bases - an empty database of each kind with our schema
-struct Bases {
-    Folder folder;
-    std::vector<Dsn> dsns;
-    Bases() {
-        dsns.push_back(*parse_dsn("sqlite:" + folder.path + "/t.db"));
-        if (PgServer::is_wanted()) dsns.push_back(*parse_dsn(server().url(server().make_database())));
-        for (const auto& dsn : dsns) REQUIRE(install_schema(dsn));
-    }
-};
 
 std::shared_ptr<QuarantineStore> open(const Dsn& dsn) { return open_quarantine_store({dsn}, {}).value(); }
 
@@ -73,153 +51,9 @@ std::vector<QuarantineItem> find(QuarantineStore& store, const std::string& mail
     return *found;
 }
 
-mail::MessageRecord record(int number, std::string subject, char content, std::string sender,
-                           std::vector<std::string> recipients) {
-    auto out = make_record(std::move(sender), recipients.front());
-    out.received_at = std::chrono::sys_seconds(std::chrono::seconds(1'700'000'000 + number));
-    out.subject = std::move(subject);
-    out.content = content;
-    out.spam_level = number;
-    out.host = number % 2 == 0 ? "even.example.com" : "odd.example.com";
-    for (std::size_t i = 1; i < recipients.size(); ++i) {
-        out.recipients.push_back(out.recipients.front());
-        out.recipients.back().address = recipients[i];
-    }
-    return out;
-}
-
 using Names = std::vector<std::string>;
 
 }  // namespace
-
-TEST_CASE("the quarantine is listed newest first by every filter") {
-    Bases bases;
-    for (const auto& dsn : bases.dsns) {
-        INFO(dsn.shown);
-        const auto records = open_record_store({dsn}, {}).value();
-        REQUIRE(keep(*records, record(1, "one 100% a_b", 'S', "a@one.example.org", {"bob@example.com"})));
-        REQUIRE(keep(*records, record(2, "two", 'V', "B@Two.example.org",
-                                      {"bob@example.com", "Bob@example.com", "carol@other.example.com"})));
-        REQUIRE(keep(*records, record(3, "three", 'S', "", {"carol@other.example.com"})));
-        REQUIRE(keep(*records, record(4, "four \xe2\x82\xac", 'B', "a@one.example.org",
-                                      {"dave@example.com",
-                                       "fred@B\xc3\xbc"
-                                       "cher.example"})));
-        auto clean = record(5, "clean", 'C', "a@one.example.org", {"bob@example.com"});
-        clean.quarantine_type = ' ';
-        REQUIRE(keep(*records, clean));
-        const auto store = open(dsn);
-        CHECK(subjects(*store, {}) == Names{"four \xe2\x82\xac", "three", "two", "one 100% a_b"});
-        CHECK(subjects(*store, {.recipient = "BOB@example.com"}) == Names{"two", "one 100% a_b"});
-        CHECK(subjects(*store, {.recipient = "nobody@example.com"}).empty());
-        CHECK(subjects(*store, {.recipient = "@other.example.com"}) == Names{"three", "two"});
-        for (const char* same : {"@b\xc3\xbc"
-                                 "cher.example",
-                                 "@xn--bcher-kva.example",
-                                 "fred@b\xc3\xbc"
-                                 "cher.example",
-                                 "Fred@xn--bcher-kva.example"})
-            CHECK(subjects(*store, {.recipient = same}) == Names{"four \xe2\x82\xac"});
-        CHECK(subjects(*store, {.sender = "b@two.example.org"}) == Names{"two"});
-        CHECK(subjects(*store, {.sender = "<>"}) == Names{"three"});
-        CHECK(subjects(*store, {.sender = "@one.example.org"}) == Names{"four \xe2\x82\xac", "one 100% a_b"});
-        CHECK(subjects(*store, {.recipient = "bob@example.com", .sender = "a@one.example.org"}) == Names{"one 100% a_b"});
-        CHECK(subjects(*store, {.subject = "100% a_"}) == Names{"one 100% a_b"});
-        CHECK(subjects(*store, {.subject = "TW"}) == Names{"two"});
-        CHECK(subjects(*store, {.subject = "_b%"}).empty());
-        CHECK(subjects(*store, {.subject = "'; DROP TABLE msgs; --"}).empty());
-        CHECK(subjects(*store, {.categories = "VB"}) == Names{"four \xe2\x82\xac", "two"});
-        CHECK(subjects(*store, {.recipient = "bob@example.com", .categories = "V"}) == Names{"two"});
-        CHECK(subjects(*store, {.min_score = 2, .max_score = 3}) == Names{"three", "two"});
-        CHECK(subjects(*store, {.host = "odd.example.com"}) == Names{"three", "one 100% a_b"});
-        CHECK(subjects(*store, {.since = 1'700'000'002, .until = 1'700'000'004}) == Names{"three", "two"});
-        CHECK(subjects(*store, {.state = 'R'}).empty());
-        CHECK(subjects(*store, {.recipient = "bob@example.com", .state = ' '}) == Names{"two", "one 100% a_b"});
-
-        const auto first = page_of(*store, {}, {}, 3);
-        CHECK(subjects(first) == Names{"four \xe2\x82\xac", "three", "two"});
-        REQUIRE(first.next);
-        const auto second = page_of(*store, {}, first.next, 3);
-        CHECK(subjects(second) == Names{"one 100% a_b"});
-        CHECK_FALSE(second.next);
-        const auto& two = first.items[2];
-        CHECK(two.sender == "b@two.example.org");
-        CHECK((two.time == 1'700'000'002 && two.content == 'V' && two.score == 2 && two.type == "Q" && two.size == 1234));
-        REQUIRE(two.recipients.size() == 3);
-        CHECK(two.recipients[1].sequence == 2);
-        CHECK(two.recipients[2].address == "carol@other.example.com");
-        CHECK((two.recipients[2].state == " " && two.recipients[2].disposition == 'D'));
-    }
-}
-
-TEST_CASE("a message is found in each partition, and its states change by compare and set") {
-    Bases bases;
-    for (const auto& dsn : bases.dsns) {
-        INFO(dsn.shown);
-        const auto records = open_record_store({dsn}, {}).value();
-        auto kept = record(1, "one", 'S', "a@example.org", {"bob@example.com", "carol@example.com"});
-        REQUIRE(keep(*records, kept,
-                     mail::QuarantineCopy{"X-Quarantine-ID: <x>\n",
-                                          make_spool("Subject: x\r\n\r\n" + std::string(40'000, 'x') + "\r\n")}));
-        kept.partition_tag = 7;
-        REQUIRE(keep(*records, kept));
-        const auto store = open(dsn);
-        const auto both = find(*store, kept.mail_id.get());
-        REQUIRE(both.size() == 2);
-        CHECK((both[0].key.partition_tag == 0 && both[1].key.partition_tag == 7));
-        CHECK(find(*store, kept.mail_id.get(), 7).size() == 1);
-        CHECK(find(*store, kept.mail_id.get(), 8).empty());
-        CHECK(find(*store, "unknown-id").empty());
-
-        const auto& carol = both[0].recipients.at(1);
-        const StateChange change{both[0].key, carol, "t", carol.response + " [releasing]"};
-        const auto ask = [&](const StateChange& wanted) {
-            return run<Result<StateNow>>([&] { return store->change_state(wanted, Deadline::in(30s)); });
-        };
-        auto now = ask(change);
-        REQUIRE(now);
-        CHECK(now->changed);
-        now = ask(change);  // the same again: done, not twice
-        CHECK(now->changed);
-        auto other = change;
-        other.response = "somebody else's";
-        now = ask(other);
-        REQUIRE(now);
-        CHECK_FALSE(now->changed);
-        CHECK((now->state == "t" && now->response == change.response));
-        const auto after = find(*store, kept.mail_id.get());
-        CHECK(
-            (after[0].recipients[0].state == " " && after[0].recipients[1].state == "t" && after[1].recipients[1].state == " "));
-        CHECK(subjects(*store, {.state = 't'}) == Names{"one"});
-
-        std::string text;
-        std::int64_t last = -1;
-        for (;;) {
-            const auto chunks =
-                run<Result<std::vector<Chunk>>>([&] { return store->read_chunks(both[0].key, last, Deadline::in(30s)); });
-            REQUIRE(chunks);
-            if (chunks->empty()) break;
-            for (const auto& chunk : *chunks) text += chunk.text;
-            last = chunks->back().number;
-        }
-        CHECK(text == "X-Quarantine-ID: <x>\nSubject: x\n\n" + std::string(40'000, 'x') + "\n");
-        CHECK(last == 3);
-
-        const auto stats = run<Result<QuarantineStats>>([&] { return store->stats(0, 2'000'000'000, Deadline::in(30s)); });
-        REQUIRE(stats);
-        REQUIRE(stats->counts.size() == 1);
-        CHECK((stats->counts[0].messages == 2 && stats->counts[0].octets == 2468 && stats->counts[0].content == 'S'));
-        CHECK(stats->states == std::vector<std::pair<std::string, std::uint64_t>>{{" ", 3}, {"t", 1}});
-
-        REQUIRE(run<Done>([&] { return store->remove(both[0].key, Deadline::in(30s)); }));
-        CHECK(run<Result<std::vector<Chunk>>>([&] { return store->read_chunks(both[0].key, -1, Deadline::in(30s)); })->empty());
-        CHECK(page_of(*store, {}).items.size() == 1);
-        CHECK(find(*store, kept.mail_id.get(), 0).at(0).recipients.at(0).state == "D");
-        const auto unknown = run<Done>([&] { return store->remove({0, "unknown"}, Deadline::in(30s)); });
-        REQUIRE_FALSE(unknown);
-        CHECK(unknown.error().is(Errc::not_found));
-    }
-}
 
 TEST_CASE("a database from before amavisd 2.6 is listed too: no partition_tag, rseqnum, quar_loc; addresses and ids as texts") {
     if (!PgServer::is_wanted()) return;

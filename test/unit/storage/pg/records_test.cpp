@@ -97,32 +97,6 @@ TEST_CASE("PostgreSQL: rows are as documented, char(1) columns are bpchar") {
     CHECK(server().query(database, "SELECT last_value FROM maddr_id_seq") == std::vector<std::string>{"3"});
 }
 
-TEST_CASE("PostgreSQL: quarantined bytes come back; a message of many chunks is streamed") {
-    if (!PgServer::is_wanted()) return;
-    const auto database = new_database();
-    const auto store = open({server().url(database)});
-    std::string text;
-    for (int i = 0; i < 100'000; ++i) text += static_cast<char>(i * 7 + i / 256);
-    for (const std::size_t size : {std::size_t(0), std::size_t(256), text.size(), 60 * text.size()}) {
-        std::string all;
-        while (all.size() < size) all += text;
-        all.resize(size);
-        for (std::size_t at = 0; (at = all.find("\r\n", at)) != std::string::npos;)
-            all[at] = 'x';  // the others survive unchanged
-        const auto record = make_record();
-        REQUIRE(keep(*store, record, mail::QuarantineCopy{"X-Quarantine-ID: <x>\n", make_spool(all + "\r\n.\r\n")}));
-        const auto back = read(*store, record);
-        REQUIRE(back);
-        CHECK(*back == "X-Quarantine-ID: <x>\n" + all + "\n.\n");
-        CHECK(server().query(
-                  database,
-                  "SELECT min(chunk_ind), max(chunk_ind), max(length(mail_text)) <= 16384 FROM quarantine WHERE mail_id='" +
-                      record.mail_id.get() + "'") ==
-              std::vector<std::string>{"1|" + std::to_string((back->size() + chunk_size - 1) / chunk_size) + "|t"});
-    }
-    CHECK(read(*store, make_record()).error().is(Errc::not_found));
-}
-
 TEST_CASE("PostgreSQL: of many messages in one commit only the guilty fails, a duplicate mail_id is a conflict") {
     if (!PgServer::is_wanted()) return;
     const auto database = new_database();
@@ -208,47 +182,6 @@ TEST_CASE("PostgreSQL: addresses in varchar columns, as databases before amavisd
     REQUIRE(keep(*store, make_record("we\"ird\\,{}\xff@x.org")));
     CHECK(server().query(database, "SELECT email FROM maddr ORDER BY 1") ==
           std::vector<std::string>{"user@example.com", "we\"ird\\,{}?@x.org"});
-}
-
-TEST_CASE("PostgreSQL: finish brings a message to its final state, remembered records are written in the background") {
-    if (!PgServer::is_wanted()) return;
-    const auto database = new_database();
-    const auto store = open({server().url(database)});
-    auto record = make_record();
-    record.content = '\0';
-    REQUIRE(keep(*store, record));
-    CHECK(count(database, "msgs WHERE content IS NULL") == "1");
-    record.content = 'C';
-    record.dsn_sent = 'q';
-    record.recipients[0].disposition = 'P';
-    record.recipients[0].response = "250 2.0.0 Ok";
-    REQUIRE(run<Done>([&] { return store->finish(record, Deadline::in(30s)); }));
-    CHECK(server().query(database, "SELECT m.content, dsn_sent, ds, smtp_resp FROM msgs m JOIN msgrcpt USING (mail_id)") ==
-          std::vector<std::string>{"C|q|P|250 2.0.0 Ok"});
-    CHECK(run<Done>([&] { return store->finish(make_record(), Deadline::in(30s)); }).error().is(Errc::not_found));
-    for (int i = 0; i < 300; ++i) store->remember(make_record());
-    CHECK(run<std::size_t>([&] { return store->drain(Deadline::in(30s)); }) == 0);
-    CHECK(count(database, "msgs") == "301");
-}
-
-TEST_CASE("PostgreSQL: two stores insert the same addresses at the same time without a deadlock") {
-    if (!PgServer::is_wanted()) return;
-    const auto database = new_database();
-    const auto first = open({server().url(database)}), second = open({server().url(database)});
-    const auto work = [&](RecordStore& store, bool backwards, std::vector<Done>& answers) {
-        std::vector<mail::MessageRecord> records;
-        for (int i = 0; i < 600; ++i)
-            records.push_back(make_record(fmt::format("s{}@x.org", backwards ? 599 - i : i), fmt::format("r{}@x.org", i % 50)));
-        answers = keep_all(store, records);
-    };
-    std::vector<Done> one, two;
-    std::thread other([&] { work(*second, true, two); });
-    work(*first, false, one);
-    other.join();
-    for (const auto& answer : one) CHECK(answer);
-    for (const auto& answer : two) CHECK(answer);
-    CHECK(count(database, "msgs") == "1200");
-    CHECK(count(database, "maddr") == "650");
 }
 
 TEST_CASE("PostgreSQL: a session being set up holds locks of one table at a time, so that ALTER TABLE beside it is no deadlock") {
@@ -373,21 +306,6 @@ TEST_CASE("PostgreSQL: the server is stopped and started again under load") {
     CHECK(server().query(database,
                          "SELECT count(*) FROM msgs LEFT JOIN msgrcpt USING (partition_tag, mail_id) WHERE rid IS NULL") ==
           std::vector<std::string>{"0"});
-}
-
-TEST_CASE("PostgreSQL: a short restart goes unnoticed by whoever waits") {
-    if (!PgServer::is_wanted()) return;
-    const Captured captured;
-    const auto database = new_database();
-    const auto store = open({server().url(database)});
-    REQUIRE(keep(*store, make_record()));
-    server().stop();
-    Done done;
-    std::thread caller([&] { done = keep(*store, make_record()); });
-    server().start();
-    caller.join();
-    INFO((done ? "" : done.error().detail));
-    CHECK(done);
 }
 
 TEST_CASE("PostgreSQL: a server that hangs is given up at the caller's deadline, and a stop does not wait for it") {

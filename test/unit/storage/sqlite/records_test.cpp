@@ -53,13 +53,6 @@ std::vector<std::string> query(const std::string& file, const char* sql, int col
     return rows;
 }
 
-std::string every_byte() {
-    std::string text;
-    for (int round = 0; round < 200; ++round)
-        for (int byte = 0; byte < 256; ++byte) text += static_cast<char>(byte);
-    return text;
-}
-
 // Warnings of a test are expected, and looked at
 struct Captured {
     Captured() { log::capture(true); }
@@ -93,40 +86,6 @@ TEST_CASE("SQLite: a new file gets the schema, and rows are as documented") {
             "SELECT rseqnum, (SELECT email FROM maddr WHERE id=rid), is_local, content, ds, rs, bl, wl, bspam_level, smtp_resp FROM msgrcpt ORDER BY 1",
             10) == std::vector<std::string>{"1|user@example.com|Y|S|D| |N|N|7.25|250 2.7.0 Ok, discarded, id=12345-01 - spam",
                                             "2|other@example.com|Y|S|D| |N|N|7.25|250 2.7.0 Ok, discarded, id=12345-01 - spam"});
-}
-
-TEST_CASE("SQLite: quarantined bytes come back, in chunks of 16384") {
-    const Folder folder;
-    const auto store = open(folder.file());
-    const auto record = make_record();
-    const auto text = every_byte();
-    REQUIRE(keep(*store, record, mail::QuarantineCopy{"X-Quarantine-ID: <x>\n", make_spool(text + "\r\nend")}));
-    const auto read = run<Result<std::string>>([&] { return store->read_quarantine(record.mail_id, 0, Deadline::in(30s)); });
-    REQUIRE(read);
-    CHECK(*read == "X-Quarantine-ID: <x>\n" + text + "\nend");
-    const auto sizes = query(folder.file(), "SELECT chunk_ind, length(mail_text) FROM quarantine ORDER BY 1", 2);
-    REQUIRE(sizes.size() == 4);
-    CHECK(sizes[0] == "1|16384");
-    CHECK(sizes[3] == "4|" + std::to_string(read->size() - 3 * chunk_size));
-    CHECK(run<Result<std::string>>([&] { return store->read_quarantine(mail::MailId("nothere"), 0, Deadline::in(30s)); })
-              .error()
-              .is(Errc::not_found));
-}
-
-TEST_CASE("SQLite: of many messages in one commit only the guilty fails") {
-    const Folder folder;
-    const auto store = open(folder.file());
-    std::vector<mail::MessageRecord> records;
-    for (int i = 0; i < 50; ++i) records.push_back(make_record());
-    records[20].mail_id = records[3].mail_id;
-    const auto answers = keep_all(*store, records);
-    for (std::size_t i = 0; i < answers.size(); ++i) {
-        INFO(i);
-        CHECK(answers[i].has_value() == (i != 20));
-    }
-    CHECK(answers[20].error().is(Errc::conflict));
-    CHECK(query(folder.file(), "SELECT count(*) FROM msgs", 1) == std::vector<std::string>{"49"});
-    CHECK(query(folder.file(), "SELECT count(*) FROM maddr", 1) == std::vector<std::string>{"2"});
 }
 
 namespace {
@@ -213,33 +172,6 @@ TEST_CASE("SQLite: trouble that only closing the file everywhere mends ends the 
     CHECK_FALSE((*three)->is_stale());
 }
 
-TEST_CASE("SQLite: finish brings a message to its final state") {
-    const Folder folder;
-    const auto store = open(folder.file());
-    auto record = make_record();
-    record.content = '\0';
-    record.recipients[0].disposition = '?';
-    REQUIRE(keep(*store, record));
-    CHECK(query(folder.file(), "SELECT count(*) FROM msgs WHERE content IS NULL", 1) == std::vector<std::string>{"1"});
-    record.content = 'C';
-    record.dsn_sent = 'q';
-    record.recipients[0].disposition = 'P';
-    record.recipients[0].response = "250 2.0.0 Ok";
-    REQUIRE(run<Done>([&] { return store->finish(record, Deadline::in(30s)); }));
-    CHECK(query(folder.file(), "SELECT m.content, dsn_sent, ds, smtp_resp FROM msgs m JOIN msgrcpt USING (mail_id)", 4) ==
-          std::vector<std::string>{"C|q|P|250 2.0.0 Ok"});
-    CHECK(run<Done>([&] { return store->finish(make_record(), Deadline::in(30s)); }).error().is(Errc::not_found));
-}
-
-TEST_CASE("SQLite: remembered records are written in the background, drain waits for them") {
-    const Folder folder;
-    const auto store = open(folder.file());
-    for (int i = 0; i < 300; ++i) store->remember(make_record());
-    CHECK(run<std::size_t>([&] { return store->drain(Deadline::in(30s)); }) == 0);
-    CHECK(store->remembered() == 0);
-    CHECK(query(folder.file(), "SELECT count(*) FROM msgs", 1) == std::vector<std::string>{"300"});
-}
-
 TEST_CASE("SQLite: another process holds the lock, and the message is written when it lets go") {
     const Captured captured;
     const Folder folder;
@@ -299,25 +231,6 @@ TEST_CASE("SQLite: hostile texts are stored") {
     auto record = make_record(std::string("a\0\xff\"'--@x.org", 13), "\xf0\x9f\x98\x80@example.com");
     record.subject = "\xf0\x9f\x98\x80 \xd8\x64 '; DROP TABLE msgs; --";
     CHECK(keep(*store, record));
-}
-
-TEST_CASE("SQLite: a store that is destroyed tells whoever still waits, and logs what it remembered") {
-    const Captured captured;
-    const Folder folder;
-    auto store = open(folder.path + "/sub/t.db");
-    const auto record = make_record();
-    store->remember(record);
-    asio::io_context loop(1);
-    Done answer;
-    asio::co_spawn(loop, store->keep(make_record(), {}, Deadline::in(30s)),
-                   [&](const std::exception_ptr&, Done done) { answer = std::move(done); });
-    loop.poll();
-    store.reset();
-    loop.run();
-    REQUIRE_FALSE(answer);
-    CHECK(answer.error().is(Errc::stopping));
-    CHECK_THAT(fmt::format("{}", fmt::join(log::captured(), "\n")),
-               Catch::Contains("shutting down") && Catch::Contains(record.mail_id.get()));
 }
 
 TEST_CASE("SQLite: whatever a trigger refuses of an address or a text, the message is stored, and it is told of once") {
