@@ -7,6 +7,7 @@
 #include "storage/no_room.h"
 #include "storage/sqlite/answer.h"
 #include "storage/sqlite/catalogue.h"
+#include "storage/sqlite/prepared.h"
 #include "storage/sqlite/reader_thread.h"
 #include "storage/sqlite/sql_dialect.h"
 
@@ -84,12 +85,9 @@ private:
 
     Done look_at(Database& database) {
         database_ = &database;
-        auto any = database.prepare("SELECT count(*) FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'");
-        if (!any) return std::unexpected(std::move(any.error()));
-        if (const auto row = any->step(); !row) return std::unexpected(row.error());
-        const bool is_empty = any->integer(0) == 0;
-        any->reset();
-        if (is_empty)  // quite new: whoever comes first makes the tables
+        const auto has_any = has_table(database, "");
+        if (!has_any) return std::unexpected(has_any.error());
+        if (!*has_any)  // quite new: whoever comes first makes the tables
             if (auto installed = install_steps(database, database.shown()); !installed)
                 return std::unexpected(std::move(installed.error()));
         auto catalogue = catalogue_of(database);
