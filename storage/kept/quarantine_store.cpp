@@ -28,7 +28,6 @@ public:
     Task<Result<StateNow>> change_state(StateChange change, Deadline deadline) override;
     Task<Done> remove(MessageKey message, Deadline deadline) override;
     Task<Result<QuarantineStats>> stats(std::int64_t since, std::int64_t until, Deadline deadline) override;
-    std::string health() const override { return "quarantine: " + runner_->health(); }
 
 private:
     Task<Result<std::vector<std::int64_t>>> ids_of(std::string address, Deadline deadline);

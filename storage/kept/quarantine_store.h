@@ -121,7 +121,6 @@ public:
     // expires. Errc::not_found: there is no such message.
     virtual Task<Done> remove(MessageKey message, Deadline deadline) = 0;
     virtual Task<Result<QuarantineStats>> stats(std::int64_t since, std::int64_t until, Deadline deadline) = 0;
-    virtual std::string health() const = 0;
 };
 
 struct QuarantineStoreOptions {

@@ -23,7 +23,6 @@ public:
     virtual ~SqlRunner() = default;
     // run - the answer to each statement; all of them are one transaction. May be done again after a lost connection.
     virtual Task<Result<std::vector<SqlAnswer>>> run(Make make, Deadline deadline) = 0;
-    virtual std::string health() const = 0;
 };
 
 // check_quarantine - a Fault that says what is missing and what to do when the tables cannot be a quarantine

@@ -25,7 +25,6 @@ public:
         : store_(std::move(store)), cache_(std::move(cache)) {}
 
     Done ready() const override { return store_->ready(); }
-    std::string health() const override { return store_->health(); }
     void forget() override { cache_->clear(); }
 
     Task<Result<LookupAnswer>> look_up(LookupRequest request, Deadline deadline) override {

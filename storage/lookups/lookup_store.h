@@ -48,7 +48,6 @@ public:
     virtual Task<Result<LookupAnswer>> look_up(LookupRequest request, Deadline deadline) = 0;
     // forget - drops whatever is kept across messages (SIGHUP)
     virtual void forget() = 0;
-    virtual std::string health() const = 0;
 };
 
 struct LookupOptions {
@@ -91,7 +90,6 @@ public:
     // knows_original - whether mail with that Message-ID, of one of these recipients or originating, was handed over.
     // Nothing when these tables cannot tell, because they have no column msgs.message_id. Uses msgs_idx_mess_id.
     virtual Task<Result<std::optional<bool>>> knows_original(OriginalQuestion question, Deadline deadline) = 0;
-    virtual std::string health() const = 0;
 };
 Result<std::shared_ptr<PenPalStore>> open_pen_pals(std::vector<Dsn> dsns, LookupOptions options);
 

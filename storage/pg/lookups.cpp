@@ -251,7 +251,6 @@ public:
     ~Lookups() override { questions_.stop(); }
 
     Done ready() const override { return questions_.health().ready(); }
-    std::string health() const override { return "lookups: " + questions_.health().text(); }
     void forget() override {}
 
     Task<Result<LookupAnswer>> look_up(LookupRequest request, Deadline deadline) override {

@@ -154,7 +154,6 @@ public:
         if (answer) co_return std::move(*answer);
         co_return fail(Errc::timeout, "no answer to the question about a bounce: " + questions_.health().text());
     }
-    std::string health() const override { return "pen pals: " + questions_.health().text(); }
 
 private:
     Task<Done> set_up(Connection& connection) override {

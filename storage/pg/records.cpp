@@ -60,7 +60,7 @@ public:
     InHand(const InHand&) = delete;
     InHand& operator=(const InHand&) = delete;
     const Jobs& jobs() const { return jobs_; }
-    void finish(const std::shared_ptr<Job>& job, Job::Answer answer) {
+    void finish(const std::shared_ptr<Job>& job, Done answer) {
         queue_->finish(*job, std::move(answer));
         std::erase(jobs_, job);
     }
@@ -116,7 +116,6 @@ private:
 
     Task<Done> set_up(Connection& connection) override;
     Task<Pool::Outcome> run(Connection& connection) override;
-    Task<Pool::Outcome> read(Connection& connection, InHand& hand);
     Task<Pool::Outcome> write(Connection& connection, InHand& hand);
     Task<Pool::Outcome> write_group(Connection& connection, InHand& hand, Jobs group, std::deque<Jobs>& more);
     Pool::Outcome give_up(InHand& hand, const Fault& why);
@@ -169,7 +168,6 @@ Task<Pool::Outcome> Records::run(Connection& connection) {
     const bool may_remember = Deadline::Clock::now() >= remember_after_;
     InHand hand(queue_, queue_->take(batch_messages, batch_bytes, may_remember ? SIZE_MAX : 0));
     if (hand.jobs().empty()) co_return Pool::Outcome::done;
-    if (hand.jobs().front()->kind == Job::Kind::read) co_return co_await read(connection, hand);
     co_return co_await write(connection, hand);
 }
 
@@ -192,29 +190,6 @@ Task<Result<std::vector<std::string>>> Records::select(Connection& connection, c
     for (int row = 0; row < PQntuples(reply->get()); ++row)
         found.emplace_back(PQgetvalue(reply->get(), row, 0), static_cast<std::size_t>(PQgetlength(reply->get(), row, 0)));
     co_return found;
-}
-
-Task<Pool::Outcome> Records::read(Connection& connection, InHand& hand) {
-    const auto job = hand.jobs().front();
-    const MessageRows rows = make_rows(job->record, session_of(connection).dialect.text);
-    auto chunks = co_await select(connection, session_of(connection).statements.select_chunks, rows);
-    if (!chunks && (connection.is_lost() || !job->was_refused)) {  // it is tried again, with the tables as they are now
-        job->was_refused = !connection.is_lost();
-        co_return Pool::Outcome::reconnect;
-    }
-    if (!chunks) {
-        hand.finish(job, std::unexpected(chunks.error()));
-        co_return Pool::Outcome::reconnect;
-    }
-    if (chunks->empty()) {
-        hand.finish(job, fail(Errc::not_found, fmt::format("no quarantined message with mail_id {} (partition {})", rows.mail_id,
-                                                           rows.partition_tag)));
-        co_return Pool::Outcome::done;
-    }
-    std::string text;
-    for (const auto& chunk : *chunks) text += chunk;
-    hand.finish(job, std::move(text));
-    co_return Pool::Outcome::done;
 }
 
 Task<Pool::Outcome> Records::write(Connection& connection, InHand& hand) {
@@ -394,7 +369,7 @@ Pool::Outcome Records::give_up(InHand& hand, const Fault& why) {
 
 void Records::answer(InHand& hand, const std::shared_ptr<Job>& job, Done done) {
     if (!done && job->kind == Job::Kind::remember) lose(job->record, describe(done.error()));
-    hand.finish(job, done ? Job::Answer() : std::unexpected(std::move(done.error())));
+    hand.finish(job, done ? Done() : std::unexpected(std::move(done.error())));
 }
 
 }  // namespace

@@ -59,8 +59,6 @@ public:
     }
     ~Runner() override { questions_.stop(); }
 
-    std::string health() const override { return questions_.health().text(); }
-
     Task<Result<std::vector<SqlAnswer>>> run(Make make, Deadline deadline) override {
         const auto asked = std::make_shared<Asked>(std::move(make), deadline);
         questions_.put(asked);

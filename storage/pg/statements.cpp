@@ -200,26 +200,19 @@ void add_updates(RecordStatements& all, const Dialect& dialect) {
     all.update_recipient.sql = fmt::format("UPDATE msgrcpt SET {} WHERE {} AND {}", join(sets, ", "), recipient_key, which);
 }
 
-void add_selects(RecordStatements& all, const Dialect& dialect) {
+void add_select(RecordStatements& all, const Dialect& dialect) {
     Builder secret(dialect);
     const auto secret_key = secret.key("msgs");
     all.select_secret = std::move(secret.out);
     all.select_secret.name = "tamis_select_secret";
     all.select_secret.sql = "SELECT secret_id FROM msgs WHERE " + secret_key;
-
-    Builder chunks(dialect);
-    const auto chunks_key = chunks.key("quarantine");
-    all.select_chunks = std::move(chunks.out);
-    all.select_chunks.name = "tamis_select_chunks";
-    all.select_chunks.sql =
-        fmt::format("SELECT {} FROM quarantine WHERE {} ORDER BY chunk_ind", mail_text(dialect.catalogue, ""), chunks_key);
 }
 
 }  // namespace
 
 std::vector<const Statement*> RecordStatements::all() const {
     return {&insert_addresses, &insert_message,   &insert_recipient, &insert_chunk,
-            &update_message,   &update_recipient, &select_secret,    &select_chunks};
+            &update_message,   &update_recipient, &select_secret};
 }
 
 RecordStatements record_statements(const Dialect& dialect) {
@@ -227,7 +220,7 @@ RecordStatements record_statements(const Dialect& dialect) {
     add_addresses(all, dialect);
     add_inserts(all, dialect);
     add_updates(all, dialect);
-    add_selects(all, dialect);
+    add_select(all, dialect);
     return all;
 }
 

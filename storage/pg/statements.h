@@ -41,7 +41,7 @@ struct RecordStatements {
     Statement insert_chunk;
     bool chunk_has_flag = false;
     Statement update_message, update_recipient;
-    Statement select_secret, select_chunks;
+    Statement select_secret;
     std::vector<const Statement*> all() const;
 };
 

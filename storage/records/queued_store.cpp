@@ -36,13 +36,8 @@ std::shared_ptr<Job> make_job(Job::Kind kind, mail::MessageRecord record, Deadli
     job->kind = kind;
     job->record = std::move(record);
     job->deadline = deadline;
-    job->completion = std::make_shared<Completion<Job::Answer>>();
+    job->completion = std::make_shared<Completion<Done>>();
     return job;
-}
-
-Done without_text(Job::Answer answer) {
-    if (answer) return {};
-    return std::unexpected(std::move(answer.error()));
 }
 
 }  // namespace
@@ -51,7 +46,7 @@ QueuedStore::QueuedStore(std::string shown, const StoreOptions& options)
     : queue_(std::make_shared<RecordQueue>(options.remembered_limit, options.memory)),
       health_(std::make_shared<Health>(std::move(shown), options.patience)) {}
 
-Task<Job::Answer> QueuedStore::submit(std::shared_ptr<Job> job) {
+Task<Done> QueuedStore::submit(std::shared_ptr<Job> job) {
     if (auto hopeless = health_->hopeless()) co_return std::unexpected(std::move(*hopeless));
     const auto queue = queue_;
     const auto state = health_;
@@ -59,7 +54,7 @@ Task<Job::Answer> QueuedStore::submit(std::shared_ptr<Job> job) {
     queue->push(job);
     Abandon abandon(queue, job);
     wake(Urgency::now);
-    auto answer = co_await Completion<Job::Answer>::wait(job->completion, deadline);
+    auto answer = co_await Completion<Done>::wait(job->completion, deadline);
     if (answer) {
         abandon.answered();
         co_return std::move(*answer);
@@ -73,18 +68,11 @@ Task<Done> QueuedStore::keep(mail::MessageRecord record, std::optional<mail::Qua
     auto job = make_job(Job::Kind::keep, std::move(record), deadline);
     if (quarantine) job->bytes = quarantine->prefix.size() + (quarantine->spool ? quarantine->spool->size() : 0);
     job->quarantine = std::move(quarantine);
-    co_return without_text(co_await submit(std::move(job)));
+    co_return co_await submit(std::move(job));
 }
 
 Task<Done> QueuedStore::finish(mail::MessageRecord record, Deadline deadline) {
-    co_return without_text(co_await submit(make_job(Job::Kind::finish, std::move(record), deadline)));
-}
-
-Task<Result<std::string>> QueuedStore::read_quarantine(mail::MailId mail_id, std::int64_t partition_tag, Deadline deadline) {
-    mail::MessageRecord wanted;
-    wanted.mail_id = std::move(mail_id);
-    wanted.partition_tag = partition_tag;
-    co_return co_await submit(make_job(Job::Kind::read, std::move(wanted), deadline));
+    co_return co_await submit(make_job(Job::Kind::finish, std::move(record), deadline));
 }
 
 void QueuedStore::remember(mail::MessageRecord record) {
@@ -97,12 +85,6 @@ Task<std::size_t> QueuedStore::drain(Deadline deadline) {
     wake(Urgency::now);
     const auto done = co_await Completion<bool>::wait(queue->when_empty(), deadline);
     co_return done ? 0 : queue->remembered();
-}
-
-std::string QueuedStore::health() const {
-    const auto waiting = remembered();
-    return waiting == 0 ? health_->text()
-                        : fmt::format("{}; {} to be written", health_->text(), counted(waiting, "record waits", "records wait"));
 }
 
 void QueuedStore::refuse_rest() {

@@ -19,8 +19,6 @@ public:
     void remember(mail::MessageRecord record) override;
     std::size_t remembered() const override { return queue_->remembered(); }
     Task<std::size_t> drain(Deadline deadline) override;
-    Task<Result<std::string>> read_quarantine(mail::MailId mail_id, std::int64_t partition_tag, Deadline deadline) override;
-    std::string health() const override;
 
 protected:
     // Urgency - `later`: nobody waits for it, it may be collected for a moment
@@ -38,7 +36,7 @@ protected:
     const std::shared_ptr<Health> health_;
 
 private:
-    Task<Job::Answer> submit(std::shared_ptr<Job> job);
+    Task<Done> submit(std::shared_ptr<Job> job);
 };
 
 }  // namespace tamis::storage

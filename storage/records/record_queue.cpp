@@ -51,11 +51,11 @@ Jobs RecordQueue::take(std::size_t count, std::uint64_t bytes, std::size_t remem
             waiting_.pop_front();
             continue;
         }
-        if (!jobs.empty() && (taken + job->bytes > bytes || job->kind == Job::Kind::read)) return jobs;
+        if (!jobs.empty() && taken + job->bytes > bytes) return jobs;
         taken += job->bytes;
         jobs.push_back(std::move(waiting_.front()));
         waiting_.pop_front();
-        if (jobs.back()->kind == Job::Kind::read || taken > bytes) return jobs;
+        if (taken > bytes) return jobs;
     }
     for (; !to_remember_.empty() && jobs.size() < count && remembered != 0; --remembered) {
         jobs.push_back(std::move(to_remember_.front()));
@@ -72,9 +72,9 @@ void RecordQueue::put_back(Jobs jobs) {
     }
 }
 
-void RecordQueue::finish(Job& job, Job::Answer answer) {
+void RecordQueue::finish(Job& job, Done answer) {
     if (job.kind == Job::Kind::remember) one_less();
-    else Completion<Job::Answer>::set(job.completion, std::move(answer));
+    else Completion<Done>::set(job.completion, std::move(answer));
 }
 
 void RecordQueue::fail_waiting(const Fault& why) {

@@ -23,14 +23,13 @@
 namespace tamis::storage {
 
 struct Job {
-    enum class Kind { keep, finish, remember, read };
-    using Answer = Result<std::string>;  // the text for `read`, else empty
+    enum class Kind { keep, finish, remember };
 
     Kind kind = Kind::keep;
-    mail::MessageRecord record;  // `read`: only mail_id and partition_tag
+    mail::MessageRecord record;
     std::optional<mail::QuarantineCopy> quarantine;
     Deadline deadline = Deadline::never();
-    std::shared_ptr<Completion<Answer>> completion;  // null for `remember`
+    std::shared_ptr<Completion<Done>> completion;  // null for `remember`
 
     std::atomic<bool> abandoned{false};  // its caller waits no longer
 
@@ -39,7 +38,6 @@ struct Job {
 
     // only the store's thread, while the job is out of the queue
     bool uncertain = false;    // a commit was sent and its answer lost
-    bool was_refused = false;  // a `read` that the server refused: the tables may have changed
     std::uint64_t bytes = 0;   // of the quarantine copy
     Concession concession;     // what the database did not take of it
     bool was_doubted = false;  // refused in a way that may pass by itself, and tried again as it is
@@ -61,13 +59,12 @@ public:
     // abandon - its caller waits no longer: a job that was not taken yet is forgotten
     void abandon(const std::shared_ptr<Job>& job);
 
-    // take - the next jobs: at most `count`, at most `bytes` of quarantine text (or one bigger job alone; a `read` is
-    // alone, too). At most `remembered` of the remembered records fill up what is left.
+    // take - the next jobs: at most `count`, at most `bytes` of quarantine text (or one bigger job alone). At most `remembered` of the remembered records fill up what is left.
     Jobs take(std::size_t count, std::uint64_t bytes, std::size_t remembered = SIZE_MAX);
     // put_back - jobs that were not written go to the front again, in their order
     void put_back(Jobs jobs);
     // finish - tells the caller, or counts a remembered record as done
-    void finish(Job& job, Job::Answer answer);
+    void finish(Job& job, Done answer);
     // fail_waiting - everything somebody waits for; remembered records stay
     void fail_waiting(const Fault& why);
 

@@ -50,11 +50,6 @@ public:
 
     // drain - writes what is still waiting, until the deadline; returns how many were left
     virtual Task<std::size_t> drain(Deadline deadline) = 0;
-
-    // read_quarantine - the stored text of a message, chunks in order
-    virtual Task<Result<std::string>> read_quarantine(mail::MailId mail_id, std::int64_t partition_tag, Deadline deadline) = 0;
-
-    virtual std::string health() const = 0;
 };
 
 struct Dsn;  // storage/dsn.h

@@ -63,7 +63,6 @@ public:
     ~Lookups() override { reader_.stop(); }
 
     Done ready() const override { return reader_.health().ready(); }
-    std::string health() const override { return "lookups: " + reader_.health().text(); }
     void forget() override {}
 
     Task<Result<LookupAnswer>> look_up(LookupRequest request, Deadline deadline) override {

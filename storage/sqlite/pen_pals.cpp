@@ -71,7 +71,6 @@ public:
         if (answer) co_return std::move(*answer);
         co_return fail(Errc::timeout, "no answer to the question about a bounce: " + reader_.health().text());
     }
-    std::string health() const override { return "pen pals: " + reader_.health().text(); }
 
 private:
     class Asked final : public ReaderThread::Question {

@@ -77,10 +77,6 @@ private:
 
     // serve - false when the store is in trouble; the jobs are then back in the queue
     bool serve(const Jobs& jobs) {
-        if (jobs.front()->kind == Job::Kind::read) {
-            queue_->finish(*jobs.front(), writer_->read(*jobs.front()));
-            return true;
-        }
         auto written = writer_->write(jobs);
         if (!written && is_no_room(written.error())) return serve_in_parts(jobs, written.error());
         if (!written) {
@@ -97,7 +93,7 @@ private:
         for (std::size_t i = 0; i < jobs.size(); ++i) {
             const auto& answer = (*written)[i];
             if (!answer && jobs[i]->kind == Job::Kind::remember) lose(jobs[i]->record, describe(answer.error()));
-            queue_->finish(*jobs[i], answer ? Job::Answer() : std::unexpected(answer.error()));
+            queue_->finish(*jobs[i], answer ? Done() : std::unexpected(answer.error()));
         }
         return true;
     }

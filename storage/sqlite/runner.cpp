@@ -24,8 +24,6 @@ public:
     }
     ~Runner() override { reader_.stop(); }
 
-    std::string health() const override { return reader_.health().text(); }
-
     Task<Result<std::vector<SqlAnswer>>> run(Make make, Deadline deadline) override {
         const auto asked = std::make_shared<Asked>(*this, std::move(make), deadline);
         reader_.put(asked);

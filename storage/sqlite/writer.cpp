@@ -106,8 +106,7 @@ Done Writer::prepare() {
                         {{"content", "?3"}, {"quar_type", "?4"}, {"quar_loc", "?5"}, {"dsn_sent", "?6"}, {"spam_level", "?7"}}) +
                   of_message(is, "msgs")},
              {update_recipient_, update_of(is, "msgrcpt", {{"content", "?4"}, {"ds", "?5"}, {"smtp_resp", "?6"}}) +
-                                     of_message(is, "msgrcpt") + " AND " + which},
-             {select_chunks_, "SELECT mail_text FROM quarantine" + of_message(is, "quarantine") + " ORDER BY chunk_ind"}}) {
+                                     of_message(is, "msgrcpt") + " AND " + which}}) {
         auto statement = database_->prepare(row.sql);
         if (!statement) return std::unexpected(std::move(statement.error()));
         row.statement = std::make_unique<Statement>(std::move(*statement));
@@ -247,25 +246,6 @@ Done Writer::update(const MessageRows& rows) {
         if (auto done = update_recipient_->run(); !done) return done;
     }
     return {};
-}
-
-Result<std::string> Writer::read(const Job& job) {
-    const MessageRows rows = make_rows(job.record, {});
-    bind_all(*select_chunks_, {rows.partition_tag, rows.mail_id});
-    std::string text;
-    bool found = false;
-    for (;;) {
-        const auto row = select_chunks_->step();
-        if (!row) return std::unexpected(row.error());
-        if (!*row) break;
-        found = true;
-        text += select_chunks_->column(0);
-    }
-    select_chunks_->reset();
-    if (!found)
-        return fail(Errc::not_found,
-                    fmt::format("no quarantined message with mail_id {} (partition {})", rows.mail_id, rows.partition_tag));
-    return text;
 }
 
 }  // namespace tamis::storage::sqlite

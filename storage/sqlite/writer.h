@@ -1,4 +1,4 @@
-// writer - the statements of one open SQLite database: writes batches of jobs, reads quarantined mail; blocking
+// writer - the statements of one open SQLite database: writes batches of jobs; blocking
 #pragma once
 
 #include <memory>
@@ -21,7 +21,6 @@ public:
     // in smaller transactions may fit. Else one answer per job.
     Result<std::vector<Done>> write(const Jobs& jobs);
     bool is_stale() const noexcept { return database_->is_stale(); }
-    Result<std::string> read(const Job& job);
 
 private:
     explicit Writer(std::unique_ptr<Database> database) : database_(std::move(database)) {}
@@ -37,7 +36,7 @@ private:
     std::string refused_;    // why the database did not take something as it was
     bool has_said_ = false;  // that it did not
     std::unique_ptr<Statement> insert_address_, insert_message_, insert_recipient_, insert_chunk_, update_message_,
-        update_recipient_, select_chunks_;
+        update_recipient_;
 };
 
 }  // namespace tamis::storage::sqlite

@@ -45,7 +45,6 @@ public:
     Task<Result<storage::QuarantineStats>> stats(std::int64_t, std::int64_t, Deadline) override {
         co_return storage::QuarantineStats();
     }
-    std::string health() const override { return {}; }
 };
 
 }  // namespace tamis::test

@@ -17,6 +17,7 @@
 #include "base/async.h"
 #include "mail/record.h"
 #include "storage/dsn.h"
+#include "storage/kept/quarantine_store.h"
 #include "storage/records/store.h"
 
 namespace tamis::test {
@@ -82,6 +83,23 @@ T run(std::function<Task<T>()> make) {
 inline Done keep(storage::RecordStore& store, mail::MessageRecord record, std::optional<mail::QuarantineCopy> copy = {},
                  Deadline deadline = Deadline::in(30s)) {
     return run<Done>([&] { return store.keep(record, copy, deadline); });
+}
+
+// stored_copy - the quarantined text of a message in that database, chunks in order; a Fault (not_found) when there is none
+inline Result<std::string> stored_copy(const storage::Dsn& dsn, const mail::MailId& mail_id) {
+    auto store = storage::open_quarantine_store({dsn}, {});
+    if (!store) return std::unexpected(store.error());
+    std::string text;
+    for (std::int64_t after = -1;;) {
+        const auto chunks = run<Result<std::vector<storage::Chunk>>>(
+            [&] { return (*store)->read_chunks({0, mail_id.get()}, after, Deadline::in(30s)); });
+        if (!chunks) return std::unexpected(chunks.error());
+        if (chunks->empty()) break;
+        for (const auto& chunk : *chunks) text += chunk.text;
+        after = chunks->back().number;
+    }
+    if (text.empty()) return fail(Errc::not_found, "no copy of " + mail_id.get());
+    return text;
 }
 
 // keep_all - at the same time on one loop; the answers in order

@@ -55,7 +55,6 @@ public:
 
     Done ready() const override { return reader_.ready(); }
     void forget() override {}
-    std::string health() const override { return reader_.health(); }
 
     Task<Result<LookupAnswer>> look_up(LookupRequest request, Deadline deadline) override {
         if (is_custom_) co_return fail(Errc::unavailable, "storage.select_policy: no statement is understood here");

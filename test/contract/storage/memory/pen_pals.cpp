@@ -33,7 +33,6 @@ bool is_handed_over(const Database& database, const Row& message, const std::fun
 class PenPals final : public PenPalStore {
 public:
     PenPals(std::vector<Dsn> dsns, const LookupOptions& options) : reader_(std::move(dsns), options.patience) {}
-    std::string health() const override { return reader_.health(); }
 
     Task<Result<Times>> last_written(PenPalQuestion question, Deadline deadline) override {
         if (auto there = co_await reader_.reach(deadline); !there) co_return std::unexpected(std::move(there.error()));

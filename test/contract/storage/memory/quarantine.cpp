@@ -105,7 +105,6 @@ bool passes(const Database& database, const Row& row, const Recipients& recipien
 class Quarantine final : public QuarantineStore {
 public:
     Quarantine(std::vector<Dsn> dsns, const QuarantineStoreOptions& options) : reader_(std::move(dsns), options.patience) {}
-    std::string health() const override { return reader_.health(); }
 
     Task<Result<QuarantinePage>> list(QuarantineFilter filter, std::optional<PageKey> after, std::size_t limit,
                                       Deadline deadline) override {

@@ -114,16 +114,6 @@ Done update(Database& database, const MessageRows& from) {
     return {};
 }
 
-std::string read_copy(Database& database, const MessageRows& of) {
-    const Row wanted{{"partition_tag", of.partition_tag}, {"mail_id", of.mail_id}};
-    std::map<std::int64_t, std::string> chunks;
-    for (const auto& row : database.quarantine)
-        if (is_same_message(row, wanted)) chunks[number(row, "chunk_ind")] = text(row, "mail_text");
-    std::string out;
-    for (const auto& [index, chunk] : chunks) out += chunk;
-    return out;
-}
-
 class Records final : public QueuedStore {
 public:
     Records(std::vector<Dsn> dsns, const StoreOptions& options)
@@ -176,16 +166,9 @@ private:
 
     void serve(const std::shared_ptr<Job>& job) {
         const auto rows = make_rows(job->record, {});
-        if (job->kind == Job::Kind::read) {
-            const std::lock_guard lock(database_->mutex);
-            auto read = read_copy(*database_, rows);
-            queue_->finish(*job,
-                           read.empty() ? Job::Answer(fail(Errc::not_found, "no copy of " + rows.mail_id)) : std::move(read));
-            return;
-        }
         auto done = job->abandoned ? Done(fail(Errc::timeout, "nobody waits for it any more")) : write(*job, rows);
         if (!done && job->kind == Job::Kind::remember) lose(job->record, done.error().detail);
-        queue_->finish(*job, done ? Job::Answer() : std::unexpected(std::move(done.error())));
+        queue_->finish(*job, done ? Done() : std::unexpected(std::move(done.error())));
     }
 
     Done write(const Job& job, const MessageRows& rows) {

@@ -55,7 +55,7 @@ TEST_CASE("every era in every encoding: any byte of mail comes back, no text or 
     INFO((kept ? "" : kept.error().detail));
     REQUIRE(kept);
     CHECK(keep(*store, record).error().is(Errc::conflict));
-    const auto back = run<Result<std::string>>([&] { return store->read_quarantine(record.mail_id, 0, Deadline::in(30s)); });
+    const auto back = stored_copy(*parse_dsn(pg_server().url(database)), record.mail_id);
     REQUIRE(back);
     CHECK((*back == text));  // without printing both
     record.content = 'S';
@@ -136,8 +136,11 @@ TEST_CASE("columns that are missing, narrow, of another type, or somebody's own"
     if (row.fault.empty()) {
         REQUIRE(kept);
         REQUIRE(keep(*store, nasty_record()));
-        CHECK(run<Result<std::string>>([&] { return store->read_quarantine(record.mail_id, 0, Deadline::in(30s)); }).value() ==
-              "X: y\n" + nasty_text());
+        // its own words: the quarantine's store needs more of the tables
+        std::string hex;
+        for (const char octet : "X: y\n" + nasty_text()) hex += fmt::format("{:02x}", static_cast<unsigned char>(octet));
+        CHECK(query(database, "SELECT encode(string_agg(mail_text, ''::bytea ORDER BY chunk_ind), 'hex') FROM quarantine") ==
+              std::vector<std::string>{hex});
     } else {
         REQUIRE_FALSE(kept);
         CHECK_THAT(kept.error().detail, Catch::Contains(row.fault));
@@ -155,8 +158,7 @@ TEST_CASE("tables that change under a running store are looked at again, and no 
     const auto kept = keep(*store, record, mail::QuarantineCopy{"X: y\n", make_spool(nasty_text())});
     INFO((kept ? "" : kept.error().detail));
     REQUIRE(kept);
-    CHECK(run<Result<std::string>>([&] { return store->read_quarantine(record.mail_id, 0, Deadline::in(30s)); }).value() ==
-          "X: y\n" + nasty_text());
+    CHECK(stored_copy(*parse_dsn(pg_server().url(database)), record.mail_id).value() == "X: y\n" + nasty_text());
 }
 
 TEST_CASE("lookups: an SQL_ASCII database gives texts that are no UTF-8, and is asked for addresses that are none") {
