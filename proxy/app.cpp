@@ -104,6 +104,40 @@ Done open_lookups(Services& services, const config::Settings& settings) {
     return {};
 }
 
+Done open_records(Services& services, const config::Settings& settings) {
+    if (settings.storage_dsns.empty()) return {};
+    storage::StoreOptions options;
+    options.connections = static_cast<std::size_t>(settings.storage.connections);
+    options.remembered_limit = static_cast<std::size_t>(settings.storage.remembered);
+    options.patience = settings.storage.wait;
+    options.state_dir = settings.server.state_dir;
+    options.memory = &services.memory;
+    auto store = storage::open_record_store(settings.storage_dsns, options);
+    if (!store) return std::unexpected(store.error());
+    services.records = std::move(*store);
+    return {};
+}
+
+// open_quarantine - for whoever asks over AM.PDP
+Done open_quarantine(Services& services, const config::Settings& settings) {
+    services.copies = std::make_unique<quarantine::CopyReader>(services.snapshot()->spool, services.memory);
+    if (settings.storage_dsns.empty()) return {};
+    auto store = storage::open_quarantine_store(settings.storage_dsns, {.connections = 2, .patience = settings.storage.wait});
+    if (!store) return std::unexpected(store.error());
+    services.quarantine = std::move(*store);
+    return {};
+}
+
+// open_stores - everything that is asked or written while mail is processed; a database that is away is none of its Faults
+Done open_stores(Services& services, const config::Settings& settings, bool serves_control) {
+    if (auto opened = open_records(services, settings); !opened) return opened;
+    if (auto done = services.delivered.open(settings.server.state_dir + "/delivered"); !done)
+        log::warning({}, "what is being delivered is remembered in memory only, a kill can double messages: {}",
+                     describe(done.error()));
+    if (auto opened = open_lookups(services, settings); !opened) return opened;
+    return serves_control ? open_quarantine(services, settings) : Done{};
+}
+
 }  // namespace
 
 App::App(std::shared_ptr<const config::Settings> settings) : impl_(std::make_unique<Impl>()) {
@@ -137,6 +171,8 @@ Result<std::vector<ListeningSocket>> App::Impl::listen(const std::vector<std::st
     return out;
 }
 
+// start - the order is that of rights: root opens what only root may (privileged ports, files where nobody else can put a link),
+// then gives its rights away for good, and only then are threads, decoder processes and connections made.
 Done App::start(Problems& problems, TakeOver take_over) {
     auto& in = *impl_;
     const auto& settings = *in.settings;
@@ -173,30 +209,7 @@ Done App::start(Problems& problems, TakeOver take_over) {
     auto snapshot = config::make_snapshot(in.settings, problems, in.services->spawner.get());
     if (!snapshot) return fail(Errc::bad_input, "the configuration has problems");
     in.services->swap(std::move(snapshot));
-    if (!settings.storage_dsns.empty()) {
-        storage::StoreOptions options;
-        options.connections = static_cast<std::size_t>(settings.storage.connections);
-        options.remembered_limit = static_cast<std::size_t>(settings.storage.remembered);
-        options.patience = settings.storage.wait;
-        options.state_dir = settings.server.state_dir;
-        options.memory = &in.services->memory;
-        auto store = storage::open_record_store(settings.storage_dsns, options);
-        if (!store) return std::unexpected(store.error());
-        in.services->records = std::move(*store);
-    }
-    if (auto done = in.services->delivered.open(settings.server.state_dir + "/delivered"); !done)
-        log::warning({}, "what is being delivered is remembered in memory only, a kill can double messages: {}",
-                     describe(done.error()));
-    if (auto opened = open_lookups(*in.services, settings); !opened) return opened;
-    if (!in.control_listeners.empty()) {
-        in.services->copies = std::make_unique<quarantine::CopyReader>(in.services->snapshot()->spool, in.services->memory);
-        if (!settings.storage_dsns.empty()) {
-            auto store =
-                storage::open_quarantine_store(settings.storage_dsns, {.connections = 2, .patience = settings.storage.wait});
-            if (!store) return std::unexpected(store.error());
-            in.services->quarantine = std::move(*store);
-        }
-    }
+    if (auto opened = open_stores(*in.services, settings, !in.control_listeners.empty()); !opened) return opened;
     auto reinject = config::reinject_options(settings);
     if (!reinject) return std::unexpected(reinject.error());
     const std::size_t count = settings.server.threads != 0 ? static_cast<std::size_t>(settings.server.threads)

@@ -221,18 +221,75 @@ Task<void> Session::talk() {
     }
 }
 
+// Receiving - a message on its way into the spool
+struct Session::Receiving {
+    Receiving(const config::Snapshot& snapshot, Slots& memory, Slots::Units units, mail::LogId id)
+        : log_id(std::move(id)),
+          spool(snapshot.spool, memory, std::move(units)),
+          receiver(snapshot.settings->limits.message_size.count, [this](std::string_view bytes) {
+              digest.feed(bytes);
+              return spool.append(bytes);
+          }) {}
+    mail::LogId log_id;
+    deliver::SpoolWriter spool;
+    BodyDigest digest;
+    DataReceiver receiver;
+};
+
+// receive - step 3: to the real end of the data, also of a message that is refused then: its rest must never be taken for
+// commands. Memory is taken as the message grows; when there is none, reading goes on and the message fails at its end. A Fault:
+// the connection is lost or idle.
+Task<Done> Session::receive(Receiving& into) {
+    auto& receiver = into.receiver;
+    Slots::Units buffer_memory;
+    input_.set_capacity(std::max(message_capacity, command_capacity()));
+    while (!receiver.finished()) {
+        if (input_.unread().empty()) {
+            auto got = co_await input_.fill(*stream_, command_deadline());
+            if (!got) co_return std::unexpected(std::move(got.error()));
+        }
+        if (auto room = co_await into.spool.make_room(input_.unread().size(), command_deadline()); !room)
+            log::error(into.log_id.get(), "waited for memory in vain: {} of {} octets of limits.memory are in use",
+                       services_.memory.used(), services_.memory.limit());  // read on to its end: append() fails
+        input_.consume(receiver.feed(input_.unread()));
+        if (receiver.size() > message_capacity && buffer_memory.amount() == 0) {
+            buffer_memory = services_.memory.try_take(data_capacity);
+            if (buffer_memory.amount() != 0) input_.set_capacity(data_capacity);
+        }
+    }
+    input_.set_capacity(command_capacity());
+    co_return Done{};
+}
+
+// received - the message, sealed; or the reply that refuses it
+std::expected<mail::Message, Reply> Session::received(Receiving& from, const mail::Envelope& envelope) const {
+    const auto& receiver = from.receiver;
+    const auto limit = snapshot_->settings->limits.message_size.count;
+    if (receiver.too_big()) {
+        log::notice(from.log_id.get(), "Blocked OVERSIZED, {} -> {}, size: {}, limit: {}", mail::smtp_form(envelope.sender),
+                    counted(envelope.recipients.size(), "recipient"), receiver.size(), limit);
+        return std::unexpected(
+            reply(552, "5.3.4", fmt::format("Message size ({} B) exceeds size limit of {} B", receiver.size(), limit)));
+    }
+    auto sealed = receiver.sink_failed() ? Result<std::shared_ptr<const mail::SealedSpool>>(std::unexpected(from.spool.fault()))
+                                         : from.spool.seal();
+    if (!sealed) {
+        log::error(from.log_id.get(), "message of {} cannot be stored: {}", counted(receiver.size(), "octet"),
+                   describe(sealed.error()));
+        return std::unexpected(reply(452, "4.3.1", fmt::format("Insufficient system storage, id={}", from.log_id.get())));
+    }
+    return received_message(
+        {std::move(*sealed), receiver.size(), receiver.has_8bit(), receiver.normalised(), receiver.removed(), from.digest.hex()},
+        from.log_id);
+}
+
 // receive_and_answer - steps 3 to 10; false: the connection is of no more use
 Task<bool> Session::receive_and_answer() {
-    const auto& settings = *snapshot_->settings;
+    const bool lmtp = dialog_.is_lmtp();
     ReceivedMail job;
     job.snapshot = snapshot_;
-    job.per_recipient_replies = dialog_.is_lmtp();
-    const bool lmtp = dialog_.is_lmtp();
+    job.per_recipient_replies = lmtp;
     job.envelope = dialog_.take_envelope();
-    const std::size_t count = lmtp ? job.envelope.recipients.size() : 1;
-    const auto say = [&](const Reply& text) {
-        for (std::size_t i = 0; i < count; ++i) output_ += text.wire();
-    };
     ++transaction_;
     const auto log_id = mail::log_id_of(connection_, transaction_);
 
@@ -247,65 +304,26 @@ Task<bool> Session::receive_and_answer() {
     auto sent = co_await send(std::exchange(output_, {}));
     if (!sent) co_return false;
 
-    deliver::SpoolWriter spool(snapshot_->spool, services_.memory, std::move(*units));
-    BodyDigest digest;
-    DataReceiver receiver(settings.limits.message_size.count, [&](std::string_view bytes) {
-        digest.feed(bytes);
-        return spool.append(bytes);
-    });
-    Slots::Units buffer_memory;
-    input_.set_capacity(std::max(message_capacity, command_capacity()));
-    while (!receiver.finished()) {
-        if (input_.unread().empty()) {
-            auto got = co_await input_.fill(*stream_, command_deadline());
-            if (!got) {
-                log::info(log_id.get(), "{} -> {}: connection lost or idle while receiving data, nothing was processed: {}",
-                          mail::smtp_form(job.envelope.sender), counted(job.envelope.recipients.size(), "recipient"),
-                          describe(got.error()));
-                if (got.error().is(Errc::timeout))
-                    output_ = reply(421, "4.4.2", "Error: timeout in DATA, closing channel").wire();
-                co_return false;
-            }
+    {  // what receiving needs is given back before the message is processed
+        Receiving receiving(*snapshot_, services_.memory, std::move(*units), log_id);
+        if (auto done = co_await receive(receiving); !done) {
+            log::info(log_id.get(), "{} -> {}: connection lost or idle while receiving data, nothing was processed: {}",
+                      mail::smtp_form(job.envelope.sender), counted(job.envelope.recipients.size(), "recipient"),
+                      describe(done.error()));
+            if (done.error().is(Errc::timeout)) output_ = reply(421, "4.4.2", "Error: timeout in DATA, closing channel").wire();
+            co_return false;
         }
-        if (auto room = co_await spool.make_room(input_.unread().size(), command_deadline()); !room)
-            log::error(log_id.get(), "waited for memory in vain: {} of {} octets of limits.memory are in use",
-                       services_.memory.used(), services_.memory.limit());  // read on to its end: append() fails
-        input_.consume(receiver.feed(input_.unread()));
-        if (receiver.size() > message_capacity && buffer_memory.amount() == 0) {
-            buffer_memory = services_.memory.try_take(data_capacity);
-            if (buffer_memory.amount() != 0) input_.set_capacity(data_capacity);
+        job.received_end = std::chrono::steady_clock::now();
+        auto message = received(receiving, job.envelope);
+        if (!message) {
+            for (std::size_t i = 0; i < (lmtp ? job.envelope.recipients.size() : 1); ++i) output_ += message.error().wire();
+            co_return true;
         }
+        job.message = std::move(*message);
     }
-    input_.set_capacity(command_capacity());
-    buffer_memory.release();
-    job.received_end = std::chrono::steady_clock::now();
-    if (receiver.too_big()) {
-        log::notice(log_id.get(), "Blocked OVERSIZED, {} -> {}, size: {}, limit: {}", mail::smtp_form(job.envelope.sender),
-                    counted(job.envelope.recipients.size(), "recipient"), receiver.size(), settings.limits.message_size.count);
-        say(reply(
-            552, "5.3.4",
-            fmt::format("Message size ({} B) exceeds size limit of {} B", receiver.size(), settings.limits.message_size.count)));
-        co_return true;
-    }
-    if (receiver.sink_failed()) {
-        log::error(log_id.get(), "message of {} cannot be stored: {}", counted(receiver.size(), "octet"),
-                   describe(spool.fault()));
-        say(reply(452, "4.3.1", fmt::format("Insufficient system storage, id={}", log_id.get())));
-        co_return true;
-    }
-    auto sealed = spool.seal();
-    if (!sealed) {
-        log::error(log_id.get(), "message of {} cannot be stored: {}", counted(receiver.size(), "octet"),
-                   describe(sealed.error()));
-        say(reply(452, "4.3.1", fmt::format("Insufficient system storage, id={}", log_id.get())));
-        co_return true;
-    }
-    job.message = received_message(
-        {std::move(*sealed), receiver.size(), receiver.has_8bit(), receiver.normalised(), receiver.removed(), digest.hex()},
-        log_id);
     job.client_is_gone = [this] { return input_.unread().empty() && stream_->is_closed_by_peer(); };
 
-    auto answer = co_await pipeline_.process(job, Deadline::in(settings.limits.message));
+    auto answer = co_await pipeline_.process(job, Deadline::in(snapshot_->settings->limits.message));
     const bool gone = stream_->is_closed_by_peer();
     for (const auto& text : answer.replies) output_ += text.wire();
     sent = co_await send(std::exchange(output_, {}));

@@ -4,6 +4,7 @@
 // the client gets a 421 or a closed connection and the daemon goes on.
 #pragma once
 
+#include <expected>
 #include <memory>
 #include <string>
 
@@ -37,6 +38,9 @@ public:
 
 private:
     Task<void> talk();
+    struct Receiving;
+    Task<Done> receive(Receiving& into);
+    std::expected<mail::Message, Reply> received(Receiving& from, const mail::Envelope& envelope) const;
     Task<bool> receive_and_answer();
     Task<Done> send(const std::string& text);
     Task<Result<std::string_view>> next_line();

@@ -124,6 +124,8 @@ private:
     Task<Result<std::vector<std::string>>> select(Connection& connection, const Statement& statement, const MessageRows& rows);
     void answer(InHand& hand, const std::shared_ptr<Job>& job, Done done);
 
+    Task<Attempt> try_group(Connection& connection, RecordSession& session, const Jobs& group);
+    void committed(Connection& connection, InHand& hand, const Jobs& group, const Attempt& attempt);
     bool concedes(Job& job, RecordSession& session, const Attempt& attempt);
     void note_concession(const Jobs& group, RecordSession& session);
     Pool::Outcome put_off(InHand& hand, const Jobs& group, const Fault& why, std::deque<Jobs>& more);
@@ -211,6 +213,46 @@ Task<Pool::Outcome> Records::write(Connection& connection, InHand& hand) {
     co_return Pool::Outcome::done;
 }
 
+// try_group - as one transaction; again when the server says so (a deadlock, a lost address), after a short pause by chance, so
+// that two who were in each other's way do not meet again
+Task<Attempt> Records::try_group(Connection& connection, RecordSession& session, const Jobs& group) {
+    for (int i = 0;; ++i) {
+        Transaction transaction(connection, session, group);
+        auto attempt = co_await transaction.run();
+        if (attempt.end != Attempt::End::refused || i == repeats) co_return attempt;
+        const bool is_again =
+            refusal_of(attempt.sqlstate) == Refusal::again || (has_lost_address(attempt.sqlstate) && i < address_repeats);
+        if (!is_again) co_return attempt;
+        asio::steady_timer pause(co_await asio::this_coro::executor,
+                                 std::chrono::milliseconds(std::random_device{}() % (10U << i)));
+        co_await pause.async_wait(as_result);
+    }
+}
+
+void Records::committed(Connection& connection, InHand& hand, const Jobs& group, const Attempt& attempt) {
+    RecordSession& session = session_of(connection);
+    session.has_proven = true;
+    note_concession(group, session);
+    if (std::exchange(is_full_, false)) {
+        backoff_.reset();
+        remember_after_ = {};
+        log::notice({}, "{}: there is room again", connection.dsn().named());
+    }
+    commits().add();
+    written().add(static_cast<double>(group.size()));
+    for (std::size_t i = 0; i < group.size(); ++i) {
+        const bool is_missing = std::ranges::count(attempt.not_found, i) > 0;
+        answer(hand, group[i],
+               is_missing
+                   ? Done(fail(Errc::not_found, fmt::format("no record of mail_id {} to finish", group[i]->record.mail_id.get())))
+                   : Done());
+    }
+}
+
+// write_group - one transaction for many messages, and what follows from its end. The order of the questions is the point: first
+// whether anything is known at all (a lost answer to COMMIT is asked about by mail_id, never guessed), then whether the tables
+// changed under us, then whether the data is to blame: doubted once, conceded to step by step, and only then the one guilty message
+// is taken out of its group, so that it delays nobody. Whatever is put back into `more` goes on with this connection.
 Task<Pool::Outcome> Records::write_group(Connection& connection, InHand& hand, Jobs group, std::deque<Jobs>& more) {
     RecordSession& session = session_of(connection);
     Attempt attempt;
@@ -222,17 +264,7 @@ Task<Pool::Outcome> Records::write_group(Connection& connection, InHand& hand, J
             co_return Pool::Outcome::done;
         }
     }
-    for (int i = 0;; ++i) {
-        Transaction transaction(connection, session, group);
-        attempt = co_await transaction.run();
-        if (attempt.end != Attempt::End::refused || i == repeats) break;
-        const bool is_again =
-            refusal_of(attempt.sqlstate) == Refusal::again || (has_lost_address(attempt.sqlstate) && i < address_repeats);
-        if (!is_again) break;
-        asio::steady_timer pause(co_await asio::this_coro::executor,
-                                 std::chrono::milliseconds(std::random_device{}() % (10U << i)));
-        co_await pause.async_wait(as_result);
-    }
+    attempt = co_await try_group(connection, session, group);
     const auto refusal = attempt.sqlstate.empty() ? Refusal::message : refusal_of(attempt.sqlstate);
     const bool is_refused = attempt.end == Attempt::End::refused;
     // a pooler, or a server that goes down, says so in an answer of its own: it tells no more about the commit than silence
@@ -249,21 +281,7 @@ Task<Pool::Outcome> Records::write_group(Connection& connection, InHand& hand, J
         co_return Pool::Outcome::reconnect;
     }
     if (attempt.end == Attempt::End::committed) {
-        session.has_proven = true;
-        note_concession(group, session);
-        if (std::exchange(is_full_, false)) {
-            backoff_.reset();
-            remember_after_ = {};
-            log::notice({}, "{}: there is room again", connection.dsn().named());
-        }
-        commits().add();
-        written().add(static_cast<double>(group.size()));
-        for (std::size_t i = 0; i < group.size(); ++i)
-            answer(hand, group[i],
-                   std::ranges::count(attempt.not_found, i) > 0
-                       ? Done(fail(Errc::not_found,
-                                   fmt::format("no record of mail_id {} to finish", group[i]->record.mail_id.get())))
-                       : Done());
+        committed(connection, hand, group, attempt);
         co_return Pool::Outcome::done;
     }
     if (blames_data && may_pass(attempt.sqlstate) && group.size() == 1 && !std::exchange(group.front()->was_doubted, true)) {

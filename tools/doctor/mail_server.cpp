@@ -95,31 +95,14 @@ Task<MailServer> meet(Endpoint where, deliver::NextHop::Protocol protocol, std::
     co_return out;
 }
 
-void judge_hop(const MailServer& server, const HopWishes& wishes, const deliver::Extensions* front, Report& report) {
-    if (!server.trouble.empty() && server.greeting.code == 0) {
-        if (server.is_forbidden) report.not_checked(fmt::format("{}: {}", wishes.shown, server.trouble));
-        else
-            report.problem(
-                fmt::format("{} does not answer: {}", wishes.shown, server.trouble),
-                {wishes.is_local
-                     ? "postfix start; master.cf must have the smtpd of etc/postfix/master.cf.lmtp for that port; postfix reload"
-                     : "start it, or let it be reached from this host"});
-        return;
-    }
-    if (server.greeting.code != 220 || server.hello.code != 250) {
-        const auto& reply = server.greeting.code != 220 ? server.greeting : server.hello;
-        report.problem(fmt::format("{} does not want to talk: {}", wishes.shown, reply.code == 0 ? server.trouble : said(reply)),
-                       {"see the log of the next hop"});
-        return;
-    }
-    if (!check_trust(server, wishes, report)) return;
-    if (!server.trouble.empty())
-        report.warning(fmt::format("{}: {}", wishes.shown, server.trouble), {"see the log of the next hop"});
+namespace {
+
+// check_extensions - what the next hop should offer, and what its Postfix offers to others; false when something is missing
+bool check_extensions(const deliver::Extensions& has, const HopWishes& wishes, const deliver::Extensions* front, Report& report) {
     struct Wish {
         bool has, front_has;
         std::string_view name, without;
     };
-    const auto& has = server.offered;
     const deliver::Extensions all = [] {
         deliver::Extensions every;
         every.pipelining = every.eight_bit = every.smtputf8 = every.dsn = every.size = true;
@@ -141,6 +124,33 @@ void judge_hop(const MailServer& server, const HopWishes& wishes, const deliver:
             {row.name == "SMTPUTF8" ? "postconf -e smtputf8_enable=yes; and look for smtpd_discard_ehlo_keywords in master.cf"
                                     : "look for smtpd_discard_ehlo_keywords in main.cf and in its lines of master.cf"});
     }
+    return is_good;
+}
+
+}  // namespace
+
+void judge_hop(const MailServer& server, const HopWishes& wishes, const deliver::Extensions* front, Report& report) {
+    if (!server.trouble.empty() && server.greeting.code == 0) {
+        if (server.is_forbidden) report.not_checked(fmt::format("{}: {}", wishes.shown, server.trouble));
+        else
+            report.problem(
+                fmt::format("{} does not answer: {}", wishes.shown, server.trouble),
+                {wishes.is_local
+                     ? "postfix start; master.cf must have the smtpd of etc/postfix/master.cf.lmtp for that port; postfix reload"
+                     : "start it, or let it be reached from this host"});
+        return;
+    }
+    if (server.greeting.code != 220 || server.hello.code != 250) {
+        const auto& reply = server.greeting.code != 220 ? server.greeting : server.hello;
+        report.problem(fmt::format("{} does not want to talk: {}", wishes.shown, reply.code == 0 ? server.trouble : said(reply)),
+                       {"see the log of the next hop"});
+        return;
+    }
+    if (!check_trust(server, wishes, report)) return;
+    if (!server.trouble.empty())
+        report.warning(fmt::format("{}: {}", wishes.shown, server.trouble), {"see the log of the next hop"});
+    const auto& has = server.offered;
+    bool is_good = check_extensions(has, wishes, front, report);
     if (wishes.wants_xforward && has.xforward.none()) {
         is_good = false;
         report.warning(
