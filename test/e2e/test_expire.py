@@ -46,7 +46,7 @@ class Command(Case):
         spam = [item["mail_id"] for item in quarantine_json(daemon.file, "list", "--category", "spam")["items"]]
         now = int(time.time())
         with base:
-            base.execute("update msgs set time_num=? where mail_id<>?", (now - 8 * DAY, spam[1]))
+            base.execute("update msgs set time_num=? where mail_id<>?", (now - 8 * DAY - 60, spam[1]))
             base.execute("update msgs set time_num=? where mail_id=?", (now - 91 * DAY, spam[1]))
         status, said = expire("-c", daemon.file, "--dry-run")
         self.assertEqual(status, 0, said)
