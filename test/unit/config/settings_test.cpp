@@ -62,7 +62,7 @@ TEST_CASE("a faulty file: each problem with its place") {
         Row{"[server]\nsocket_mode = \"rw\"\n", {"t.toml:2:15: server.socket_mode must be octal digits such as \"0660\""}},
         Row{"[server]\nlocal_domains = [\"*@x\"]\n",
             {"t.toml:2:18: server.local_domains: \"*@x\" can never match: there is no \"*\"; write \"x\" (that domain)"}},
-        Row{"[limits]\nscan = 900\n", {"t.toml: limits.scan is longer than limits.message: the answer would come too late"}},
+        Row{"[limits]\nscan = 900\n", {"t.toml:2:8: limits.scan is longer than limits.message: the answer would come too late"}},
         Row{"[limits]\nidle = 0\n", {"t.toml:2:8: limits.idle is 0 s; it must be from 1 to 86400 s"}},
         Row{"[limits]\nline = \"many\"\n", {"t.toml:2:8: limits.line must be a size such as 65536 or \"50 MB\", not a text"}},
         Row{"[limits]\nsession = \"8x\"\n",
