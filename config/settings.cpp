@@ -154,6 +154,13 @@ void derive_notices(Settings& settings, const ConfigTable* table, Problems& prob
     }
 }
 
+// position_in_limits - of the one of limits.scan and limits.message that the file has
+Position position_in_limits(const ConfigTable& config) {
+    const auto* limits = config.find("limits");
+    const auto* table = limits == nullptr ? nullptr : limits->table();
+    return position_of(table, table != nullptr && table->find("scan") != nullptr ? "scan" : "message");
+}
+
 void derive(Settings& settings, const ConfigTable* server, Problems& problems) {
     const auto take = [&](std::string_view key, auto parsed, auto& into) {
         if (parsed) into = std::move(*parsed);
@@ -191,7 +198,8 @@ void derive(Settings& settings, const ConfigTable* server, Problems& problems) {
     if (!is_octal_mode(settings.server.socket_mode))
         problems.add(position_of(server, "socket_mode"), "server.socket_mode must be octal digits such as \"0660\"");
     if (settings.limits.scan > settings.limits.message)
-        problems.add({}, "limits.scan is longer than limits.message: the answer would come too late");
+        problems.add(position_in_limits(settings.config),
+                     "limits.scan is longer than limits.message: the answer would come too late");
     if (settings.policy.virus_header_text.empty()) settings.policy.virus_header_text = "Tamis at " + settings.server.hostname;
     complete_site_policy(settings.policy, settings.site_policy);
     settings.extension = {settings.policy.recipient_delimiter, settings.policy.replace_existing_extension};

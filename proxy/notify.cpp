@@ -21,7 +21,7 @@ metric::Counter& notices_refused() {
 
 }  // namespace
 
-Task<Result<bool>> submit_notice(policy::Notice notice, std::string what, deliver::NextHop to, deliver::Reinjector& reinjector,
+Task<Result<bool>> submit_notice(policy::Notice notice, std::string what, deliver::NextHop to, deliver::Submitter& submitter,
                                  std::string log_id, Deadline deadline) {
     mail::Envelope envelope;
     envelope.smtputf8 = notice.smtputf8;
@@ -33,7 +33,7 @@ Task<Result<bool>> submit_notice(policy::Notice notice, std::string what, delive
     submission.text.pieces.push_back({std::move(notice.text), 0, 0});
     submission.needs_smtputf8 = notice.smtputf8;
     submission.log_id = log_id;
-    const auto results = co_await reinjector.submit(std::move(to), std::move(submission), deadline);
+    const auto results = co_await submitter.submit(std::move(to), std::move(submission), deadline);
     bool taken = true;
     for (std::size_t i = 0; i < results.size(); ++i) {
         const auto& result = results[i];
@@ -53,10 +53,10 @@ Task<Result<bool>> submit_notice(policy::Notice notice, std::string what, delive
     co_return taken;
 }
 
-Task<Done> submit_all(std::vector<policy::PeopleNotice> notices, deliver::NextHop to, deliver::Reinjector& reinjector,
+Task<Done> submit_all(std::vector<policy::PeopleNotice> notices, deliver::NextHop to, deliver::Submitter& submitter,
                       std::string log_id, Deadline deadline) {
     for (auto& one : notices) {
-        auto taken = co_await submit_notice(std::move(one.notice), fmt::format("{} notification", one.kind), to, reinjector,
+        auto taken = co_await submit_notice(std::move(one.notice), fmt::format("{} notification", one.kind), to, submitter,
                                             log_id, deadline);
         if (!taken) co_return std::unexpected(std::move(taken.error()));
     }

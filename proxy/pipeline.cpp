@@ -165,7 +165,7 @@ Task<Done> Pipeline::keep(State& state, Deadline deadline) {
     if (!state.plan.copies.empty()) {
         prefix = policy::quarantine_prefix(state.as_case(), state.shared.site);
         auto done = co_await quarantine::keep_copies(state.plan, state.envelope, state.message, prefix, options, services_.files,
-                                                     reinjector_, deadline);
+                                                     submitter_, deadline);
         if (!done) co_return done;
     }
     if (!services_.records) co_return Done{};

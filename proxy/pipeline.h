@@ -12,7 +12,7 @@
 #include "base/async.h"
 #include "base/deadline.h"
 #include "deliver/groups.h"
-#include "deliver/reinject.h"
+#include "deliver/submitter.h"
 #include "mail/envelope.h"
 #include "mail/message.h"
 #include "policy/judge.h"
@@ -20,7 +20,7 @@
 #include "proxy/services.h"
 #include "proxy/smtp/reply.h"
 #include "scanners/message_scan.h"
-#include "scanners/worker/pool.h"
+#include "scanners/worker/message_opener.h"
 
 namespace tamis::proxy {
 
@@ -47,9 +47,9 @@ struct Answer {
 
 class Pipeline {
 public:
-    // `workers` null: mail is not opened
-    Pipeline(Services& services, deliver::Reinjector& reinjector, tamis::worker::WorkerPool* workers)
-        : services_(services), reinjector_(reinjector), workers_(workers) {}
+    // `opener` null: mail is not opened
+    Pipeline(Services& services, deliver::Submitter& submitter, worker::MessageOpener* opener)
+        : services_(services), submitter_(submitter), opener_(opener) {}
 
     // process - the job must stay alive until it returns
     Task<Answer> process(ReceivedMail& job, Deadline deadline);
@@ -80,8 +80,8 @@ private:
     Answer sent_in_part(State& state, std::string_view section, const Fault& fault);
 
     Services& services_;
-    deliver::Reinjector& reinjector_;
-    tamis::worker::WorkerPool* workers_;
+    deliver::Submitter& submitter_;
+    worker::MessageOpener* opener_;
 };
 
 }  // namespace tamis::proxy

@@ -106,7 +106,7 @@ Task<bool> Pipeline::deliver_group(State& state, const deliver::DeliveryGroup& g
     };
     std::vector<deliver::SubmissionResult> results;
     if (state.job.hand_over) results = state.job.hand_over(group, state.verdicts);
-    else results = co_await reinjector_.submit(group.to, std::move(submission), deadline);
+    else results = co_await submitter_.submit(group.to, std::move(submission), deadline);
     const auto soft = policy::SoftBounce(state.shared.settings->policy.soft_bounce);
     bool is_any_temporary = false;
     for (std::size_t k = 0; k < group.members.size(); ++k) {
@@ -135,7 +135,7 @@ Task<Done> Pipeline::notify_people(State& state, Deadline deadline) {
     options.from = settings.notices.from;
     options.sender = settings.notices.sender;
     options.now = std::chrono::system_clock::now();
-    auto done = co_await submit_all(policy::people_notices(state.as_case(), options), settings.notify, reinjector_, state.log_id,
+    auto done = co_await submit_all(policy::people_notices(state.as_case(), options), settings.notify, submitter_, state.log_id,
                                     deadline);
     if (done && options.is_new_virus) services_.seen_viruses.remember(state.findings.viruses);
     co_return done;
@@ -166,7 +166,7 @@ Task<Done> Pipeline::notify(State& state, Deadline deadline) {
     if (!notice) co_return Done{};
     if (state.envelope.ret == "FULL")
         log::info(state.log_id, "RET=FULL was asked for; a notification holds the header section only, never the body");
-    auto taken = co_await submit_notice(*notice, "DSN", state.shared.settings->notify, reinjector_, state.log_id, deadline);
+    auto taken = co_await submit_notice(*notice, "DSN", state.shared.settings->notify, submitter_, state.log_id, deadline);
     if (!taken) co_return std::unexpected(std::move(taken.error()));
     // refused: nobody was told after all, and what can still be said as a reply is said as a reply
     if (!*taken) std::ranges::replace(state.notifications, NotificationKind::failed, NotificationKind::suppressed);

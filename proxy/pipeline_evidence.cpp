@@ -125,12 +125,12 @@ Task<void> Pipeline::open(State& state, Deadline deadline) {
         return !wanted.bypass_virus_checks || !wanted.bypass_banned_checks || !wanted.bypass_header_checks ||
                (looks_for_bounces && !wanted.bypass_spam_checks);
     });
-    if (workers_ == nullptr || !state.shared.settings->open.enabled || !somebody_cares) co_return;
+    if (opener_ == nullptr || !state.shared.settings->open.enabled || !somebody_cares) co_return;
     tamis::worker::OpenJob job;
     job.limits = tamis::worker::limits_of(state.shared.settings->open);
     job.extract = extract_for(state.shared.scanners);
     auto& scan = begin_scan(state);
-    state.evidence.contents = co_await workers_->open(
+    state.evidence.contents = co_await opener_->open(
         state.message.spool, job, deadline,
         [&scan, deadline](mail::ShownParts parts) { return scan.show(std::move(parts), scanners::InParts::yes, deadline); });
     const auto& contents = state.evidence.contents;

@@ -10,7 +10,6 @@
 
 #include "base/slots.h"
 #include "config/snapshot.h"
-#include "deliver/reinject.h"
 #include "proxy/delivered_journal.h"
 #include "proxy/seen_names.h"
 #include "quarantine/copy_reader.h"

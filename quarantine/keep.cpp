@@ -86,7 +86,7 @@ std::string with_crlf(std::string_view text) {
 }
 
 Task<Done> mail_copy(const PlannedCopy& copy, const mail::Envelope& envelope, const mail::Message& message,
-                     const std::string& prefix, const QuarantineOptions& options, deliver::Reinjector& reinjector,
+                     const std::string& prefix, const QuarantineOptions& options, deliver::Submitter& submitter,
                      Deadline deadline) {
     deliver::NextHop to = options.notify;
     if (!copy.target.place.empty()) {
@@ -109,7 +109,7 @@ Task<Done> mail_copy(const PlannedCopy& copy, const mail::Envelope& envelope, co
     submission.has_8bit_header = message.has_8bit_header || !is_ascii(prefix);
     submission.needs_smtputf8 = envelope.smtputf8;
     submission.log_id = message.log_id.get();
-    const auto results = co_await reinjector.submit(std::move(to), std::move(submission), deadline);
+    const auto results = co_await submitter.submit(std::move(to), std::move(submission), deadline);
     const auto& result = results.front();
     if (result.code / 100 == 2) co_return Done{};
     co_return fail(Errc::unavailable,
@@ -158,7 +158,7 @@ Result<QuarantinePlan> plan_quarantine(const mail::Envelope& envelope, const mai
 
 Task<Done> keep_copies(const QuarantinePlan& plan, const mail::Envelope& envelope, const mail::Message& message,
                        const std::string& prefix, const QuarantineOptions& options, FileKeeper& files,
-                       deliver::Reinjector& reinjector, Deadline deadline) {
+                       deliver::Submitter& submitter, Deadline deadline) {
     const auto is_last = [](const auto& copy) { return copy.target.kind == Kind::mail; };
     std::vector<const PlannedCopy*> in_order;  // what can be taken back first
     for (const auto& copy : plan.copies)
@@ -171,7 +171,7 @@ Task<Done> keep_copies(const QuarantinePlan& plan, const mail::Envelope& envelop
     for (const auto* copy : in_order) {
         Done done;
         if (is_last(*copy)) {
-            done = co_await mail_copy(*copy, envelope, message, prefix, options, reinjector, deadline);
+            done = co_await mail_copy(*copy, envelope, message, prefix, options, submitter, deadline);
         } else {
             FileCopy file = file_copy(*copy, options);
             auto full = file;

@@ -10,7 +10,7 @@
 
 #include "base/async.h"
 #include "base/deadline.h"
-#include "deliver/reinject.h"
+#include "deliver/submitter.h"
 #include "mail/envelope.h"
 #include "mail/message.h"
 #include "policy/judge.h"
@@ -55,7 +55,7 @@ Result<QuarantinePlan> plan_quarantine(const mail::Envelope& envelope, const mai
 // appended stays. The arguments must outlive it.
 Task<Done> keep_copies(const QuarantinePlan& plan, const mail::Envelope& envelope, const mail::Message& message,
                        const std::string& prefix, const QuarantineOptions& options, FileKeeper& files,
-                       deliver::Reinjector& reinjector, Deadline deadline);
+                       deliver::Submitter& submitter, Deadline deadline);
 
 // withdraw_copies - the files of a plan whose message is not answered 250 after all
 void withdraw_copies(const QuarantinePlan& plan, const QuarantineOptions& options, FileKeeper& files);

@@ -271,7 +271,7 @@ Task<void> Releaser::submit(ReleaseRequest& request, const StoredCopy& copy, Rel
         copy.has_8bit || std::ranges::any_of(submission.text.pieces, [](const auto& piece) { return !is_ascii(piece.literal); });
     submission.has_8bit_header = copy.has_8bit_header && facts.format == ReleaseFormat::resend;
     submission.log_id = "rel-" + facts.new_id;
-    auto results = co_await reinjector_->submit(std::move(to), std::move(submission), deadline);
+    auto results = co_await submitter_->submit(std::move(to), std::move(submission), deadline);
     for (std::size_t i = 0; i < ours.size() && i < results.size(); ++i) {
         auto& result = ours[i]->result;
         result.code = results[i].code;

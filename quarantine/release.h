@@ -14,7 +14,7 @@
 #include "base/async.h"
 #include "base/deadline.h"
 #include "base/result.h"
-#include "deliver/reinject.h"
+#include "deliver/submitter.h"
 #include "quarantine/copy_reader.h"
 #include "quarantine/released_message.h"
 #include "quarantine/stored_copy.h"
@@ -78,8 +78,8 @@ Result<Located> locate(const storage::QuarantineItem& item);
 class Releaser {
 public:
     // `store` may be null: only files can be released then, and nothing is recorded
-    Releaser(ReleaseOptions options, storage::QuarantineStore* store, CopyReader& copies, deliver::Reinjector* reinjector)
-        : options_(std::move(options)), store_(store), copies_(copies), reinjector_(reinjector) {}
+    Releaser(ReleaseOptions options, storage::QuarantineStore* store, CopyReader& copies, deliver::Submitter* submitter)
+        : options_(std::move(options)), store_(store), copies_(copies), submitter_(submitter) {}
 
     // find - the one message of that id. Errc::conflict names the partitions when there are several.
     Task<Result<std::optional<storage::QuarantineItem>>> find(std::string mail_id, std::optional<std::int64_t> partition_tag,
@@ -105,7 +105,7 @@ private:
     const ReleaseOptions options_;
     storage::QuarantineStore* store_;
     CopyReader& copies_;
-    deliver::Reinjector* reinjector_;
+    deliver::Submitter* submitter_;
 };
 
 }  // namespace tamis::quarantine

@@ -44,13 +44,13 @@ AmpdpAnswer release_failure(const Fault& fault) {
 }  // namespace
 
 ControlSession::ControlSession(std::unique_ptr<Stream> stream, ControlPeer peer, std::shared_ptr<ControlPools::Place> place,
-                               Services& services, Pipeline& pipeline, deliver::Reinjector& reinjector)
+                               Services& services, Pipeline& pipeline, deliver::Submitter& submitter)
     : stream_(std::move(stream)),
       peer_(std::move(peer)),
       place_(std::move(place)),
       services_(services),
       pipeline_(pipeline),
-      reinjector_(reinjector) {}
+      submitter_(submitter) {}
 
 void ControlSession::stop() {
     if (!waiting_) return;
@@ -217,7 +217,7 @@ Task<AmpdpAnswer> ControlSession::answer_release(AmpdpRequest request, std::stri
     wanted.by = fmt::format("{}@{}", peer_.is_unix ? fmt::format("uid-{}", peer_.user) : "[" + peer_.address + "]",
                             settings.server.hostname);
     if (!wanted.requested_by.empty()) wanted.by = wanted.requested_by + "/" + wanted.by;
-    quarantine::Releaser releaser(config::release_options(settings), services_.quarantine.get(), *services_.copies, &reinjector_);
+    quarantine::Releaser releaser(config::release_options(settings), services_.quarantine.get(), *services_.copies, &submitter_);
     auto results = co_await releaser.release(std::move(wanted), Deadline::in(settings.limits.message));
     if (!results) {
         auto& why = results.error();

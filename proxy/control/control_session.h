@@ -21,7 +21,7 @@ namespace tamis::proxy {
 class ControlSession {
 public:
     ControlSession(std::unique_ptr<Stream> stream, ControlPeer peer, std::shared_ptr<ControlPools::Place> place,
-                   Services& services, Pipeline& pipeline, deliver::Reinjector& reinjector);
+                   Services& services, Pipeline& pipeline, deliver::Submitter& submitter);
 
     Task<void> run();
     // stop - the daemon is shutting down: ends when no request is in hand
@@ -43,7 +43,7 @@ private:
     std::shared_ptr<ControlPools::Place> place_;
     Services& services_;
     Pipeline& pipeline_;
-    deliver::Reinjector& reinjector_;
+    deliver::Submitter& submitter_;
     bool waiting_ = false;  // for the first line of a request
     bool answering_ = false;
     bool yields_ = false;        // its place is taken: it ends before it reads again

@@ -11,14 +11,13 @@
 #include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <memory>
 
 #include "base/async.h"
 #include "base/deadline.h"
 #include "base/slots.h"
 #include "mail/contents.h"
-#include "scanners/worker/open/limits.h"
+#include "scanners/worker/message_opener.h"
 #include "scanners/worker/spawner.h"
 
 namespace tamis::worker {
@@ -34,32 +33,20 @@ struct PoolOptions {
     std::chrono::milliseconds quantum{100};  // CPU after which a job counts as long
 };
 
-// OpenJob - how one message is to be opened
-struct OpenJob {
-    Limits limits;  // `cpu` is also enforced: a worker that exceeds it by a second is ended
-    Extract extract = Extract::not_plain;
-};
-
-// ShowParts - takes parts for the engines while the opening goes on, one batch after the other, and is done with their bytes when
-// it returns; false: something was found, no further parts are needed
-using ShowParts = std::function<Task<bool>(mail::ShownParts)>;
-
-class WorkerPool {
+class WorkerPool final : public MessageOpener {
 public:
     // `spawner` outlives the pool. The first workers are started now; nobody waits for them.
     // `memory`, if there is one, is charged for the memory files of jobs beyond what each has in reserve (wire.h); it outlives
     // everything that open() has returned.
     WorkerPool(asio::io_context& context, Spawner& spawner, PoolOptions options, Slots* memory = nullptr);
-    ~WorkerPool();  // ends the workers; jobs that wait get a failure
+    ~WorkerPool() override;  // ends the workers; jobs that wait get a failure
     WorkerPool(const WorkerPool&) = delete;
     WorkerPool& operator=(const WorkerPool&) = delete;
 
-    // open - what the message holds; waits for a free worker and for the answer until the deadline. `failure` says in one
-    // line why it could not be opened: "the decoder crashed twice (SIGSEGV)", "opening took longer than 30 s", ...
-    // Parts for the engines go to `show` before, and the last of them come with the contents; without `show` all of them do. A
-    // second attempt after a crash shows again what the first one has shown. The time that `show` takes is not the worker's.
+    // open - as MessageOpener says; waits for a free worker and for the answer until the deadline. A second attempt after a crash
+    // shows again what the first one has shown. The time that `show` takes is not the worker's.
     Task<mail::Contents> open(std::shared_ptr<const mail::SealedSpool> message, OpenJob job, Deadline deadline,
-                              ShowParts show = {});
+                              ShowParts show = {}) override;
 
     // set_options - after a reload; workers that run keep their memory limit until they are replaced
     void set_options(PoolOptions options);
