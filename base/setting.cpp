@@ -141,6 +141,10 @@ void load_value(const ConfigValue& from, std::string_view full_name, SettingTarg
     const auto wrong = [&](std::string_view expected) {
         problems.add(from.position, fmt::format("{} must be {}, not {}", full_name, expected, what_it_is(from)));
     };
+    // unread - a text of the right kind that cannot be understood
+    const auto unread = [&](std::string_view expected, const std::string& text) {
+        problems.add(from.position, fmt::format("{} must be {}, not {}", full_name, expected, quoted(text)));
+    };
     const auto in_bounds = [&](double value, std::string_view unit) {
         if (value >= minimum && value <= maximum) return true;
         problems.add(from.position, fmt::format("{} is {}{}; it must be from {} to {}{}", full_name, number_text(value), unit,
@@ -157,6 +161,7 @@ void load_value(const ConfigValue& from, std::string_view full_name, SettingTarg
     struct Visitor {
         const ConfigValue& from;
         decltype(wrong)& bad;
+        decltype(unread)& bad_text;
         decltype(in_bounds)& bounded;
         decltype(allowed)& choice;
 
@@ -214,7 +219,8 @@ void load_value(const ConfigValue& from, std::string_view full_name, SettingTarg
             if (const auto* integer = std::get_if<std::int64_t>(&from.value); integer != nullptr && *integer >= 0)
                 value = Bytes{static_cast<std::uint64_t>(*integer)};
             else if (const auto* text = from.text()) value = parse_bytes(*text);
-            if (!value) bad("a size such as 65536 or \"50 MB\"");
+            if (!value && from.text() != nullptr) bad_text("a size such as 65536 or \"50 MB\"", *from.text());
+            else if (!value) bad("a size such as 65536 or \"50 MB\"");
             else if (bounded(static_cast<double>(value->count), " bytes")) *to = *value;
         }
         void operator()(Duration* to) const {
@@ -222,7 +228,8 @@ void load_value(const ConfigValue& from, std::string_view full_name, SettingTarg
             if (const auto number = as_number(from); number && *number >= 0 && *number < 1e12)
                 value = Duration(static_cast<std::int64_t>(*number * 1000));
             else if (const auto* text = from.text()) value = parse_duration(*text);
-            if (!value) bad("a time such as 30, \"250ms\" or \"8m\"");
+            if (!value && from.text() != nullptr) bad_text("a time such as 30, \"250ms\" or \"8m\"", *from.text());
+            else if (!value) bad("a time such as 30, \"250ms\" or \"8m\"");
             else if (bounded(static_cast<double>(value->count()) / 1000.0, " s")) *to = *value;
         }
         void operator()(Secret* to) const {
@@ -230,7 +237,7 @@ void load_value(const ConfigValue& from, std::string_view full_name, SettingTarg
             else bad("a text in quotes");
         }
     };
-    std::visit(Visitor{from, wrong, in_bounds, allowed}, target);
+    std::visit(Visitor{from, wrong, unread, in_bounds, allowed}, target);
 }
 
 std::string show_value(const SettingTarget& target) {

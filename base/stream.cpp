@@ -265,6 +265,8 @@ Task<Done> connect_one(Stream& stream, asio::generic::stream_protocol::endpoint 
 
 }  // namespace
 
+// connect - the timers are handlers of their own and not `op || timer`: a resolver that was cancelled still ends its look-up on a
+// thread, and its answer must find everything alive. Hence the post() before leaving: the timer's handler runs first.
 Task<Result<std::unique_ptr<Stream>>> connect(Endpoint endpoint, Deadline deadline) {
     using asio::generic::stream_protocol;
     const auto executor = co_await asio::this_coro::executor;

@@ -94,6 +94,8 @@ void HeaderEdits::replace_next(std::string_view name, std::string_view body) {
     replaced_.push_back({std::string(name), field_text(name, body)});
 }
 
+// apply - as ranges of the spool between new texts: nothing is copied, and what is not named stays byte for byte, so that a DKIM
+// signature over it holds. Neighbouring ranges are joined: a message without edits inside is one write.
 EditedMessage HeaderEdits::apply(const Message& message) const {
     EditedMessage out;
     out.spool = message.spool;

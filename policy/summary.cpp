@@ -317,6 +317,8 @@ std::string json_list(const std::vector<std::string>& items, const JsonRoom& roo
     return "[" + join(quoted, ",") + "]";
 }
 
+// json_of - long, and one list on purpose: it is the format, field by field (docs/operations.md), and there is nothing to decide in
+// it. What does not fit a line of syslog is cut by `room`, never the JSON.
 std::string json_of(const Case& in, const JsonRoom& room) {
     std::vector<std::string> fields;
     const auto add = [&](std::string_view key, const std::string& value) {

@@ -110,7 +110,6 @@ Done open_records(Services& services, const config::Settings& settings) {
     options.connections = static_cast<std::size_t>(settings.storage.connections);
     options.remembered_limit = static_cast<std::size_t>(settings.storage.remembered);
     options.patience = settings.storage.wait;
-    options.state_dir = settings.server.state_dir;
     options.memory = &services.memory;
     auto store = storage::open_record_store(settings.storage_dsns, options);
     if (!store) return std::unexpected(store.error());

@@ -86,7 +86,9 @@ std::vector<deliver::DeliveryGroup> Pipeline::delivery_groups(State& state) {
     return groups;
 }
 
-// deliver_group - one transaction, and what its answers mean; true: somebody got a 4xx
+// deliver_group - one transaction, and what its answers mean; true: somebody got a 4xx. Over SMTP the client gets one reply for all, so
+// a group of which some are put off (4xx) is given up before its data (abort_on_partial_refusal): our one reply must be a 4xx then,
+// and the mail comes again to all
 Task<bool> Pipeline::deliver_group(State& state, const deliver::DeliveryGroup& group, Deadline deadline) {
     deliver::Submission submission;
     submission.envelope = &state.envelope;

@@ -67,6 +67,9 @@ std::vector<std::string> angle_addresses(std::string_view value) {
     return out;
 }
 
+// parse_stored_copy - the prefix is trusted (it says who gets the message), the message below it is a stranger's. They are told
+// apart only by order, so the prefix ends at the first field that amavisd or we do not put there, and at the second one of a kind:
+// a message that begins with an X-Envelope-To of its own adds no recipient.
 Result<StoredCopy> parse_stored_copy(std::shared_ptr<const mail::SealedSpool> spool, bool has_8bit, FindingFields findings) {
     StoredCopy copy;
     const auto head = spool->head();

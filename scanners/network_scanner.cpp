@@ -87,6 +87,9 @@ void NetworkScanner::judge(const Attempt& attempt, std::size_t index, Clock::dur
     if (attempt.trouble == Trouble::dropped) round.dropped.set(index);
 }
 
+// scan - an address is tried once in a round; one that cannot (or was given up) is not asked again for this message, one that is away
+// is, after a pause that grows. How long that goes on is counted from the outage, not from the message: when all addresses have been
+// away for retry_for, no further message waits for them.
 Task<mail::ScanOutcome> NetworkScanner::scan(const ScanRequest& request, Deadline deadline) {
     scans_.add();
     const std::uint64_t size = request.message->spool->size();

@@ -94,6 +94,9 @@ std::size_t DataReceiver::take_text(std::string_view bytes, std::size_t at, Mark
     return at + 1;
 }
 
+// feed - only these states lead to the end of the data: CRLF, dot, CR, LF, each of them seen as an octet of its own. Any shortcut
+// here ("\n.\n", a dot behind a bare LF) would let a sender end our message where the next server does not, and the rest of it
+// would be commands: SMTP smuggling (RFC 5321 section 4.1.1.4, 2.3.8).
 std::size_t DataReceiver::feed(std::string_view bytes) {
     std::size_t at = 0;
     Marks marks(bytes);

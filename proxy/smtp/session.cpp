@@ -62,7 +62,10 @@ std::size_t Session::command_capacity() const { return snapshot_->settings->limi
 
 Deadline Session::command_deadline() const { return session_end_.sooner(snapshot_->settings->limits.idle); }
 
-Task<Done> Session::send(const std::string& text) { co_return co_await stream_->write(text, command_deadline()); }
+// send - also when the time of the session is over: without its answer a message that was taken comes again
+Task<Done> Session::send(const std::string& text) {
+    co_return co_await stream_->write(text, Deadline::in(snapshot_->settings->limits.idle));
+}
 
 // may_be_dismissed - nobody is in the middle of something: a client that keeps the connection for its next message looks
 // whether it is still good before it uses it (Postfix sends RSET), one that was just greeted does not
@@ -177,6 +180,8 @@ Task<bool> Session::start_tls() {
     co_return true;
 }
 
+// talk - replies are collected while commands are there to be read and go out together (RFC 2920), but always before anything is
+// waited for: a client that waits for them would wait for ever, and so would we.
 Task<void> Session::talk() {
     const bool local = peer_.address.empty();
     if (!local && !snapshot_->settings->allowed_peers.contains(peer_.address)) {

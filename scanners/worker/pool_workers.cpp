@@ -32,6 +32,8 @@ void WorkerPool::Impl::fill() {
     }
 }
 
+// start - the worker gets its limits as its first packet and is used only after it has said that it is confined (is_ready). It is
+// never waited for: what comes too late is dropped by its alarm, and the message goes to another one.
 bool WorkerPool::Impl::start() {
     auto ends = socket_pair();
     if (!ends) {

@@ -60,7 +60,7 @@ public:
     InHand(const InHand&) = delete;
     InHand& operator=(const InHand&) = delete;
     const Jobs& jobs() const { return jobs_; }
-    void finish(const std::shared_ptr<Job>& job, Done answer) {
+    void finish(const std::shared_ptr<RecordJob>& job, Done answer) {
         queue_->finish(*job, std::move(answer));
         std::erase(jobs_, job);
     }
@@ -119,14 +119,14 @@ private:
     Task<Pool::Outcome> write(Connection& connection, InHand& hand);
     Task<Pool::Outcome> write_group(Connection& connection, InHand& hand, Jobs group, std::deque<Jobs>& more);
     Pool::Outcome give_up(InHand& hand, const Fault& why);
-    Task<Result<bool>> is_stored(Connection& connection, std::shared_ptr<Job> job);
-    Task<Done> settle_one(Connection& connection, std::shared_ptr<Job> job, Attempt attempt);
+    Task<Result<bool>> is_stored(Connection& connection, std::shared_ptr<RecordJob> job);
+    Task<Done> settle_one(Connection& connection, std::shared_ptr<RecordJob> job, Attempt attempt);
     Task<Result<std::vector<std::string>>> select(Connection& connection, const Statement& statement, const MessageRows& rows);
-    void answer(InHand& hand, const std::shared_ptr<Job>& job, Done done);
+    void answer(InHand& hand, const std::shared_ptr<RecordJob>& job, Done done);
 
     Task<Attempt> try_group(Connection& connection, RecordSession& session, const Jobs& group);
     void committed(Connection& connection, InHand& hand, const Jobs& group, const Attempt& attempt);
-    bool concedes(Job& job, RecordSession& session, const Attempt& attempt);
+    bool concedes(RecordJob& job, RecordSession& session, const Attempt& attempt);
     void note_concession(const Jobs& group, RecordSession& session);
     Pool::Outcome put_off(InHand& hand, const Jobs& group, const Fault& why, std::deque<Jobs>& more);
 
@@ -272,7 +272,7 @@ Task<Pool::Outcome> Records::write_group(Connection& connection, InHand& hand, J
         log::info({}, "storage: {} ({} tried again)", attempt.why.detail,
                   counted(hand.jobs().size(), "message is", "messages are"));
         for (const auto& job : group)  // a finish() is written again: that its message is there says nothing about it
-            job->uncertain = job->uncertain || (attempt.commit_sent && job->kind != Job::Kind::finish);
+            job->uncertain = job->uncertain || (attempt.commit_sent && job->kind != RecordJob::Kind::finish);
         co_return Pool::Outcome::reconnect;
     }
     const bool blames_data = is_refused && may_blame_data(attempt.sqlstate, attempt.is_in_function);
@@ -312,7 +312,7 @@ Task<Pool::Outcome> Records::write_group(Connection& connection, InHand& hand, J
 }
 
 // concedes - gives up so much of the message that its rows are others than those that were refused; false when nothing is left
-bool Records::concedes(Job& job, RecordSession& session, const Attempt& attempt) {
+bool Records::concedes(RecordJob& job, RecordSession& session, const Attempt& attempt) {
     if (attempt.is_about_copy) return false;
     const MessageRows before = rows_for(job, session);
     while (const auto next = next_concession(job.concession, attempt.sqlstate == "22001")) {
@@ -339,7 +339,7 @@ void Records::note_concession(const Jobs& group, RecordSession& session) {
 }
 
 // is_stored - whether the message is there already: the same mail_id with the same secret
-Task<Result<bool>> Records::is_stored(Connection& connection, std::shared_ptr<Job> job) {
+Task<Result<bool>> Records::is_stored(Connection& connection, std::shared_ptr<RecordJob> job) {
     const RecordSession& session = session_of(connection);
     const MessageRows rows = make_rows(job->record, session.dialect.text);
     auto secret = co_await select(connection, session.statements.select_secret, rows);
@@ -348,7 +348,7 @@ Task<Result<bool>> Records::is_stored(Connection& connection, std::shared_ptr<Jo
 }
 
 // settle_one - a message that was refused all by itself: it may be there already, by a commit whose answer was lost
-Task<Done> Records::settle_one(Connection& connection, std::shared_ptr<Job> job, Attempt attempt) {
+Task<Done> Records::settle_one(Connection& connection, std::shared_ptr<RecordJob> job, Attempt attempt) {
     if (refusal_of(attempt.sqlstate) != Refusal::duplicate)
         co_return fail(attempt.sqlstate.empty() ? Errc::broken : Errc::bad_input, attempt.why.detail);
     auto stored = co_await is_stored(connection, job);
@@ -363,13 +363,13 @@ Task<Done> Records::settle_one(Connection& connection, std::shared_ptr<Job> job,
 Pool::Outcome Records::put_off(InHand& hand, const Jobs& group, const Fault& why, std::deque<Jobs>& more) {
     if (!std::exchange(is_full_, true))
         log::error({}, "storage: {}; what does not fit is not stored, reading goes on", why.detail);
-    if (std::ranges::any_of(group, [](const auto& job) { return job->kind == Job::Kind::remember; })) {
+    if (std::ranges::any_of(group, [](const auto& job) { return job->kind == RecordJob::Kind::remember; })) {
         const auto pause = backoff_.next();
         remember_after_ = Deadline::Clock::now() + pause;
         pool_.wake_later(pause);
     }
     for (const auto& job : group) {
-        if (job->kind == Job::Kind::remember) continue;  // `hand` puts it back
+        if (job->kind == RecordJob::Kind::remember) continue;  // `hand` puts it back
         if (group.size() == 1) hand.finish(job, std::unexpected(Fault{no_room_error(), why.detail}));
         else more.push_back({job});
     }
@@ -381,12 +381,12 @@ Pool::Outcome Records::give_up(InHand& hand, const Fault& why) {
     health_->down(why);
     const Jobs jobs = hand.jobs();
     for (const auto& job : jobs)
-        if (job->kind != Job::Kind::remember) hand.finish(job, fail(Errc::unavailable, why.detail));
+        if (job->kind != RecordJob::Kind::remember) hand.finish(job, fail(Errc::unavailable, why.detail));
     return Pool::Outcome::trouble;
 }
 
-void Records::answer(InHand& hand, const std::shared_ptr<Job>& job, Done done) {
-    if (!done && job->kind == Job::Kind::remember) lose(job->record, describe(done.error()));
+void Records::answer(InHand& hand, const std::shared_ptr<RecordJob>& job, Done done) {
+    if (!done && job->kind == RecordJob::Kind::remember) lose(job->record, describe(done.error()));
     hand.finish(job, done ? Done() : std::unexpected(std::move(done.error())));
 }
 

@@ -45,7 +45,7 @@ std::string array_literal(const std::vector<std::string>& values, bool bytea) {
     return array_of(std::vector<std::string_view>(values.begin(), values.end()), bytea);
 }
 
-MessageRows rows_for(const Job& job, const RecordSession& session) {
+MessageRows rows_for(const RecordJob& job, const RecordSession& session) {
     TextRules rules = session.dialect.text;
     rules.concession = job.concession;
     if (session.takes_utf8_only) rules.concession.octets = std::max(rules.concession.octets, Concession::Octets::utf8_addresses);
@@ -68,7 +68,7 @@ Task<Done> Transaction::send_all() {
     if (has_failed()) co_return Done{};
     if (auto sent = send_addresses(); !sent) co_return sent;
     for (std::size_t i = 0; i < jobs_.size() && !has_failed(); ++i) {
-        if (auto sent = jobs_[i]->kind == Job::Kind::finish ? send_update(i) : send_message(i); !sent) co_return sent;
+        if (auto sent = jobs_[i]->kind == RecordJob::Kind::finish ? send_update(i) : send_message(i); !sent) co_return sent;
         if (jobs_[i]->quarantine)
             if (auto sent = co_await send_chunks(i); !sent) co_return sent;
         if (auto sent = co_await relieve(); !sent) co_return sent;
@@ -100,7 +100,7 @@ Task<Done> Transaction::end_it() {
 Done Transaction::send_addresses() {
     std::map<std::string, std::set<AddressKey>> by_partition;
     for (std::size_t i = 0; i < jobs_.size(); ++i)
-        if (jobs_[i]->kind != Job::Kind::finish)
+        if (jobs_[i]->kind != RecordJob::Kind::finish)
             by_partition[rows_[i].partition_tag].insert(rows_[i].addresses.begin(), rows_[i].addresses.end());
     for (const auto& [partition_tag, keys] : by_partition) {
         std::vector<std::string> emails, domains;

@@ -45,7 +45,7 @@ struct RecordSession {
 };
 
 // rows_for - the rows of a job as this database takes them
-MessageRows rows_for(const Job& job, const RecordSession& session);
+MessageRows rows_for(const RecordJob& job, const RecordSession& session);
 
 class Transaction {
 public:

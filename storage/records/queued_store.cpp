@@ -18,7 +18,8 @@ metric::Counter& lost_records() {
 // Abandon - leaves the queue when the caller stops waiting
 class Abandon {
 public:
-    Abandon(std::shared_ptr<RecordQueue> queue, std::shared_ptr<Job> job) : queue_(std::move(queue)), job_(std::move(job)) {}
+    Abandon(std::shared_ptr<RecordQueue> queue, std::shared_ptr<RecordJob> job)
+        : queue_(std::move(queue)), job_(std::move(job)) {}
     ~Abandon() {
         if (job_) queue_->abandon(job_);
     }
@@ -28,11 +29,11 @@ public:
 
 private:
     std::shared_ptr<RecordQueue> queue_;
-    std::shared_ptr<Job> job_;
+    std::shared_ptr<RecordJob> job_;
 };
 
-std::shared_ptr<Job> make_job(Job::Kind kind, mail::MessageRecord record, Deadline deadline) {
-    auto job = std::make_shared<Job>();
+std::shared_ptr<RecordJob> make_job(RecordJob::Kind kind, mail::MessageRecord record, Deadline deadline) {
+    auto job = std::make_shared<RecordJob>();
     job->kind = kind;
     job->record = std::move(record);
     job->deadline = deadline;
@@ -46,7 +47,7 @@ QueuedStore::QueuedStore(std::string shown, const StoreOptions& options)
     : queue_(std::make_shared<RecordQueue>(options.remembered_limit, options.memory)),
       health_(std::make_shared<Health>(std::move(shown), options.patience)) {}
 
-Task<Done> QueuedStore::submit(std::shared_ptr<Job> job) {
+Task<Done> QueuedStore::submit(std::shared_ptr<RecordJob> job) {
     if (auto hopeless = health_->hopeless()) co_return std::unexpected(std::move(*hopeless));
     const auto queue = queue_;
     const auto state = health_;
@@ -65,14 +66,14 @@ Task<Done> QueuedStore::submit(std::shared_ptr<Job> job) {
 }
 
 Task<Done> QueuedStore::keep(mail::MessageRecord record, std::optional<mail::QuarantineCopy> quarantine, Deadline deadline) {
-    auto job = make_job(Job::Kind::keep, std::move(record), deadline);
+    auto job = make_job(RecordJob::Kind::keep, std::move(record), deadline);
     if (quarantine) job->bytes = quarantine->prefix.size() + (quarantine->spool ? quarantine->spool->size() : 0);
     job->quarantine = std::move(quarantine);
     co_return co_await submit(std::move(job));
 }
 
 Task<Done> QueuedStore::finish(mail::MessageRecord record, Deadline deadline) {
-    co_return co_await submit(make_job(Job::Kind::finish, std::move(record), deadline));
+    co_return co_await submit(make_job(RecordJob::Kind::finish, std::move(record), deadline));
 }
 
 void QueuedStore::remember(mail::MessageRecord record) {
@@ -93,7 +94,7 @@ void QueuedStore::refuse_rest() {
         const Jobs jobs = queue_->take(1000, 0);
         if (jobs.empty()) return;
         for (const auto& job : jobs) {
-            if (job->kind == Job::Kind::remember) lose(job->record, "shutting down");
+            if (job->kind == RecordJob::Kind::remember) lose(job->record, "shutting down");
             queue_->finish(*job, fail(Errc::stopping, "storage: shutting down"));
         }
     }

@@ -36,7 +36,7 @@ protected:
     const std::shared_ptr<Health> health_;
 
 private:
-    Task<Done> submit(std::shared_ptr<Job> job);
+    Task<Done> submit(std::shared_ptr<RecordJob> job);
 };
 
 }  // namespace tamis::storage

@@ -5,7 +5,7 @@
 
 namespace tamis::storage {
 
-void RecordQueue::push(std::shared_ptr<Job> job) {
+void RecordQueue::push(std::shared_ptr<RecordJob> job) {
     job->queued_at = Deadline::Clock::now();
     const std::lock_guard lock(mutex_);
     waiting_.push_back(std::move(job));
@@ -24,8 +24,8 @@ std::uint64_t footprint(const mail::MessageRecord& record) {
 }  // namespace
 
 bool RecordQueue::remember(mail::MessageRecord& record) {
-    auto job = std::make_shared<Job>();
-    job->kind = Job::Kind::remember;
+    auto job = std::make_shared<RecordJob>();
+    job->kind = RecordJob::Kind::remember;
     const std::lock_guard lock(mutex_);
     if (remembered_ >= remembered_limit_) return false;
     if (memory_ != nullptr) job->memory = memory_->charge(footprint(record));
@@ -35,7 +35,7 @@ bool RecordQueue::remember(mail::MessageRecord& record) {
     return true;
 }
 
-void RecordQueue::abandon(const std::shared_ptr<Job>& job) {
+void RecordQueue::abandon(const std::shared_ptr<RecordJob>& job) {
     job->abandoned = true;
     const std::lock_guard lock(mutex_);
     std::erase(waiting_, job);
@@ -67,18 +67,18 @@ Jobs RecordQueue::take(std::size_t count, std::uint64_t bytes, std::size_t remem
 void RecordQueue::put_back(Jobs jobs) {
     const std::lock_guard lock(mutex_);
     for (auto& job : jobs | std::views::reverse) {
-        auto& queue = job->kind == Job::Kind::remember ? to_remember_ : waiting_;
+        auto& queue = job->kind == RecordJob::Kind::remember ? to_remember_ : waiting_;
         queue.push_front(std::move(job));
     }
 }
 
-void RecordQueue::finish(Job& job, Done answer) {
-    if (job.kind == Job::Kind::remember) one_less();
+void RecordQueue::finish(RecordJob& job, Done answer) {
+    if (job.kind == RecordJob::Kind::remember) one_less();
     else Completion<Done>::set(job.completion, std::move(answer));
 }
 
 void RecordQueue::fail_waiting(const Fault& why) {
-    std::deque<std::shared_ptr<Job>> failed;
+    std::deque<std::shared_ptr<RecordJob>> failed;
     {
         const std::lock_guard lock(mutex_);
         failed.swap(waiting_);

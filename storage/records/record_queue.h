@@ -22,7 +22,7 @@
 
 namespace tamis::storage {
 
-struct Job {
+struct RecordJob {
     enum class Kind { keep, finish, remember };
 
     Kind kind = Kind::keep;
@@ -44,7 +44,7 @@ struct Job {
 
     std::string_view log_id() const { return record.log_id.get(); }
 };
-using Jobs = std::vector<std::shared_ptr<Job>>;
+using Jobs = std::vector<std::shared_ptr<RecordJob>>;
 
 class RecordQueue {
 public:
@@ -52,19 +52,19 @@ public:
     explicit RecordQueue(std::size_t remembered_limit, Slots* memory = nullptr)
         : remembered_limit_(remembered_limit), memory_(memory) {}
 
-    void push(std::shared_ptr<Job> job);
+    void push(std::shared_ptr<RecordJob> job);
     // remember - takes the record; false when there is no room, the record is then untouched
     bool remember(mail::MessageRecord& record);
 
     // abandon - its caller waits no longer: a job that was not taken yet is forgotten
-    void abandon(const std::shared_ptr<Job>& job);
+    void abandon(const std::shared_ptr<RecordJob>& job);
 
     // take - the next jobs: at most `count`, at most `bytes` of quarantine text (or one bigger job alone). At most `remembered` of the remembered records fill up what is left.
     Jobs take(std::size_t count, std::uint64_t bytes, std::size_t remembered = SIZE_MAX);
     // put_back - jobs that were not written go to the front again, in their order
     void put_back(Jobs jobs);
     // finish - tells the caller, or counts a remembered record as done
-    void finish(Job& job, Done answer);
+    void finish(RecordJob& job, Done answer);
     // fail_waiting - everything somebody waits for; remembered records stay
     void fail_waiting(const Fault& why);
 
@@ -86,8 +86,8 @@ private:
     const std::size_t remembered_limit_;
     Slots* const memory_;
     std::atomic<std::size_t> remembered_{0};
-    std::deque<std::shared_ptr<Job>> waiting_;
-    std::deque<std::shared_ptr<Job>> to_remember_;
+    std::deque<std::shared_ptr<RecordJob>> waiting_;
+    std::deque<std::shared_ptr<RecordJob>> to_remember_;
     std::vector<std::shared_ptr<Completion<bool>>> drains_;
 };
 

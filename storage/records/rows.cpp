@@ -146,6 +146,9 @@ std::string plain_text(std::string_view text) {
 
 std::string stored_message_id(std::string_view message_id, std::size_t width) { return printable(message_id, width); }
 
+// make_rows - every text as these tables can take it, decided here and not by the server: a single octet that a column refuses would
+// undo the transaction of everybody whose message is in it. Addresses are sorted and each is there once: two hosts that lock the same
+// ones in the same order wait for each other instead of dying of a deadlock.
 MessageRows make_rows(const mail::MessageRecord& record, const TextRules& rules) {
     const auto seconds =
         std::clamp<std::int64_t>(std::chrono::floor<std::chrono::seconds>(record.received_at.time_since_epoch()).count(), 0,

@@ -58,7 +58,6 @@ struct StoreOptions {
     std::size_t connections = 4;  // PostgreSQL sessions, at most 8
     std::size_t remembered_limit = 100'000;
     Slots* memory = nullptr;  // remembered records are charged to it; it outlives the store
-    std::string state_dir{};
     // for how long after the database went away callers still wait for it (a restart goes unnoticed); later they get
     // Errc::unavailable at once
     std::chrono::milliseconds patience{10'000};

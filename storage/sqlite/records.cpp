@@ -88,11 +88,12 @@ private:
             return false;
         }
         backoff_.reset();
-        if (jobs.front()->kind == Job::Kind::remember) remember_together_ = std::min(2 * remember_together_, batch_messages);
+        if (jobs.front()->kind == RecordJob::Kind::remember)
+            remember_together_ = std::min(2 * remember_together_, batch_messages);
         if (std::exchange(is_full_, false)) log::notice({}, "{}: there is room again", dsns_.front().named());
         for (std::size_t i = 0; i < jobs.size(); ++i) {
             const auto& answer = (*written)[i];
-            if (!answer && jobs[i]->kind == Job::Kind::remember) lose(jobs[i]->record, describe(answer.error()));
+            if (!answer && jobs[i]->kind == RecordJob::Kind::remember) lose(jobs[i]->record, describe(answer.error()));
             queue_->finish(*jobs[i], answer ? Done() : std::unexpected(answer.error()));
         }
         return true;
@@ -105,7 +106,7 @@ private:
             log::error({}, "storage: {}; what does not fit is not stored, reading goes on", why.detail);
         Jobs remembered;
         for (std::size_t i = 0; i < jobs.size(); ++i) {
-            if (jobs[i]->kind == Job::Kind::remember) remembered.push_back(jobs[i]);
+            if (jobs[i]->kind == RecordJob::Kind::remember) remembered.push_back(jobs[i]);
             else if (jobs.size() == 1) queue_->finish(*jobs[i], std::unexpected(why));
             else if (!serve({jobs[i]})) {
                 queue_->put_back(Jobs(jobs.begin() + static_cast<std::ptrdiff_t>(i) + 1, jobs.end()));

@@ -153,7 +153,7 @@ Done Writer::write_all(const Jobs& jobs, std::vector<Done>& answers) {
 
 namespace {
 
-MessageRows rows_for(const Job& job) {
+MessageRows rows_for(const RecordJob& job) {
     TextRules rules;
     rules.concession = job.concession;
     return make_rows(job.record, rules);
@@ -163,7 +163,7 @@ MessageRows rows_for(const Job& job) {
 
 // concedes - a trigger or a check of the site's refused the message: gives up so much of it that its rows are others; false when
 // it was something else, or nothing is left
-bool Writer::concedes(Job& job, const Done& answer) {
+bool Writer::concedes(RecordJob& job, const Done& answer) {
     if (answer && job.concession != Concession() && !std::exchange(has_said_, true))
         log::warning(
             job.log_id(),
@@ -182,12 +182,12 @@ bool Writer::concedes(Job& job, const Done& answer) {
     return false;
 }
 
-Done Writer::write_one(const Job& job) {
+Done Writer::write_one(const RecordJob& job) {
     const MessageRows rows = rows_for(job);
-    return job.kind == Job::Kind::finish ? update(rows) : insert(rows, job);
+    return job.kind == RecordJob::Kind::finish ? update(rows) : insert(rows, job);
 }
 
-Done Writer::insert(const MessageRows& rows, const Job& job) {
+Done Writer::insert(const MessageRows& rows, const RecordJob& job) {
     for (const auto& address : rows.addresses) {
         bind_all(*insert_address_, {rows.partition_tag, address.email, address.domain});
         if (auto done = insert_address_->run(); !done) return done;

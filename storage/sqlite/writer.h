@@ -26,9 +26,9 @@ private:
     explicit Writer(std::unique_ptr<Database> database) : database_(std::move(database)) {}
     Done prepare();
     Done write_all(const Jobs& jobs, std::vector<Done>& answers);
-    Done write_one(const Job& job);
-    bool concedes(Job& job, const Done& answer);
-    Done insert(const MessageRows& rows, const Job& job);
+    Done write_one(const RecordJob& job);
+    bool concedes(RecordJob& job, const Done& answer);
+    Done insert(const MessageRows& rows, const RecordJob& job);
     Done update(const MessageRows& rows);
     Done insert_chunks(const MessageRows& rows, const mail::QuarantineCopy& copy);
 

@@ -398,6 +398,9 @@ void Reader::kinds_of_encryption() {
 
 }  // namespace
 
+// split_header - programs do not agree where a damaged header section ends: some stop at the first line that is no field, others skip
+// it. As long as nothing behind such a line says how the body is to be read, it makes no difference and is no defect worth a reading;
+// when a Content-Type or Content-Transfer-Encoding stands behind it, both endings are kept, and both bodies are looked into.
 Sections split_header(std::string_view entity) {
     Sections out;
     out.main.block = mail::parse_header(entity);

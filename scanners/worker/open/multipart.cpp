@@ -89,6 +89,9 @@ Cuts cut(std::string_view body, const std::vector<Delimiter>& lines, Takes takes
 
 }  // namespace
 
+// scan_multipart - one pass finds everything that anybody could take for a delimiter, then it is cut once for each way of choosing
+// among them that gives other parts. Which of them a mail program follows is not known, so all are shown to the engines; what gives
+// the same parts in every way is no ambiguity, however odd it looks.
 MultipartScan scan_multipart(std::string_view body, std::string_view boundary, std::size_t lines_limit) {
     MultipartScan out;
     std::vector<Delimiter> lines;

@@ -122,6 +122,9 @@ struct Group {
 
 }  // namespace
 
+// decode_base64 - decoders differ in four things only: what an octet outside the alphabet does, what padding in the middle does, what
+// comes behind padding, and what a group that is not whole gives. Each reading is one choice of these; the notes say which of the
+// questions came up at all, so that the usual text is decoded once.
 DecodeNotes decode_base64(std::string_view text, Base64Reading reading, Output& out) {
     DecodeNotes notes;
     Chunk chunk(out, text.size() / 4 * 3 + 64);
@@ -177,6 +180,8 @@ DecodeNotes decode_base64(std::string_view text, Base64Reading reading, Output& 
     return notes;
 }
 
+// decode_quoted - an "=" that begins neither an octet nor a soft line break is where readings part: left as it is, or taken out.
+// Blanks are looked at once (blanks_end): "= = = ..." would otherwise cost the square of its length.
 DecodeNotes decode_quoted(std::string_view text, QuotedReading reading, Output& out) {
     DecodeNotes notes;
     Chunk chunk(out, text.size());

@@ -119,6 +119,8 @@ Decoded decode_shrink(std::string_view packed, std::uint64_t size, Output& out) 
     return decode_lzw(LzwForm::shrink, widest, packed, size, out);
 }
 
+// decode_reduce - PKWARE's own description is two machines in a row (follower sets, then a run-length automaton of four states); they
+// share the octet before, so they are one loop here. Longer than other functions: each state is a few lines and none stands alone.
 Decoded decode_reduce(unsigned method, std::string_view packed, std::uint64_t size, Output& out) {
     constexpr unsigned mark = 144;
     LowBits bits(packed);

@@ -164,19 +164,19 @@ private:
         }
     }
 
-    void serve(const std::shared_ptr<Job>& job) {
+    void serve(const std::shared_ptr<RecordJob>& job) {
         const auto rows = make_rows(job->record, {});
         auto done = job->abandoned ? Done(fail(Errc::timeout, "nobody waits for it any more")) : write(*job, rows);
-        if (!done && job->kind == Job::Kind::remember) lose(job->record, done.error().detail);
+        if (!done && job->kind == RecordJob::Kind::remember) lose(job->record, done.error().detail);
         queue_->finish(*job, done ? Done() : std::unexpected(std::move(done.error())));
     }
 
-    Done write(const Job& job, const MessageRows& rows) {
+    Done write(const RecordJob& job, const MessageRows& rows) {
         if (database_->is_full) return fail(no_room_error(), dsn_.named() + ": it is full");
         auto chunks = job.quarantine ? chunks_of(*job.quarantine) : std::vector<std::string>();
         if (!chunks) return std::unexpected(std::move(chunks.error()));
         const std::lock_guard lock(database_->mutex);
-        return job.kind == Job::Kind::finish ? update(*database_, rows) : insert(*database_, rows, *chunks);
+        return job.kind == RecordJob::Kind::finish ? update(*database_, rows) : insert(*database_, rows, *chunks);
     }
 
     const Dsn dsn_;

@@ -8,8 +8,8 @@ using namespace tamis;
 using namespace tamis::storage;
 
 namespace {
-std::shared_ptr<Job> job_of(Job::Kind kind, std::uint64_t bytes) {
-    auto job = std::make_shared<Job>();
+std::shared_ptr<RecordJob> job_of(RecordJob::Kind kind, std::uint64_t bytes) {
+    auto job = std::make_shared<RecordJob>();
     job->kind = kind;
     job->bytes = bytes;
     job->completion = std::make_shared<Completion<Done>>();
@@ -19,9 +19,9 @@ std::shared_ptr<Job> job_of(Job::Kind kind, std::uint64_t bytes) {
 
 TEST_CASE("batches are bounded by bytes, big jobs go alone, remembered records fill up") {
     RecordQueue queue(10);
-    std::vector<std::shared_ptr<Job>> jobs;
+    std::vector<std::shared_ptr<RecordJob>> jobs;
     for (const auto bytes : {10U, 20U, 100U, 5U}) {
-        jobs.push_back(job_of(Job::Kind::keep, bytes));
+        jobs.push_back(job_of(RecordJob::Kind::keep, bytes));
         queue.push(jobs.back());
     }
     auto record = test::make_record();
@@ -31,13 +31,13 @@ TEST_CASE("batches are bounded by bytes, big jobs go alone, remembered records f
     const auto rest = queue.take(10, 50);
     REQUIRE(rest.size() == 2);
     CHECK(rest.front() == jobs[3]);
-    CHECK(rest.back()->kind == Job::Kind::remember);
+    CHECK(rest.back()->kind == RecordJob::Kind::remember);
     CHECK(queue.take(10, 50).empty());
 }
 
 TEST_CASE("what is put back keeps its order, what was abandoned is forgotten") {
     RecordQueue queue(10);
-    Jobs jobs{job_of(Job::Kind::keep, 1), job_of(Job::Kind::keep, 1), job_of(Job::Kind::keep, 1)};
+    Jobs jobs{job_of(RecordJob::Kind::keep, 1), job_of(RecordJob::Kind::keep, 1), job_of(RecordJob::Kind::keep, 1)};
     for (const auto& job : jobs) queue.push(job);
     queue.abandon(jobs[2]);
     auto taken = queue.take(2, 100);
