@@ -65,18 +65,18 @@ TEST_CASE("every mistake is reported with file, line and column and what would b
     struct Row {
         std::string text, problem;
     };
-    const auto row =
-        GENERATE(Row{"cuont = 3", "f.toml:1:1: unknown setting \"cuont\" in [s]; did you mean \"count\"?"},
-                 Row{"zzzzzzzzz = 3", "f.toml:1:1: unknown setting \"zzzzzzzzz\" in [s]"},
-                 Row{"\n count = 11", "f.toml:2:10: s.count is 11; it must be from 1 to 10"},
-                 Row{"count = \"x\"", "f.toml:1:9: s.count must be a whole number, not a text"},
-                 Row{"on = 1", "f.toml:1:6: s.on must be true or false, not a number"},
-                 Row{"mode = \"be\"", "f.toml:1:8: s.mode is \"be\"; it must be one of a, bee (did you mean \"bee\"?)"},
-                 Row{"size = \"2 QB\"", "f.toml:1:8: s.size must be a size such as 65536 or \"50 MB\", not \"2 QB\""},
-                 Row{"time = \"2 fortnights\"", "f.toml:1:8: s.time must be a time such as 30, \"250ms\" or \"8m\", not a text"},
-                 Row{"time = 101", "f.toml:1:8: s.time is 101 s; it must be from 0 to 100 s"},
-                 Row{"list = [1]", "f.toml:1:8: s.list must be a list of texts, not a list"},
-                 Row{"level = nan", "f.toml:1:9: s.level must be a number or \"none\", not a number"});
+    const auto row = GENERATE(
+        Row{"cuont = 3", "f.toml:1:1: unknown setting \"cuont\" in [s]; did you mean \"count\"?"},
+        Row{"zzzzzzzzz = 3", "f.toml:1:1: unknown setting \"zzzzzzzzz\" in [s]"},
+        Row{"\n count = 11", "f.toml:2:10: s.count is 11; it must be from 1 to 10"},
+        Row{"count = \"x\"", "f.toml:1:9: s.count must be a whole number, not a text"},
+        Row{"on = 1", "f.toml:1:6: s.on must be true or false, not a number"},
+        Row{"mode = \"be\"", "f.toml:1:8: s.mode is \"be\"; it must be one of a, bee (did you mean \"bee\"?)"},
+        Row{"size = \"2 QB\"", "f.toml:1:8: s.size must be a size such as 65536 or \"50 MB\", not \"2 QB\""},
+        Row{"time = \"2 fortnights\"", "f.toml:1:8: s.time must be a time such as 30, \"250ms\" or \"8m\", not \"2 fortnights\""},
+        Row{"time = 101", "f.toml:1:8: s.time is 101 s; it must be from 0 to 100 s"},
+        Row{"list = [1]", "f.toml:1:8: s.list must be a list of texts, not a list"},
+        Row{"level = nan", "f.toml:1:9: s.level must be a number or \"none\", not a number"});
     const auto lines = problems_of(row.text);
     REQUIRE(lines.size() == 1);
     CHECK(lines.front() == row.problem);

@@ -51,8 +51,8 @@ TEST_CASE("trouble before anything is handed over: 451 for all, and nothing leav
         std::function<void(Rig&)> breaks;
         std::string section;
     };
-    const auto away = [](const char* detail) { return Manner::failing(Errc::unavailable, detail); };
-    const mail::Failed refused{{make_error_code(Errc::refused), "av: nobody there"}};
+    static const auto away = [](const char* detail) { return Manner::failing(Errc::unavailable, detail); };
+    static const mail::Failed refused{{make_error_code(Errc::refused), "av: nobody there"}};
     const auto row = GENERATE_COPY(
         Row{"lookups away", "", [&](Rig& rig) { rig.lookups->manner = away("pg is not there"); }, "lookup FAILED: not available"},
         Row{"records away", "[storage]\nwait = 0\n", [&](Rig& rig) { rig.records->readiness = away("pg is not there"); },
