@@ -50,7 +50,7 @@ class Crash(Case):
         daemon.start()
         if not sink.wait(200, 45):
             postfix.reload()
-        until(lambda: len(self.arrived(sink, "flight")) >= 200, 120, "all 200 messages at the sink")
+        until(lambda: len(self.arrived(sink, "flight")) >= 200 or postfix.flush(), 120, "all 200 messages at the sink")
         until(lambda: postfix.queued() == 0, 60, "an empty Postfix queue")
         self.assertEqual(set(self.arrived(sink, "flight").values()), {1}, "delivered twice although nothing had been handed over")
         self.assertNotIn("status=bounced", postfix.log())
@@ -77,7 +77,7 @@ class Crash(Case):
             until(lambda: len(self.arrived(sink, "again")) >= count, 60, "most messages at the sink")
         except AssertionError:
             postfix.reload()
-        until(lambda: len(self.arrived(sink, "again")) >= count, 120, f"all {count} messages at the sink")
+        until(lambda: len(self.arrived(sink, "again")) >= count or postfix.flush(), 120, f"all {count} messages at the sink")
         until(lambda: postfix.queued() == 0, 60, "an empty Postfix queue")
         arrived = self.arrived(sink, "again")
         twice = sum(1 for times in arrived.values() if times > 1)

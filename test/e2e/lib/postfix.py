@@ -133,10 +133,12 @@ class Postfix:
 
     def reload(self):
         """A fresh queue manager: it takes up what the old one had in hand. With retries every second the old one can meet a
-        message that is just being deferred ("skipped, still being delivered") and then leaves it alone."""
+        message that is just being deferred ("skipped, still being delivered") and then leaves it alone. The old one may also take
+        the wake-up call that the reload sends, and end all the same: whoever waits calls flush() until it is done."""
         run(["postfix", "-c", self.config, "reload"])
 
     def flush(self):
+        """Wakes the queue manager, or has one started"""
         run(["postqueue", "-c", self.config, "-f"])
 
     def statuses(self, queue_id):
