@@ -132,10 +132,17 @@ class Postfix:
                    for state in ("maildrop", "incoming", "active", "deferred", "hold"))
 
     def reload(self):
-        """A fresh queue manager: it takes up what the old one had in hand. With retries every second the old one can meet a
-        message that is just being deferred ("skipped, still being delivered") and then leaves it alone. The old one may also take
-        the wake-up call that the reload sends, and end all the same: whoever waits calls flush() until it is done."""
         run(["postfix", "-c", self.config, "reload"])
+
+    def until(self, holds, what, patience=45, seconds=120):
+        """Waits until holds(), for which all mail must go out. With retries every second the queue manager can meet a message that is
+        just being deferred ("skipped, still being delivered") and then leaves it alone; a fresh one takes it up. The old one may take
+        the wake-up call that the reload sends, and end all the same: hence flush() until it is done."""
+        try:
+            until(holds, patience, what)
+        except AssertionError:
+            self.reload()
+            until(lambda: holds() or self.flush(), seconds, what)
 
     def flush(self):
         """Wakes the queue manager, or has one started"""
